@@ -1,0 +1,34 @@
+"""Images to bytes and back, through imageio."""
+
+from __future__ import annotations
+
+import imageio.v3 as iio
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config import Output
+
+EXTENSIONS = {"png": ".png", "jpeg": ".jpg"}
+"""File extension of each image format."""
+
+
+def encode_image(image: NDArray[np.uint8], output: Output) -> bytes:
+    """Encode a grey image.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (H, W)
+    output : Output
+        Says the format and, for JPEG, the quality.
+    """
+    options = {"quality": output.quality} if output.image == "jpeg" else {}
+    encoded: bytes = iio.imwrite(
+        "<bytes>", image, extension=EXTENSIONS[output.image], plugin="pillow", **options
+    )
+    return encoded
+
+
+def decode_image(encoded: bytes) -> NDArray[np.uint8]:
+    """Decode a grey image to uint8 of shape (H, W)."""
+    image: NDArray[np.uint8] = iio.imread(encoded, plugin="pillow")
+    return image

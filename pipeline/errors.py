@@ -1,0 +1,38 @@
+"""Exceptions that tell a user what is wrong, where, and what to do.
+
+::
+
+    PipelineError
+    ├── ConfigError   (ValueError)    a config, an option or a number list
+    ├── SourceError   (OSError)       digits: files, downloads, the glyph cache
+    ├── OutputError   (OSError)       the output directory: unwritable, full, foreign
+    ├── RenderError   (RuntimeError)  a sample that cannot be drawn
+    └── BuildError    (RuntimeError)  shards that failed
+
+Only the command line turns them into ``error: ...`` and exit code 2; every other
+exception is a defect of this package and keeps its traceback.
+"""
+
+
+class PipelineError(Exception):
+    """Base of all errors that are the user's to solve."""
+
+
+class ConfigError(PipelineError, ValueError):
+    """A config file, an option or a list of numbers is not valid."""
+
+
+class SourceError(PipelineError, OSError):
+    """A digit source or its cache cannot be read."""
+
+
+class OutputError(PipelineError, OSError):
+    """The output directory cannot be used."""
+
+
+class RenderError(PipelineError, RuntimeError):
+    """A sample cannot be drawn as its recipe says."""
+
+
+class BuildError(PipelineError, RuntimeError):
+    """A build ended without all of its shards."""

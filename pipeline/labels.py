@@ -1,0 +1,237 @@
+"""The label index: one Parquet file per shard, one row per sample, one schema.
+
+===================  ============================================================================
+key                  name of the sample, unique in the dataset
+split                train, val or test
+number               the digits, a string: zeros are kept
+n_digits             length of `number`
+sample_index         counts the samples of a number
+ordinal              position in the split
+shard, row           the shard's name, and the position in it
+file, offset, size   the encoded image: `size` bytes at `offset` of `file`, a path in the dataset
+height, width        of the canvas, pixels
+scaled               whether the line was shrunk to fit the canvas
+boxes                per digit: the digit, and the extent of its ink, half-open pixels
+glyph_ids            per digit: row of the glyph in the source
+spacing              per digit: columns before it, before any shrinking
+salt, pepper         per digit: specks
+shear_degrees        per digit
+rotate_degrees       per digit
+stroke               per digit: side of the square, above 0 dilated, below 0 eroded
+noise_sigma          Gaussian noise of the canvas, grey levels
+salt_pepper          share of salt-and-pepper pixels of the canvas
+blur_sigma           pixels
+inverted             dark ink on a bright ground
+pixel_hash           XXH3-64 of the pixels before encoding, read as int64
+===================  ============================================================================
+
+The footer holds a JSON object under ``digit-sequence``: see `Commit`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import xxhash
+from numpy.typing import NDArray
+
+from pipeline.plan import SCHEMA_VERSION, Shard, sample_key
+from pipeline.render import Rendered
+
+METADATA_KEY = b"digit-sequence"
+
+
+def _per_digit(kind: pa.DataType) -> pa.DataType:
+    return pa.list_(pa.field("element", kind, nullable=False))
+
+
+BOX = pa.struct(
+    [pa.field("digit", pa.int8(), nullable=False)]
+    + [pa.field(edge, pa.int32(), nullable=False) for edge in ("top", "left", "bottom", "right")]
+)
+SCHEMA = pa.schema(
+    [
+        pa.field(name, kind, nullable=False)
+        for name, kind in {
+            "key": pa.string(),
+            "split": pa.string(),
+            "number": pa.string(),
+            "n_digits": pa.int16(),
+            "sample_index": pa.int64(),
+            "ordinal": pa.int64(),
+            "shard": pa.string(),
+            "row": pa.int32(),
+            "file": pa.string(),
+            "offset": pa.int64(),
+            "size": pa.int64(),
+            "height": pa.int32(),
+            "width": pa.int32(),
+            "scaled": pa.bool_(),
+            "boxes": _per_digit(BOX),
+            "glyph_ids": _per_digit(pa.int32()),
+            "spacing": _per_digit(pa.int32()),
+            "salt": _per_digit(pa.int8()),
+            "pepper": _per_digit(pa.int8()),
+            "shear_degrees": _per_digit(pa.float64()),
+            "rotate_degrees": _per_digit(pa.float64()),
+            "stroke": _per_digit(pa.int8()),
+            "noise_sigma": pa.float64(),
+            "salt_pepper": pa.float64(),
+            "blur_sigma": pa.float64(),
+            "inverted": pa.bool_(),
+            "pixel_hash": pa.int64(),
+        }.items()
+    ]
+)
+"""Columns of a label file."""
+PLACE_COLUMNS = ("file", "offset", "size")
+"""Columns that only packing a shard can tell."""
+_NO_DICTIONARY = {"key", "ordinal", "row", "offset", "pixel_hash"}
+"""Columns whose values hardly repeat."""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What the footer of a label file says: its shard is complete."""
+
+    fingerprint: str
+    shard: str
+    rows: int
+    shard_bytes: int
+    shard_sha256: str
+    labels_sha256: str
+    """Of the rows, apart from the file format around them."""
+    scaled: int
+    """Rows whose line was shrunk."""
+    schema_version: int = SCHEMA_VERSION
+
+
+def hash_pixels(image: NDArray[np.uint8]) -> int:
+    """Return the XXH3-64 of an image's pixels, as a signed 64-bit integer."""
+    return int(np.uint64(xxhash.xxh3_64_intdigest(np.ascontiguousarray(image))).view(np.int64))
+
+
+def make_rows(shard: Shard, first_row: int, rendered: Rendered) -> pa.Table:
+    """Return the label rows of rendered samples, all columns but those of their place.
+
+    Parameters
+    ----------
+    shard : Shard
+    first_row : int
+        Row of the first sample in its shard.
+    rendered : Rendered
+    """
+    recipes = rendered.recipes
+    n_samples, height, width = rendered.images.shape
+    rows = np.arange(first_row, first_row + n_samples)
+    ordinals = shard.start + rows
+    starts = pa.array(recipes.starts, pa.int32())
+
+    def per_digit(name: str, values: Any) -> pa.Array:  # noqa: ANN401 - any array
+        kind = SCHEMA.field(name).type
+        values = values if isinstance(values, pa.Array) else pa.array(values, kind.value_type)
+        return pa.ListArray.from_arrays(starts, values, type=kind)
+
+    columns = {
+        "key": [sample_key(shard.split, ordinal) for ordinal in ordinals.tolist()],
+        "split": [shard.split] * n_samples,
+        "number": recipes.numbers,
+        "n_digits": np.diff(recipes.starts),
+        "sample_index": recipes.sample_indices,
+        "ordinal": ordinals,
+        "shard": [shard.name] * n_samples,
+        "row": rows,
+        "height": np.full(n_samples, height),
+        "width": np.full(n_samples, width),
+        "scaled": rendered.scaled,
+        "boxes": per_digit("boxes", _make_boxes(recipes.digits, rendered.boxes)),
+        "noise_sigma": recipes.noise_sigma,
+        "salt_pepper": recipes.salt_pepper,
+        "blur_sigma": recipes.blur_sigma,
+        "inverted": recipes.inverted,
+        "pixel_hash": [hash_pixels(image) for image in rendered.images],
+    }
+    for name in (
+        *("glyph_ids", "spacing", "salt", "pepper"),
+        *("shear_degrees", "rotate_degrees", "stroke"),
+    ):
+        columns[name] = per_digit(name, getattr(recipes, name))
+    fields = [field for field in SCHEMA if field.name not in PLACE_COLUMNS]
+    arrays = [
+        column if isinstance(column, pa.Array) else pa.array(column, field.type)
+        for field, column in ((field, columns[field.name]) for field in fields)
+    ]
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _make_boxes(digits: NDArray[np.int64], boxes: NDArray[np.int32]) -> pa.StructArray:
+    values = [digits, *boxes.T]
+    arrays = [pa.array(value, field.type) for value, field in zip(values, BOX, strict=True)]
+    return pa.StructArray.from_arrays(arrays, fields=list(BOX))
+
+
+def add_places(
+    rows: pa.Table, files: list[str], offsets: list[int], sizes: list[int]
+) -> pa.Table:
+    """Return label rows with where each image is."""
+    places = dict(zip(PLACE_COLUMNS, (files, offsets, sizes), strict=True))
+    arrays = [
+        pa.array(places[field.name], field.type) if field.name in places else rows[field.name]
+        for field in SCHEMA
+    ]
+    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+
+
+def hash_rows(rows: pa.Table) -> str:
+    """Return the SHA-256 of label rows, whatever file they are or were in."""
+    sink = pa.BufferOutputStream()
+    table = rows.replace_schema_metadata(None).combine_chunks()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    return hashlib.sha256(sink.getvalue()).hexdigest()
+
+
+def encode_labels(rows: pa.Table, commit: Commit) -> bytes:
+    """Return the label file of a shard."""
+    table = rows.replace_schema_metadata({METADATA_KEY: json.dumps(asdict(commit)).encode()})
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        table,
+        sink,
+        compression="zstd",
+        row_group_size=len(table),
+        write_page_index=True,
+        use_dictionary=_dictionary_columns(),
+    )
+    encoded: bytes = sink.getvalue().to_pybytes()
+    return encoded
+
+
+@cache
+def _dictionary_columns() -> list[str]:
+    """Return the Parquet paths of the columns worth a dictionary."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(SCHEMA.empty_table(), sink)
+    leaves = pq.ParquetFile(pa.BufferReader(sink.getvalue())).schema
+    return [leaf.path for leaf in leaves if leaf.path not in _NO_DICTIONARY]
+
+
+def read_labels(file: Any) -> pa.Table:  # noqa: ANN401 - a path or an open file
+    """Read the rows of a label file."""
+    return pq.read_table(file)
+
+
+def read_commit(file: Any) -> Commit | None:  # noqa: ANN401 - a path or an open file
+    """Return what the footer of a label file says, or None if it is not a label file of ours."""
+    try:
+        metadata = pq.read_schema(file).metadata or {}
+        return Commit(**json.loads(metadata[METADATA_KEY]))
+    except (pa.ArrowException, KeyError, TypeError, ValueError):
+        return None

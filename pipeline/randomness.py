@@ -1,0 +1,107 @@
+"""Random words addressed by identity, so that any draw can be made alone, in any order.
+
+The generator is Philox4x64-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
+SC 2011) as NumPy implements it. NumPy guarantees the integer stream of a bit generator, but not
+the methods of ``Generator``; raw words become values by the formulas below and by nothing else.
+
+=============  =====================================================================
+key, 2 words   BLAKE2b of (seed, purpose)
+counter 0      block of four words within one identity
+counter 1      index of the identity (sample index, number index, ...)
+counter 2, 3   BLAKE2b of the identity's name (split and number, ...)
+=============  =====================================================================
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Words = NDArray[np.uint64]
+
+
+def _digest_words(text: str) -> tuple[int, int]:
+    digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
+    return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")
+
+
+class RandomWords:
+    """A source of random 64-bit words for one purpose.
+
+    Parameters
+    ----------
+    seed : int
+        The config's seed.
+    purpose : str
+        What the words are for. Words of different purposes are independent.
+
+    Examples
+    --------
+    >>> words = RandomWords(seed=7, purpose="doctest")
+    >>> bool((words.draw("train/007", 3, 8)[:4] == words.draw("train/007", 3, 4)).all())
+    True
+    """
+
+    def __init__(self, seed: int, purpose: str) -> None:
+        key = np.array(_digest_words(f"{seed}/{purpose}"), np.uint64)
+        self._generator = np.random.Philox(key=key, counter=np.zeros(4, np.uint64))
+        # Setting the state of one generator takes 2.5 us; making a new one takes 12 us.
+        self._state = self._generator.state
+
+    def draw(self, name: str, index: int, n_words: int, first_block: int = 0) -> Words:
+        """Return the first words of one identity.
+
+        Parameters
+        ----------
+        name : str
+            Name of the identity.
+        index : int
+            Index of the identity under that name, 0 to 2**64 - 1.
+        n_words : int
+            How many words, from the first on.
+        first_block : int
+            Skip this many blocks of four words.
+
+        Returns
+        -------
+        ndarray of uint64, shape (n_words,)
+        """
+        self._state["state"]["counter"][:] = (first_block, index, *_digest_words(name))
+        self._state["buffer_pos"] = 4  # nothing left over from the identity before
+        self._generator.state = self._state
+        words: Words = self._generator.random_raw(n_words)
+        return words
+
+
+def to_uniform(words: Words) -> NDArray[np.float64]:
+    """Turn words into floats in [0, 1), multiples of 2**-53."""
+    return (words >> np.uint64(11)) * 2.0**-53
+
+
+def to_integers(words: Words, low: ArrayLike, high: ArrayLike) -> NDArray[np.int64]:
+    """Turn words into integers from `low` to `high`, both included.
+
+    Multiplies the upper 32 bits by the count (Lemire, "Fast random integer generation in an
+    interval", 2019, without rejection): the bias is below count / 2**32.
+    """
+    count = (np.asarray(high, np.int64) - np.asarray(low, np.int64) + 1).astype(np.uint64)
+    scaled = (words >> np.uint64(32)) * count >> np.uint64(32)
+    return scaled.astype(np.int64) + low
+
+
+def to_decimals(words: Words, low: float, high: float, decimals: int) -> NDArray[np.float64]:
+    """Turn words into decimal fractions from `low` to `high`, both included.
+
+    Values have `decimals` digits after the point, so they are short in JSON, small in Parquet and
+    the same number in both.
+    """
+    unit = 10**decimals
+    return to_integers(words, round(low * unit), round(high * unit)) / unit
+
+
+def split_words(words: Words, bits: int) -> NDArray[np.uint64]:
+    """Split each word into 64 / `bits` integers of `bits` bits, lowest first, on a new last axis."""
+    shifts = np.arange(0, 64, bits, dtype=np.uint64)
+    return (words[..., None] >> shifts) & np.uint64(2**bits - 1)

@@ -1,0 +1,79 @@
+"""A plan together with the digits it is drawn from: any sample of a dataset, at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipeline.config import Config, SplitName
+from pipeline.errors import ConfigError, SourceError
+from pipeline.glyphs import GlyphBank, GlyphPool, check_disjoint, load_bank, partition_glyphs
+from pipeline.manifest import load_plan
+from pipeline.plan import Plan, make_plan
+from pipeline.recipe import draw_recipes, missing_glyphs
+from pipeline.render import Rendered, render_batch
+from pipeline.storage import Storage
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Draws the samples of a plan."""
+
+    plan: Plan
+    bank: GlyphBank
+    pools: Mapping[SplitName, GlyphPool]
+
+    def draw(self, split: SplitName, start: int, stop: int) -> Rendered:
+        """Draw and render the samples with ordinals `start` to `stop` - 1 of a split.
+
+        Each is the same whatever others are drawn with it.
+        """
+        config = self.plan.config
+        numbers, indices = self.plan.splits[split].identities(start, stop)
+        recipes = draw_recipes(config, self.pools[split], split, numbers, indices)
+        return render_batch(recipes, self.bank, config)
+
+
+def open_config(config: Config) -> Sampler:
+    """Plan the dataset of a config.
+
+    Raises
+    ------
+    ConfigError
+        If a number needs a digit that its split has no glyph of, or the plan is impossible.
+    SourceError
+        If the digits cannot be read, or a glyph would be in two splits.
+    """
+    bank = load_bank(config.source)
+    return _make_sampler(make_plan(config, bank.digest), bank)
+
+
+def open_output(storage: Storage) -> Sampler:
+    """Take up the plan of a dataset directory, with the digits it was planned with.
+
+    Raises
+    ------
+    OutputError
+        If there is no plan in it.
+    SourceError
+        If the digits cannot be read, or are others by now.
+    """
+    plan = load_plan(storage)
+    bank = load_bank(plan.config.source)
+    if bank.digest != plan.source_digest:
+        raise SourceError(
+            f"source {plan.config.source.name}: expected the digits that {storage.uri} was planned "
+            f"with, {plan.source_digest[:16]}, got {bank.digest[:16]}; restore them"
+        )
+    return _make_sampler(plan, bank)
+
+
+def _make_sampler(plan: Plan, bank: GlyphBank) -> Sampler:
+    pools = partition_glyphs(bank, plan.config.source)
+    check_disjoint(pools)
+    for name, split in plan.splits.items():
+        starts = pools[name].starts
+        lacking = {digit for digit in split.numbers.digits() if starts[digit] == starts[digit + 1]}
+        if lacking:
+            raise ConfigError(missing_glyphs(name, lacking))
+    return Sampler(plan, bank, pools)
