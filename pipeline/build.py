@@ -30,7 +30,7 @@ from pipeline.plan import Plan, Shard
 from pipeline.render import BATCH_SAMPLES
 from pipeline.sampler import Sampler, open_output
 from pipeline.schedulers import Run
-from pipeline.shards import CONTAINERS
+from pipeline.shards import CONTAINERS, Pack, Packed
 from pipeline.storage import Storage
 
 _ESTIMATE_SAMPLES = 64
@@ -89,16 +89,22 @@ def build_shard(uri: str, fingerprint: str, n_samples: int, split: SplitName, in
     with _sampler_lock:
         sampler = _open_sampler(uri, fingerprint, n_samples)
     shard = sampler.plan.splits[split].shard(index)
+    packed, commit = pack_shard(sampler, shard, CONTAINERS[sampler.plan.config.output.container])
+    write_shard(Storage(uri), packed, label_path(shard), commit)
+    return commit
+
+
+def pack_shard(sampler: Sampler, shard: Shard, pack: Pack) -> tuple[Packed, Commit]:
+    """Render, encode and pack the samples of one shard; nothing is written."""
     output = sampler.plan.config.output
     tables, images = [], []
     for start in range(shard.start, shard.stop, BATCH_SAMPLES):
-        rendered = sampler.draw(split, start, min(start + BATCH_SAMPLES, shard.stop))
+        rendered = sampler.draw(shard.split, start, min(start + BATCH_SAMPLES, shard.stop))
         tables.append(make_rows(shard, start - shard.start, rendered))
         images += [encode_image(image, output) for image in rendered.images]
-    rows = pa.concat_tables(tables)
-    packed = CONTAINERS[output.container](shard, rows, images, EXTENSIONS[output.image])
+    packed = pack(shard, pa.concat_tables(tables), images, EXTENSIONS[output.image])
     commit = Commit(
-        fingerprint=fingerprint,
+        fingerprint=sampler.plan.fingerprint,
         shard=shard.name,
         rows=shard.n_samples,
         shard_bytes=packed.n_bytes,
@@ -106,11 +112,14 @@ def build_shard(uri: str, fingerprint: str, n_samples: int, split: SplitName, in
         labels_sha256=hash_rows(packed.rows),
         scaled=pc.sum(packed.rows["scaled"]).as_py(),
     )
-    storage = Storage(uri)
+    return packed, commit
+
+
+def write_shard(storage: Storage, packed: Packed, labels: str, commit: Commit) -> None:
+    """Write a shard, then the label file that commits it."""
     for path, content in packed.files.items():
         storage.write(path, content)
-    storage.write(label_path(shard), encode_labels(packed.rows, commit))
-    return commit
+    storage.write(labels, encode_labels(packed.rows, commit))
 
 
 def _attempt_shard(
@@ -121,7 +130,7 @@ def _attempt_shard(
         return build_shard(uri, fingerprint, n_samples, split, index)
     except PipelineError as error:
         return ShardFailure(f"{split}-{index:05d}", str(error), None)
-    except Exception as error:  # noqa: BLE001 - reported with its traceback, the others go on
+    except Exception as error:
         trace = traceback.format_exc()
         return ShardFailure(f"{split}-{index:05d}", f"{type(error).__name__}: {error}", trace)
 
@@ -206,14 +215,10 @@ def _describe_failures(failures: list[ShardFailure], plan: Plan) -> PipelineErro
 
 def estimate_bytes(sampler: Sampler) -> int:
     """Estimate the bytes of all shards from a few samples of each split."""
-    output = sampler.plan.config.output
+    pack = CONTAINERS[sampler.plan.config.output.container]
     total = 0.0
     for name, split in sampler.plan.splits.items():
-        stop = min(split.n_samples, _ESTIMATE_SAMPLES)
-        shard = Shard(name, 0, 0, stop)
-        rendered = sampler.draw(name, 0, stop)
-        images = [encode_image(image, output) for image in rendered.images]
-        rows = make_rows(shard, 0, rendered)
-        packed = CONTAINERS[output.container](shard, rows, images, EXTENSIONS[output.image])
-        total += packed.n_bytes / stop * split.n_samples
+        shard = Shard(name, 0, 0, min(split.n_samples, _ESTIMATE_SAMPLES))
+        packed, _ = pack_shard(sampler, shard, pack)
+        total += packed.n_bytes / shard.n_samples * split.n_samples
     return round(total)

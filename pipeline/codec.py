@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +23,9 @@ def encode_image(image: NDArray[np.uint8], output: Output) -> bytes:
     output : Output
         Says the format and, for JPEG, the quality.
     """
-    options = {"quality": output.quality} if output.image == "jpeg" else {}
-    encoded: bytes = iio.imwrite(
-        "<bytes>", image, extension=EXTENSIONS[output.image], plugin="pillow", **options
-    )
+    options: dict[str, Any] = {"quality": output.quality} if output.image == "jpeg" else {}
+    extension = EXTENSIONS[output.image]
+    encoded: bytes = iio.imwrite("<bytes>", image, extension=extension, plugin="pillow", **options)
     return encoded
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -84,7 +84,7 @@ def _to_weights(value: object) -> object:
     low, high = _check_order((value[0], value[1]))
     if low < 1 or high > MAX_DIGITS:
         raise ValueError(f"expected lengths from 1 to {MAX_DIGITS}, got {value}")
-    return {length: 1.0 for length in range(int(low), int(high) + 1)}
+    return dict.fromkeys(range(int(low), int(high) + 1), 1.0)
 
 
 def _check_weights(value: dict[int, float]) -> dict[int, float]:
@@ -129,6 +129,9 @@ class Block(BaseModel):
     )
 
 
+AnyBlock = TypeVar("AnyBlock", bound=Block)
+
+
 # -- source ---------------------------------------------------------------------------------------
 
 
@@ -138,7 +141,7 @@ class Mnist(Block):
     name: Literal["mnist"]
     path: str | None = None
     """Folder of the four files; missing ones are downloaded into it. Default: the user's cache."""
-    mirrors: tuple[str, ...] = Field(
+    mirrors: Annotated[tuple[str, ...], BeforeValidator(_to_tuple)] = Field(
         (
             "https://ossci-datasets.s3.amazonaws.com/mnist/",
             "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -248,7 +251,7 @@ class Numbers(Block):
 
     @model_validator(mode="before")
     @classmethod
-    def _check_one(cls, value: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+    def _check_one(cls, value: Any) -> Any:
         if isinstance(value, Mapping):
             given = [key for key in value if key in cls.model_fields and value[key] is not None]
             if len(given) != 1 and set(value) <= set(cls.model_fields):
@@ -488,7 +491,7 @@ def parse_config(tree: object, where: str) -> Config:
         raise ConfigError("\n".join(lines)) from None
 
 
-def _parse_yaml(text: str, where: str) -> Any:  # noqa: ANN401 - a tree of plain objects
+def _parse_yaml(text: str, where: str) -> Any:
     try:
         # YAML 1.2, no tags that make objects, and a key given twice is an error.
         return YAML(typ="safe", pure=True).load(text)
@@ -576,19 +579,18 @@ def _valid_keys(place: Sequence[str | int]) -> list[str]:
 
 
 def _resolve_paths(config: Config, folder: Path) -> Config:
-    def resolve(block: Block, *keys: str) -> Block:
+    def resolve(block: AnyBlock, *keys: str) -> AnyBlock:
         paths = {key: getattr(block, key) for key in keys}
         return block.model_copy(
             update={key: str(folder / path) for key, path in paths.items() if path is not None}
         )
 
-    match config.source:
+    source: SourceConfig = config.source
+    match source:
         case Mnist() | Folder():
-            source = resolve(config.source, "path")
+            source = resolve(source, "path")
         case Idx():
-            source = resolve(config.source, "images", "labels")
-        case _:
-            source = config.source
+            source = resolve(source, "images", "labels")
     splits = {}
     for name, split in config.splits.items():
         if split.numbers.file is not None:

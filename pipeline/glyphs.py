@@ -2,13 +2,14 @@
 
 A bank is a folder of the cache, ``banks/KEY``, published whole and never changed:
 
-===========  ==============  ====================================================
+===========  ===============  =========================================================
 images.npy   uint8 (N, H, W)  ink bright on 0
 digits.npy   uint8 (N,)       0 to 9
 parts.npy    uint8 (N,)       0: any split may use the glyph; 1: only test may
 ink.npy      int16 (N, 4)     top, left, bottom, right of the ink, half-open
-bank.json    UTF-8            format, digest, bytes and sha256 of each file; sha256 of all that
-===========  ==============  ====================================================
+bank.json    UTF-8            format, digest, shape, bytes and sha256 of each file above,
+                              and sha256 of all that
+===========  ===============  =========================================================
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ class Commit:
 
 def hash_pixels(image: NDArray[np.uint8]) -> int:
     """Return the XXH3-64 of an image's pixels, as a signed 64-bit integer."""
-    return int(np.uint64(xxhash.xxh3_64_intdigest(np.ascontiguousarray(image))).view(np.int64))
+    return int(np.uint64(xxhash.xxh3_64_intdigest(image.tobytes())).view(np.int64))
 
 
 def make_rows(shard: Shard, first_row: int, rendered: Rendered) -> pa.Table:
@@ -134,7 +134,7 @@ def make_rows(shard: Shard, first_row: int, rendered: Rendered) -> pa.Table:
     ordinals = shard.start + rows
     starts = pa.array(recipes.starts, pa.int32())
 
-    def per_digit(name: str, values: Any) -> pa.Array:  # noqa: ANN401 - any array
+    def per_digit(name: str, values: Any) -> pa.Array:
         kind = SCHEMA.field(name).type
         values = values if isinstance(values, pa.Array) else pa.array(values, kind.value_type)
         return pa.ListArray.from_arrays(starts, values, type=kind)
@@ -177,9 +177,7 @@ def _make_boxes(digits: NDArray[np.int64], boxes: NDArray[np.int32]) -> pa.Struc
     return pa.StructArray.from_arrays(arrays, fields=list(BOX))
 
 
-def add_places(
-    rows: pa.Table, files: list[str], offsets: list[int], sizes: list[int]
-) -> pa.Table:
+def add_places(rows: pa.Table, files: list[str], offsets: list[int], sizes: list[int]) -> pa.Table:
     """Return label rows with where each image is."""
     places = dict(zip(PLACE_COLUMNS, (files, offsets, sizes), strict=True))
     arrays = [
@@ -223,12 +221,12 @@ def _dictionary_columns() -> list[str]:
     return [leaf.path for leaf in leaves if leaf.path not in _NO_DICTIONARY]
 
 
-def read_labels(file: Any) -> pa.Table:  # noqa: ANN401 - a path or an open file
+def read_labels(file: Any) -> pa.Table:
     """Read the rows of a label file."""
     return pq.read_table(file)
 
 
-def read_commit(file: Any) -> Commit | None:  # noqa: ANN401 - a path or an open file
+def read_commit(file: Any) -> Commit | None:
     """Return what the footer of a label file says, or None if it is not a label file of ours."""
     try:
         metadata = pq.read_schema(file).metadata or {}

@@ -81,8 +81,11 @@ def lay_out(
 def _map_glyphs(
     recipes: Recipes, ink: NDArray[np.int16], glyph_shape: tuple[int, int], config: Config
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Return the maps (G, 2, 2) from glyph to cell about both centres, the centres (G, 2) of the
-    glyphs' regions, and the widths (G,) of the cells; coordinates are (column, row)."""
+    """Map each glyph to a cell of its own, before the line is fitted.
+
+    Returns the maps (G, 2, 2) about the centres of both, the centres (G, 2) in the glyphs, and the
+    widths (G,) of the cells; coordinates are (column, row).
+    """
     height = config.canvas.height
     crop = config.glyph.crop
     top, left, bottom, right = ink.T.astype(np.float64)

@@ -122,7 +122,7 @@ def load_plan(storage: Storage) -> Plan:
     return plan
 
 
-def _differences(old: Any, new: Any, place: str = "") -> Iterator[str]:  # noqa: ANN401
+def _differences(old: Any, new: Any, place: str = "") -> Iterator[str]:
     """Yield the leaves in which two trees of JSON values differ."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in sorted({*old, *new}):
@@ -131,7 +131,7 @@ def _differences(old: Any, new: Any, place: str = "") -> Iterator[str]:  # noqa:
         yield f"  {place}: {json.dumps(old)} there, {json.dumps(new)} here"
 
 
-def _read_json(storage: Storage, path: str) -> Any:  # noqa: ANN401 - any JSON value
+def _read_json(storage: Storage, path: str) -> Any:
     try:
         return json.loads(storage.read(path))
     except FileNotFoundError:

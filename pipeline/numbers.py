@@ -25,14 +25,14 @@ from numpy.typing import NDArray
 
 from pipeline.config import (
     Config,
-    Numbers,
     NumberFile,
+    Numbers,
     RandomNumbers,
     check_number,
     check_number_list,
 )
 from pipeline.errors import ConfigError
-from pipeline.randomness import RandomWords, to_integers, to_uniform
+from pipeline.randomness import RandomWords, to_uniform
 
 BALANCE_BLOCK = 100
 """Consecutive random numbers among which digits are stratified, per digit slot."""
@@ -73,20 +73,25 @@ class ListedNumbers:
 
     @property
     def count(self) -> int:
+        """How many there are."""
         return len(self.values)
 
     @property
     def max_digits(self) -> int:
+        """Digits of the longest number."""
         return max(map(len, self.values))
 
     def digits(self) -> set[int]:
+        """Return the digits that may occur."""
         return {int(digit) for value in self.values for digit in set(value)}
 
     def identity(self) -> dict[str, object]:
+        """Return what decides which numbers these are."""
         digest = hashlib.sha256("\n".join(self.values).encode()).hexdigest()
         return {"count": self.count, "sha256": digest}
 
     def take(self, positions: NDArray[np.int64]) -> list[str]:
+        """Return the numbers at `positions`."""
         return [self.values[position] for position in positions]
 
 
@@ -103,21 +108,26 @@ class RangeNumbers:
 
     @property
     def count(self) -> int:
+        """How many there are."""
         return (self.last - self.first) // self.step + 1
 
     @property
     def max_digits(self) -> int:
+        """Digits of the longest number."""
         return max(self.width, len(str(self.first + (self.count - 1) * self.step)))
 
     def digits(self) -> set[int]:
+        """Return the digits that may occur."""
         if self.count > 10_000:  # all of them then, or so nearly that asking for all is fair
             return set(range(10))
         return {int(digit) for value in self.take(np.arange(self.count)) for digit in value}
 
     def identity(self) -> dict[str, object]:
+        """Return what decides which numbers these are."""
         return {"first": self.first, "last": self.last, "step": self.step, "width": self.width}
 
     def take(self, positions: NDArray[np.int64]) -> list[str]:
+        """Return the numbers at `positions`."""
         width = self.width
         return [f"{self.first + position * self.step:0{width}d}" for position in positions.tolist()]
 
@@ -146,12 +156,15 @@ class DrawnNumbers:
         self._length_steps = np.cumsum(weights / weights.sum())[:-1]
 
     def digits(self) -> set[int]:
+        """Return the digits that may occur."""
         return set(range(10))
 
     def identity(self) -> dict[str, object]:
+        """Return what decides which numbers these are."""
         return self.spec.model_dump(mode="json")
 
     def take(self, positions: NDArray[np.int64]) -> list[str]:
+        """Return the numbers at `positions`."""
         words = self._draw(positions)
         lengths = self._lengths[
             np.searchsorted(self._length_steps, to_uniform(words[:, 0]), side="right")
@@ -159,9 +172,7 @@ class DrawnNumbers:
         shares = self._stratify(positions) if self.spec.balance else to_uniform(words[:, 1:])
         digits = self._to_digits(shares, lengths)
         rows = (digits + ord("0")).astype(np.uint8)
-        return [
-            row[:length].tobytes().decode() for row, length in zip(rows, lengths, strict=True)
-        ]
+        return [row[:length].tobytes().decode() for row, length in zip(rows, lengths, strict=True)]
 
     def _draw(self, positions: NDArray[np.int64]) -> NDArray[np.uint64]:
         """Return the words of each position: one for the length, one for each digit."""

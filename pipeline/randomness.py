@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 Words = NDArray[np.uint64]
 
@@ -77,10 +77,12 @@ class RandomWords:
 
 def to_uniform(words: Words) -> NDArray[np.float64]:
     """Turn words into floats in [0, 1), multiples of 2**-53."""
-    return (words >> np.uint64(11)) * 2.0**-53
+    return (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def to_integers(words: Words, low: ArrayLike, high: ArrayLike) -> NDArray[np.int64]:
+def to_integers(
+    words: Words, low: int | NDArray[np.int64], high: int | NDArray[np.int64]
+) -> NDArray[np.int64]:
     """Turn words into integers from `low` to `high`, both included.
 
     Multiplies the upper 32 bits by the count (Lemire, "Fast random integer generation in an
@@ -98,10 +100,11 @@ def to_decimals(words: Words, low: float, high: float, decimals: int) -> NDArray
     the same number in both.
     """
     unit = 10**decimals
-    return to_integers(words, round(low * unit), round(high * unit)) / unit
+    values: NDArray[np.float64] = to_integers(words, round(low * unit), round(high * unit)) / unit
+    return values
 
 
 def split_words(words: Words, bits: int) -> NDArray[np.uint64]:
-    """Split each word into 64 / `bits` integers of `bits` bits, lowest first, on a new last axis."""
+    """Split each word into integers of `bits` bits, lowest first, on a new last axis."""
     shifts = np.arange(0, 64, bits, dtype=np.uint64)
     return (words[..., None] >> shifts) & np.uint64(2**bits - 1)

@@ -134,7 +134,7 @@ def draw_recipes(
     sizes = np.diff(pool.starts)[digits]
     if not sizes.all():
         raise ConfigError(missing_glyphs(split, {int(digits[sizes.argmin()])}))
-    glyph, turns = config.glyph, config.glyph
+    glyph = config.glyph
     spacing = to_integers(slot[:, 1], *config.line.spacing)
     spacing[starts[:-1]] = 0
     return Recipes(
@@ -150,8 +150,8 @@ def draw_recipes(
         salt=_draw_integers(slot[:, 2:4], glyph.salt, "pixels"),
         pepper=_draw_integers(slot[:, 4:6], glyph.pepper, "pixels"),
         speck_positions=split_words(slot[:, 16:], 32).reshape(-1, 2 * MAX_SPECKS),
-        shear_degrees=_draw_decimals(slot[:, 6:8], turns.shear, "degrees", 2),
-        rotate_degrees=_draw_decimals(slot[:, 8:10], turns.rotate, "degrees", 2),
+        shear_degrees=_draw_decimals(slot[:, 6:8], glyph.shear, "degrees", 2),
+        rotate_degrees=_draw_decimals(slot[:, 8:10], glyph.rotate, "degrees", 2),
         stroke=_draw_strokes(slot[:, 10:13], config),
         noise_sigma=_draw_decimals(line[:, 0:2], config.line.noise, "sigma", 2),
         salt_pepper=_draw_decimals(line[:, 2:4], config.line.salt_pepper, "amount", 4),
@@ -213,7 +213,8 @@ def _draw_decimals(
     """Draw (chance, value) pairs; 0 where the transform is not applied."""
     if transform is None:
         return np.zeros(len(words))
-    values = to_decimals(words[:, 1], *getattr(transform, field), decimals)
+    low, high = getattr(transform, field)
+    values = to_decimals(words[:, 1], low, high, decimals)
     return np.where(_draw_chance(words[:, 0], transform), values, 0.0)
 
 

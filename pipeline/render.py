@@ -113,9 +113,7 @@ def _smooth_glyphs(glyphs: NDArray[np.uint8], layout: Layout) -> NDArray[np.floa
     return smoothed
 
 
-def _warp_glyphs(
-    glyphs: NDArray[np.float64], layout: Layout, height: int
-) -> NDArray[np.uint8]:
+def _warp_glyphs(glyphs: NDArray[np.float64], layout: Layout, height: int) -> NDArray[np.uint8]:
     """Interpolate each glyph once, bilinearly, into its cell; returns (G, height, widest)."""
     n_glyphs, rows, columns = glyphs.shape
     widest = int(layout.widths.max())
@@ -189,7 +187,7 @@ def _find_extents(masks: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Return top, left, bottom, right of the true pixels of (G, H, W) masks; all 0 for none."""
     extents = []
     for axis in (2, 1):
-        hit = masks.any(axis=axis)
+        hit = np.logical_or.reduce(masks, axis=axis)
         end = np.where(hit.any(axis=1), hit.shape[1] - hit[:, ::-1].argmax(axis=1), 0)
         extents += [hit.argmax(axis=1), end]
     top, bottom, left, right = extents

@@ -73,7 +73,7 @@ def open_scheduler(
 @contextmanager
 def _open_in_process(scheduler: str, workers: int) -> Iterator[Run]:
     def run(tasks: Iterable[Delayed], hand_over: Callable[[Any], None]) -> None:
-        def on_done(_key: Any, result: Any, *_state: Any) -> None:  # noqa: ANN401
+        def on_done(_key: Any, result: Any, *_state: Any) -> None:
             hand_over(result)
 
         tasks = iter(tasks)
@@ -117,16 +117,18 @@ def _open_cluster(address: str, announce: Callable[[str], None]) -> Iterator[Run
         yield partial(_run_on_cluster, client)
 
 
-def _dashboard(client: Any) -> str:  # noqa: ANN401
+def _dashboard(client: Any) -> str:
     return f", dashboard {client.dashboard_link}" if find_spec("bokeh") else ""
 
 
-def _count_threads(client: Any) -> int:  # noqa: ANN401
+def _count_threads(client: Any) -> int:
     return sum(client.nthreads().values())
 
 
 def _run_on_cluster(
-    client: Any, tasks: Iterable[Delayed], hand_over: Callable[[Any], None]  # noqa: ANN401
+    client: Any,
+    tasks: Iterable[Delayed],
+    hand_over: Callable[[Any], None],
 ) -> None:
     from distributed import as_completed  # noqa: PLC0415 - takes half a second
 

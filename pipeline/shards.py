@@ -79,7 +79,10 @@ def pack_parquet(shard: Shard, rows: pa.Table, images: list[bytes], extension: s
         pa.field("path", pa.string(), nullable=False),
     ]
     table = pa.table(
-        [pa.StructArray.from_arrays([pa.array(images), pa.array(names)], fields=fields), rows["number"]],
+        [
+            pa.StructArray.from_arrays([pa.array(images), pa.array(names)], fields=fields),
+            rows["number"],
+        ],
         schema=pa.schema(
             [
                 pa.field("image", pa.struct(fields), nullable=False),
@@ -101,12 +104,13 @@ def pack_parquet(shard: Shard, rows: pa.Table, images: list[bytes], extension: s
 
 def pack_files(shard: Shard, rows: pa.Table, images: list[bytes], extension: str) -> Packed:
     """Pack a shard as one file per image."""
-    paths = [
-        f"images/{shard.split}/{number}/{number}_{index}{extension}"
-        for number, index in zip(
-            rows["number"].to_pylist(), rows["sample_index"].to_pylist(), strict=True
-        )
-    ]
+    return pack_folders(f"images/{shard.split}/", rows, images, extension)
+
+
+def pack_folders(root: str, rows: pa.Table, images: list[bytes], extension: str) -> Packed:
+    """Pack samples as one file per image, in a folder for each number under `root`."""
+    identities = zip(rows["number"].to_pylist(), rows["sample_index"].to_pylist(), strict=True)
+    paths = [f"{root}{number}/{number}_{index}{extension}" for number, index in identities]
     placed = add_places(rows, paths, [0] * len(images), list(map(len, images)))
     return Packed(dict(zip(paths, images, strict=True)), placed)
 

@@ -29,7 +29,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import imageio.v3 as iio
 import numpy as np
@@ -55,7 +55,10 @@ MAX_GLYPHS = 2**31 - 1
 _IMAGES_MAGIC = 0x00000803
 _LABELS_MAGIC = 0x00000801
 _CHUNK_BYTES = 1 << 20
-_GREY_AND_RGB_MODES = ("1", "L", "LA", "I", "I;16", "I;16L", "I;16B", "RGB", "RGBA")
+_READ_AS = {"P": "RGBA", "PA": "RGBA", "RGBa": "RGBA", "La": "LA", "RGBX": "RGB"} | dict.fromkeys(
+    ("CMYK", "YCbCr", "HSV", "LAB"), "RGB"
+)
+"""Pillow's modes whose planes are not grey or RGB, each with or without alpha."""
 _MNIST_5K_SHA256 = (
     "2913c6b6527114b7307e1086335a7665e3f94c74aba3d67525e6f116bf5ae20f",
     "41b7b0a9d94690a3a2f54a1d01a9f1cc1b9512e3954fb737ad5ed9f66972403d",
@@ -130,7 +133,15 @@ def cache_folder() -> Path:
 
 @contextmanager
 def writing_into(folder: Path, remedy: str) -> Iterator[None]:
-    """Turn an OSError into a SourceError that names the folder and what to do about it."""
+    """Turn an OSError into a SourceError that names the folder and what to do about it.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the block writes.
+    remedy : str
+        What to do if it cannot: the end of the message.
+    """
     try:
         yield
     except OSError as error:
@@ -222,7 +233,7 @@ def _read_plain(origin: Path | bytes, limit: int, where: object) -> bytearray:
 
 
 @contextmanager
-def _open_plain(origin: Path | bytes) -> Iterator[BinaryIO]:
+def _open_plain(origin: Path | bytes) -> Iterator[io.BufferedIOBase]:
     """Open a file or its content; gzip is told by its magic number, whatever the name says."""
     with io.BytesIO(origin) if isinstance(origin, bytes) else origin.open("rb") as stream:
         is_gzip = stream.read(2) == b"\x1f\x8b"
@@ -231,7 +242,7 @@ def _open_plain(origin: Path | bytes) -> Iterator[BinaryIO]:
             yield stream
         else:
             with gzip.GzipFile(fileobj=stream) as plain:
-                yield plain  # type: ignore[misc]  # a BinaryIO in all that is used of it
+                yield plain
 
 
 def _parse_shape(header: bytes | bytearray, magic: int, where: object) -> tuple[int, ...]:
@@ -400,7 +411,7 @@ class _BoundedBody(io.BytesIO):
 
     def write(self, chunk: Any) -> int:
         if self.tell() + len(chunk) > self._max_bytes:
-            raise OSError(f"expected at most {self._max_bytes:,} bytes, got more")
+            raise OSError(f"more than {self._max_bytes:,} bytes")
         return super().write(chunk)
 
 
@@ -411,7 +422,7 @@ def _download(url: str, max_bytes: int) -> bytes:
 
     def run() -> None:
         try:
-            pooch.HTTPDownloader(timeout=STALL_SECONDS)(url, body, None)
+            _get(url, body)
             done.set_result(None)
         except BaseException as error:  # raised again by done.result()
             done.set_exception(error)
@@ -424,11 +435,25 @@ def _download(url: str, max_bytes: int) -> bytes:
         try:
             done.result(timeout=DOWNLOAD_SECONDS)
         except (OSError, ValueError) as error:
-            problem = f"{type(error).__name__} {error}"
+            problem = f"{type(error).__name__}: {error}"
             if not done.done():
                 problem = f"an incomplete file after {DOWNLOAD_SECONDS:g} seconds"
             raise SourceError(f"{url}: expected a file, got: {shorten(problem, 300)}") from error
         return body.getvalue()
+
+
+def _get(url: str, body: io.BytesIO) -> None:
+    """Write what an address holds into `body`."""
+    responses: list[Any] = []
+
+    def keep(response: Any, **_: object) -> None:
+        responses.append(response)
+
+    try:
+        pooch.HTTPDownloader(timeout=STALL_SECONDS, hooks={"response": keep})(url, body, None)
+    finally:
+        for response in responses:
+            response.close()  # pooch leaves it open when it fails
 
 
 def _write_file(path: Path, content: bytes) -> None:
@@ -499,22 +524,23 @@ def _read_folder(source: Folder, files: Sequence[Path]) -> RawGlyphs:
 def _read_grey(path: Path, ink: Literal["bright", "dark"]) -> NDArray[np.float64]:
     """Read an image file as ink from 0 to 1, shape (rows, columns)."""
     try:
-        # One plugin, so that the pixels do not depend on what else is installed. A palette is
-        # resolved to RGBA, or its transparency would be lost; further modes have no grey of theirs.
+        # One plugin, so that the pixels do not depend on what else is installed.
         with iio.imopen(path, "r", plugin="pillow") as file:
             metadata = file.metadata()
-            if metadata["mode"] in ("P", "PA") or "transparency" in metadata:
-                mode: str | None = "RGBA"
-            else:
-                mode = None if metadata["mode"] in _GREY_AND_RGB_MODES else "RGB"
+            mode = "RGBA" if "transparency" in metadata else _READ_AS.get(metadata["mode"])
             image = _to_unit(file.read(index=0, mode=mode, rotate=True))
     except Exception as error:  # decoders raise nearly anything when bytes are wrong
         raise SourceError(
             f"{path}: expected an image file, got: {error}; repair it or delete it"
         ) from error
-    planes = image[..., None] if image.ndim == 2 else image
-    grey: NDArray[np.float64] = rgb2gray(planes[..., :3]) if planes.shape[2] > 2 else planes[..., 0]
-    if planes.shape[2] in (2, 4):
+    return _to_ink(image if image.ndim == 3 else image[..., None], ink)
+
+
+def _to_ink(planes: NDArray[np.float64], ink: Literal["bright", "dark"]) -> NDArray[np.float64]:
+    """Turn planes of grey or RGB, with or without alpha, into ink: 1 is the pen, 0 the ground."""
+    n_planes = planes.shape[2]
+    grey: NDArray[np.float64] = rgb2gray(planes[..., :3]) if n_planes > 2 else planes[..., 0]
+    if n_planes in (2, 4):  # what shows through is the ground
         ground = 0.0 if ink == "bright" else 1.0
         grey = ground + planes[..., -1] * (grey - ground)
     return grey if ink == "bright" else 1 - grey

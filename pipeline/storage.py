@@ -67,7 +67,7 @@ class Storage:
             content: bytes = file.read()
         return content
 
-    def open(self, path: str) -> Any:  # noqa: ANN401 - pyarrow has no types
+    def open(self, path: str) -> Any:
         """Open a file for random reads; FileNotFoundError if there is none."""
         return self._files.open_input_file(self.locate(path))
 

@@ -1,0 +1,69 @@
+# Everything runs in .venv, which the first target that needs it makes.
+
+PYTHON ?= python3
+CONFIG ?= configs/default.yaml
+OUTPUT ?=
+SCHEDULER ?=
+WORKERS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Installed again when the dependencies or the interpreter change.
+INPUTS := $(shell cat pyproject.toml .ci/constraints.txt | cksum | cut -d' ' -f1)-$(shell $(PYTHON) -c 'import sys; print(*sys.version_info[:3], sep=".")')
+RUN_STAMP := $(VENV)/.run-$(INPUTS)
+DEV_STAMP := $(VENV)/.dev-$(INPUTS)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt
+BUILD := $(BIN)/digit-sequence build $(CONFIG) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(if $(WORKERS),--workers $(WORKERS))
+
+.PHONY: help install install-dev dataset dry-run preview test lint format types clean
+.DEFAULT_GOAL := help
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo 'Variables: CONFIG=$(CONFIG) OUTPUT=data/... SCHEDULER=threads|tcp://... WORKERS=2 PYTHON=$(PYTHON)'
+
+install: $(RUN_STAMP) ## Install the program into .venv
+
+install-dev: $(DEV_STAMP) ## Install what tests and checks need as well
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(RUN_STAMP): | $(VENV)/bin/python
+	@echo 'Installing into $(VENV) (once) ...'
+	@rm -f $(VENV)/.run-*
+	@$(PIP) --editable '.[mnist-5k,dashboard]'
+	@touch $@
+
+$(DEV_STAMP): | $(RUN_STAMP)
+	@echo 'Installing what tests need into $(VENV) (once) ...'
+	@rm -f $(VENV)/.dev-*
+	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+dataset: $(RUN_STAMP) ## Build the dataset of CONFIG
+	@$(BUILD)
+
+dry-run: $(RUN_STAMP) ## Print the plan of CONFIG
+	@$(BUILD) --dry-run
+
+preview: $(RUN_STAMP) ## Draw a contact sheet of CONFIG: preview.png
+	@$(BIN)/digit-sequence preview $(CONFIG) -o preview.png
+
+test: $(DEV_STAMP) ## Run the tests
+	@$(BIN)/python -m pytest
+
+lint: $(DEV_STAMP) ## Check style
+	@$(BIN)/ruff check pipeline tests
+	@$(BIN)/ruff format --check pipeline tests
+
+format: $(DEV_STAMP) ## Correct style
+	@$(BIN)/ruff check --fix pipeline tests
+	@$(BIN)/ruff format pipeline tests
+
+types: $(DEV_STAMP) ## Check types
+	@$(BIN)/mypy
+
+clean: ## Remove .venv, caches and the pictures of preview; data/ stays
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist preview.png
+	@find pipeline tests -name __pycache__ -type d -exec rm -rf {} +

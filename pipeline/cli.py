@@ -1,0 +1,324 @@
+"""The command line: ``digit-sequence``, also ``python -m pipeline``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline import __version__
+from pipeline.errors import ConfigError, OutputError, PipelineError
+
+if TYPE_CHECKING:  # the heavy imports wait for the command that needs them
+    from pipeline.build import BuildResult
+    from pipeline.config import Config
+    from pipeline.plan import Plan
+    from pipeline.sampler import Sampler
+
+Command = Callable[..., Any]
+
+
+class Program(click.Group):
+    """The group of all commands; turns errors that are the user's into one message."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run, and exit with 2 after a `PipelineError`."""
+        try:
+            return super().main(*args, **kwargs)
+        except PipelineError as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(2)
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="digit-sequence")
+def main() -> None:
+    """Build labelled image datasets of handwritten numbers from MNIST digits.
+
+    \b
+      digit-sequence build configs/default.yaml      a dataset in data/default
+      digit-sequence preview configs/default.yaml    a picture of what it will hold
+      digit-sequence number 14543 -b -c -a           images of one number
+    """
+
+
+def config_options(command: Command) -> Command:
+    """Add the argument CONFIG and the option --set."""
+    command = click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="SECTION.KEY=VALUE",
+        help="Override a key of the config; the value is YAML. Can be given many times.",
+    )(command)
+    return click.argument("config", type=click.Path(path_type=Path))(command)
+
+
+def scheduler_options(command: Command) -> Command:
+    """Add the options --workers and --scheduler."""
+    command = click.option(
+        "--workers", type=click.IntRange(1), help="Local processes or threads.  [default: cores]"
+    )(command)
+    return click.option(
+        "--scheduler",
+        metavar="NAME|ADDRESS",
+        help="synchronous, threads, processes, or a Dask scheduler's address such as "
+        "tcp://10.0.0.1:8786.  [default: DASK_SCHEDULER_ADDRESS, else processes]",
+    )(command)
+
+
+@main.command()
+@config_options
+@scheduler_options
+@click.option("-o", "--output", metavar="OUT", help="Output directory; overrides output.uri.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and stop; nothing is written.")
+@click.option("--overwrite", is_flag=True, help="Delete the dataset that OUT holds first.")
+def build(
+    config: Path,
+    overrides: tuple[str, ...],
+    scheduler: str | None,
+    workers: int | None,
+    output: str | None,
+    dry_run: bool,
+    overwrite: bool,
+) -> None:
+    """Build the dataset that CONFIG describes.
+
+    Shards that OUT holds already are kept, so a build that was stopped goes on when the same
+    command is given again.
+    """
+    from pipeline.build import build_dataset, estimate_bytes
+    from pipeline.sampler import open_config
+    from pipeline.schedulers import open_scheduler
+    from pipeline.storage import Storage
+
+    settings = _load(config, overrides)
+    uri = output or settings.output.uri or f"data/{config.stem}"
+    sampler = open_config(settings)
+    if dry_run:
+        click.echo(_describe_plan(sampler, estimate_bytes(sampler), uri))
+        return
+    storage = Storage(uri)
+    with (
+        open_scheduler(scheduler, workers, lambda line: click.echo(line, err=True)) as run,
+        _progress(sampler.plan.n_samples) as on_progress,
+    ):
+        result = build_dataset(sampler, storage, run, on_progress, overwrite)
+    click.echo(_describe_result(result, sampler.plan, uri))
+
+
+@main.command()
+@click.argument("key")
+@click.option(
+    "--from",
+    "origin",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="OUT|CONFIG",
+    help="A dataset directory or a config.",
+)
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False))
+def sample(key: str, origin: Path, output: Path) -> None:
+    """Draw one sample again, pixel for pixel.
+
+    KEY is the key of its label row, such as train-000000042. The picture is always a PNG.
+    """
+    from pipeline.codec import encode_image
+    from pipeline.config import Output
+    from pipeline.plan import parse_key
+
+    sampler = _open(origin, ())
+    split, ordinal = parse_key(sampler.plan, key)
+    rendered = sampler.draw(split.name, ordinal, ordinal + 1)
+    _write_file(output, encode_image(rendered.images[0], Output(image="png")))
+    recipes = rendered.recipes
+    click.echo(f"{output}: number {recipes.numbers[0]}, sample {recipes.sample_indices[0]}")
+
+
+@main.command()
+@click.argument("origin", metavar="OUT|CONFIG", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    default="preview.png",
+    show_default=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+)
+@click.option("-n", "--count", default=24, show_default=True, type=click.IntRange(1, 1000))
+@click.option("--boxes/--no-boxes", default=True, show_default=True)
+@click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE")
+def preview(
+    origin: Path, output: Path, count: int, boxes: bool, overrides: tuple[str, ...]
+) -> None:
+    """Draw a contact sheet: the first samples of each split with labels and boxes.
+
+    Of a config the samples are rendered; of a dataset they are read from its shards.
+    """
+    from pipeline.manifest import load_plan
+    from pipeline.preview import draw_sheet, draw_tiles, read_tiles
+    from pipeline.storage import Storage
+
+    if origin.is_dir():
+        if overrides:
+            raise ConfigError(f"--set: {origin} is a dataset, whose config cannot change")
+        storage = Storage(str(origin))
+        tiles = read_tiles(storage, load_plan(storage), count)
+    else:
+        tiles = draw_tiles(_open(origin, overrides), count)
+    _write_file(output, draw_sheet(tiles, boxes))
+    click.echo(f"{output}: {sum(map(len, tiles.values()))} samples")
+
+
+@main.command()
+@click.argument("number", required=False)
+@click.option("-n", "number_option", metavar="NUMBER", help="The number, instead of the argument.")
+@click.option("-w", "--width", default=170, show_default=True, help="Columns of an image.")
+@click.option("-ht", "--height", default=28, show_default=True, help="Rows of an image.")
+@click.option("-min", "--min-spacing", default=5, show_default=True, help="Columns, at least.")
+@click.option("-max", "--max-spacing", default=10, show_default=True, help="Columns, at most.")
+@click.option("-c", "--crop", is_flag=True, help="Crop digits to their ink.")
+@click.option("-m", "--margin", default=0, show_default=True, help="Rows around cropped ink.")
+@click.option("-a", "--augment", is_flag=True, help="Noise, shear, rotation, dilation, erosion.")
+@click.option("-r", "--rotate", default=40.0, show_default=True, help="Degrees, at most 45.")
+@click.option("-b", "--batch", is_flag=True, help="Make a batch instead of one image.")
+@click.option("-bn", "--batch-count", default=10, show_default=True, help="Images of a batch.")
+@click.option("-d", "--data-dir", help="Folder of the MNIST files; missing ones are downloaded.")
+@click.option("-s", "--image-dir", default="images", show_default=True, help="Output directory.")
+@click.option("--source", default="mnist", show_default=True, help="mnist or mnist-5k.")
+@click.option("--seed", default=0, show_default=True, help="Another seed, other images.")
+@click.option("--overwrite", is_flag=True, help="Replace images made with other options.")
+@click.option("--show/--no-show", default=None, help="Show a single image.  [default: on a screen]")
+def number(**options: Any) -> None:
+    """Make images of one NUMBER in IMAGE_DIR/NUMBER/, with a label file beside them.
+
+    \b
+      digit-sequence number 14543 -w 200 -min 5 -max 10 -c -a -b -bn 100 -m 4 -r 30
+    """
+    from pipeline.number_images import make_config, write_images
+
+    given = [options.pop("number"), options.pop("number_option")]
+    numbers = [value for value in given if value is not None]
+    if len(numbers) != 1:
+        raise ConfigError(f"expected one NUMBER, as an argument or with -n, got {len(numbers)}")
+    image_dir, show = options.pop("image_dir"), options.pop("show")
+    overwrite = options.pop("overwrite")
+    paths = write_images(make_config(numbers[0], **options), image_dir, overwrite)
+    click.echo(f"{paths[0]}" if len(paths) == 1 else f"{len(paths)} images in {paths[0].parent}")
+    if len(paths) == 1 and (show or (show is None and _has_screen())):
+        click.launch(str(paths[0]))
+
+
+@main.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script for a SHELL.
+
+    \b
+      eval "$(digit-sequence completion bash)"
+    """
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    assert kind is not None
+    click.echo(kind(main, {}, "digit-sequence", "_DIGIT_SEQUENCE_COMPLETE").source())
+
+
+def _has_screen() -> bool:
+    import os
+
+    return sys.stdout.isatty() and bool(os.environ.get("DISPLAY") or sys.platform == "darwin")
+
+
+def _load(path: Path, overrides: Sequence[str]) -> Config:
+    from pipeline.config import load_config
+
+    return load_config(path, overrides)
+
+
+def _open(origin: Path, overrides: Sequence[str]) -> Sampler:
+    """Open a dataset directory or a config."""
+    from pipeline.sampler import open_config, open_output
+    from pipeline.storage import Storage
+
+    if origin.is_dir():
+        return open_output(Storage(str(origin)))
+    return open_config(_load(origin, overrides))
+
+
+def _write_file(path: Path, content: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _progress(n_samples: int) -> Any:
+    """Show one line with done, total, images/s and time left; nothing if not on a terminal."""
+    from contextlib import contextmanager
+
+    from tqdm import tqdm
+
+    @contextmanager
+    def show() -> Any:
+        with tqdm(total=n_samples, unit=" images", disable=None, dynamic_ncols=True) as bar:
+
+            def advance(samples: int, is_new: bool) -> None:
+                if not is_new and not bar.disable:
+                    bar.initial += samples  # images/s and time left count this run alone
+                bar.update(samples)
+
+            yield advance
+
+    return show()
+
+
+def _describe_plan(sampler: Sampler, n_bytes: int, uri: str) -> str:
+    plan = sampler.plan
+    lines = [f"{'split':8}{'samples':>16}{'shards':>10}{'glyphs':>10}  digits"]
+    for name, split in plan.splits.items():
+        glyphs = len(sampler.pools[name].ids)
+        lines.append(
+            f"{name:8}{split.n_samples:16,}{split.n_shards:10,}{glyphs:10,}  "
+            f"up to {split.numbers.max_digits}"
+        )
+    lines += [
+        f"{'total':8}{plan.n_samples:16,}{plan.n_shards:10,}",
+        f"about {_human_bytes(n_bytes)} of {plan.config.output.container} shards in {uri}",
+        f"fingerprint {plan.fingerprint}; nothing was written",
+    ]
+    return "\n".join(lines)
+
+
+def _describe_result(result: BuildResult, plan: Plan, uri: str) -> str:
+    splits = result.manifest["splits"]
+    lines = [f"{'split':8}{'images':>12}{'shards':>8}{'bytes':>10}"]
+    for name, split in splits.items():
+        size = _human_bytes(split["bytes"])
+        lines.append(f"{name:8}{split['samples']:12,}{split['shards']:8,}{size:>10}")
+    scaled = sum(split["scaled"] for split in splits.values())
+    if scaled:
+        lines.append(
+            f"{scaled:,} of {plan.n_samples:,} lines were wider than {plan.config.canvas.width} "
+            "columns and were shrunk to fit (column `scaled`)"
+        )
+    rate = result.built_samples / result.seconds
+    lines += [
+        f"built {result.built_samples:,} images in {result.seconds:.1f} s, {rate:,.0f} images/s"
+        if result.built_samples
+        else "nothing to build: the dataset was complete",
+        f"digest {result.manifest['digest']}",
+        f"in {uri}; look at it: digit-sequence preview {uri}",
+    ]
+    return "\n".join(lines)
+
+
+def _human_bytes(n_bytes: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if n_bytes < 1000:
+            return f"{n_bytes:.3g} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:,.1f} TB"

@@ -1,0 +1,122 @@
+"""Images of one number in a folder of its own, with the options of the tool this one replaces.
+
+::
+
+    IMAGE_DIR/14543/14543_0.jpg ...
+    IMAGE_DIR/14543/labels.parquet    their label index
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline.build import pack_shard, write_shard
+from pipeline.config import Config, parse_config
+from pipeline.errors import OutputError
+from pipeline.labels import read_commit
+from pipeline.plan import Plan, Shard
+from pipeline.sampler import open_config
+from pipeline.shards import Packed, pack_folders
+from pipeline.storage import Storage
+
+
+def make_config(
+    number: str,
+    *,
+    width: int,
+    height: int,
+    min_spacing: int,
+    max_spacing: int,
+    crop: bool,
+    margin: int,
+    augment: bool,
+    rotate: float,
+    batch: bool,
+    batch_count: int,
+    data_dir: str | None,
+    source: str,
+    seed: int,
+) -> Config:
+    """Return the config that the options of the original tool stand for.
+
+    Raises
+    ------
+    ConfigError
+        If an option is out of range.
+    """
+    glyph: dict[str, Any] = {"overflow": "clip"}
+    if crop:  # stretched to the height of the canvas, as wide as it was
+        glyph |= {"crop": {"margin": margin}, "aspect": "stretch"}
+    if augment:
+        glyph |= {
+            "salt": {"probability": 0.5, "pixels": [10, 10]},
+            "shear": {"probability": 0.7, "degrees": [-15, 0]},
+            "rotate": {"probability": 0.5, "degrees": [-rotate, rotate]},
+            "stroke": {"probability": 0.5, "dilate": 0.5, "pixels": [2, 2]},
+        }
+    digits: dict[str, Any] = {"name": source, "val_fraction": 0}
+    if source != "mnist":
+        digits["test_fraction"] = 0
+    if data_dir is not None:
+        digits["path"] = data_dir
+    tree = {
+        "seed": seed,
+        "source": digits,
+        "splits": {
+            "train": {"numbers": {"values": [number]}, "samples": batch_count if batch else 1}
+        },
+        "canvas": {"height": height, "width": width, "align": "center"},
+        "glyph": glyph,
+        "line": {"spacing": [min_spacing, max_spacing]},
+        "output": {"container": "files", "image": "jpeg", "quality": 95},
+    }
+    return parse_config(tree, "number")
+
+
+def write_images(config: Config, image_dir: str, overwrite: bool = False) -> list[Path]:
+    """Draw the images of a config of one number, and return their paths.
+
+    Raises
+    ------
+    OutputError
+        If the number's folder holds images made with other options, and `overwrite` is false.
+    """
+    sampler = open_config(config)
+    split = sampler.plan.splits["train"]
+    (number,), _ = split.identities(0, 1)
+    storage = Storage(image_dir)
+    labels = f"{number}/labels.parquet"
+    _claim_folder(storage, number, labels, sampler.plan, overwrite)
+
+    def pack(_shard: Shard, rows: pa.Table, images: list[bytes], extension: str) -> Packed:
+        return pack_folders("", rows, images, extension)
+
+    packed, commit = pack_shard(sampler, Shard("train", 0, 0, split.n_samples), pack)
+    write_shard(storage, packed, labels, commit)
+    return [Path(image_dir, path) for path in packed.files]
+
+
+def _claim_folder(storage: Storage, number: str, labels: str, plan: Plan, overwrite: bool) -> None:
+    """Refuse a folder whose images these would mix with or cut short; empty it to overwrite."""
+    there = storage.list(number)
+    if not there:
+        return
+    if labels in there:
+        with storage.open(labels) as file:
+            commit = read_commit(file)
+        if commit and commit.fingerprint == plan.fingerprint and commit.rows <= plan.n_samples:
+            return  # the same images, or fewer of them
+        problem = "holds images made with other options, or more of them"
+    else:
+        problem = "holds files without their labels.parquet"
+        overwrite = False
+    if not overwrite:
+        raise OutputError(
+            f"{storage.uri}/{number}: {problem}; choose another --image-dir"
+            + ("" if labels not in there else ", or --overwrite to replace them")
+        )
+    for path in there:
+        storage.delete(path)
