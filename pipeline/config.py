@@ -22,7 +22,6 @@ from pydantic import (
     model_validator,
 )
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from pipeline.errors import ConfigError
 
@@ -46,7 +45,7 @@ def check_number(value: object) -> str:
     """
     if isinstance(value, int | float):
         raise ValueError(
-            f'expected a number in quotes, such as "007", got {value}: quote it, '
+            f'expected a number in quotes, such as "007", got {shorten(value)}: quote it, '
             "because YAML reads 007 as 7 and 1e5 as 100000.0"
         )
     if not isinstance(value, str) or not (value.isascii() and value.isdigit()):
@@ -58,7 +57,10 @@ def check_number(value: object) -> str:
 
 def shorten(value: object, width: int = 80) -> str:
     """Return ``repr(value)``, cut in its middle to `width` characters."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python prints no integer of more than 4,300 digits
+        return "an integer too long to print"
     half = (width - 5) // 2
     return text if len(text) <= width else f"{text[:half]} ... {text[-half:]}"
 
@@ -69,7 +71,7 @@ def _to_tuple(value: object) -> object:
 
 def _check_order(value: tuple[float, float]) -> tuple[float, float]:
     if value[0] > value[1]:
-        raise ValueError(f"expected [low, high] with low <= high, got {list(value)}")
+        raise ValueError(f"expected [low, high] with low <= high, got {shorten(list(value))}")
     return value
 
 
@@ -83,7 +85,7 @@ def _to_weights(value: object) -> object:
         raise ValueError(f"expected [low, high] or {{length: weight}}, got {shorten(value)}")
     low, high = _check_order((value[0], value[1]))
     if low < 1 or high > MAX_DIGITS:
-        raise ValueError(f"expected lengths from 1 to {MAX_DIGITS}, got {value}")
+        raise ValueError(f"expected lengths from 1 to {MAX_DIGITS}, got {shorten(value)}")
     return dict.fromkeys(range(int(low), int(high) + 1), 1.0)
 
 
@@ -466,10 +468,10 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: expected UTF-8 text, got byte {error.start}") from error
     tree = _parse_yaml(text, str(path))
-    for override in overrides:
+    for override in overrides if isinstance(tree, dict) else ():
         _apply_override(tree, override)
     config = parse_config(tree, str(path))
-    return _resolve_paths(config, path.parent)
+    return _resolve_paths(config, path.parent.absolute())
 
 
 def parse_config(tree: object, where: str) -> Config:
@@ -495,21 +497,21 @@ def _parse_yaml(text: str, where: str) -> Any:
     try:
         # YAML 1.2, no tags that make objects, and a key given twice is an error.
         return YAML(typ="safe", pure=True).load(text)
-    except (YAMLError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        problem = getattr(error, "problem", None) or str(error)
-        raise ConfigError(f"{where}: {line}not readable as YAML: {problem}") from error
     except RecursionError as error:
         raise ConfigError(f"{where}: nested too deeply to read") from error
+    except Exception as error:  # a YAMLError, or anything at all for scalars such as `!!bool x`
+        mark = getattr(error, "problem_mark", None)
+        line = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        problem = getattr(error, "problem", None) or f"{type(error).__name__}: {error}"
+        raise ConfigError(f"{where}: {line}not readable as YAML: {problem}") from error
 
 
-def _apply_override(tree: object, override: str) -> None:
+def _apply_override(tree: dict[str, Any], override: str) -> None:
     dotted, equals, text = override.partition("=")
     if not equals or not all(dotted.split(".")):
         raise ConfigError(f"--set: expected section.key=value, got {override!r}")
     *parents, key = dotted.split(".")
-    node = tree
+    node: Any = tree
     for parent in parents:
         if isinstance(node, dict) and node.get(parent) is None:
             node[parent] = {}
@@ -543,6 +545,15 @@ def _describe(problem: Mapping[str, Any]) -> str:
             message = f"expected one of {', '.join(_sources())}, got {problem['ctx']['tag']!r}"
         case "value_error":
             message = message.removeprefix("Value error, ")
+        case "invalid_key":
+            message = f"expected a string as key, got {shorten(problem['input'])}"
+        case "too_short":
+            message = f"expected at least {problem['ctx']['min_length']}, got none"
+        case "too_long":
+            message = (
+                f"expected at most {problem['ctx']['max_length']} values, "
+                f"got {shorten(list(problem['input']))}"
+            )
         case "model_type" | "model_attributes_type":
             keys = ", ".join(_valid_keys(problem["loc"]))
             message = f"expected a block with the keys {keys}, got {shorten(problem['input'])}"
@@ -560,8 +571,8 @@ def _sources() -> dict[str, type[Block]]:
 def _valid_keys(place: Sequence[str | int]) -> list[str]:
     """List the keys of the block at `place`."""
     block: Any = Config
-    for step in place:
-        if step in _sources():
+    for depth, step in enumerate(place):
+        if depth == 1 and place[0] == "source":
             block = _sources()[str(step)]
         elif block is Config and step == "splits":
             block = dict

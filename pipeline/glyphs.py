@@ -189,9 +189,13 @@ def _open_bank(folder: Path) -> GlyphBank:
             )
             for name in _ARRAYS
         }
-    except (OSError, ValueError) as error:
-        where = "" if isinstance(error, SourceError) else f"{folder}: "
-        raise SourceError(f"{where}{error}; delete the folder {folder} and run again") from error
+    except SourceError as error:
+        raise SourceError(f"{error}; delete the folder {folder} and run again") from error
+    except OSError as error:
+        raise SourceError(
+            f"{error.filename or folder}: expected a readable file of the cache, got: "
+            f"{error.strerror or error}; delete the folder {folder} and run again"
+        ) from error
     for array in arrays.values():
         array.flags.writeable = False
     return GlyphBank(**arrays, digest=record["digest"])
@@ -199,9 +203,9 @@ def _open_bank(folder: Path) -> GlyphBank:
 
 def _read_record(path: Path) -> dict[str, Any]:
     """Read bank.json, which vouches for the other files, and check that it is as written."""
-    text = path.read_text(encoding="utf-8")
+    content = path.read_bytes()
     try:
-        record: dict[str, Any] = json.loads(text)
+        record: dict[str, Any] = json.loads(content)
         expected = record.pop("sha256")
     except (ValueError, AttributeError, KeyError, TypeError) as error:
         raise SourceError(f"{path}: expected the record of a glyph bank, got: {error!r}") from error

@@ -135,7 +135,7 @@ def test_missing_source_file(source):
 def flip(path):
     """Flip one bit in the middle of a file."""
     content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
+    content[len(content) // 2] ^= 0x80
     path.write_bytes(content)
 
 
