@@ -15,9 +15,12 @@ counter 2, 3   BLAKE2b of the identity's name (split and number, ...)
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pipeline.engines import Engine
 
 Words = NDArray[np.uint64]
 
@@ -73,6 +76,47 @@ class RandomWords:
         self._generator.state = self._state
         words: Words = self._generator.random_raw(n_words)
         return words
+
+
+def draw_words(
+    seed: int,
+    purpose: str,
+    names: Sequence[str],
+    indices: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    engine: Engine = "skimage",
+) -> Words:
+    """Return the first words of many identities, one after another.
+
+    Parameters
+    ----------
+    seed, purpose
+        As of `RandomWords`.
+    names : sequence of str
+        The B names.
+    indices : ndarray of int64, shape (B,)
+    counts : ndarray of int64, shape (B,)
+        Words of each, multiples of 4.
+    engine : {"skimage", "numba"}
+
+    Returns
+    -------
+    ndarray of uint64, shape (sum of counts,)
+    """
+    words = np.empty(int(counts.sum()), np.uint64)
+    if engine == "numba":
+        from pipeline import kernels  # noqa: PLC0415 - numba is optional
+
+        key = np.array(_digest_words(f"{seed}/{purpose}"), np.uint64)
+        hashes = np.array([_digest_words(name) for name in names], np.uint64)
+        addresses = np.column_stack([indices.astype(np.uint64), hashes])
+        kernels.fill_words(key, addresses, counts, words)
+        return words
+    source = RandomWords(seed, purpose)
+    stops = np.cumsum(counts)
+    for name, index, count, stop in zip(names, indices, counts, stops, strict=True):
+        words[stop - count : stop] = source.draw(name, int(index), int(count))
+    return words
 
 
 def to_uniform(words: Words) -> NDArray[np.float64]:

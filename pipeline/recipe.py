@@ -33,11 +33,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import MAX_SPECKS, Config, SplitName, Transform
+from pipeline.engines import Engine
 from pipeline.errors import ConfigError
 from pipeline.glyphs import GlyphPool
 from pipeline.randomness import (
     RandomWords,
     Words,
+    draw_words,
     split_words,
     to_decimals,
     to_integers,
@@ -104,6 +106,7 @@ def draw_recipes(
     split: SplitName,
     numbers: list[str],
     sample_indices: NDArray[np.int64],
+    engine: Engine = "skimage",
 ) -> Recipes:
     """Draw the recipes of some samples of a split.
 
@@ -116,6 +119,7 @@ def draw_recipes(
     numbers : list of str
         The B numbers.
     sample_indices : ndarray of int64, shape (B,)
+    engine : {"skimage", "numba"}
 
     Returns
     -------
@@ -129,7 +133,7 @@ def draw_recipes(
     """
     lengths = np.array([len(number) for number in numbers])
     starts = np.concatenate([[0], np.cumsum(lengths)])
-    line, slot = _draw_words(config.seed, split, numbers, sample_indices, starts)
+    line, slot = _draw_words(config.seed, split, numbers, sample_indices, starts, engine)
     digits = np.frombuffer("".join(numbers).encode(), np.uint8).astype(np.int64) - ord("0")
     sizes = np.diff(pool.starts)[digits]
     if not sizes.all():
@@ -182,16 +186,18 @@ def _draw_words(
     numbers: list[str],
     sample_indices: NDArray[np.int64],
     starts: NDArray[np.int64],
+    engine: Engine,
 ) -> tuple[Words, Words]:
     """Return the words of the lines (B, 16) and of the slots (G, 40)."""
-    source = RandomWords(seed, "recipe")
-    line = np.empty((len(numbers), LINE_WORDS), np.uint64)
-    slot = np.empty((int(starts[-1]), SLOT_WORDS), np.uint64)
-    for b, (number, index) in enumerate(zip(numbers, sample_indices.tolist(), strict=True)):
-        words = source.draw(f"{split}/{number}", index, LINE_WORDS + len(number) * SLOT_WORDS)
-        line[b] = words[:LINE_WORDS]
-        slot[starts[b] : starts[b + 1]] = words[LINE_WORDS:].reshape(-1, SLOT_WORDS)
-    return line, slot
+    names = [f"{split}/{number}" for number in numbers]
+    lengths = np.diff(starts)
+    words = draw_words(
+        seed, "recipe", names, sample_indices, LINE_WORDS + lengths * SLOT_WORDS, engine
+    )
+    first = LINE_WORDS * np.arange(len(numbers)) + SLOT_WORDS * starts[:-1]
+    is_line = np.zeros(len(words), np.bool_)
+    is_line[first[:, None] + np.arange(LINE_WORDS)] = True
+    return words[is_line].reshape(-1, LINE_WORDS), words[~is_line].reshape(-1, SLOT_WORDS)
 
 
 def _draw_chance(words: Words, transform: Transform | None) -> NDArray[np.bool_]:
