@@ -29,7 +29,7 @@ SCHEMA_VERSION = 1
 """Layout of the output directory and of its files."""
 MIN_DIGIT_WIDTH = 4
 """Columns that a digit keeps, at least, when its line is shrunk to the canvas."""
-_PIXEL_LIBRARIES = ("imageio", "numpy", "pillow", "pyarrow", "scikit-image", "scipy")
+_PIXEL_LIBRARIES = ("imagecodecs", "numpy", "pyarrow", "scikit-image", "scipy")
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,11 @@ files        images/SPLIT/NUMBER/NUMBER_INDEX.png (or .jpg): a folder for each n
 from __future__ import annotations
 
 import hashlib
-import io
-import json
 import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -51,23 +50,51 @@ class Packed:
 def pack_webdataset(shard: Shard, rows: pa.Table, images: list[bytes], extension: str) -> Packed:
     """Pack a shard as one tar file."""
     path = f"images/{shard.split}/{shard.name}.tar"
-    buffer = io.BytesIO()
+    parts: list[bytes] = []
     offsets = []
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for row, image in zip(rows.to_pylist(), images, strict=True):
-            offset = tar.offset + tarfile.BLOCKSIZE
-            _add_member(tar, f"{row['key']}{extension}", image)
-            row |= {"file": path, "offset": offset, "size": len(image)}
-            _add_member(tar, f"{row['key']}.json", json.dumps(row, separators=(",", ":")).encode())
-            offsets.append(offset)
+    position = 0
+    for row, image in zip(rows.to_pylist(), images, strict=True):
+        key = row["key"].encode()
+        row["file"], row["offset"], row["size"] = path, position + tarfile.BLOCKSIZE, len(image)
+        offsets.append(row["offset"])
+        for name, content in (
+            (key + extension.encode(), image),
+            (key + b".json", orjson.dumps(row)),
+        ):
+            padding = -len(content) % tarfile.BLOCKSIZE
+            parts += (make_header(name, len(content)), content, bytes(padding))
+            position += tarfile.BLOCKSIZE + len(content) + padding
+    # The end of an archive is two blocks of zeros, and files are multiples of a record.
+    end = 2 * tarfile.BLOCKSIZE
+    parts.append(bytes(end + -(position + end) % tarfile.RECORDSIZE))
     placed = add_places(rows, [path] * len(images), offsets, list(map(len, images)))
-    return Packed({path: buffer.getvalue()}, placed)
+    return Packed({path: b"".join(parts)}, placed)
 
 
-def _add_member(tar: tarfile.TarFile, name: str, content: bytes) -> None:
-    member = tarfile.TarInfo(name)  # mtime, uid, gid 0 and no names
-    member.size = len(content)
-    tar.addfile(member, io.BytesIO(content))
+_BLANK = tarfile.TarInfo().tobuf(tarfile.USTAR_FORMAT)  # mtime, uid, gid 0 and no names
+_BLANK_SUM = sum(_BLANK[:124] + _BLANK[136:148] + b" " * 8 + _BLANK[156:])
+
+
+def make_header(name: bytes, size: int) -> bytes:
+    """Return the USTAR header of a member; `tarfile` takes twenty times as long to make it.
+
+    Parameters
+    ----------
+    name : bytes
+        At most 100.
+    size : int
+        Bytes of the member.
+
+    Notes
+    -----
+    Offsets of fields: name 0, size 124, time 136, checksum 148, type 156 (POSIX.1-1988). The
+    checksum is the sum of all bytes, its own field taken as blanks.
+    """
+    digits = b"%011o\0" % size
+    checksum = b"%06o\0 " % (_BLANK_SUM + sum(name) + sum(digits))
+    return b"".join(
+        (name.ljust(100, b"\0"), _BLANK[100:124], digits, _BLANK[136:148], checksum, _BLANK[156:])
+    )
 
 
 def pack_parquet(shard: Shard, rows: pa.Table, images: list[bytes], extension: str) -> Packed:
