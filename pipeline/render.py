@@ -7,10 +7,9 @@ brighter pixel wins; then, for each canvas: noise, salt and pepper, blur, invert
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ from pipeline.errors import RenderError
 from pipeline.glyphs import GlyphBank
 from pipeline.layout import Layout, lay_out
 from pipeline.randomness import split_words
-from pipeline.recipe import Recipes, draw_pixel_words
+from pipeline.recipe import Recipes, draw_pixel_words, pixel_addresses
 
 ERODED_PEAK = 64
 """An erosion that would leave a digit without any pixel this bright is not applied."""
@@ -73,19 +72,15 @@ def render_batch(
     layout = lay_out(recipes, ink, bank.images.shape[1:], config)
     recipes = replace(recipes, spacing=layout.spacing)
     images = np.zeros((recipes.n_samples, config.canvas.height, config.canvas.width), np.uint8)
-    drawing = Drawing(recipes, layout, bank.images, ink, images)
-    cells, extents, recipes = ENGINES[engine](drawing)
-    boxes = _place_boxes(cells, extents, layout, recipes, config)
+    boxes, pepper, stroke = ENGINES[engine](Drawing(recipes, layout, bank.images, ink, images))
     _check_boxes(boxes, recipes)
-    _add_noise(images, recipes)
-    _blur(images, recipes.blur_sigma)
-    images[recipes.inverted] = 255 - images[recipes.inverted]
+    recipes = replace(recipes, pepper=pepper, stroke=stroke)
     return Rendered(images, boxes, layout.scaled, recipes)
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """What an engine draws: the digits of a batch on black canvases."""
+    """What an engine draws: the samples of a batch on black canvases."""
 
     recipes: Recipes
     layout: Layout
@@ -97,58 +92,65 @@ class Drawing:
     """(B, H, W) the canvases, drawn on in place."""
 
 
-Drawn = tuple[NDArray[np.uint8], NDArray[np.int64], Recipes]
-"""Cells (G, H, widest), the extents (G, 4) of their ink, and the recipes as they were applied."""
+Drawn = tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]
+"""Boxes (G, 4), and pepper (G,) and stroke (G,) as they were applied."""
 
 
 def _draw_with_skimage(drawing: Drawing) -> Drawn:
-    recipes, layout = drawing.recipes, drawing.layout
-    glyphs, pepper = _add_specks(
-        drawing.glyphs[recipes.glyph_ids],
-        drawing.ink,
-        recipes.speck_positions,
-        recipes.salt,
-        recipes.pepper,
-    )
+    recipes, layout, images = drawing.recipes, drawing.layout, drawing.images
+    glyphs, pepper = _add_specks(drawing)
     smoothed = _smooth_glyphs(glyphs, layout.smoothing)
-    cells = _warp_glyphs(smoothed, layout, drawing.images.shape[1])
+    cells = _warp_glyphs(smoothed, layout, images.shape[1])
     stroke = _change_strokes(cells, layout, recipes.stroke)
-    _compose(cells, layout, recipes, drawing.images)
-    return cells, _find_extents(cells > 0), replace(recipes, pepper=pepper, stroke=stroke)
+    _compose(cells, layout, recipes, images)
+    boxes = _place_boxes(cells, layout, recipes, images.shape[2])
+    _add_noise(images, recipes)
+    _blur(images, recipes.blur_sigma)
+    images[recipes.inverted] = 255 - images[recipes.inverted]
+    return boxes, pepper, stroke
 
 
 def _draw_with_numba(drawing: Drawing) -> Drawn:
     from pipeline import kernels  # noqa: PLC0415 - numba is optional
 
     recipes, layout, images = drawing.recipes, drawing.layout, drawing.images
-    pepper, stroke = recipes.pepper.copy(), recipes.stroke.copy()
+    sigmas, places = np.unique(
+        np.concatenate([recipes.blur_sigma, *layout.smoothing.T]), return_inverse=True
+    )
+    filters, radii = _tabulate_filters(sigmas)
+    blur, *smooth = np.split(places, [recipes.n_samples, len(places) - len(layout.widths)])
+    blur = np.where(recipes.blur_sigma > 0, blur, -1)
     is_smoothed = layout.smoothing.any(axis=1)
-    glyphs, pepper[is_smoothed] = _add_specks(
-        drawing.glyphs[recipes.glyph_ids[is_smoothed]],
-        drawing.ink[is_smoothed],
-        recipes.speck_positions[is_smoothed],
-        recipes.salt[is_smoothed],
-        recipes.pepper[is_smoothed],
+    glyphs = np.empty(len(layout.widths), kernels.GLYPH)
+    a_to_f = layout.matrices[:, :2].reshape(-1, 6).T
+    for name, column in {
+        **dict(zip("abcdef", a_to_f, strict=True)),
+        **dict(zip(("top", "left", "bottom", "right"), drawing.ink.T, strict=True)),
+        "id": recipes.glyph_ids,
+        "salt": recipes.salt,
+        "pepper": recipes.pepper,
+        "stroke": recipes.stroke,
+        "smooth_rows": np.where(is_smoothed, smooth[0], -1),
+        "smooth_columns": smooth[1],
+        "blur": blur[recipes.samples],
+        "reach": _blur_reach(recipes.blur_sigma)[recipes.samples],
+        "sample": recipes.samples,
+        "column": layout.lefts,
+        "width": layout.widths,
+    }.items():
+        glyphs[name] = column
+    kernels.draw_digits(
+        drawing.glyphs, glyphs, recipes.speck_positions, filters, radii, ERODED_PEAK, images
     )
-    cells = np.zeros((len(pepper), images.shape[1], int(layout.widths.max())), np.uint8)
-    kernels.draw_cells(
-        np.asarray(drawing.glyphs),
-        recipes.glyph_ids,
-        drawing.ink,
-        recipes.salt,
-        pepper,
-        recipes.speck_positions,
-        _smooth_glyphs(glyphs, layout.smoothing[is_smoothed]),
-        np.where(is_smoothed, np.cumsum(is_smoothed) - 1, -1),
-        layout.matrices,
-        layout.widths,
-        stroke,
-        ERODED_PEAK,
-        cells,
+    lines = np.empty(recipes.n_samples, kernels.LINE)
+    lines["noise_sigma"], lines["salt_pepper"] = recipes.noise_sigma, recipes.salt_pepper
+    lines["blur"], lines["inverted"] = blur, recipes.inverted
+    key, addresses = pixel_addresses(recipes)
+    kernels.finish_canvases(
+        lines, key, addresses, _normal_quantiles(), filters, radii, images
     )
-    extents = np.empty((len(cells), 4), np.int64)
-    kernels.compose(cells, recipes.samples, layout.lefts, layout.widths, images, extents)
-    return cells, extents, replace(recipes, pepper=pepper, stroke=stroke)
+    boxes = np.stack([glyphs[edge] for edge in ("top", "left", "bottom", "right")], axis=-1)
+    return boxes, glyphs["pepper"].astype(np.int64), glyphs["stroke"].astype(np.int64)
 
 
 ENGINES: dict[Engine, Callable[[Drawing], Drawn]] = {
@@ -157,20 +159,38 @@ ENGINES: dict[Engine, Callable[[Drawing], Drawn]] = {
 }
 
 
-def _add_specks(
-    glyphs: NDArray[np.uint8],
-    ink: NDArray[np.int16],
-    positions: NDArray[np.uint64],
-    salt: NDArray[np.int64],
-    pepper: NDArray[np.int64],
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _tabulate_filters(
+    sigmas: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the weights (F, R) of Gaussian filters from the middle one on, and their radii."""
+    rows = [_gaussian_weights(sigma) for sigma in sigmas.tolist()]
+    radii = np.array([len(row) - 1 for row in rows])
+    filters = np.zeros((len(rows), radii.max() + 1))
+    for row, weights in zip(filters, rows, strict=True):
+        row[: len(weights)] = weights
+    return filters, radii
+
+
+@lru_cache(maxsize=8192)
+def _gaussian_weights(sigma: float) -> NDArray[np.float64]:
+    """Return the weights of a Gaussian filter: what it makes of a single bright pixel."""
+    radius = int(4 * sigma + 0.5)
+    pixel = np.zeros(2 * radius + 1)
+    pixel[radius] = 1
+    weights: NDArray[np.float64] = gaussian(pixel, sigma, mode="constant", preserve_range=True)
+    return weights[radius:]
+
+
+def _add_specks(drawing: Drawing) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Set salt to 255, then pepper to 0, at drawn positions of the ink boxes.
 
-    Returns the glyphs, changed in place, and how many pepper pixels each has got.
+    Returns copies of the glyphs, and how many pepper pixels each has got.
     """
-    top, left, bottom, right = ink.T.astype(np.int64)[:, :, None]
+    recipes = drawing.recipes
+    glyphs = drawing.glyphs[recipes.glyph_ids]
+    top, left, bottom, right = drawing.ink.T.astype(np.int64)[:, :, None]
     area = ((bottom - top) * (right - left)).astype(np.uint64)
-    position = (positions * area >> np.uint64(32)).astype(np.int64)
+    position = (recipes.speck_positions * area >> np.uint64(32)).astype(np.int64)
     row, column = top + position // (right - left), left + position % (right - left)
     order = np.arange(MAX_SPECKS)
 
@@ -179,12 +199,12 @@ def _add_specks(
         place = (glyph, speck + first)
         glyphs[glyph, row[place], column[place]] = value
 
-    put(salt, 0, 255)
-    salted = glyphs.copy() if pepper.any() else glyphs
-    put(pepper, MAX_SPECKS, 0)
+    put(recipes.salt, 0, 255)
+    salted = glyphs.copy()
+    put(recipes.pepper, MAX_SPECKS, 0)
     empty = ~glyphs.any(axis=(1, 2))
     glyphs[empty] = salted[empty]
-    return glyphs, np.where(empty, 0, pepper)
+    return glyphs, np.where(empty, 0, recipes.pepper)
 
 
 def _smooth_glyphs(
@@ -255,24 +275,25 @@ def _compose(
 
 
 def _place_boxes(
-    cells: NDArray[np.uint8],
-    extents: NDArray[np.int64],
-    layout: Layout,
-    recipes: Recipes,
-    config: Config,
+    cells: NDArray[np.uint8], layout: Layout, recipes: Recipes, canvas_width: int
 ) -> NDArray[np.int32]:
     """Find the extent of each digit's ink on its canvas, as if it stood there alone."""
-    boxes = extents.copy()
+    boxes = _find_extents(cells > 0)
     sigmas = recipes.blur_sigma[recipes.samples]
     for sigma in np.unique(sigmas[sigmas > 0]):
         chosen = np.flatnonzero(sigmas == sigma)
-        reach = math.ceil(4 * sigma) + 1
+        reach = int(_blur_reach(sigma))
         padded = np.pad(cells[chosen], ((0, 0), (0, 0), (reach, reach)))
         boxes[chosen] = _find_extents(_gaussian_blur(padded, sigma) > 0)
         boxes[chosen, 1::2] -= reach
     boxes[:, 1::2] += layout.lefts[:, None]
-    boxes[:, 1::2] = boxes[:, 1::2].clip(0, config.canvas.width)
+    boxes[:, 1::2] = boxes[:, 1::2].clip(0, canvas_width)
     return boxes.astype(np.int32)
+
+
+def _blur_reach(sigma: Any) -> Any:
+    """Return how many columns farther ink may reach when it is blurred."""
+    return np.ceil(4 * sigma).astype(np.int64) + 1
 
 
 def _find_extents(masks: NDArray[np.bool_]) -> NDArray[np.int64]:
