@@ -102,7 +102,8 @@ def pack_shard(sampler: Sampler, shard: Shard, pack: Pack) -> tuple[Packed, Comm
         rendered = sampler.draw(shard.split, start, min(start + BATCH_SAMPLES, shard.stop))
         tables.append(make_rows(shard, start - shard.start, rendered))
         images += [encode_image(image, output) for image in rendered.images]
-    packed = pack(shard, pa.concat_tables(tables), images, EXTENSIONS[output.image])
+    rows = pa.concat_tables(tables)
+    packed = pack(shard, rows, images, EXTENSIONS[output.image], sampler.engine)
     commit = Commit(
         fingerprint=sampler.plan.fingerprint,
         shard=shard.name,

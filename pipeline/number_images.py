@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from pipeline.build import pack_shard, write_shard
 from pipeline.config import Config, parse_config
+from pipeline.engines import Engine
 from pipeline.errors import OutputError
 from pipeline.labels import read_commit
 from pipeline.plan import Plan, Shard
@@ -91,7 +92,9 @@ def write_images(config: Config, image_dir: str, overwrite: bool = False) -> lis
     labels = f"{number}/labels.parquet"
     _claim_folder(storage, number, labels, sampler.plan, overwrite)
 
-    def pack(_shard: Shard, rows: pa.Table, images: list[bytes], extension: str) -> Packed:
+    def pack(
+        _shard: Shard, rows: pa.Table, images: list[bytes], extension: str, _engine: Engine
+    ) -> Packed:
         return pack_folders("", rows, images, extension)
 
     packed, commit = pack_shard(sampler, Shard("train", 0, 0, split.n_samples), pack)

@@ -12,14 +12,15 @@ files        images/SPLIT/NUMBER/NUMBER_INDEX.png (or .jpg): a folder for each n
 from __future__ import annotations
 
 import hashlib
+import json
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.engines import Engine
 from pipeline.labels import add_places
 from pipeline.plan import Shard
 
@@ -28,7 +29,7 @@ from pipeline.plan import Shard
 class Packed:
     """A shard ready to be written."""
 
-    files: dict[str, bytes]
+    files: Mapping[str, bytes | memoryview]
     """By path in the dataset."""
     rows: pa.Table
     """Label rows, places filled in."""
@@ -47,57 +48,56 @@ class Packed:
         return digest.hexdigest()
 
 
-def pack_webdataset(shard: Shard, rows: pa.Table, images: list[bytes], extension: str) -> Packed:
+def pack_webdataset(
+    shard: Shard, rows: pa.Table, images: list[bytes], extension: str, engine: Engine
+) -> Packed:
     """Pack a shard as one tar file."""
     path = f"images/{shard.split}/{shard.name}.tar"
+    content, offsets = _WRITERS[engine](rows, images, extension, path)
+    placed = add_places(rows, [path] * len(images), offsets, list(map(len, images)))
+    return Packed({path: content}, placed)
+
+
+def _write_members(
+    rows: pa.Table, images: list[bytes], extension: str, path: str
+) -> tuple[bytes, list[int]]:
+    """Return a tar file of images and their rows, and the offsets of the images."""
     parts: list[bytes] = []
     offsets = []
     position = 0
     for row, image in zip(rows.to_pylist(), images, strict=True):
-        key = row["key"].encode()
-        row["file"], row["offset"], row["size"] = path, position + tarfile.BLOCKSIZE, len(image)
-        offsets.append(row["offset"])
-        for name, content in (
-            (key + extension.encode(), image),
-            (key + b".json", orjson.dumps(row)),
-        ):
+        offsets.append(position + tarfile.BLOCKSIZE)
+        row |= {"file": path, "offset": offsets[-1], "size": len(image)}
+        text = json.dumps(row, separators=(",", ":")).encode()
+        for name, content in ((row["key"] + extension, image), (row["key"] + ".json", text)):
+            member = tarfile.TarInfo(name)  # mtime, uid and gid 0
+            member.size = len(content)
             padding = -len(content) % tarfile.BLOCKSIZE
-            parts += (make_header(name, len(content)), content, bytes(padding))
+            parts += (member.tobuf(tarfile.USTAR_FORMAT), content, bytes(padding))
             position += tarfile.BLOCKSIZE + len(content) + padding
-    # The end of an archive is two blocks of zeros, and files are multiples of a record.
+    # The end is marked by two blocks of zeros, and files are multiples of a record.
     end = 2 * tarfile.BLOCKSIZE
     parts.append(bytes(end + -(position + end) % tarfile.RECORDSIZE))
-    placed = add_places(rows, [path] * len(images), offsets, list(map(len, images)))
-    return Packed({path: b"".join(parts)}, placed)
+    return b"".join(parts), offsets
 
 
-_BLANK = tarfile.TarInfo().tobuf(tarfile.USTAR_FORMAT)  # mtime, uid, gid 0 and no names
-_BLANK_SUM = sum(_BLANK[:124] + _BLANK[136:148] + b" " * 8 + _BLANK[156:])
+def _write_members_compiled(
+    rows: pa.Table, images: list[bytes], extension: str, path: str
+) -> tuple[memoryview, list[int]]:
+    from pipeline.members import write_members  # noqa: PLC0415 - numba is optional
+
+    return write_members(rows, images, extension, path)
 
 
-def make_header(name: bytes, size: int) -> bytes:
-    """Return the USTAR header of a member; `tarfile` takes twenty times as long to make it.
-
-    Parameters
-    ----------
-    name : bytes
-        At most 100.
-    size : int
-        Bytes of the member.
-
-    Notes
-    -----
-    Offsets of fields: name 0, size 124, time 136, checksum 148, type 156 (POSIX.1-1988). The
-    checksum is the sum of all bytes, its own field taken as blanks.
-    """
-    digits = b"%011o\0" % size
-    checksum = b"%06o\0 " % (_BLANK_SUM + sum(name) + sum(digits))
-    return b"".join(
-        (name.ljust(100, b"\0"), _BLANK[100:124], digits, _BLANK[136:148], checksum, _BLANK[156:])
-    )
+_WRITERS: dict[Engine, Callable[..., tuple[bytes | memoryview, list[int]]]] = {
+    "skimage": _write_members,
+    "numba": _write_members_compiled,
+}
 
 
-def pack_parquet(shard: Shard, rows: pa.Table, images: list[bytes], extension: str) -> Packed:
+def pack_parquet(
+    shard: Shard, rows: pa.Table, images: list[bytes], extension: str, _engine: Engine
+) -> Packed:
     """Pack a shard as one Parquet file, in the form that HF datasets takes for images."""
     path = f"images/{shard.split}/{shard.name}.parquet"
     names = [f"{key}{extension}" for key in rows["key"].to_pylist()]
@@ -129,7 +129,9 @@ def pack_parquet(shard: Shard, rows: pa.Table, images: list[bytes], extension: s
     return Packed({path: content}, placed)
 
 
-def pack_files(shard: Shard, rows: pa.Table, images: list[bytes], extension: str) -> Packed:
+def pack_files(
+    shard: Shard, rows: pa.Table, images: list[bytes], extension: str, _engine: Engine
+) -> Packed:
     """Pack a shard as one file per image."""
     return pack_folders(f"images/{shard.split}/", rows, images, extension)
 
@@ -142,7 +144,7 @@ def pack_folders(root: str, rows: pa.Table, images: list[bytes], extension: str)
     return Packed(dict(zip(paths, images, strict=True)), placed)
 
 
-Pack = Callable[[Shard, pa.Table, list[bytes], str], Packed]
+Pack = Callable[[Shard, pa.Table, list[bytes], str, Engine], Packed]
 CONTAINERS: dict[str, Pack] = {
     "webdataset": pack_webdataset,
     "parquet": pack_parquet,

@@ -84,7 +84,7 @@ class Storage:
         skip = len(self._root) + 1
         return {info.path[skip:]: info.size for info in found if info.type == fs.FileType.File}
 
-    def write(self, path: str, content: bytes) -> None:
+    def write(self, path: str, content: bytes | memoryview) -> None:
         """Publish a file: it has all of `content`, or it is as it was.
 
         Raises
@@ -105,7 +105,7 @@ class Storage:
                 "output, and run the same command again"
             ) from error
 
-    def _write_local(self, target: Path, content: bytes) -> None:
+    def _write_local(self, target: Path, content: bytes | memoryview) -> None:
         temporary = Path(self._root, BUILD_FOLDER, "tmp", f"{target.name}.{uuid.uuid4().hex}")
         temporary.parent.mkdir(parents=True, exist_ok=True)
         target.parent.mkdir(parents=True, exist_ok=True)
