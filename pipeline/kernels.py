@@ -67,7 +67,8 @@ _MULTIPLIER_1 = np.uint64(0xCA5A826395121157)
 _WEYL_0 = np.uint64(0x9E3779B97F4A7C15)
 _WEYL_1 = np.uint64(0xBB67AE8584CAA73B)
 
-_inner = njit(nogil=True, error_model="numpy")
+# Called from kernels only, so nothing is made for callers in Python.
+_inner = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 def _reads(kind: Any, n_axes: int) -> Any:
