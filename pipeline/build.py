@@ -17,7 +17,6 @@ from functools import lru_cache
 from typing import Any
 
 import dask
-import pyarrow as pa
 import pyarrow.compute as pc
 from dask.delayed import Delayed
 
@@ -27,10 +26,10 @@ from pipeline.errors import BuildError, OutputError, PipelineError
 from pipeline.labels import Commit, encode_labels, hash_rows, make_rows
 from pipeline.manifest import finalize, find_commits, label_path, publish_plan
 from pipeline.plan import Plan, Shard
-from pipeline.render import BATCH_SAMPLES
+from pipeline.render import BATCH_SAMPLES, fit_batch
 from pipeline.sampler import Sampler, open_output
 from pipeline.schedulers import Run
-from pipeline.shards import CONTAINERS, Pack, Packed
+from pipeline.shards import CONTAINERS, Batch, Pack, Packed
 from pipeline.storage import Storage
 
 _ESTIMATE_SAMPLES = 64
@@ -58,16 +57,23 @@ class BuildResult:
 
 
 @lru_cache(maxsize=1)
-def _open_sampler(uri: str, fingerprint: str, _n_samples: tuple[int, ...]) -> Sampler:
+def _open_sampler(
+    uri: str, fingerprint: str, _n_samples: tuple[int, ...], engine: str | None = None
+) -> Sampler:
     """Keep the sampler of one build in a process; a plan of other sizes is read again."""
-    sampler = open_output(Storage(uri))
+    sampler = open_output(Storage(uri), engine)
     if sampler.plan.fingerprint != fingerprint:
         raise OutputError(f"{uri}: another build has taken over the directory; start this one anew")
     return sampler
 
 
 def build_shard(
-    uri: str, fingerprint: str, n_samples: tuple[int, ...], split: SplitName, index: int
+    uri: str,
+    fingerprint: str,
+    n_samples: tuple[int, ...],
+    split: SplitName,
+    index: int,
+    engine: str | None = None,
 ) -> Commit:
     """Build one shard: render, encode, write the shard, then its label file.
 
@@ -82,6 +88,7 @@ def build_shard(
     split : {"train", "val", "test"}
     index : int
         Of the shard in its split.
+    engine : {"skimage", "numba"}, optional
 
     Returns
     -------
@@ -89,7 +96,7 @@ def build_shard(
         What the footer of the label file says.
     """
     with _sampler_lock:
-        sampler = _open_sampler(uri, fingerprint, n_samples)
+        sampler = _open_sampler(uri, fingerprint, n_samples, engine)
     shard = sampler.plan.splits[split].shard(index)
     packed, commit = pack_shard(sampler, shard, CONTAINERS[sampler.plan.config.output.container])
     write_shard(Storage(uri), packed, label_path(shard), commit)
@@ -98,14 +105,16 @@ def build_shard(
 
 def pack_shard(sampler: Sampler, shard: Shard, pack: Pack) -> tuple[Packed, Commit]:
     """Render, encode and pack the samples of one shard; nothing is written."""
-    output = sampler.plan.config.output
-    tables, images = [], []
-    for start in range(shard.start, shard.stop, BATCH_SAMPLES):
-        rendered = sampler.draw(shard.split, start, min(start + BATCH_SAMPLES, shard.stop))
-        tables.append(make_rows(shard, start - shard.start, rendered))
-        images += [encode_image(image, output) for image in rendered.images]
-    rows = pa.concat_tables(tables)
-    packed = pack(shard, rows, images, EXTENSIONS[output.image], sampler.engine)
+    config = sampler.plan.config
+    batch_samples = min(BATCH_SAMPLES, fit_batch(config.canvas, sampler.engine))
+
+    def draw_batches() -> Iterator[Batch]:
+        for start in range(shard.start, shard.stop, batch_samples):
+            rendered = sampler.draw(shard.split, start, min(start + batch_samples, shard.stop))
+            images = [encode_image(image, config.output) for image in rendered.images]
+            yield make_rows(shard, start - shard.start, rendered), images
+
+    packed = pack(shard, draw_batches(), EXTENSIONS[config.output.image], sampler.engine)
     commit = Commit(
         fingerprint=sampler.plan.fingerprint,
         shard=shard.name,
@@ -126,11 +135,16 @@ def write_shard(storage: Storage, packed: Packed, labels: str, commit: Commit) -
 
 
 def _attempt_shard(
-    uri: str, fingerprint: str, n_samples: tuple[int, ...], split: SplitName, index: int
+    uri: str,
+    fingerprint: str,
+    n_samples: tuple[int, ...],
+    split: SplitName,
+    index: int,
+    engine: str | None = None,
 ) -> Commit | ShardFailure:
     """Build a shard, and return what went wrong instead of raising it."""
     try:
-        return build_shard(uri, fingerprint, n_samples, split, index)
+        return build_shard(uri, fingerprint, n_samples, split, index, engine)
     except PipelineError as error:
         return ShardFailure(f"{split}-{index:05d}", str(error), None)
     except Exception as error:
@@ -138,7 +152,9 @@ def _attempt_shard(
         return ShardFailure(f"{split}-{index:05d}", f"{type(error).__name__}: {error}", trace)
 
 
-def make_tasks(storage: Storage, plan: Plan, shards: Iterable[Shard]) -> Iterator[Delayed]:
+def make_tasks(
+    storage: Storage, plan: Plan, shards: Iterable[Shard], engine: str | None = None
+) -> Iterator[Delayed]:
     """Yield the Dask graph, one task for each shard, keyed by this run and the shard."""
     run = uuid.uuid4().hex[:8]
     attempt = dask.delayed(_attempt_shard, pure=False)
@@ -150,6 +166,7 @@ def make_tasks(storage: Storage, plan: Plan, shards: Iterable[Shard]) -> Iterato
             n_samples,
             shard.split,
             shard.index,
+            engine,
             dask_key_name=f"{shard.name}-{run}",
         )
 
@@ -201,7 +218,7 @@ def build_dataset(
 
     done = set(commits)
     missing = (shard for shard in plan.shards() if shard.name not in done)
-    run(make_tasks(storage, plan, missing), collect)
+    run(make_tasks(storage, plan, missing, sampler.engine), collect)
     if failures:
         raise _describe_failures(failures, plan)
     manifest = finalize(storage, plan, commits)

@@ -28,10 +28,10 @@ def encode_image(image: NDArray[np.uint8], output: Output) -> bytes:
         Says the format and, for JPEG, the quality.
     """
     if output.image == "jpeg":
-        encoded: bytes = jpeg8_encode(image, level=output.quality)
+        encoded = jpeg8_encode(image, level=output.quality)
     else:
         encoded = png_encode(image, level=1, strategy=PNG.STRATEGY.RLE, filter=PNG.FILTER.NO)
-    return encoded
+    return bytes(encoded)  # as they are, unless a buffer was given to fill
 
 
 def decode_image(encoded: bytes) -> NDArray[np.uint8]:

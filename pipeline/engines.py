@@ -10,7 +10,7 @@ numba    `kernels`, several times as fast; needs numba (the extra ``fast``)
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+from importlib import import_module
 from typing import Literal, get_args
 
 from pipeline.errors import ConfigError
@@ -19,22 +19,27 @@ Engine = Literal["skimage", "numba"]
 
 
 def choose_engine(name: str | None = None) -> Engine:
-    """Return the engine of a name; without one numba if it is installed.
+    """Return the engine of a name, ready for use; without a name numba if it is there.
+
+    The first use of numba on a machine compiles `kernels`, which takes seconds. They are kept on
+    the disk, so processes that start later find them.
 
     Raises
     ------
     ConfigError
         If there is no such engine, or it is not installed.
     """
-    if name is None:
-        return "numba" if find_spec("numba") else "skimage"
+    if name not in (None, *get_args(Engine)):
+        raise ConfigError(f"--engine: expected one of {', '.join(get_args(Engine))}, got {name!r}")
     if name == "skimage":
         return "skimage"
-    if name != "numba":
-        raise ConfigError(f"--engine: expected one of {', '.join(get_args(Engine))}, got {name!r}")
-    if not find_spec("numba"):
+    try:
+        import_module("pipeline.kernels")
+    except ImportError as error:  # not installed, or too old or too new for this NumPy
+        if name is None:
+            return "skimage"
         raise ConfigError(
-            "--engine: expected numba to be installed, got none: pip install "
-            "'digit-sequence[fast]', or use --engine skimage"
-        )
+            f"--engine: numba cannot be used here: {error}; pip install 'digit-sequence[fast]', "
+            "or use --engine skimage"
+        ) from error
     return "numba"

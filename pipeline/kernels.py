@@ -93,7 +93,7 @@ def _kernel(*arguments: Any, returns: Any = void) -> Callable[[Callable[..., Any
 # -- random words ---------------------------------------------------------------------------------
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _multiply_high(_context: Any, _a: Any, _b: Any) -> Any:
     """Return the upper 64 bits of a product of two 64-bit words."""
 
@@ -421,8 +421,16 @@ def draw_digits(images, glyphs, positions, filters, radii, eroded_peak, canvases
         _locate(glyph, rows, columns, height, stride, places, down, across)
         if glyph.smooth_rows >= 0:
             smooth, wide = _blur(
-                pixels, columns + 4, columns + 3, rows, columns, _ZERO, filters, radii,
-                glyph.smooth_rows, glyph.smooth_columns,
+                pixels,
+                columns + 4,
+                columns + 3,
+                rows,
+                columns,
+                _ZERO,
+                filters,
+                radii,
+                glyph.smooth_rows,
+                glyph.smooth_columns,
             )
             _interpolate_smoothed(smooth, wide, rows, columns, places, down, across, ink)
         else:
@@ -630,6 +638,7 @@ def _close_member(out, start, end, blank, key, extension):
     _reads(types.int64, 1),
     _reads(types.uint8, 2),
     _reads(types.uint8, 1),
+    types.int64,
     types.uint8[::1],
     returns=types.int64,
 )
@@ -646,6 +655,7 @@ def write_members(
     sizes,
     extensions,
     blank,
+    position,
     out,
 ):
     """Write, for each sample, its image and its label row as members of a tar file.
@@ -672,18 +682,21 @@ def write_members(
         Of the image and of the row.
     blank : ndarray of uint8, shape (512,)
         A header without name and size, blanks for its checksum.
+    position : int
+        Bytes of the file before these members.
     out : ndarray of uint8
+        Gets the members.
 
     Returns
     -------
     int
-        Where the last member ends.
+        Where in `out` the last one ends.
     """
     at, image_start = _ZERO, _ZERO
     for b in range(len(sizes)):
         key = text[text_bounds[0, b] : text_bounds[0, b + 1]]
         first, last = starts[b], starts[b + 1]
-        numbers[0, b] = at + len(blank)
+        numbers[0, b] = position + at + len(blank)
         end = _write(out, at + len(blank), images[image_start : image_start + sizes[b]])
         image_start += sizes[b]
         at = _close_member(out, at, end, blank, key, extensions[0])

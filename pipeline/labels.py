@@ -35,7 +35,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -44,7 +44,9 @@ import xxhash
 from numpy.typing import NDArray
 
 from pipeline.plan import SCHEMA_VERSION, Shard, sample_key
-from pipeline.render import Rendered
+
+if TYPE_CHECKING:
+    from pipeline.render import Rendered
 
 METADATA_KEY = b"digit-sequence"
 
@@ -116,7 +118,7 @@ class Commit:
 
 def hash_pixels(image: NDArray[np.uint8]) -> int:
     """Return the XXH3-64 of an image's pixels, as a signed 64-bit integer."""
-    word = xxhash.xxh3_64_intdigest(np.ascontiguousarray(image))
+    word = xxhash.xxh3_64_intdigest(np.ascontiguousarray(image).data)
     return int(word - (word >> 63 << 64))
 
 
@@ -152,23 +154,23 @@ def make_rows(shard: Shard, first_row: int, rendered: Rendered) -> pa.Table:
         "inverted": recipes.inverted,
         "pixel_hash": list(map(hash_pixels, rendered.images)),
     }
-    starts = _to_array(recipes.starts, pa.int32())
+    starts = make_array(recipes.starts, pa.int32())
 
     def make_column(field: pa.Field) -> pa.Array:
         if field.name == "boxes":
             values = _make_boxes(recipes.digits, rendered.boxes)
         elif pa.types.is_list(field.type):
-            values = _to_array(getattr(recipes, field.name), field.type.value_type)
+            values = make_array(getattr(recipes, field.name), field.type.value_type)
         else:
-            return _to_array(columns[field.name], field.type)
+            return make_array(columns[field.name], field.type)
         return pa.ListArray.from_arrays(starts, values, type=field.type)
 
     fields = [field for field in SCHEMA if field.name not in PLACE_COLUMNS]
     return pa.Table.from_arrays(list(map(make_column, fields)), schema=pa.schema(fields))
 
 
-def _to_array(values: Any, kind: pa.DataType) -> pa.Array:
-    """Return an Arrow array without going through ``pa.array``, which imports pandas."""
+def make_array(values: Any, kind: pa.DataType) -> pa.Array:
+    """Return values without nulls as an Arrow array; ``pa.array`` would import pandas."""
     if pa.types.is_string(kind):
         text = "".join(values).encode()  # ASCII, so characters are bytes
         bounds = np.cumsum([0, *map(len, values)], dtype=np.int32)
@@ -182,7 +184,7 @@ def _to_array(values: Any, kind: pa.DataType) -> pa.Array:
 
 def _make_boxes(digits: NDArray[np.int64], boxes: NDArray[np.int32]) -> pa.StructArray:
     values = [digits, *boxes.T]
-    arrays = [_to_array(value, field.type) for value, field in zip(values, BOX, strict=True)]
+    arrays = [make_array(value, field.type) for value, field in zip(values, BOX, strict=True)]
     return pa.StructArray.from_arrays(arrays, fields=list(BOX))
 
 
@@ -193,7 +195,7 @@ def add_places(
     places = dict(zip(PLACE_COLUMNS, (files, offsets, sizes), strict=True))
     rows = rows.combine_chunks()
     arrays = [
-        _to_array(places[field.name], field.type) if field.name in places else rows[field.name]
+        make_array(places[field.name], field.type) if field.name in places else rows[field.name]
         for field in SCHEMA
     ]
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
@@ -203,7 +205,7 @@ def hash_rows(rows: pa.Table) -> str:
     """Return the SHA-256 of label rows, whatever file they are or were in."""
     sink = pa.BufferOutputStream()
     # Taking copies the rows: bits beyond the end of a slice would be hashed with it.
-    order = _to_array(np.arange(len(rows)), pa.int64())
+    order = make_array(np.arange(len(rows)), pa.int64())
     table = rows.replace_schema_metadata(None).take(order).combine_chunks()
     with pa.ipc.new_stream(sink, table.schema) as stream:
         stream.write_table(table)

@@ -15,7 +15,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline import kernels
-from pipeline.labels import BOX, PLACE_COLUMNS, SCHEMA
+from pipeline.labels import BOX, PLACE_COLUMNS, SCHEMA, make_array
+from pipeline.shards import Place
 
 _FIELDS = [field for field in SCHEMA if field.name not in PLACE_COLUMNS]
 _FIELDS += [SCHEMA.field(name) for name in PLACE_COLUMNS]
@@ -30,7 +31,7 @@ class _Columns:
     def __init__(self, rows: pa.Table, path: str, sizes: NDArray[np.int64]) -> None:
         self.rows = rows.combine_chunks()
         self.path = path
-        self.starts = self._chunk("glyph_ids").offsets.to_numpy().astype(np.int64)
+        self.starts = _to_integers(self._chunk("glyph_ids").offsets)
         self.labels = b""
         self.text: list[pa.Array] = []
         # The first column of numbers is the offset, which is known when a member is written.
@@ -52,27 +53,27 @@ class _Columns:
 
     def _add(self, field: pa.Field) -> tuple[int, int]:
         """Add a column; return its kind and its place among those of that kind."""
-        kind = field.type
         if field.name in _PLACES:
             return kernels.INTEGER, _PLACES.index(field.name)
         if field.name == "file":
-            return self._add_text(pa.repeat(self.path, len(self.rows)))
+            return self._add_text(make_array([self.path] * len(self.rows), pa.string()))
         chunk = self._chunk(field.name)
-        if pa.types.is_string(kind):
-            return self._add_text(chunk)
-        if pa.types.is_boolean(kind):
+        if pa.types.is_boolean(field.type) or pa.types.is_string(field.type):
             return self._add_text(chunk.cast(pa.string()))
-        if not pa.types.is_list(kind):
-            self.numbers.append(_to_integers(chunk))
-            is_decimal = pa.types.is_floating(kind)
-            return kernels.DECIMAL if is_decimal else kernels.INTEGER, len(self.numbers) - 1
+        if pa.types.is_list(field.type):
+            return self._add_list(chunk.values)
+        self.numbers.append(_to_integers(chunk))
+        kind = kernels.DECIMAL if pa.types.is_floating(field.type) else kernels.INTEGER
+        return kind, len(self.numbers) - 1
+
+    def _add_list(self, values: pa.Array) -> tuple[int, int]:
         place = len(self.lists)
-        if kind.value_type == BOX:
-            self.lists += map(_to_integers, chunk.values.flatten())
+        if values.type == BOX:
+            self.lists += map(_to_integers, values.flatten())
             return kernels.BOXES, place
-        self.lists.append(_to_integers(chunk.values))
-        is_decimal = pa.types.is_floating(kind.value_type)
-        return kernels.DECIMALS if is_decimal else kernels.INTEGERS, place
+        self.lists.append(_to_integers(values))
+        kind = kernels.DECIMALS if pa.types.is_floating(values.type) else kernels.INTEGERS
+        return kind, place
 
     def _add_text(self, strings: pa.Array) -> tuple[int, int]:
         self.text.append(strings)
@@ -91,19 +92,21 @@ class _Columns:
 
 def _to_integers(values: pa.Array) -> NDArray[np.int64]:
     """Return numbers as whole ones: fractions as multiples of their last decimal."""
-    array = values.to_numpy()
+    # Not through to_numpy, which imports pandas.
+    array: NDArray[Any] = np.frombuffer(values.buffers()[1], values.type.to_pandas_dtype())
+    array = array[values.offset : values.offset + len(values)]
     if not pa.types.is_floating(values.type):
-        return array.astype(np.int64)  # type: ignore[no-any-return]
+        return array.astype(np.int64)
     unit = 10**kernels.DECIMAL_PLACES
     whole = np.rint(array * unit)
     assert (whole / unit == array).all()
-    return whole.astype(np.int64)  # type: ignore[no-any-return]
+    return whole.astype(np.int64)
 
 
 def write_members(
-    rows: pa.Table, images: list[bytes], extension: str, path: str
+    rows: pa.Table, images: list[bytes], extension: str, place: Place
 ) -> tuple[memoryview, list[int]]:
-    """Return a tar file of images and their rows, and the offsets of the images.
+    """Return images and their rows as members of a tar file, and the offsets of the images.
 
     Parameters
     ----------
@@ -113,11 +116,11 @@ def write_members(
         Encoded.
     extension : str
         Of the images.
-    path : str
-        Of the tar file in the dataset.
+    place : Place
+        Where the members are to stand.
     """
     sizes = np.array(list(map(len, images)), np.int64)
-    columns = _Columns(rows, path, sizes)
+    columns = _Columns(rows, place.path, sizes)
     text, text_bounds = columns.join_text()
     box_labels = [f'{"," if i else "{"}"{field.name}":' for i, field in enumerate(BOX)]
     box_bounds = len(columns.labels) + np.cumsum([0, *map(len, box_labels)])
@@ -126,12 +129,12 @@ def write_members(
     extensions = np.zeros((2, 5), np.uint8)
     for row, name in zip(extensions, (extension, ".json"), strict=True):
         row[: len(name)] = list(name.encode())
-    blank = np.frombuffer(tarfile.TarInfo().tobuf(tarfile.USTAR_FORMAT), np.uint8).copy()
-    blank[148:156] = ord(" ")  # the checksum, which counts as blanks
+    header = np.frombuffer(tarfile.TarInfo().tobuf(tarfile.USTAR_FORMAT), np.uint8).copy()
+    header[148:156] = ord(" ")  # the checksum, which counts as blanks
     room = len(images) * (4 * tarfile.BLOCKSIZE + len(labels) + _NUMBER_BYTES * len(numbers))
     room += lists.shape[1] * (_NUMBER_BYTES * len(lists) + len(labels))
-    out = np.empty(room + len(text) + int(sizes.sum()) + 2 * tarfile.RECORDSIZE, np.uint8)
-    position = kernels.write_members(
+    out = np.empty(room + len(text) + int(sizes.sum()), np.uint8)
+    end = kernels.write_members(
         columns.table,
         np.frombuffer(labels, np.uint8),
         box_bounds,
@@ -143,12 +146,8 @@ def write_members(
         np.frombuffer(b"".join(images), np.uint8),
         sizes,
         extensions,
-        blank,
+        header,
+        place.position,
         out,
     )
-    # The end is marked by two blocks of zeros, and files are multiples of a record.
-    end = position + 2 * tarfile.BLOCKSIZE
-    end += -end % tarfile.RECORDSIZE
-    out[position:end] = 0
     return out[:end].data, numbers[0].tolist()
-

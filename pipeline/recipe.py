@@ -32,7 +32,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import MAX_SPECKS, Config, SplitName, Transform
+from pipeline.config import Config, SplitName, Transform
 from pipeline.engines import Engine
 from pipeline.errors import ConfigError
 from pipeline.glyphs import GlyphPool

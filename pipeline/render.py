@@ -14,12 +14,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
-from skimage.filters import gaussian
-from skimage.morphology import dilation, erosion
-from skimage.transform import warp
 
-from pipeline.config import MAX_SPECKS, Config
+from pipeline.config import MAX_SPECKS, Canvas, Config
 from pipeline.engines import Engine
 from pipeline.errors import RenderError
 from pipeline.glyphs import GlyphBank
@@ -29,8 +25,10 @@ from pipeline.recipe import Recipes, draw_pixel_words, pixel_addresses
 
 ERODED_PEAK = 64
 """An erosion that would leave a digit without any pixel this bright is not applied."""
-BATCH_SAMPLES = 256
-"""Samples to render at a time; bounds the memory of a batch, changes no pixel."""
+BATCH_SAMPLES = 1024
+"""Samples to render at a time, at most; bounds the memory of a batch, changes no pixel."""
+BATCH_PIXELS = {"skimage": 2_000_000, "numba": 8_000_000}
+"""Canvas pixels of a batch; scikit-image needs tens of bytes for each."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +76,11 @@ def render_batch(
     return Rendered(images, boxes, layout.scaled, recipes)
 
 
+def fit_batch(canvas: Canvas, engine: Engine) -> int:
+    """Return how many samples make a batch of `BATCH_PIXELS`, at least one."""
+    return max(1, BATCH_PIXELS[engine] // (canvas.height * canvas.width))
+
+
 @dataclass(frozen=True)
 class Drawing:
     """What an engine draws: the samples of a batch on black canvases."""
@@ -98,7 +101,8 @@ Drawn = tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]
 
 def _draw_with_skimage(drawing: Drawing) -> Drawn:
     recipes, layout, images = drawing.recipes, drawing.layout, drawing.images
-    glyphs, pepper = _add_specks(drawing)
+    glyphs = drawing.glyphs[recipes.glyph_ids]
+    glyphs, pepper = _add_specks(glyphs, drawing.ink, recipes)
     smoothed = _smooth_glyphs(glyphs, layout.smoothing)
     cells = _warp_glyphs(smoothed, layout, images.shape[1])
     stroke = _change_strokes(cells, layout, recipes.stroke)
@@ -111,7 +115,7 @@ def _draw_with_skimage(drawing: Drawing) -> Drawn:
 
 
 def _draw_with_numba(drawing: Drawing) -> Drawn:
-    from pipeline import kernels  # noqa: PLC0415 - numba is optional
+    from pipeline import kernels
 
     recipes, layout, images = drawing.recipes, drawing.layout, drawing.images
     sigmas, places = np.unique(
@@ -146,9 +150,8 @@ def _draw_with_numba(drawing: Drawing) -> Drawn:
     lines["noise_sigma"], lines["salt_pepper"] = recipes.noise_sigma, recipes.salt_pepper
     lines["blur"], lines["inverted"] = blur, recipes.inverted
     key, addresses = pixel_addresses(recipes)
-    kernels.finish_canvases(
-        lines, key, addresses, _normal_quantiles(), filters, radii, images
-    )
+    quantiles = _normal_quantiles() if recipes.noise_sigma.any() else np.zeros(1)
+    kernels.finish_canvases(lines, key, addresses, quantiles, filters, radii, images)
     boxes = np.stack([glyphs[edge] for edge in ("top", "left", "bottom", "right")], axis=-1)
     return boxes, glyphs["pepper"].astype(np.int64), glyphs["stroke"].astype(np.int64)
 
@@ -173,22 +176,26 @@ def _tabulate_filters(
 
 @lru_cache(maxsize=8192)
 def _gaussian_weights(sigma: float) -> NDArray[np.float64]:
-    """Return the weights of a Gaussian filter: what it makes of a single bright pixel."""
+    """Return the weights of scipy's Gaussian filter: what it makes of a single bright pixel."""
+    if sigma == 0:
+        return np.ones(1)
+    from scipy.ndimage import gaussian_filter1d
+
     radius = int(4 * sigma + 0.5)
     pixel = np.zeros(2 * radius + 1)
     pixel[radius] = 1
-    weights: NDArray[np.float64] = gaussian(pixel, sigma, mode="constant", preserve_range=True)
+    weights: NDArray[np.float64] = gaussian_filter1d(pixel, sigma, mode="constant")
     return weights[radius:]
 
 
-def _add_specks(drawing: Drawing) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _add_specks(
+    glyphs: NDArray[np.uint8], ink: NDArray[np.int16], recipes: Recipes
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Set salt to 255, then pepper to 0, at drawn positions of the ink boxes.
 
-    Returns copies of the glyphs, and how many pepper pixels each has got.
+    Returns the glyphs, changed in place, and how many pepper pixels each has got.
     """
-    recipes = drawing.recipes
-    glyphs = drawing.glyphs[recipes.glyph_ids]
-    top, left, bottom, right = drawing.ink.T.astype(np.int64)[:, :, None]
+    top, left, bottom, right = ink.T.astype(np.int64)[:, :, None]
     area = ((bottom - top) * (right - left)).astype(np.uint64)
     position = (recipes.speck_positions * area >> np.uint64(32)).astype(np.int64)
     row, column = top + position // (right - left), left + position % (right - left)
@@ -211,6 +218,8 @@ def _smooth_glyphs(
     glyphs: NDArray[np.uint8], smoothing: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Low-pass the glyphs that are about to be reduced, against aliasing."""
+    from skimage.filters import gaussian
+
     smoothed = glyphs.astype(np.float64)
     needed = smoothing.any(axis=1)
     for sigma in np.unique(smoothing[needed], axis=0):
@@ -223,6 +232,8 @@ def _smooth_glyphs(
 
 def _warp_glyphs(glyphs: NDArray[np.float64], layout: Layout, height: int) -> NDArray[np.uint8]:
     """Interpolate each glyph once, bilinearly, into its cell; returns (G, height, widest)."""
+    from skimage.transform import warp
+
     n_glyphs, rows, columns = glyphs.shape
     widest = int(layout.widths.max())
     # `warp` is three times as fast when the output has the shape of the input.
@@ -249,6 +260,8 @@ def _change_strokes(
 
     Returns the strokes as they were applied.
     """
+    from skimage.morphology import dilation, erosion
+
     stroke = drawn.copy()
     for side in np.unique(stroke[stroke != 0]):
         chosen = np.flatnonzero(stroke == side)
@@ -329,6 +342,8 @@ def _add_noise(images: NDArray[np.uint8], recipes: Recipes) -> None:
 @cache
 def _normal_quantiles() -> NDArray[np.float64]:
     """Return the quantiles of the standard normal distribution at 2**16 even shares."""
+    from scipy.special import ndtri
+
     quantiles: NDArray[np.float64] = ndtri((np.arange(2**16) + 0.5) / 2**16)
     return quantiles
 
@@ -340,6 +355,8 @@ def _blur(images: NDArray[np.uint8], sigmas: NDArray[np.float64]) -> None:
 
 def _gaussian_blur(images: NDArray[np.uint8], sigma: float) -> NDArray[np.uint8]:
     """Blur a stack of images; beyond them is paper."""
+    from skimage.filters import gaussian
+
     blurred = gaussian(
         images.astype(np.float64), sigma=(0, sigma, sigma), mode="constant", preserve_range=True
     )

@@ -14,8 +14,9 @@ from __future__ import annotations
 import hashlib
 import json
 import tarfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,6 +24,7 @@ import pyarrow.parquet as pq
 from pipeline.engines import Engine
 from pipeline.labels import add_places
 from pipeline.plan import Shard
+from pipeline.storage import Content
 
 _HF_FEATURES = {
     "info": {
@@ -37,7 +39,7 @@ image as a dict."""
 class Packed:
     """A shard ready to be written."""
 
-    files: Mapping[str, bytes | memoryview]
+    files: Mapping[str, Content]
     """By path in the dataset."""
     rows: pa.Table
     """Label rows, places filled in."""
@@ -56,26 +58,48 @@ class Packed:
         return digest.hexdigest()
 
 
+Batch = tuple[pa.Table, list[bytes]]
+"""Label rows, all columns but those of their place, and the encoded images."""
+
+
 def pack_webdataset(
-    shard: Shard, rows: pa.Table, images: list[bytes], extension: str, engine: Engine
+    shard: Shard, batches: Iterable[Batch], extension: str, engine: Engine
 ) -> Packed:
     """Pack a shard as one tar file."""
     path = f"images/{shard.split}/{shard.name}.tar"
-    content, offsets = _WRITERS[engine](rows, images, extension, path)
-    placed = add_places(rows, [path] * len(images), offsets, list(map(len, images)))
-    return Packed({path: content}, placed)
+    content = bytearray()
+    placed = []
+    for rows, images in batches:
+        place = Place(path, len(content))
+        members, offsets = _WRITERS[engine](rows, images, extension, place)
+        content += members
+        placed.append(add_places(rows, [path] * len(images), offsets, list(map(len, images))))
+    # The end is marked by two blocks of zeros, and files are multiples of a record.
+    content += bytes(2 * tarfile.BLOCKSIZE)
+    content += bytes(-len(content) % tarfile.RECORDSIZE)
+    return Packed({path: content}, pa.concat_tables(placed).combine_chunks())
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where members are written."""
+
+    path: str
+    """Of the tar file in the dataset."""
+    position: int
+    """Bytes of the file before them."""
 
 
 def _write_members(
-    rows: pa.Table, images: list[bytes], extension: str, path: str
+    rows: pa.Table, images: list[bytes], extension: str, place: Place
 ) -> tuple[bytes, list[int]]:
-    """Return a tar file of images and their rows, and the offsets of the images."""
+    """Return images and their rows as members of a tar file, and the offsets of the images."""
     parts: list[bytes] = []
     offsets = []
-    position = 0
+    position = place.position
     for row, image in zip(rows.to_pylist(), images, strict=True):
         offsets.append(position + tarfile.BLOCKSIZE)
-        row |= {"file": path, "offset": offsets[-1], "size": len(image)}
+        row |= {"file": place.path, "offset": offsets[-1], "size": len(image)}
         text = json.dumps(row, separators=(",", ":")).encode()
         for name, content in ((row["key"] + extension, image), (row["key"] + ".json", text)):
             member = tarfile.TarInfo(name)  # mtime, uid and gid 0
@@ -83,18 +107,15 @@ def _write_members(
             padding = -len(content) % tarfile.BLOCKSIZE
             parts += (member.tobuf(tarfile.USTAR_FORMAT), content, bytes(padding))
             position += tarfile.BLOCKSIZE + len(content) + padding
-    # The end is marked by two blocks of zeros, and files are multiples of a record.
-    end = 2 * tarfile.BLOCKSIZE
-    parts.append(bytes(end + -(position + end) % tarfile.RECORDSIZE))
     return b"".join(parts), offsets
 
 
 def _write_members_compiled(
-    rows: pa.Table, images: list[bytes], extension: str, path: str
+    rows: pa.Table, images: list[bytes], extension: str, place: Place
 ) -> tuple[memoryview, list[int]]:
     from pipeline.members import write_members  # noqa: PLC0415 - numba is optional
 
-    return write_members(rows, images, extension, path)
+    return write_members(rows, images, extension, place)
 
 
 _WRITERS: dict[Engine, Callable[..., tuple[bytes | memoryview, list[int]]]] = {
@@ -103,10 +124,9 @@ _WRITERS: dict[Engine, Callable[..., tuple[bytes | memoryview, list[int]]]] = {
 }
 
 
-def pack_parquet(
-    shard: Shard, rows: pa.Table, images: list[bytes], extension: str, _engine: Engine
-) -> Packed:
+def pack_parquet(shard: Shard, batches: Iterable[Batch], extension: str, _engine: Engine) -> Packed:
     """Pack a shard as one Parquet file, in the form that HF datasets takes for images."""
+    rows, images = _join_batches(batches)
     path = f"images/{shard.split}/{shard.name}.parquet"
     names = [f"{key}{extension}" for key in rows["key"].to_pylist()]
     fields = [pa.field("bytes", pa.binary()), pa.field("path", pa.string())]
@@ -132,22 +152,26 @@ def pack_parquet(
     return Packed({path: content}, placed)
 
 
-def pack_files(
-    shard: Shard, rows: pa.Table, images: list[bytes], extension: str, _engine: Engine
-) -> Packed:
+def pack_files(shard: Shard, batches: Iterable[Batch], extension: str, _engine: Engine) -> Packed:
     """Pack a shard as one file per image."""
-    return pack_folders(f"images/{shard.split}/", rows, images, extension)
+    return pack_folders(f"images/{shard.split}/", batches, extension)
 
 
-def pack_folders(root: str, rows: pa.Table, images: list[bytes], extension: str) -> Packed:
+def pack_folders(root: str, batches: Iterable[Batch], extension: str) -> Packed:
     """Pack samples as one file per image, in a folder for each number under `root`."""
+    rows, images = _join_batches(batches)
     identities = zip(rows["number"].to_pylist(), rows["sample_index"].to_pylist(), strict=True)
     paths = [f"{root}{number}/{number}_{index}{extension}" for number, index in identities]
     placed = add_places(rows, paths, [0] * len(images), list(map(len, images)))
     return Packed(dict(zip(paths, images, strict=True)), placed)
 
 
-Pack = Callable[[Shard, pa.Table, list[bytes], str, Engine], Packed]
+def _join_batches(batches: Iterable[Batch]) -> Batch:
+    tables, images = zip(*batches, strict=True)
+    return pa.concat_tables(tables).combine_chunks(), list(chain(*images))
+
+
+Pack = Callable[[Shard, Iterable[Batch], str, Engine], Packed]
 CONTAINERS: dict[str, Pack] = {
     "webdataset": pack_webdataset,
     "parquet": pack_parquet,

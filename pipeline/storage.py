@@ -22,6 +22,10 @@ BUILD_FOLDER = ".build"
 """What loaders must not see: the plan, events, temporary files."""
 
 
+Content = bytes | bytearray
+"""What a file gets."""
+
+
 class Storage:
     """The files of one directory, by their paths relative to it.
 
@@ -101,7 +105,7 @@ class Storage:
         skip = len(self._root) + 1
         return {info.path[skip:]: info.size for info in found if info.type == fs.FileType.File}
 
-    def write(self, path: str, content: bytes | memoryview) -> None:
+    def write(self, path: str, content: Content) -> None:
         """Publish a file: it has all of `content`, or it is as it was.
 
         Raises
@@ -122,7 +126,7 @@ class Storage:
                 "output, and run the same command again"
             ) from error
 
-    def _write_local(self, target: Path, content: bytes | memoryview) -> None:
+    def _write_local(self, target: Path, content: Content) -> None:
         temporary = Path(self._root, BUILD_FOLDER, "tmp", f"{target.name}.{uuid.uuid4().hex}")
         temporary.parent.mkdir(parents=True, exist_ok=True)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -297,7 +297,7 @@ def turn_by_skimage(shear: float, rotate: float, scale: tuple[float, float]) -> 
         }
     ),
 )
-def test_matrices_equal_those_of_scikit_image(  # noqa: PLR0917
+def test_matrices_equal_those_of_scikit_image(
     tiny_config: MakeConfig,
     bank: GlyphBank,
     pools: Pools,
