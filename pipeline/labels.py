@@ -31,6 +31,7 @@ The footer holds a JSON object under ``digit-sequence``: see `Commit`.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -201,15 +202,29 @@ def add_places(
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
+class _Digest(io.RawIOBase):
+    """A file that keeps nothing but the SHA-256 of what is written to it."""
+
+    def __init__(self) -> None:
+        self.sha256 = hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        self.sha256.update(content)
+        return len(content)
+
+
 def hash_rows(rows: pa.Table) -> str:
     """Return the SHA-256 of label rows, whatever file they are or were in."""
-    sink = pa.BufferOutputStream()
-    # Taking copies the rows: bits beyond the end of a slice would be hashed with it.
     order = make_array(np.arange(len(rows)), pa.int64())
+    # Taking copies the rows: bits beyond the end of a slice would be hashed with it.
     table = rows.replace_schema_metadata(None).take(order).combine_chunks()
-    with pa.ipc.new_stream(sink, table.schema) as stream:
+    digest = _Digest()
+    with pa.PythonFile(digest, "w") as file, pa.ipc.new_stream(file, table.schema) as stream:
         stream.write_table(table)
-    return hashlib.sha256(sink.getvalue()).hexdigest()
+    return digest.sha256.hexdigest()
 
 
 def encode_labels(rows: pa.Table, commit: Commit) -> bytes:
@@ -232,7 +247,7 @@ def encode_labels(rows: pa.Table, commit: Commit) -> bytes:
 def _dictionary_columns() -> list[str]:
     """Return the Parquet paths of the columns worth a dictionary."""
     sink = pa.BufferOutputStream()
-    pq.write_table(SCHEMA.empty_table(), sink)
+    pq.write_table(pa.Table.from_batches([], SCHEMA), sink)
     leaves = pq.ParquetFile(pa.BufferReader(sink.getvalue())).schema
     return [leaf.path for leaf in leaves if leaf.path not in _NO_DICTIONARY]
 

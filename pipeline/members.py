@@ -93,12 +93,12 @@ class _Columns:
 def _to_integers(values: pa.Array) -> NDArray[np.int64]:
     """Return numbers as whole ones: fractions as multiples of their last decimal."""
     # Not through to_numpy, which imports pandas.
-    array: NDArray[Any] = np.frombuffer(values.buffers()[1], values.type.to_pandas_dtype())
+    array = np.frombuffer(values.buffers()[1], values.type.to_pandas_dtype())
     array = array[values.offset : values.offset + len(values)]
     if not pa.types.is_floating(values.type):
         return array.astype(np.int64)
     unit = 10**kernels.DECIMAL_PLACES
-    whole = np.rint(array * unit)
+    whole: NDArray[np.float64] = np.rint(array * unit)
     assert (whole / unit == array).all()
     return whole.astype(np.int64)
 
