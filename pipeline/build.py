@@ -12,6 +12,7 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -22,9 +23,10 @@ from dask.delayed import Delayed
 
 from pipeline.codec import EXTENSIONS, encode_image
 from pipeline.config import SplitName
-from pipeline.errors import BuildError, OutputError, PipelineError
+from pipeline.errors import BuildError, OutputError, PipelineError, RenderError
 from pipeline.labels import Commit, encode_labels, hash_rows, make_rows
 from pipeline.manifest import finalize, find_commits, label_path, publish_plan
+from pipeline.memory import LIMIT_BYTES, TaskMemory, check_memory, estimate_memory
 from pipeline.plan import Plan, Shard
 from pipeline.render import BATCH_SAMPLES, fit_batch
 from pipeline.sampler import Sampler, open_output
@@ -194,6 +196,8 @@ def build_dataset(
 
     Raises
     ------
+    ConfigError
+        If a shard needs more memory than a worker may use.
     OutputError
         If the directory holds something else, or cannot be written.
     BuildError
@@ -201,6 +205,7 @@ def build_dataset(
     """
     begin = time.perf_counter()
     plan = sampler.plan
+    _check_memory(sampler)
     publish_plan(storage, plan, overwrite)
     commits = find_commits(storage, plan)
     on_progress(sum(commit.rows for commit in commits.values()), False)
@@ -236,10 +241,50 @@ def _describe_failures(failures: list[ShardFailure], plan: Plan) -> PipelineErro
 
 def estimate_bytes(sampler: Sampler) -> int:
     """Estimate the bytes of all shards from a few samples of each split."""
+    return round(
+        sum(
+            _measure_sample(sampler, name) * split.n_samples
+            for name, split in sampler.plan.splits.items()
+        )
+    )
+
+
+def estimate_task(sampler: Sampler, sample_bytes: float | None = None) -> TaskMemory:
+    """Estimate the memory that a worker needs for a shard of the split that needs most.
+
+    Parameters
+    ----------
+    sampler : Sampler
+    sample_bytes : float, optional
+        Bytes of a sample in a shard file; default: measured on a few samples of each split.
+    """
+    plan = sampler.plan
+    estimates = [
+        estimate_memory(
+            plan.config,
+            min(split.n_samples, split.shard_samples),
+            sample_bytes or _measure_sample(sampler, name),
+            split.numbers.max_digits,
+            sampler.engine,
+        )
+        for name, split in plan.splits.items()
+    ]
+    return max(estimates, key=lambda memory: memory.total)
+
+
+def _check_memory(sampler: Sampler) -> None:
+    """Check that a worker has room for a shard; draw samples only if that is not plain."""
+    config = sampler.plan.config
+    most = 2 * config.canvas.height * config.canvas.width + 4096  # noise, encoded badly, and a row
+    if estimate_task(sampler, most).total <= LIMIT_BYTES:
+        return
+    with suppress(RenderError):  # the shard that it is in will say so
+        check_memory(estimate_task(sampler), config)
+
+
+def _measure_sample(sampler: Sampler, split: SplitName) -> float:
+    """Return the bytes of a sample in a shard file, a mean over a few of a split."""
+    n_samples = min(sampler.plan.splits[split].n_samples, _ESTIMATE_SAMPLES)
     pack = CONTAINERS[sampler.plan.config.output.container]
-    total = 0.0
-    for name, split in sampler.plan.splits.items():
-        shard = Shard(name, 0, 0, min(split.n_samples, _ESTIMATE_SAMPLES))
-        packed, _ = pack_shard(sampler, shard, pack)
-        total += packed.n_bytes / shard.n_samples * split.n_samples
-    return round(total)
+    packed, _ = pack_shard(sampler, Shard(split, 0, 0, n_samples), pack)
+    return packed.n_bytes / n_samples
