@@ -10,13 +10,14 @@ import argparse
 import random
 import sys
 import time
+from contextlib import suppress
 from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
 from pipeline.config import Config, parse_config
-from pipeline.errors import RenderError
+from pipeline.errors import ConfigError, RenderError
 from pipeline.glyphs import GlyphBank, GlyphPool, load_bank, partition_glyphs
 from pipeline.recipe import Recipes, draw_recipes
 from pipeline.render import Rendered, render_batch
@@ -26,7 +27,12 @@ SAMPLES_PER_CONFIG = 100
 
 def draw_config(source: random.Random) -> Config:
     """Draw a config: every transform over its whole range, alone and with others."""
+    while True:
+        with suppress(ConfigError):  # of what would leave digits without ink
+            return parse_config(_draw_tree(source), "random config")
 
+
+def _draw_tree(source: random.Random) -> dict[str, Any]:
     def draw_range(low: float, high: float, decimals: int) -> list[float]:
         ends = [round(source.uniform(low, high), decimals) for _ in range(2)]
         return sorted(map(int, ends) if decimals == 0 else ends)
@@ -35,7 +41,7 @@ def draw_config(source: random.Random) -> Config:
         probability = source.choice([0.5, 1.0])
         return source.choice([None, {"probability": probability, **others}])
 
-    tree = {
+    return {
         "seed": source.getrandbits(62),
         "source": {"name": "mnist-5k"},
         "splits": {"train": {"numbers": {"random": {"lengths": [1, 12]}}, "samples": 10**6}},
@@ -62,7 +68,6 @@ def draw_config(source: random.Random) -> Config:
             "invert": draw_transform(),
         },
     }
-    return parse_config(tree, "random config")
 
 
 def find_differences(
