@@ -131,7 +131,7 @@ def write_members(
     header = np.frombuffer(tarfile.TarInfo().tobuf(tarfile.USTAR_FORMAT), np.uint8).copy()
     header[148:156] = ord(" ")  # the checksum, which counts as blanks
     room = len(images) * (4 * tarfile.BLOCKSIZE + len(labels) + _NUMBER_BYTES * len(numbers))
-    room += lists.shape[1] * (_NUMBER_BYTES * len(lists) + len(labels))
+    room += lists.shape[1] * (_NUMBER_BYTES * len(lists) + len(labels) - len(columns.labels) + 2)
     out = np.empty(room + len(text) + int(sizes.sum()), np.uint8)
     end = kernels.write_members(
         columns.table,
