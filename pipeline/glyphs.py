@@ -1,6 +1,7 @@
 """Keep the glyphs of a source in a memory-mapped cache, and share them out to the splits.
 
-A bank is a folder of the cache, ``banks/KEY``, published whole and never changed:
+A bank is a folder of the cache, ``banks/DIGEST``, published whole and never changed. Files
+``sources/KEY`` hold the digests of the banks that sources have become:
 
 ===========  ===============  =========================================================
 images.npy   uint8 (N, H, W)  ink bright on 0
@@ -15,19 +16,23 @@ bank.json    UTF-8            format, digest, shape, bytes and sha256 of each fi
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import re
 import shutil
 import uuid
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import __version__
-from pipeline.config import SPLITS, Mnist, Mnist5k, SourceConfig, SplitName
+from pipeline.config import SPLITS, Mnist, Mnist5k, SourceConfig, SplitName, shorten
 from pipeline.errors import SourceError
 from pipeline.randomness import RandomWords
 from pipeline.sources import (
@@ -91,15 +96,66 @@ def load_bank(source: SourceConfig) -> GlyphBank:
         If the source cannot be read, the cache folder cannot be written, or a cached file is not
         as it was written.
     """
-    folder = cache_folder() / "banks" / _name_bank(source)
-    with writing_into(folder.parent, _REMEDY):
-        is_cached = folder.is_dir()
-    if not is_cached:
-        _publish_bank(read_source(source), folder)
+    pointer = cache_folder() / "sources" / _name_source(source)
+    with writing_into(pointer.parent, _REMEDY):
+        folder = _bank_folder(pointer.read_text()) if pointer.is_file() else None
+        is_cached = folder is not None and folder.is_dir()
+    if folder is None or not is_cached:
+        folder = _publish_bank(read_source(source))
+        with writing_into(pointer.parent, _REMEDY):
+            pointer.parent.mkdir(parents=True, exist_ok=True)
+            temporary = pointer.with_name(f".{uuid.uuid4().hex}")
+            temporary.write_text(folder.name)
+            temporary.replace(pointer)
     return _open_bank(folder)
 
 
-def _name_bank(source: SourceConfig) -> str:
+def pack_bank(bank: GlyphBank) -> bytes:
+    """Return a bank as one compressed file, to travel with a dataset."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, images=bank.images, digits=bank.digits, parts=bank.parts)
+    return buffer.getvalue()
+
+
+def unpack_bank(read: Callable[[], bytes], digest: str) -> GlyphBank:
+    """Open the bank of a digest, from the cache or else from what `pack_bank` has made.
+
+    Parameters
+    ----------
+    read : callable
+        Returns the packed bank; called only if the cache does not have it.
+    digest : str
+        Of the bank.
+
+    Raises
+    ------
+    SourceError
+        If what `read` returns is not that bank.
+    """
+    folder = _bank_folder(digest)
+    if not folder.is_dir():
+        try:
+            with np.load(io.BytesIO(read()), allow_pickle=False) as arrays:
+                glyphs = RawGlyphs(arrays["images"], arrays["digits"], arrays["parts"])
+            got = _digest_glyphs(glyphs)
+        except (ValueError, KeyError, EOFError, AttributeError, zlib.error, BadZipFile) as error:
+            raise SourceError(f"packed glyphs: expected an .npz file of a bank: {error}") from error
+        if got != digest:
+            raise SourceError(f"packed glyphs: expected the digest {digest}, got {got}")
+        _publish_bank(glyphs)
+    return _open_bank(folder)
+
+
+def _bank_folder(digest: str) -> Path:
+    if not re.fullmatch("[0-9a-f]{64}", digest):
+        raise SourceError(
+            f"{cache_folder()}: expected the digest of a glyph bank, got {shorten(digest)}; delete "
+            "the folder and run again"
+        )
+    return cache_folder() / "banks" / digest
+
+
+def _name_source(source: SourceConfig) -> str:
     """Return a name that changes with the bytes that the bank would hold."""
     origin: list[Any] = [BANK_FORMAT, getattr(source, "size", None), getattr(source, "ink", None)]
     if isinstance(source, Mnist5k) or (isinstance(source, Mnist) and source.path is None):
@@ -114,8 +170,9 @@ def _name_bank(source: SourceConfig) -> str:
     return f"{source.name}-{hashlib.sha256(json.dumps(origin).encode()).hexdigest()[:32]}"
 
 
-def _publish_bank(glyphs: RawGlyphs, folder: Path) -> None:
+def _publish_bank(glyphs: RawGlyphs) -> Path:
     """Write a bank beside its place and move it there, unless another process was faster."""
+    folder = _bank_folder(_digest_glyphs(glyphs))
     temporary = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
     with writing_into(folder.parent, _REMEDY):
         try:
@@ -127,6 +184,7 @@ def _publish_bank(glyphs: RawGlyphs, folder: Path) -> None:
                 raise
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+    return folder
 
 
 def _write_bank(glyphs: RawGlyphs, folder: Path) -> None:

@@ -1,17 +1,25 @@
 """A directory to write a dataset to: local, or in an object store that pyarrow.fs opens.
 
 A file appears whole or not at all. Locally it is written under a temporary name in
-``.build/tmp``, flushed to the disk and renamed; in an object store one PUT does the same.
+``.build/tmp``, flushed to the disk and renamed; in an object store one PUT does the same. Whoever
+writes a temporary file holds a lock on it, so that one without a lock is known to be left over.
+
+An object store's credentials come from the environment or the usual chain of its kind, never from
+the URI, which is written down. An endpoint of one's own is named in the URI
+(``s3://bucket/folder?endpoint_override=HOST:PORT&scheme=http``) or by ``AWS_ENDPOINT_URL``.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 from pyarrow import fs
@@ -20,6 +28,7 @@ from pipeline.errors import OutputError
 
 BUILD_FOLDER = ".build"
 """What loaders must not see: the plan, events, temporary files."""
+_TEMPORARY_FOLDER = f"{BUILD_FOLDER}/tmp"
 
 
 class Storage:
@@ -33,10 +42,15 @@ class Storage:
     Raises
     ------
     OutputError
-        If the URI is not one that pyarrow.fs opens.
+        If the URI is not one that pyarrow.fs opens, or holds credentials.
     """
 
     def __init__(self, uri: str) -> None:
+        if "://" in uri and "@" in urlsplit(uri).netloc:
+            raise OutputError(
+                f"{urlsplit(uri).scheme}://...: expected no credentials in the URI; set them in "
+                "the environment, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            )
         # A worker of a cluster gets it, and may run in another directory.
         self.uri = uri if "://" in uri else str(Path(uri).absolute())
         try:
@@ -122,17 +136,56 @@ class Storage:
             ) from error
 
     def _write_local(self, target: Path, content: bytes) -> None:
-        temporary = Path(self._root, BUILD_FOLDER, "tmp", f"{target.name}.{uuid.uuid4().hex}")
+        temporary = Path(self._root, _TEMPORARY_FOLDER, f"{target.name}.{uuid.uuid4().hex}")
         temporary.parent.mkdir(parents=True, exist_ok=True)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("xb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                if not os.fstat(file.fileno()).st_nlink:  # `clean` came in between
+                    return self._write_local(target, content)
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(target)
+                temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
+        return _sync_folder(target.parent)
+
+    def clean(self) -> int:
+        """Remove temporary files that no process is writing; return how many."""
+        removed = 0
+        folder = Path(self._root, _TEMPORARY_FOLDER)
+        for path in folder.iterdir() if self._is_local and folder.is_dir() else ():
+            with contextlib.suppress(OSError), path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused while it is written
+                path.unlink()
+                removed += 1
+        return removed
+
+    def move(self, path: str, target: str) -> None:
+        """Move a file within the directory."""
+        try:
+            if self._is_local:
+                Path(self.locate(target)).parent.mkdir(parents=True, exist_ok=True)
+            self._files.move(self.locate(path), self.locate(target))
+        except OSError as error:
+            raise OutputError(f"{self.uri}: {path}: cannot be moved: {error}") from error
+
+    def append(self, path: str, line: bytes) -> bool:
+        """Append to a file and return true, or return false where files cannot be appended to."""
+        if not self._is_local:
+            return False
+        target = Path(self.locate(path))
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("ab") as file:
+                file.write(line)
+        except OSError as error:
+            raise OutputError(
+                f"{self.uri}: {path}: cannot be written: {error.strerror}"
+            ) from error
+        return True
 
     def delete(self, path: str) -> None:
         """Remove a file if it is there."""
@@ -142,3 +195,12 @@ class Storage:
             pass
         except OSError as error:
             raise OutputError(f"{self.uri}: {path}: cannot be removed: {error}") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
