@@ -4,138 +4,352 @@
 synchronous         in this thread; for debugging
 threads             a pool of threads in this process
 processes           a local cluster of processes, one thread each (the default)
-tcp://HOST:PORT     a running cluster
+tcp://HOST:PORT     a running cluster; tls:// with the certificates that Dask's config names
 ==================  ==============================================================================
 
 Tasks are taken from an iterator a window at a time, and their results are handed over as they
-come, so neither the client nor the scheduler ever holds all of them.
+come, so neither the client nor the scheduler ever holds all of them. No wait is without a bound:
+when the scheduler or the last worker of a cluster is gone, the run ends with an error.
 """
 
 from __future__ import annotations
 
 import os
+import queue
+import signal
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from functools import partial
-from importlib.util import find_spec
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import dask
 from dask.callbacks import Callback
 from dask.delayed import Delayed
 
-from pipeline.errors import ConfigError
+from pipeline.errors import BuildError, ConfigError
 
 LOCAL_SCHEDULERS = ("synchronous", "threads", "processes")
 TASKS_PER_THREAD = 4
 """Tasks that a cluster holds for each of its threads."""
 LOCAL_WINDOW = 256
 """Tasks of one graph on the synchronous and the threaded scheduler."""
+_TICK_SECONDS = 1.0
+"""How often a cluster is looked at while no result comes."""
 
-Run = Callable[[Iterable[Delayed], Callable[[Any], None]], None]
-"""Runs tasks in any order and calls a function with each result."""
+
+@dataclass(frozen=True)
+class TaskLost:
+    """What is handed over for a task that has no result, because of what happened to its worker."""
+
+    key: str
+    error: str
 
 
-def open_scheduler(
-    scheduler: str | None, workers: int | None, announce: Callable[[str], None]
-) -> AbstractContextManager[Run]:
-    """Open a scheduler to run tasks on.
+@dataclass(frozen=True)
+class Run:
+    """An open scheduler.
 
-    Parameters
-    ----------
-    scheduler : str or None
-        One of `LOCAL_SCHEDULERS` or the address of a cluster. Default: the address in
-        ``DASK_SCHEDULER_ADDRESS`` or in Dask's own config, else processes.
-    workers : int or None
-        Threads or processes to use locally; default: one for each core.
-    announce : callable
-        Called with a line about the cluster, its dashboard included.
+    Call it with tasks, a function that gets each result, in any order, and a function that says
+    whether to stop: then no new task is started, and those under way are waited for.
+    """
+
+    kind: str
+    """As people name it: threads, tcp://..."""
+    threads: int
+    """How many tasks run at a time, when it was opened."""
+    execute: Callable[[Iterable[Delayed], Callable[[Any], None], Callable[[], bool]], None]
+    probe: Callable[[Callable[..., Any], tuple[Any, ...]], dict[str, Any]]
+    """Runs a function once on every worker there is; returns results, or exceptions, by worker."""
+    dashboard: str | None = None
+    client: Any = None
+    """Of distributed, where there is a cluster."""
+
+
+@dataclass(frozen=True)
+class SchedulerOptions:
+    """Which scheduler to open; the first that is given, in this order."""
+
+    scheduler: str | None = None
+    """One of `LOCAL_SCHEDULERS`, or an address."""
+    scheduler_file: str | None = None
+    """File that a scheduler wrote its address to."""
+    cluster: str | None = None
+    """``module:factory`` or ``path.py:factory`` of a function that returns a Dask cluster."""
+    workers: int | None = None
+    """Local threads or processes; default: one for each core."""
+    worker_timeout_seconds: float = 300.0
+    """How long to wait for a worker when a cluster has none, and for a scheduler that is silent."""
+
+
+@contextmanager
+def open_scheduler(options: SchedulerOptions = SchedulerOptions()) -> Iterator[Run]:  # noqa: B008
+    """Open a scheduler to run tasks on, and close it again.
+
+    Without any option it is the one at ``DASK_SCHEDULER_ADDRESS`` or in Dask's own config, else
+    local processes.
 
     Raises
     ------
     ConfigError
-        If there is no such scheduler, or the cluster does not answer.
+        If there is no such scheduler, or it does not answer.
     """
-    scheduler = scheduler or dask.config.get("scheduler-address", None) or "processes"
-    if scheduler in ("synchronous", "threads"):
-        return _open_in_process(scheduler, workers or os.cpu_count() or 1)
-    if scheduler == "processes":
-        return _open_processes(workers or os.cpu_count() or 1, announce)
-    if "://" in scheduler:
-        return _open_cluster(scheduler, announce)
-    raise ConfigError(
-        f"--scheduler: expected one of {', '.join(LOCAL_SCHEDULERS)} or an address such as "
-        f"tcp://127.0.0.1:8786, got {scheduler!r}"
-    )
+    name = options.scheduler
+    if name is None and options.scheduler_file is None and options.cluster is None:
+        name = dask.config.get("scheduler-address", None) or "processes"
+    workers = options.workers or os.cpu_count() or 1
+    if name == "synchronous":
+        yield _make_local_run(name, 1)
+    elif name == "threads":
+        yield _make_local_run(name, workers)
+    elif name is not None and name != "processes" and "://" not in name:
+        raise ConfigError(
+            f"--scheduler: expected one of {', '.join(LOCAL_SCHEDULERS)} or an address such as "
+            f"tcp://127.0.0.1:8786, got {name!r}"
+        )
+    elif name == "processes":
+        with _open_processes(workers) as cluster, _connect(cluster) as client:
+            yield _make_cluster_run(name, client, options)
+    elif options.cluster is not None and name is None and options.scheduler_file is None:
+        with _open_factory(options.cluster) as cluster, _connect(cluster) as client:
+            yield _make_cluster_run(options.cluster, client, options)
+    else:
+        with _open_client(name, options.scheduler_file) as client:
+            yield _make_cluster_run(name or client.scheduler.address, client, options)
 
 
-@contextmanager
-def _open_in_process(scheduler: str, workers: int) -> Iterator[Run]:
-    def run(tasks: Iterable[Delayed], hand_over: Callable[[Any], None]) -> None:
+# -- in this process ------------------------------------------------------------------------------
+
+
+def _make_local_run(scheduler: str, workers: int) -> Run:
+    def execute(
+        tasks: Iterable[Delayed], hand_over: Callable[[Any], None], should_stop: Callable[[], bool]
+    ) -> None:
+        class Stopped(Exception):  # noqa: N818 - no error
+            """Leaves a graph in the middle."""
+
         def on_done(_key: Any, result: Any, *_state: Any) -> None:
             hand_over(result)
+            if should_stop():
+                raise Stopped
 
         tasks = iter(tasks)
-        with Callback(posttask=on_done):
-            while window := list(islice(tasks, LOCAL_WINDOW)):
-                dask.compute(*window, scheduler=scheduler, num_workers=workers)
+        with ThreadPoolExecutor(workers) as pool, Callback(posttask=on_done):
+            place = {"scheduler": scheduler} if workers == 1 else {"pool": pool}
+            try:
+                while not should_stop() and (window := list(islice(tasks, LOCAL_WINDOW))):
+                    dask.compute(*window, scheduler=scheduler, **place)
+            except Stopped:
+                pool.shutdown(wait=True, cancel_futures=True)
 
-    yield run
+    return Run(scheduler, workers, execute, lambda call, args: {scheduler: _try(call, *args)})
+
+
+def _try(call: Callable[..., Any], *args: Any) -> Any:
+    """Return what a function returns or raises."""
+    try:
+        return call(*args)
+    except Exception as error:  # noqa: BLE001 - handed over
+        return error
+
+
+# -- clusters -------------------------------------------------------------------------------------
 
 
 @contextmanager
-def _open_processes(workers: int, announce: Callable[[str], None]) -> Iterator[Run]:
-    from distributed import Client, LocalCluster  # noqa: PLC0415 - takes half a second
+def _open_processes(workers: int) -> Iterator[Any]:
+    from distributed import LocalCluster  # noqa: PLC0415 - takes half a second
 
     with (
-        LocalCluster(
+        _ignore_interrupts(),
+        dask.config.set({"distributed.worker.memory.terminate": False}),
+    ):
+        cluster = LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
             host="127.0.0.1",
             dashboard_address="127.0.0.1:0" if find_spec("bokeh") else None,
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        announce(f"{workers} processes" + _dashboard(client))
-        yield partial(_run_on_cluster, client)
+        )
+    with cluster:
+        yield cluster
 
 
 @contextmanager
-def _open_cluster(address: str, announce: Callable[[str], None]) -> Iterator[Run]:
+def _ignore_interrupts() -> Iterator[None]:
+    """Start processes that Ctrl-C in the terminal does not reach: the driver decides."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _open_factory(name: str) -> Any:
+    """Call ``module:factory`` and return the cluster."""
+    module_name, colon, factory_name = name.rpartition(":")
+    try:
+        if not colon:
+            raise ValueError("there is no colon")
+        if module_name.endswith(".py"):
+            spec = spec_from_file_location(Path(module_name).stem, module_name)
+            assert spec is not None and spec.loader is not None
+            module = module_from_spec(spec)
+            spec.loader.exec_module(module)
+        else:
+            sys.path.insert(0, str(Path.cwd()))
+            module = import_module(module_name)
+        factory = getattr(module, factory_name)
+    except (ImportError, AttributeError, OSError, ValueError) as error:
+        raise ConfigError(
+            f"--cluster: expected module:factory or path.py:factory, got {name!r}: {error}"
+        ) from error
+    return factory()
+
+
+def _open_client(address: str | None, scheduler_file: str | None) -> Any:
     from distributed import Client  # noqa: PLC0415 - takes half a second
 
     try:
-        client = Client(address, timeout="10s")
-    except (OSError, ValueError) as error:
+        if scheduler_file is not None and not Path(scheduler_file).exists():
+            raise OSError("there is no such file")
+        return Client(address, scheduler_file=scheduler_file, timeout="10s")
+    except (OSError, ValueError, TypeError) as error:
         raise ConfigError(
-            f"--scheduler: {address}: no Dask scheduler answers: {error}; start one with "
+            f"no Dask scheduler answers at {address or scheduler_file}: {error}; start one with "
             "`dask scheduler`, or leave the option out to build on this machine"
         ) from error
-    with client:
-        announce(f"cluster {address}, {_count_threads(client)} threads" + _dashboard(client))
-        yield partial(_run_on_cluster, client)
 
 
-def _dashboard(client: Any) -> str:
-    return f", dashboard {client.dashboard_link}" if find_spec("bokeh") else ""
+def _connect(cluster: Any) -> Any:
+    from distributed import Client  # noqa: PLC0415 - takes half a second
+
+    return Client(cluster)
 
 
-def _count_threads(client: Any) -> int:
-    return sum(client.nthreads().values())
+def _make_cluster_run(kind: str, client: Any, options: SchedulerOptions) -> Run:
+    _wait_for_worker(client, options.worker_timeout_seconds)
+
+    def execute(
+        tasks: Iterable[Delayed], hand_over: Callable[[Any], None], should_stop: Callable[[], bool]
+    ) -> None:
+        _run_on_cluster(client, tasks, hand_over, should_stop, options.worker_timeout_seconds)
+
+    def probe(call: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, Any]:
+        results: dict[str, Any] = client.run(call, *args, on_error="return")
+        return results
+
+    return Run(
+        kind=kind,
+        threads=_count_threads(client) or 0,
+        execute=execute,
+        probe=probe,
+        dashboard=client.dashboard_link if find_spec("bokeh") else None,
+        client=client,
+    )
+
+
+def _wait_for_worker(client: Any, seconds: float) -> None:
+    try:
+        client.wait_for_workers(1, timeout=seconds)
+    except TimeoutError as error:
+        raise BuildError(
+            f"{client.scheduler.address}: no worker came within {seconds:g} s; start workers with "
+            "`dask worker`, and run the same command again"
+        ) from error
+
+
+def _count_threads(client: Any) -> int | None:
+    """Return the threads of all workers; None if the scheduler does not answer."""
+    try:
+        threads: dict[str, int] = client.sync(client.scheduler.ncores, callback_timeout=10)
+        return sum(threads.values())
+    except (OSError, TimeoutError, RuntimeError, AttributeError):
+        return None
 
 
 def _run_on_cluster(
     client: Any,
     tasks: Iterable[Delayed],
     hand_over: Callable[[Any], None],
+    should_stop: Callable[[], bool],
+    patience_seconds: float,
 ) -> None:
-    from distributed import as_completed  # noqa: PLC0415 - takes half a second
-
+    done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    running: dict[str, Any] = {}
     tasks = iter(tasks)
-    window = TASKS_PER_THREAD * max(1, _count_threads(client))
-    running = as_completed(map(client.compute, islice(tasks, window)), with_results=True)
-    for _, result in running:
-        hand_over(result)
-        for task in islice(tasks, 1):
-            running.add(client.compute(task))
+    watch = _Watch(client, patience_seconds)
+
+    def submit(count: int) -> None:
+        for task in islice(tasks, 0 if should_stop() else count):
+            future = client.compute(task)
+            running[future.key] = future
+            future.add_done_callback(done.put)
+
+    submit(watch.window())
+    while running:
+        try:
+            future = done.get(timeout=_TICK_SECONDS)
+        except queue.Empty:
+            watch.check(len(running))
+            continue
+        if running.pop(future.key, None) is None:
+            continue
+        hand_over(_take_result(future))
+        watch.is_alive()
+        submit(watch.window() - len(running))
+
+
+def _take_result(future: Any) -> Any:
+    if future.status == "finished":
+        return future.result(timeout=60)
+    error = future.exception(timeout=60) if future.status == "error" else future.status
+    return TaskLost(future.key, f"{type(error).__name__}: {error}")
+
+
+class _Watch:
+    """Looks after a cluster while tasks are on it."""
+
+    def __init__(self, client: Any, patience_seconds: float) -> None:
+        self._client = client
+        self._patience = patience_seconds
+        self._alive_at = self._counted_at = time.monotonic()
+        self._threads = _count_threads(client) or 1
+
+    def is_alive(self) -> None:
+        """Note that a result has come."""
+        self._alive_at = time.monotonic()
+
+    def window(self) -> int:
+        """Return how many tasks the cluster may hold; it may have grown or shrunk."""
+        if time.monotonic() - self._counted_at > 5:
+            self._counted_at = time.monotonic()
+            self._threads = _count_threads(self._client) or self._threads
+        return TASKS_PER_THREAD * self._threads
+
+    def check(self, n_running: int) -> None:
+        """Raise a BuildError if nothing can come any more."""
+        if self._client.status != "running":
+            problem = "the scheduler is gone"
+        elif (threads := _count_threads(self._client)) is None:
+            problem = "the scheduler does not answer"
+        elif threads == 0:
+            problem = "no worker is left"
+        else:
+            self.is_alive()
+            return
+        waited = time.monotonic() - self._alive_at
+        if waited > self._patience or self._client.status in ("closed", "closing"):
+            raise BuildError(
+                f"{problem} with {n_running} shards under way, since {waited:.0f} s; what is built "
+                "is kept: run the same command again"
+            )
