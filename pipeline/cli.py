@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline import __version__
-from pipeline.errors import ConfigError, OutputError, PipelineError
+from pipeline.errors import BuildStopped, ConfigError, OutputError, PipelineError
 
 if TYPE_CHECKING:  # the heavy imports wait for the command that needs them
     from pipeline.build import BuildResult
     from pipeline.config import Config
     from pipeline.plan import Plan
     from pipeline.sampler import Sampler
+    from pipeline.schedulers import Run
 
 Command = Callable[..., Any]
 
@@ -28,6 +30,9 @@ class Program(click.Group):
         """Run, and exit with 2 after a `PipelineError`."""
         try:
             return super().main(*args, **kwargs)
+        except BuildStopped as stop:
+            click.echo(stop, err=True)
+            sys.exit(130)
         except PipelineError as error:
             click.echo(f"error: {error}", err=True)
             sys.exit(2)
@@ -58,16 +63,41 @@ def config_options(command: Command) -> Command:
 
 
 def scheduler_options(command: Command) -> Command:
-    """Add the options --workers and --scheduler."""
-    command = click.option(
-        "--workers", type=click.IntRange(1), help="Local processes or threads.  [default: cores]"
-    )(command)
-    return click.option(
-        "--scheduler",
-        metavar="NAME|ADDRESS",
-        help="synchronous, threads, processes, or a Dask scheduler's address such as "
-        "tcp://10.0.0.1:8786.  [default: DASK_SCHEDULER_ADDRESS, else processes]",
-    )(command)
+    """Add the options that say which Dask scheduler runs the tasks."""
+    options = [
+        click.option(
+            "--scheduler",
+            metavar="NAME|ADDRESS",
+            help="synchronous, threads, processes, or a Dask scheduler's address such as "
+            "tcp://10.0.0.1:8786.  [default: DASK_SCHEDULER_ADDRESS, else processes]",
+        ),
+        click.option(
+            "--scheduler-file", metavar="FILE", help="File a Dask scheduler wrote its address to."
+        ),
+        click.option(
+            "--cluster",
+            metavar="MODULE:FACTORY",
+            help="Function that returns a Dask cluster, such as "
+            "configs/clusters/slurm.py:make_cluster.",
+        ),
+        click.option(
+            "--workers",
+            type=click.IntRange(1),
+            help="Local processes or threads.  [default: cores]",
+        ),
+        click.option(
+            "--worker-timeout",
+            "worker_timeout_seconds",
+            type=click.FloatRange(1),
+            default=300.0,
+            show_default=True,
+            metavar="SECONDS",
+            help="How long to wait for a cluster without workers.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @main.command()
@@ -76,23 +106,26 @@ def scheduler_options(command: Command) -> Command:
 @click.option("-o", "--output", metavar="OUT", help="Output directory; overrides output.uri.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop; nothing is written.")
 @click.option("--overwrite", is_flag=True, help="Delete the dataset that OUT holds first.")
+@click.option(
+    "--performance-report", metavar="FILE", help="Write Dask's report of the run, an HTML page."
+)
 def build(
     config: Path,
     overrides: tuple[str, ...],
-    scheduler: str | None,
-    workers: int | None,
     output: str | None,
     dry_run: bool,
     overwrite: bool,
+    performance_report: str | None,
+    **scheduler: Any,
 ) -> None:
     """Build the dataset that CONFIG describes.
 
-    Shards that OUT holds already are kept, so a build that was stopped goes on when the same
-    command is given again.
+    Shards that OUT holds already are kept, so a build that was stopped, by Ctrl-C or otherwise,
+    goes on when the same command is given again. OUT may be a URI such as s3://bucket/folder.
     """
     from pipeline.build import build_dataset, estimate_bytes
     from pipeline.sampler import open_config
-    from pipeline.schedulers import open_scheduler
+    from pipeline.schedulers import SchedulerOptions, open_scheduler
     from pipeline.storage import Storage
 
     settings = _load(config, overrides)
@@ -102,12 +135,26 @@ def build(
         click.echo(_describe_plan(sampler, estimate_bytes(sampler), uri))
         return
     storage = Storage(uri)
-    with (
-        open_scheduler(scheduler, workers, lambda line: click.echo(line, err=True)) as run,
-        _progress(sampler.plan.n_samples) as on_progress,
-    ):
-        result = build_dataset(sampler, storage, run, on_progress, overwrite)
+    with open_scheduler(SchedulerOptions(**scheduler)) as run:
+        dashboard = f", dashboard {run.dashboard}" if run.dashboard else ""
+        click.echo(f"{run.kind}, {run.threads} at a time{dashboard}", err=True)
+        with (
+            _progress(sampler.plan.n_samples) as on_progress,
+            _drain_on_signal() as should_stop,
+            _report_performance(run, performance_report),
+        ):
+            result = build_dataset(sampler, storage, run, on_progress, overwrite, should_stop)
     click.echo(_describe_result(result, sampler.plan, uri))
+
+
+@main.command()
+@click.argument("out")
+def status(out: str) -> None:
+    """Show how far the build in OUT is, while it runs or afterwards."""
+    from pipeline.status import describe_status
+    from pipeline.storage import Storage
+
+    click.echo(describe_status(Storage(out)))
 
 
 @main.command()
@@ -256,10 +303,49 @@ def _write_file(path: Path, content: bytes) -> None:
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
 
 
+@contextmanager
+def _drain_on_signal() -> Iterator[Callable[[], bool]]:
+    """Stop a build at the first Ctrl-C or SIGTERM when its shards under way are done.
+
+    The second Ctrl-C stops it at once.
+    """
+    import signal
+
+    is_stopping = False
+
+    def stop(number: int, _frame: Any) -> None:
+        nonlocal is_stopping
+        if is_stopping and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        is_stopping = True
+        click.echo("\nstopping when the shards under way are done; Ctrl-C again: now", err=True)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: is_stopping
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _report_performance(run: Run, path: str | None) -> AbstractContextManager[Any]:
+    from importlib.util import find_spec
+
+    if path is None:
+        return nullcontext()
+    if run.client is None or not find_spec("bokeh"):
+        raise ConfigError(
+            "--performance-report: expected a cluster or the scheduler processes, and bokeh "
+            "installed (pip install 'digit-sequence[dashboard]')"
+        )
+    from distributed import performance_report
+
+    report: AbstractContextManager[Any] = performance_report(filename=path)
+    return report
+
+
 def _progress(n_samples: int) -> Any:
     """Show one line with done, total, images/s and time left; nothing if not on a terminal."""
-    from contextlib import contextmanager
-
     from tqdm import tqdm
 
     @contextmanager

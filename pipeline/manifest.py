@@ -8,6 +8,8 @@
       images/SPLIT/SHARD.tar             see `shards`
       labels/SPLIT/SHARD.parquet         see `labels`
       .build/plan.json                   config and fingerprint, written first
+      .build/glyphs.npz                  the digits it is drawn from
+      .build/runs/TIME-ID.jsonl          what each run did, see `events`
 
 A shard is written before its label file, whose footer therefore says that the shard is complete.
 No manifest: the dataset is not complete.
@@ -19,20 +21,28 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Any
+
+import numpy as np
 
 from pipeline import __version__
 from pipeline.codec import EXTENSIONS
 from pipeline.config import Config, Mnist, Mnist5k, parse_config
-from pipeline.errors import OutputError
+from pipeline.errors import OutputError, SourceError
+from pipeline.glyphs import GlyphBank, pack_bank, unpack_bank
 from pipeline.labels import Commit, read_commit
 from pipeline.plan import SCHEMA_VERSION, Plan, Shard, make_plan
 from pipeline.storage import BUILD_FOLDER, Storage
 
 PLAN_PATH = f"{BUILD_FOLDER}/plan.json"
+GLYPHS_PATH = f"{BUILD_FOLDER}/glyphs.npz"
 MANIFEST_PATH = "dataset.json"
 CARD_PATH = "README.md"
 _PLAN_KEYS = ("fingerprint", "inputs", "samples", "source_digest", "config")
+_REPAIR = "run `digit-sequence verify OUT --repair`"
+_READERS = 16
+"""Label files read at a time, for the latency of an object store."""
 _SHARD_EXTENSIONS = {"webdataset": "tar", "parquet": "parquet"}
 
 
@@ -41,15 +51,18 @@ def label_path(shard: Shard) -> str:
     return f"labels/{shard.split}/{shard.name}.parquet"
 
 
-def publish_plan(storage: Storage, plan: Plan, overwrite: bool = False) -> None:
+def publish_plan(storage: Storage, plan: Plan, bank: GlyphBank, overwrite: bool = False) -> None:
     """Claim a directory for a plan, or take up the same plan again.
+
+    The glyphs go with it, so that a worker needs nothing but the directory, and any sample can be
+    drawn again when the source is gone.
 
     Raises
     ------
     OutputError
         If the directory holds something else; nothing is touched then.
     """
-    document = _describe_plan(plan)
+    document = describe_plan(plan)
     published = _read_plan(storage)
     if published is None:
         _check_empty(storage)
@@ -65,6 +78,8 @@ def publish_plan(storage: Storage, plan: Plan, overwrite: bool = False) -> None:
     elif published != document:
         _check_not_smaller(storage, published["samples"], document["samples"])
         storage.delete(MANIFEST_PATH)
+    if storage.size(GLYPHS_PATH) is None:
+        storage.write(GLYPHS_PATH, pack_bank(bank))
     if published != document:
         storage.write(PLAN_PATH, _to_json(document))
 
@@ -81,7 +96,8 @@ def _check_empty(storage: Storage) -> None:
 
 def _delete_shards(storage: Storage) -> None:
     """Delete what a build wrote; the manifest first, which says that all is there."""
-    for path in [MANIFEST_PATH, CARD_PATH, *storage.list("labels"), *storage.list("images")]:
+    shards = [*storage.list("labels"), *storage.list("images")]
+    for path in [MANIFEST_PATH, CARD_PATH, GLYPHS_PATH, *shards]:
         storage.delete(path)
 
 
@@ -94,7 +110,8 @@ def _check_not_smaller(storage: Storage, old: Mapping[str, int], new: Mapping[st
             )
 
 
-def _describe_plan(plan: Plan) -> dict[str, Any]:
+def describe_plan(plan: Plan) -> dict[str, Any]:
+    """Return what plan.json holds, and the manifest repeats."""
     return {
         "fingerprint": plan.fingerprint,
         "inputs": dict(plan.inputs),
@@ -126,6 +143,23 @@ def load_plan(storage: Storage) -> Plan:
     return plan
 
 
+def load_glyphs(storage: Storage, plan: Plan) -> GlyphBank:
+    """Return the glyphs that a dataset is drawn from.
+
+    Raises
+    ------
+    OutputError
+        If they are missing or not those of the plan.
+    """
+    try:
+        return unpack_bank(lambda: storage.read(GLYPHS_PATH), plan.source_digest)
+    except FileNotFoundError as error:
+        problem = "is missing"
+        raise OutputError(f"{storage.uri}: {GLYPHS_PATH}: {problem}; {_REPAIR}") from error
+    except SourceError as error:
+        raise OutputError(f"{storage.uri}: {GLYPHS_PATH}: {error}; {_REPAIR}") from error
+
+
 def _differences(old: Any, new: Any, place: str = "") -> Iterator[str]:
     """Yield the leaves in which two trees of JSON values differ."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
@@ -154,84 +188,168 @@ def _to_json(document: Mapping[str, Any]) -> bytes:
     return (json.dumps(document, indent=1) + "\n").encode()
 
 
-def find_commits(storage: Storage, plan: Plan) -> dict[str, Commit]:
-    """Return what label files say of the complete shards of a plan, by shard name.
+class Ledger:
+    """Which shards of a plan are complete, and what their label files say; a few bytes each."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._columns = {
+            name: np.zeros(split.n_shards, _LEDGER_ROW) for name, split in plan.splits.items()
+        }
+
+    def add(self, shard: Shard, commit: Commit) -> None:
+        """Note that a shard is complete."""
+        text = f"{commit.shard} {commit.shard_sha256} {commit.labels_sha256}"
+        digest = np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint8)
+        row = (True, commit.shard_bytes, commit.scaled, digest)
+        self._columns[shard.split][shard.index] = row
+
+    def __contains__(self, shard: Shard) -> bool:
+        return bool(self._columns[shard.split]["done"][shard.index])
+
+    @property
+    def n_done(self) -> int:
+        """Complete shards."""
+        return sum(int(rows["done"].sum()) for rows in self._columns.values())
+
+    @property
+    def done_samples(self) -> int:
+        """Samples of the complete shards."""
+        return sum(
+            split.shard(int(index)).n_samples
+            for name, split in self._plan.splits.items()
+            for index in np.flatnonzero(self._columns[name]["done"])
+        )
+
+    def missing(self) -> Iterator[Shard]:
+        """Yield the shards that are not complete, in order."""
+        return (shard for shard in self._plan.shards() if shard not in self)
+
+    def describe_splits(self) -> dict[str, dict[str, int]]:
+        """Return the counts of each split, as the manifest has them."""
+        return {
+            name: {
+                "samples": split.n_samples,
+                "shards": split.n_shards,
+                "bytes": int(self._columns[name]["bytes"].sum()),
+                "scaled": int(self._columns[name]["scaled"].sum()),
+            }
+            for name, split in self._plan.splits.items()
+        }
+
+    def digest(self) -> str:
+        """Return the SHA-256 over all shards and label rows."""
+        digest = hashlib.sha256()
+        for rows in self._columns.values():
+            digest.update(np.ascontiguousarray(rows["digest"]).data)
+        return digest.hexdigest()
+
+
+_LEDGER_ROW = np.dtype(
+    [("done", np.bool_), ("bytes", np.int64), ("scaled", np.int64), ("digest", np.uint8, 32)]
+)
+
+
+def read_ledger(storage: Storage, plan: Plan) -> Ledger:
+    """Find the complete shards of a plan.
 
     A shard is complete if its label file exists and names this fingerprint, this shard and its
     rows, and the shard has the size that the label file records.
     """
     sizes = storage.list("images")
     labelled = storage.list("labels")
-    candidates = [shard for shard in plan.shards() if label_path(shard) in labelled]
+    ledger = Ledger(plan)
 
-    def check(shard: Shard) -> Commit | None:
+    def check(shard: Shard) -> tuple[Shard, Commit | None]:
         with storage.open(label_path(shard)) as file:
             commit = read_commit(file)
-        expected = (plan.fingerprint, shard.name, shard.n_samples)
-        if commit is None or (commit.fingerprint, commit.shard, commit.rows) != expected:
-            return None
-        return commit if _shard_bytes(plan, shard, sizes) == commit.shard_bytes else None
+        is_complete = commit is not None and not check_commit(plan, shard, commit, sizes)
+        return shard, commit if is_complete else None
 
-    with ThreadPoolExecutor(16) as pool:
-        commits = zip(candidates, pool.map(check, candidates), strict=True)
-        return {shard.name: commit for shard, commit in commits if commit is not None}
+    candidates = (shard for shard in plan.shards() if label_path(shard) in labelled)
+    with ThreadPoolExecutor(_READERS) as pool:
+        while window := list(islice(candidates, 100 * _READERS)):
+            for shard, commit in pool.map(check, window):
+                if commit is not None:
+                    ledger.add(shard, commit)
+    return ledger
 
 
-def _shard_bytes(plan: Plan, shard: Shard, sizes: Mapping[str, int]) -> int | None:
-    """Return the bytes that a shard has on disk, or None if a file of it is missing."""
-    config = plan.config
-    extension = _SHARD_EXTENSIONS.get(config.output.container)
+def check_commit(
+    plan: Plan, shard: Shard, commit: Commit, sizes: Mapping[str, int]
+) -> tuple[str, str] | None:
+    """Return what is wrong with a shard and its commit record: (path, reason); None if nothing.
+
+    Parameters
+    ----------
+    sizes : mapping of str to int
+        Bytes of the files below ``images``, by path.
+    """
+    for field, expected in (
+        ("fingerprint", plan.fingerprint),
+        ("shard", shard.name),
+        ("rows", shard.n_samples),
+    ):
+        if (got := getattr(commit, field)) != expected:
+            return label_path(shard), f"footer: {field}: expected {expected}, got {got}"
+    n_bytes = 0
+    for path in shard_paths(plan, shard):
+        if path not in sizes:
+            return path, "is missing"
+        n_bytes += sizes[path]
+    if n_bytes != commit.shard_bytes:
+        place = next(iter(shard_paths(plan, shard)))
+        return place, f"expected {commit.shard_bytes:,} bytes, got {n_bytes:,}"
+    return None
+
+
+def shard_paths(plan: Plan, shard: Shard) -> list[str]:
+    """Return the paths of the files that hold the images of a shard."""
+    output = plan.config.output
+    extension = _SHARD_EXTENSIONS.get(output.container)
     if extension:
-        return sizes.get(f"images/{shard.split}/{shard.name}.{extension}")
+        return [f"images/{shard.split}/{shard.name}.{extension}"]
     numbers, indices = plan.splits[shard.split].identities(shard.start, shard.stop)
-    suffix = EXTENSIONS[config.output.image]
-    found = [
-        sizes.get(f"images/{shard.split}/{number}/{number}_{index}{suffix}")
+    return [
+        f"images/{shard.split}/{number}/{number}_{index}{EXTENSIONS[output.image]}"
         for number, index in zip(numbers, indices, strict=True)
     ]
-    return None if None in found else sum(size for size in found if size is not None)
 
 
-def finalize(storage: Storage, plan: Plan, commits: Mapping[str, Commit]) -> dict[str, Any]:
+def finalize(storage: Storage, plan: Plan, ledger: Ledger) -> dict[str, Any]:
     """Write the dataset card and, last, the manifest; return the manifest.
 
     Raises
     ------
     OutputError
-        If a shard is missing.
+        If a shard is missing, or another build has taken the directory over.
     """
-    missing = [shard.name for shard in plan.shards() if shard.name not in commits]
-    if missing:
+    missing = next(ledger.missing(), None)
+    if missing is not None:
         raise OutputError(
-            f"{storage.uri}: expected {plan.n_shards} shards, got {len(commits)}; the first "
-            f"missing one is {missing[0]}; run the build again"
+            f"{storage.uri}: expected {plan.n_shards} shards, got {ledger.n_done}; the first "
+            f"missing one is {missing.name}; run the build again"
         )
-    manifest = _make_manifest(plan, commits)
-    storage.write(CARD_PATH, _make_card(plan.config, manifest).encode())
+    published = _read_plan(storage)
+    if published != describe_plan(plan):
+        raise OutputError(
+            f"{storage.uri}: another build has taken over the directory while this one ran; "
+            "build into another directory"
+        )
+    manifest = make_manifest(plan, ledger)
+    storage.write(CARD_PATH, make_card(plan.config, manifest).encode())
     storage.write(MANIFEST_PATH, _to_json(manifest))
     return manifest
 
 
-def _make_manifest(plan: Plan, commits: Mapping[str, Commit]) -> dict[str, Any]:
-    digest = hashlib.sha256()
-    splits = {}
-    for name, split in plan.splits.items():
-        done = [commits[shard.name] for shard in split.shards()]
-        for commit in done:
-            digest.update(f"{commit.shard} {commit.shard_sha256} {commit.labels_sha256}\n".encode())
-        splits[name] = {
-            "samples": split.n_samples,
-            "shards": split.n_shards,
-            "bytes": sum(commit.shard_bytes for commit in done),
-            "scaled": sum(commit.scaled for commit in done),
-        }
+def make_manifest(plan: Plan, ledger: Ledger) -> dict[str, Any]:
+    """Return the manifest of a complete dataset."""
     config = plan.config
     return {
         "schema_version": SCHEMA_VERSION,
         "program": f"digit-sequence {__version__}",
-        "digest": digest.hexdigest(),
-        "fingerprint": plan.fingerprint,
-        "splits": splits,
+        "digest": ledger.digest(),
+        "splits": ledger.describe_splits(),
         "container": config.output.container,
         "shard_samples": config.output.shard_samples,
         "image": {
@@ -240,11 +358,11 @@ def _make_manifest(plan: Plan, commits: Mapping[str, Commit]) -> dict[str, Any]:
             "width": config.canvas.width,
         },
         "source": {"name": config.source.name, "digest": plan.source_digest},
-        "inputs": dict(plan.inputs),
+        "plan": describe_plan(plan),
     }
 
 
-def _make_card(config: Config, manifest: Mapping[str, Any]) -> str:
+def make_card(config: Config, manifest: Mapping[str, Any]) -> str:
     """Return the dataset card: front matter for the HF hub, then words for people."""
     patterns = {
         "webdataset": "images/{}/*.tar",

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import __version__
-from pipeline.config import Config, SplitName
+from pipeline.config import SPLITS, Config, SplitName
 from pipeline.errors import ConfigError
 from pipeline.numbers import NumberSource, inline_number_files, open_numbers
 
@@ -223,3 +223,15 @@ def parse_key(plan: Plan, key: str) -> tuple[SplitPlan, int]:
             f"most {split.n_samples - 1}, got {ordinal}"
         )
     return split, ordinal
+
+
+def parse_shard(name: str) -> tuple[SplitName, int]:
+    """Return the split and the index that the name of a shard stands for.
+
+    >>> parse_shard("train-00042")
+    ('train', 42)
+    """
+    split, _, index = name.partition("-")
+    if split not in SPLITS:
+        raise ValueError(f"expected the name of a shard, got {name!r}")
+    return split, int(index)

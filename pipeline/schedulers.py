@@ -90,7 +90,7 @@ class SchedulerOptions:
 
 
 @contextmanager
-def open_scheduler(options: SchedulerOptions = SchedulerOptions()) -> Iterator[Run]:  # noqa: B008
+def open_scheduler(options: SchedulerOptions = SchedulerOptions()) -> Iterator[Run]:
     """Open a scheduler to run tasks on, and close it again.
 
     Without any option it is the one at ``DASK_SCHEDULER_ADDRESS`` or in Dask's own config, else
@@ -142,7 +142,7 @@ def _make_local_run(scheduler: str, workers: int) -> Run:
 
         tasks = iter(tasks)
         with ThreadPoolExecutor(workers) as pool, Callback(posttask=on_done):
-            place = {"scheduler": scheduler} if workers == 1 else {"pool": pool}
+            place = {"pool": pool} if scheduler == "threads" else {}
             try:
                 while not should_stop() and (window := list(islice(tasks, LOCAL_WINDOW))):
                     dask.compute(*window, scheduler=scheduler, **place)
@@ -156,7 +156,7 @@ def _try(call: Callable[..., Any], *args: Any) -> Any:
     """Return what a function returns or raises."""
     try:
         return call(*args)
-    except Exception as error:  # noqa: BLE001 - handed over
+    except Exception as error:
         return error
 
 
@@ -202,7 +202,8 @@ def _open_factory(name: str) -> Any:
             raise ValueError("there is no colon")
         if module_name.endswith(".py"):
             spec = spec_from_file_location(Path(module_name).stem, module_name)
-            assert spec is not None and spec.loader is not None
+            assert spec is not None
+            assert spec.loader is not None
             module = module_from_spec(spec)
             spec.loader.exec_module(module)
         else:

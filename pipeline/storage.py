@@ -28,7 +28,7 @@ from pipeline.errors import OutputError
 
 BUILD_FOLDER = ".build"
 """What loaders must not see: the plan, events, temporary files."""
-_TEMPORARY_FOLDER = f"{BUILD_FOLDER}/tmp"
+_TEMPORARY_FOLDER = f"{BUILD_FOLDER}/tmp"  # noqa: S108 - in the dataset
 
 
 class Storage:
@@ -182,9 +182,7 @@ class Storage:
             with target.open("ab") as file:
                 file.write(line)
         except OSError as error:
-            raise OutputError(
-                f"{self.uri}: {path}: cannot be written: {error.strerror}"
-            ) from error
+            raise OutputError(f"{self.uri}: {path}: cannot be written: {error.strerror}") from error
         return True
 
     def delete(self, path: str) -> None:

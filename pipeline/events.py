@@ -1,0 +1,76 @@
+"""What each run did: JSON lines in ``.build/runs``, one file for each run.
+
+Every line has `event`, `time` (UTC) and `seconds` since the start. Events are `start` (program,
+versions, scheduler, shards to build), `progress` (done shards and samples; every ten seconds at
+most), `retry`, `failure` (shard, sample, seed, error, traceback) and `end` (how it ended).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from pipeline.storage import BUILD_FOLDER, Storage
+
+RUNS_FOLDER = f"{BUILD_FOLDER}/runs"
+PROGRESS_SECONDS = 10.0
+_STORE_SECONDS = 30.0
+"""How often the file is put into an object store, which cannot append."""
+
+
+class RunLog:
+    """Writes the events of one run."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._begin = self._put_at = self._progress_at = time.monotonic()
+        started = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
+        self._path = f"{RUNS_FOLDER}/{started}-{uuid.uuid4().hex[:8]}.jsonl"
+        self._lines: list[bytes] = []
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self._begin
+
+    def write(self, event: str, **fields: Any) -> None:
+        """Write an event; ends of runs and failures reach an object store at once."""
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        record = {"event": event, "time": now, "seconds": round(self.seconds, 3), **fields}
+        line = json.dumps(record).encode() + b"\n"
+        if self._storage.append(self._path, line):
+            return
+        self._lines.append(line)
+        is_due = time.monotonic() - self._put_at > _STORE_SECONDS
+        if is_due or event in ("start", "failure", "end"):
+            self._storage.write(self._path, b"".join(self._lines))
+            self._put_at = time.monotonic()
+
+    def write_progress(self, **fields: Any) -> None:
+        """Write an event `progress`, but not more often than every `PROGRESS_SECONDS`."""
+        if time.monotonic() - self._progress_at >= PROGRESS_SECONDS:
+            self._progress_at = time.monotonic()
+            self.write("progress", **fields)
+
+
+def read_last_run(storage: Storage) -> list[dict[str, Any]]:
+    """Return the events of the run that began last; none if there was none.
+
+    A line that is not whole, because a process was killed while it wrote it, is left out.
+    """
+    runs = sorted(storage.list(RUNS_FOLDER))
+    return list(_parse_lines(storage.read(runs[-1]))) if runs else []
+
+
+def _parse_lines(content: bytes) -> Iterator[dict[str, Any]]:
+    for line in content.splitlines():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict) and "event" in record:
+            yield record
