@@ -88,7 +88,7 @@ class BuildResult:
 
 
 @lru_cache(maxsize=1)
-def _open_sampler(uri: str, fingerprint: str, _n_samples: tuple[int, ...]) -> Sampler:
+def open_sampler(uri: str, fingerprint: str, _n_samples: tuple[int, ...]) -> Sampler:
     """Keep the sampler of one build in a process; a plan of other sizes is read again."""
     sampler = open_output(Storage(uri))
     if sampler.plan.fingerprint != fingerprint:
@@ -119,7 +119,7 @@ def build_shard(
         What the footer of the label file says.
     """
     with _sampler_lock:
-        sampler = _open_sampler(uri, fingerprint, n_samples)
+        sampler = open_sampler(uri, fingerprint, n_samples)
     shard = sampler.plan.splits[split].shard(index)
     packed, commit = pack_shard(sampler, shard, CONTAINERS[sampler.plan.config.output.container])
     write_shard(Storage(uri), packed, label_path(shard), commit)
@@ -177,7 +177,7 @@ def _find_bad_sample(
     """Return the key of the first sample of a shard that cannot be drawn, if there is one."""
     ordinal = None
     try:
-        sampler = _open_sampler(uri, fingerprint, n_samples)
+        sampler = open_sampler(uri, fingerprint, n_samples)
         shard = sampler.plan.splits[split].shard(index)
         for ordinal in range(shard.start, shard.stop):
             sampler.draw(split, ordinal, ordinal + 1)
@@ -202,7 +202,7 @@ def make_tasks(storage: Storage, plan: Plan, shards: Iterable[Shard]) -> Iterato
         )
 
 
-def build_dataset(  # noqa: PLR0913, PLR0917 - hooks of a run
+def build_dataset(
     sampler: Sampler,
     storage: Storage,
     run: Run,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # the heavy imports wait for the command that needs them
     from pipeline.plan import Plan
     from pipeline.sampler import Sampler
     from pipeline.schedulers import Run
+    from pipeline.verify import VerifyResult
 
 Command = Callable[..., Any]
 
@@ -145,6 +146,42 @@ def build(
         ):
             result = build_dataset(sampler, storage, run, on_progress, overwrite, should_stop)
     click.echo(_describe_result(result, sampler.plan, uri))
+
+
+@main.command()
+@click.argument("out")
+@scheduler_options
+@click.option("--quick", is_flag=True, help="Footers, sizes and names only; no image is read.")
+@click.option(
+    "--sample", "redraw", default=0, metavar="N", help="Draw N random samples again and compare."
+)
+@click.option("--repair", is_flag=True, help="Build again what is broken, and just that.")
+def verify(out: str, quick: bool, redraw: int, repair: bool, **scheduler: Any) -> None:
+    """Check that the dataset in OUT is complete and sound.
+
+    Every shard's bytes, container, images and label rows are compared with each other and with the
+    plan. Exit code 1 if something is wrong and was not repaired.
+    """
+    from pipeline.build import build_dataset
+    from pipeline.sampler import open_output
+    from pipeline.schedulers import SchedulerOptions, open_scheduler
+    from pipeline.storage import Storage
+    from pipeline.verify import repair_dataset, verify_dataset
+
+    storage = Storage(out)
+    with open_scheduler(SchedulerOptions(**scheduler)) as run, _drain_on_signal() as should_stop:
+        result = verify_dataset(storage, run, quick=quick, redraw=redraw, should_stop=should_stop)
+        click.echo(_describe_verification(result))
+        if result.problems and repair:
+            repair_dataset(storage, result.problems)
+            # What could not be looked at before the plan and the digits were whole.
+            repair_dataset(storage, verify_dataset(storage, run, quick=quick).problems)
+            sampler = open_output(storage)
+            with _progress(sampler.plan.n_samples) as on_progress:
+                built = build_dataset(sampler, storage, run, on_progress, False, should_stop)
+            click.echo(_describe_result(built, sampler.plan, out))
+        elif result.problems:
+            sys.exit(1)
 
 
 @main.command()
@@ -377,6 +414,17 @@ def _describe_plan(sampler: Sampler, n_bytes: int, uri: str) -> str:
         f"fingerprint {plan.fingerprint}; nothing was written",
     ]
     return "\n".join(lines)
+
+
+def _describe_verification(result: VerifyResult) -> str:
+    looked_at = f"{result.n_shards:,} shards, {result.n_samples:,} samples"
+    if result.redrawn:
+        looked_at += f", {result.redrawn:,} of them drawn again"
+    if not result.problems:
+        return f"sound: {looked_at}"
+    width = max(len(problem.path) for problem in result.problems)
+    lines = [f"  {problem.path:{width}}  {problem.reason}" for problem in result.problems]
+    return "\n".join([f"{len(lines)} problems in {looked_at}:", *lines])
 
 
 def _describe_result(result: BuildResult, plan: Plan, uri: str) -> str:

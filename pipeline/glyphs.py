@@ -21,12 +21,10 @@ import json
 import re
 import shutil
 import uuid
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +43,8 @@ from pipeline.sources import (
 )
 
 BANK_FORMAT = 1
+_PACKED_HEAD = 65
+"""Bytes of the line before a packed bank."""
 _REMEDY = f"set {CACHE_VARIABLE} to another cache folder"
 _ARRAYS = ("images", "digits", "parts", "ink")
 
@@ -111,10 +111,11 @@ def load_bank(source: SourceConfig) -> GlyphBank:
 
 
 def pack_bank(bank: GlyphBank) -> bytes:
-    """Return a bank as one compressed file, to travel with a dataset."""
+    """Return a bank as one file, to travel with a dataset: a line of SHA-256, then an .npz."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, images=bank.images, digits=bank.digits, parts=bank.parts)
-    return buffer.getvalue()
+    content = buffer.getvalue()
+    return hashlib.sha256(content).hexdigest().encode() + b"\n" + content
 
 
 def unpack_bank(read: Callable[[], bytes], digest: str) -> GlyphBank:
@@ -134,16 +135,22 @@ def unpack_bank(read: Callable[[], bytes], digest: str) -> GlyphBank:
     """
     folder = _bank_folder(digest)
     if not folder.is_dir():
-        try:
-            with np.load(io.BytesIO(read()), allow_pickle=False) as arrays:
-                glyphs = RawGlyphs(arrays["images"], arrays["digits"], arrays["parts"])
-            got = _digest_glyphs(glyphs)
-        except (ValueError, KeyError, EOFError, AttributeError, zlib.error, BadZipFile) as error:
-            raise SourceError(f"packed glyphs: expected an .npz file of a bank: {error}") from error
-        if got != digest:
+        content = read()
+        check_packed_bank(content)
+        with np.load(io.BytesIO(content[_PACKED_HEAD:]), allow_pickle=False) as arrays:
+            glyphs = RawGlyphs(arrays["images"], arrays["digits"], arrays["parts"])
+        if (got := _digest_glyphs(glyphs)) != digest:
             raise SourceError(f"packed glyphs: expected the digest {digest}, got {got}")
         _publish_bank(glyphs)
     return _open_bank(folder)
+
+
+def check_packed_bank(content: bytes) -> None:
+    """Raise a SourceError unless the bytes are as `pack_bank` wrote them."""
+    got = hashlib.sha256(content[_PACKED_HEAD:]).hexdigest().encode()
+    if content[:_PACKED_HEAD] != got + b"\n":
+        head = shorten(content[: _PACKED_HEAD - 1])
+        raise SourceError(f"packed glyphs: expected the sha256 {head}, got {got.decode()}")
 
 
 def _bank_folder(digest: str) -> Path:

@@ -8,7 +8,7 @@
       images/SPLIT/SHARD.tar             see `shards`
       labels/SPLIT/SHARD.parquet         see `labels`
       .build/plan.json                   config and fingerprint, written first
-      .build/glyphs.npz                  the digits it is drawn from
+      .build/glyphs                      the digits it is drawn from
       .build/runs/TIME-ID.jsonl          what each run did, see `events`
 
 A shard is written before its label file, whose footer therefore says that the shard is complete.
@@ -36,10 +36,10 @@ from pipeline.plan import SCHEMA_VERSION, Plan, Shard, make_plan
 from pipeline.storage import BUILD_FOLDER, Storage
 
 PLAN_PATH = f"{BUILD_FOLDER}/plan.json"
-GLYPHS_PATH = f"{BUILD_FOLDER}/glyphs.npz"
+GLYPHS_PATH = f"{BUILD_FOLDER}/glyphs"
 MANIFEST_PATH = "dataset.json"
 CARD_PATH = "README.md"
-_PLAN_KEYS = ("fingerprint", "inputs", "samples", "source_digest", "config")
+_PLAN_KEYS = {"fingerprint", "inputs", "samples", "source_digest", "config", "sha256"}
 _REPAIR = "run `digit-sequence verify OUT --repair`"
 _READERS = 16
 """Label files read at a time, for the latency of an object store."""
@@ -81,7 +81,7 @@ def publish_plan(storage: Storage, plan: Plan, bank: GlyphBank, overwrite: bool 
     if storage.size(GLYPHS_PATH) is None:
         storage.write(GLYPHS_PATH, pack_bank(bank))
     if published != document:
-        storage.write(PLAN_PATH, _to_json(document))
+        storage.write(PLAN_PATH, to_json(document))
 
 
 def _check_empty(storage: Storage) -> None:
@@ -112,13 +112,14 @@ def _check_not_smaller(storage: Storage, old: Mapping[str, int], new: Mapping[st
 
 def describe_plan(plan: Plan) -> dict[str, Any]:
     """Return what plan.json holds, and the manifest repeats."""
-    return {
+    document = {
         "fingerprint": plan.fingerprint,
         "inputs": dict(plan.inputs),
         "samples": {name: split.n_samples for name, split in plan.splits.items()},
         "source_digest": plan.source_digest,
         "config": plan.config.model_dump(mode="json", exclude={"output": {"uri"}}),
     }
+    return document | {"sha256": _hash_json(document)}
 
 
 def load_plan(storage: Storage) -> Plan:
@@ -132,6 +133,20 @@ def load_plan(storage: Storage) -> Plan:
     published = _read_plan(storage)
     if published is None:
         raise OutputError(f"{storage.uri}: expected a dataset built by this program, got none")
+    return _parse_plan(storage, published)
+
+
+def load_plan_copy(storage: Storage) -> Plan | None:
+    """Return the plan that the manifest repeats, or None if there is no sound manifest."""
+    try:
+        published = json.loads(storage.read(MANIFEST_PATH))["plan"]
+        _check_plan(published)
+    except (FileNotFoundError, KeyError, TypeError, ValueError, RecursionError):
+        return None
+    return _parse_plan(storage, published)
+
+
+def _parse_plan(storage: Storage, published: Mapping[str, Any]) -> Plan:
     config = parse_config(published["config"], f"{storage.uri}/{PLAN_PATH}")
     plan = make_plan(config, published["source_digest"])
     if plan.fingerprint != published["fingerprint"]:
@@ -172,8 +187,7 @@ def _differences(old: Any, new: Any, place: str = "") -> Iterator[str]:
 def _read_plan(storage: Storage) -> dict[str, Any] | None:
     try:
         published: dict[str, Any] = json.loads(storage.read(PLAN_PATH))
-        if set(published) != set(_PLAN_KEYS):
-            raise ValueError(f"expected the keys {', '.join(_PLAN_KEYS)}")
+        _check_plan(published)
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, RecursionError) as error:
@@ -184,7 +198,21 @@ def _read_plan(storage: Storage) -> dict[str, Any] | None:
     return published
 
 
-def _to_json(document: Mapping[str, Any]) -> bytes:
+def _check_plan(published: Any) -> None:
+    """Raise a ValueError unless a JSON value has the keys and the digest of a plan."""
+    if set(published) != _PLAN_KEYS:
+        raise ValueError(f"expected the keys {', '.join(sorted(_PLAN_KEYS))}")
+    rest = {key: value for key, value in published.items() if key != "sha256"}
+    if published["sha256"] != _hash_json(rest):
+        raise ValueError(f"expected the sha256 {published['sha256']}, got {_hash_json(rest)}")
+
+
+def _hash_json(document: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+def to_json(document: Mapping[str, Any]) -> bytes:
+    """Return a JSON file."""
     return (json.dumps(document, indent=1) + "\n").encode()
 
 
@@ -338,7 +366,7 @@ def finalize(storage: Storage, plan: Plan, ledger: Ledger) -> dict[str, Any]:
         )
     manifest = make_manifest(plan, ledger)
     storage.write(CARD_PATH, make_card(plan.config, manifest).encode())
-    storage.write(MANIFEST_PATH, _to_json(manifest))
+    storage.write(MANIFEST_PATH, to_json(manifest))
     return manifest
 
 
