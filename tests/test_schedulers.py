@@ -99,14 +99,6 @@ def test_same_files_here(built, config, tmp_path, scheduler, workers):
     assert read_tree(tmp_path / "out") == read_tree(built())
 
 
-@pytest.mark.parametrize("container", ["parquet", "files"])
-def test_same_files_on_processes(built, tiny_config, tmp_path, container):
-    """Processes write the same bytes in the other containers as well."""
-    config = tiny_config(**ALL_TRANSFORMS, output={"container": container})
-    build(config, tmp_path / "out", "processes", 2)
-    assert read_tree(tmp_path / "out") == read_tree(built(container=container))
-
-
 def test_same_files_on_a_cluster(built, config, tmp_path, cluster):
     """Workers of a cluster write the same bytes."""
     build(config, tmp_path / "out", cluster.address)
