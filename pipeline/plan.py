@@ -21,14 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import __version__
-from pipeline.config import SPLITS, Config, SplitName
+from pipeline.config import MIN_DIGIT_WIDTH, SPLITS, Config, SplitName
 from pipeline.errors import ConfigError
 from pipeline.numbers import NumberSource, inline_number_files, open_numbers
 
 SCHEMA_VERSION = 1
 """Layout of the output directory and of its files."""
-MIN_DIGIT_WIDTH = 4
-"""Columns that a digit keeps, at least, when its line is shrunk to the canvas."""
 MAX_SAMPLES = 10**12
 """Samples of one split, at most: as many as `samples` may ask for."""
 _PIXEL_LIBRARIES = ("imageio", "numpy", "pillow", "pyarrow", "scikit-image", "scipy")

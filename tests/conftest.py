@@ -15,7 +15,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline.config import Config, Idx, SplitName, parse_config
+from pipeline.config import (
+    MIN_INK_ROWS,
+    MIN_ROWS_PER_BLUR,
+    Config,
+    Idx,
+    SplitName,
+    parse_config,
+)
 from pipeline.glyphs import GlyphBank, GlyphPool, partition_glyphs
 
 settings.register_profile("default", deadline=None, max_examples=50)
@@ -126,7 +133,7 @@ glyph_transforms = st.fixed_dictionaries(
 )
 line_transforms = st.fixed_dictionaries(
     {
-        "spacing": ranges(-1000, 40, 0) | ranges(-8, 8, 0),
+        "spacing": ranges(-1000, 1000, 0) | ranges(-8, 8, 0),
         "noise": transforms(sigma=ranges(0, 128)),
         "salt_pepper": transforms(amount=ranges(0, 0.5, 4)),
         "blur": transforms(sigma=ranges(0, 5, 3)),
@@ -134,6 +141,20 @@ line_transforms = st.fixed_dictionaries(
     }
 )
 number_texts = st.text("0123456789", min_size=1, max_size=8)
+
+
+def make_legible(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Lower margin and blur of a config's tree to what the height of its canvas allows."""
+    tree = {key: dict(value) if isinstance(value, dict) else value for key, value in tree.items()}
+    height = tree.get("canvas", {}).get("height", 28)
+    glyph, line = tree.get("glyph", {}), tree.get("line", {})
+    if glyph.get("crop"):
+        most = (height * 20 // MIN_INK_ROWS - 20) // 2
+        glyph["crop"] = {"margin": min(glyph["crop"].get("margin", 0), most)}
+    if line.get("blur"):
+        sigma = [min(bound, height / MIN_ROWS_PER_BLUR) for bound in line["blur"]["sigma"]]
+        line["blur"] = {**line["blur"], "sigma": sigma}
+    return tree
 
 
 # -- fixtures --------------------------------------------------------------------------------------
@@ -195,7 +216,7 @@ def tiny_config(tiny_source: dict[str, Any]) -> Callable[..., Config]:
             else value
             for key, value in blocks.items()
         }
-        return parse_config(tree | replaced, "tiny")
+        return parse_config(make_legible(tree | replaced), "tiny")
 
     return make
 

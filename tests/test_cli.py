@@ -240,7 +240,7 @@ def test_interrupt(tiny_config, tmp_path, work):
     splits = {"train": {"numbers": {"random": {"lengths": [1, 5]}}, "samples": 3000}}
     path = write_config(tmp_path / "long.yaml", tiny_config(splits=splits))
     process = start_python(
-        *("-m", "pipeline", "build", path, "-o", "out", *HERE),
+        *("-m", "pipeline", "build", path, "-o", "out", "--scheduler", "threads"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -255,7 +255,7 @@ def test_first_recipe_is_pinned(tiny_config: MakeConfig, pools: Pools) -> None:
         "stroke": [-2, -1],
         "noise_sigma": 90.44,
         "salt_pepper": 0.1139,
-        "blur_sigma": 4.809,
+        "blur_sigma": 3.368,
         "inverted": True,
         "number": "90",
         "sample_index": 5,
