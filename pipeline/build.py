@@ -11,6 +11,7 @@ import threading
 import traceback
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -259,7 +260,8 @@ def build_dataset(
         crew.build(run, storage)
         manifest = finalize(storage, plan, ledger)
     except BaseException as error:
-        log.write("end", outcome=type(error).__name__, message=str(error)[:2000])
+        with suppress(OutputError):  # a full disk must not hide why the build ended
+            log.write("end", outcome=type(error).__name__, message=str(error)[:2000])
         raise
     log.write("end", outcome="complete", samples=crew.built_samples, digest=manifest["digest"])
     return BuildResult(manifest, crew.built_samples, log.seconds)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +20,7 @@ if TYPE_CHECKING:  # the heavy imports wait for the command that needs them
     from pipeline.plan import Plan
     from pipeline.sampler import Sampler
     from pipeline.schedulers import Run
+    from pipeline.storage import Storage
     from pipeline.verify import VerifyResult
 
 Command = Callable[..., Any]
@@ -131,11 +133,12 @@ def build(
 
     settings = _load(config, overrides)
     uri = output or settings.output.uri or f"data/{config.stem}"
+    storage = Storage(uri)
     sampler = open_config(settings)
     if dry_run:
         click.echo(_describe_plan(sampler, estimate_bytes(sampler), uri))
         return
-    storage = Storage(uri)
+    storage.check()
     with open_scheduler(SchedulerOptions(**scheduler)) as run:
         dashboard = f", dashboard {run.dashboard}" if run.dashboard else ""
         click.echo(f"{run.kind}, {run.threads} at a time{dashboard}", err=True)
@@ -165,10 +168,9 @@ def verify(out: str, quick: bool, redraw: int, repair: bool, **scheduler: Any) -
     from pipeline.build import build_dataset
     from pipeline.sampler import open_output
     from pipeline.schedulers import SchedulerOptions, open_scheduler
-    from pipeline.storage import Storage
     from pipeline.verify import repair_dataset, verify_dataset
 
-    storage = Storage(out)
+    storage = _open_storage(out)
     with open_scheduler(SchedulerOptions(**scheduler)) as run, _drain_on_signal() as should_stop:
         result = verify_dataset(storage, run, quick=quick, redraw=redraw, should_stop=should_stop)
         click.echo(_describe_verification(result))
@@ -189,9 +191,8 @@ def verify(out: str, quick: bool, redraw: int, repair: bool, **scheduler: Any) -
 def status(out: str) -> None:
     """Show how far the build in OUT is, while it runs or afterwards."""
     from pipeline.status import describe_status
-    from pipeline.storage import Storage
 
-    click.echo(describe_status(Storage(out)))
+    click.echo(describe_status(_open_storage(out)))
 
 
 @main.command()
@@ -200,12 +201,11 @@ def status(out: str) -> None:
     "--from",
     "origin",
     required=True,
-    type=click.Path(path_type=Path),
     metavar="OUT|CONFIG",
-    help="A dataset directory or a config.",
+    help="A dataset directory, or its URI, or a config.",
 )
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False))
-def sample(key: str, origin: Path, output: Path) -> None:
+def sample(key: str, origin: str, output: Path) -> None:
     """Draw one sample again, pixel for pixel.
 
     KEY is the key of its label row, such as train-000000042. The picture is always a PNG.
@@ -223,7 +223,7 @@ def sample(key: str, origin: Path, output: Path) -> None:
 
 
 @main.command()
-@click.argument("origin", metavar="OUT|CONFIG", type=click.Path(path_type=Path))
+@click.argument("origin", metavar="OUT|CONFIG")
 @click.option(
     "-o",
     "--output",
@@ -234,21 +234,18 @@ def sample(key: str, origin: Path, output: Path) -> None:
 @click.option("-n", "--count", default=24, show_default=True, type=click.IntRange(1, 1000))
 @click.option("--boxes/--no-boxes", default=True, show_default=True)
 @click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE")
-def preview(
-    origin: Path, output: Path, count: int, boxes: bool, overrides: tuple[str, ...]
-) -> None:
+def preview(origin: str, output: Path, count: int, boxes: bool, overrides: tuple[str, ...]) -> None:
     """Draw a contact sheet: the first samples of each split with labels and boxes.
 
     Of a config the samples are rendered; of a dataset they are read from its shards.
     """
     from pipeline.manifest import load_plan
     from pipeline.preview import draw_sheet, draw_tiles, read_tiles
-    from pipeline.storage import Storage
 
-    if origin.is_dir():
+    if _is_dataset(origin):
         if overrides:
             raise ConfigError(f"--set: {origin} is a dataset, whose config cannot change")
-        storage = Storage(str(origin))
+        storage = _open_storage(origin)
         tiles = read_tiles(storage, load_plan(storage), count)
     else:
         tiles = draw_tiles(_open(origin, overrides), count)
@@ -326,14 +323,26 @@ def _load(path: Path, overrides: Sequence[str]) -> Config:
     return load_config(path, overrides)
 
 
-def _open(origin: Path, overrides: Sequence[str]) -> Sampler:
+def _open(origin: str, overrides: Sequence[str]) -> Sampler:
     """Open a dataset directory or a config."""
     from pipeline.sampler import open_config, open_output
+
+    if _is_dataset(origin):
+        return open_output(_open_storage(origin))
+    return open_config(_load(Path(origin), overrides))
+
+
+def _is_dataset(origin: str) -> bool:
+    """Return whether it is a directory or a URI; else it is a config."""
+    return "://" in origin or Path(origin).is_dir()
+
+
+def _open_storage(uri: str) -> Storage:
     from pipeline.storage import Storage
 
-    if origin.is_dir():
-        return open_output(Storage(str(origin)))
-    return open_config(_load(origin, overrides))
+    storage = Storage(uri)
+    storage.check()
+    return storage
 
 
 def _write_file(path: Path, content: bytes) -> None:
@@ -449,7 +458,7 @@ def _describe_result(result: BuildResult, plan: Plan, uri: str) -> str:
         if result.built_samples
         else "nothing to build: the dataset was complete",
         f"digest {result.manifest['digest']}",
-        f"in {uri}; look at it: digit-sequence preview {uri}",
+        f"in {uri}; look at it: digit-sequence preview {quote(uri)}",
     ]
     return "\n".join(lines)
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from pipeline.errors import OutputError
 from pipeline.storage import BUILD_FOLDER, Storage
 
 RUNS_FOLDER = f"{BUILD_FOLDER}/runs"
@@ -31,6 +32,7 @@ class RunLog:
         started = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
         self._path = f"{RUNS_FOLDER}/{started}-{uuid.uuid4().hex[:8]}.jsonl"
         self._lines: list[bytes] = []
+        self._is_reached = True
 
     @property
     def seconds(self) -> float:
@@ -38,7 +40,11 @@ class RunLog:
         return time.monotonic() - self._begin
 
     def write(self, event: str, **fields: Any) -> None:
-        """Write an event; ends of runs and failures reach an object store at once."""
+        """Write an event; ends of runs and failures reach an object store at once.
+
+        A store that does not take it now gets it later, with the next ones: a record of the run is
+        no reason to end the run.
+        """
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         record = {"event": event, "time": now, "seconds": round(self.seconds, 3), **fields}
         line = json.dumps(record).encode() + b"\n"
@@ -46,8 +52,12 @@ class RunLog:
             return
         self._lines.append(line)
         is_due = time.monotonic() - self._put_at > _STORE_SECONDS
-        if is_due or event in ("start", "failure", "end"):
-            self._storage.write(self._path, b"".join(self._lines))
+        if is_due or event in ("start", "end") or (event == "failure" and self._is_reached):
+            try:
+                self._storage.write(self._path, b"".join(self._lines))
+                self._is_reached = True
+            except OutputError:
+                self._is_reached = False
             self._put_at = time.monotonic()
 
     def write_progress(self, **fields: Any) -> None:

@@ -42,6 +42,7 @@ import pyarrow.parquet as pq
 import xxhash
 from numpy.typing import NDArray
 
+from pipeline.errors import OutputError
 from pipeline.plan import SCHEMA_VERSION, Shard, sample_key
 from pipeline.render import Rendered
 
@@ -235,6 +236,6 @@ def read_commit(file: Any) -> Commit | None:
     except (pa.ArrowException, KeyError, TypeError, ValueError):
         return None
     except OSError as error:
-        if error.errno is not None:
+        if error.errno is not None or isinstance(error, OutputError):
             raise  # the storage's; without a number it is pyarrow's, about what the file holds
         return None

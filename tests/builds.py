@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from pipeline.build import BuildResult, build_dataset
 from pipeline.config import Config
 from pipeline.sampler import open_config
-from pipeline.schedulers import open_scheduler
+from pipeline.schedulers import SchedulerOptions, open_scheduler
 from pipeline.storage import Storage
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,7 +46,7 @@ def build(
     overwrite: bool = False,
 ) -> BuildResult:
     """Build the dataset of a config in a folder."""
-    with open_scheduler(scheduler, workers, lambda _line: None) as run:
+    with open_scheduler(SchedulerOptions(scheduler, workers=workers)) as run:
         sampler = open_config(config)
         return build_dataset(sampler, Storage(str(folder)), run, overwrite=overwrite)
 
