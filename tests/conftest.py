@@ -231,3 +231,9 @@ def built(
         return folders[key]
 
     return build_once
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a cache folder for tests that read real digits, which takes a second once."""
+    return tmp_path_factory.mktemp("shared_cache")

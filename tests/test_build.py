@@ -81,14 +81,14 @@ def test_progress_counts_every_sample(tiny_config, folder):
 # -- killed ---------------------------------------------------------------------------------------
 
 MANY = {
-    "train": {"numbers": RANDOM_NUMBERS, "samples": 150},
-    "test": {"numbers": {"values": ["007", "42"]}, "samples": 30},
+    "train": {"numbers": RANDOM_NUMBERS, "samples": 250},
+    "test": {"numbers": {"values": ["007", "42"]}, "samples": 50},
 }
 
 
 @pytest.fixture(scope="module")
 def many(tiny_config, tmp_path_factory):
-    """Return a config of 60 shards, and the tree that an uninterrupted build of it leaves."""
+    """Return a config of 101 shards, and the tree that an uninterrupted build of it leaves."""
     config = tiny_config(**ALL_TRANSFORMS, splits=MANY, output={"shard_samples": 3})
     folder = tmp_path_factory.mktemp("many")
     with pytest.MonkeyPatch.context() as patch:
@@ -126,7 +126,7 @@ def test_killed_build_is_resumed(many, folder, tmp_path, scheduler, n_files):
     committed = [path for path in labels if read_commit(path)]
     assert committed == labels  # never a part of a file
     result = build(config, folder)
-    assert result.built_samples == 180 - 3 * len(committed)
+    assert result.built_samples == 300 - 3 * len(committed)
     assert read_tree(folder) == tree
 
 
