@@ -147,8 +147,9 @@ def build(
         _drain_on_signal() as should_stop,
         open_scheduler(SchedulerOptions(**scheduler)) as run,
     ):
-        dashboard = f", dashboard {run.dashboard}" if run.dashboard else ""
-        click.echo(f"{run.kind}, {run.threads} at a time{dashboard}", err=True)
+        if run.client is not None:
+            dashboard = f", dashboard {run.dashboard}" if run.dashboard else ""
+            click.echo(f"{run.kind}, {run.threads} at a time{dashboard}", err=True)
         with (
             _progress(sampler.plan.n_samples) as on_progress,
             _report_performance(run, performance_report),

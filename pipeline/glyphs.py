@@ -111,6 +111,12 @@ def load_bank(source: SourceConfig) -> GlyphBank:
     return _open_bank(folder)
 
 
+def find_bank(digest: str) -> GlyphBank | None:
+    """Open the bank of a digest if the cache has it."""
+    folder = _bank_folder(digest)
+    return _open_bank(folder) if folder.is_dir() else None
+
+
 def pack_bank(bank: GlyphBank) -> bytes:
     """Return a bank as one file, to travel with a dataset: a line of SHA-256, then an .npz."""
     buffer = io.BytesIO()
@@ -134,10 +140,7 @@ def unpack_bank(read: Callable[[], bytes], digest: str) -> GlyphBank:
     SourceError
         If what `read` returns is not that bank.
     """
-    folder = _bank_folder(digest)
-    if not folder.is_dir():
-        _publish_bank(parse_bank(read(), digest))
-    return _open_bank(folder)
+    return find_bank(digest) or _open_bank(_publish_bank(parse_bank(read(), digest)))
 
 
 def parse_bank(content: bytes, digest: str) -> RawGlyphs:

@@ -23,6 +23,7 @@ import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ from pipeline import __version__
 from pipeline.codec import EXTENSIONS
 from pipeline.config import Config, Mnist, Mnist5k, parse_config
 from pipeline.errors import ConfigError, OutputError, SourceError
-from pipeline.glyphs import GlyphBank, pack_bank, unpack_bank
+from pipeline.glyphs import GlyphBank, pack_bank, parse_bank, unpack_bank
 from pipeline.labels import Commit, read_commit
 from pipeline.plan import SCHEMA_VERSION, Plan, Shard, make_plan
 from pipeline.storage import BUILD_FOLDER, Storage
@@ -90,10 +91,18 @@ def publish_plan(storage: Storage, plan: Plan, bank: GlyphBank, overwrite: bool 
     elif published != document:
         _check_not_smaller(storage, published["samples"], document["samples"])
         storage.delete(MANIFEST_PATH)
-    if published is None or storage.size(GLYPHS_PATH) is None:
+    if published is None or not _has_glyphs(storage, plan):
         storage.write(GLYPHS_PATH, pack_bank(bank))
     if published != document:
         storage.write(PLAN_PATH, to_json(document))
+
+
+def _has_glyphs(storage: Storage, plan: Plan) -> bool:
+    try:
+        parse_bank(storage.read(GLYPHS_PATH), plan.source_digest)
+    except (FileNotFoundError, SourceError):
+        return False
+    return True
 
 
 def _check_countable(plan: Plan) -> None:
@@ -131,13 +140,20 @@ def _check_not_smaller(storage: Storage, old: Mapping[str, int], new: Mapping[st
 
 
 def describe_plan(plan: Plan) -> dict[str, Any]:
-    """Return what plan.json holds, and the manifest repeats."""
+    """Return what plan.json holds, and the manifest repeats.
+
+    It has the same bytes wherever it was made: of paths to the source only the last part is kept.
+    """
+    config = plan.config.model_dump(mode="json", exclude={"output": {"uri"}, "source": {"path"}})
+    for key in ("path", "images", "labels"):
+        if path := getattr(plan.config.source, key, None):
+            config["source"][key] = PurePath(path).name
     document = {
         "fingerprint": plan.fingerprint,
         "inputs": dict(plan.inputs),
         "samples": {name: split.n_samples for name, split in plan.splits.items()},
         "source_digest": plan.source_digest,
-        "config": plan.config.model_dump(mode="json", exclude={"output": {"uri"}}),
+        "config": config,
     }
     return document | {"sha256": _hash_json(document)}
 

@@ -239,8 +239,8 @@ def _open_client(address: str | None, scheduler_file: str | None) -> Any:
         return Client(address, scheduler_file=scheduler_file, timeout="10s")
     except (OSError, ValueError, TypeError) as error:
         raise ConfigError(
-            f"no Dask scheduler answers at {address or scheduler_file}: {error}; start one with "
-            "`dask scheduler`, or leave the option out to build on this machine"
+            f"--scheduler: {address or scheduler_file}: no Dask scheduler answers: {error}; start "
+            "one with `dask scheduler`, or leave the option out to build on this machine"
         ) from error
 
 

@@ -95,9 +95,10 @@ class Storage:
         except FileNotFoundError:
             raise
         except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else error  # pyarrow's is long
             raise OutputError(
-                f"{self.uri}: {path or 'the directory'}: cannot be read: "
-                f"{error.strerror or error}; choose a directory that can be read and written"
+                f"{self.uri}: {path or 'the directory'}: cannot be read: {reason}; "
+                "choose a directory that can be read and written"
             ) from error
 
     def size(self, path: str) -> int | None:

@@ -33,10 +33,10 @@ from dask.delayed import Delayed
 
 from pipeline.build import open_sampler, pack_shard
 from pipeline.codec import EXTENSIONS, decode_image, encode_image
-from pipeline.config import SplitName
+from pipeline.config import Mnist, Mnist5k, SplitName
 from pipeline.errors import BuildError, BuildStopped, OutputError, SourceError
 from pipeline.events import RUNS_FOLDER
-from pipeline.glyphs import GlyphBank, load_bank, pack_bank, parse_bank
+from pipeline.glyphs import GlyphBank, find_bank, load_bank, pack_bank, parse_bank
 from pipeline.labels import (
     SCHEMA,
     Commit,
@@ -552,10 +552,14 @@ def repair_dataset(storage: Storage, problems: Iterable[Problem]) -> None:
 
 
 def _find_bank(plan: Plan) -> GlyphBank:
-    bank = load_bank(plan.config.source)
-    if bank.digest != plan.source_digest:
+    """Take the digits from the cache, or from the source if it needs no path."""
+    bank = find_bank(plan.source_digest)
+    if bank is None and isinstance(plan.config.source, Mnist | Mnist5k):
+        bank = load_bank(plan.config.source)
+    if bank is None or bank.digest != plan.source_digest:
         raise SourceError(
-            f"source {plan.config.source.name}: expected the digits of the plan, "
-            f"{plan.source_digest[:16]}, got {bank.digest[:16]}; restore them"
+            f"{GLYPHS_PATH}: the digits {plan.source_digest[:16]} of the source "
+            f"{plan.config.source.name} are not in the cache; give the build command again, whose "
+            "config names the source"
         )
     return bank

@@ -21,10 +21,10 @@ from pipeline.manifest import (
     PLAN_PATH,
     Ledger,
     finalize,
-    read_ledger,
     label_path,
     load_plan,
     publish_plan,
+    read_ledger,
 )
 from pipeline.sampler import open_config
 from pipeline.storage import Storage

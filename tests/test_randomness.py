@@ -25,9 +25,7 @@ def digest_pair(text: str) -> list[int]:
     return np.frombuffer(digest, "<u8").tolist()
 
 
-def draw_anew(
-    seed: int, purpose: str, name: str, index: int, n_words: int
-) -> NDArray[np.uint64]:
+def draw_anew(seed: int, purpose: str, name: str, index: int, n_words: int) -> NDArray[np.uint64]:
     """Draw with a numpy Philox of its own, as the module's table says."""
     counter = np.array([0, index, *digest_pair(name)], np.uint64)
     key = np.array(digest_pair(f"{seed}/{purpose}"), np.uint64)

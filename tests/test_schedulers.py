@@ -172,7 +172,7 @@ def test_unknown_scheduler(name):
 def test_malformed_address(address):
     """An address that means nothing is an error that names it and says what to do."""
     with (
-        pytest.raises(ConfigError, match=f"no Dask scheduler answers at {address}: .*`dask sch"),
+        pytest.raises(ConfigError, match=f"--scheduler: {address}: .*`dask scheduler`"),
         open_scheduler(SchedulerOptions(address)),
     ):
         pass
@@ -196,7 +196,7 @@ def test_option_comes_before_the_environment(built, config, tmp_path):
         *("build", path, "-o", tmp_path / "out", "--scheduler", "synchronous"),
         env={"DASK_SCHEDULER_ADDRESS": "tcp://127.0.0.1:1"},
     )
-    assert (done.returncode, done.stderr) == (0, "synchronous, 1 at a time\n")
+    assert (done.returncode, done.stderr) == (0, "")
     assert read_tree(tmp_path / "out") == read_tree(built())
 
 
