@@ -213,7 +213,10 @@ def _make_tasks(storage: Storage, plan: Plan, chosen: Mapping[str, list[int]]) -
 def _load_any_plan(storage: Storage) -> tuple[Plan, list[Problem]]:
     """Load the plan, or if its file is damaged the copy in the manifest."""
     try:
-        return load_plan(storage), []
+        plan = load_plan(storage)
+        if storage.read(PLAN_PATH) != to_json(describe_plan(plan)):
+            return plan, [Problem(PLAN_PATH, "is not as it was written")]
+        return plan, []
     except OutputError as error:
         plan = load_plan_copy(storage)
         if plan is None:
