@@ -315,7 +315,9 @@ class _Crew:
     def _collect(self, result: Commit | ShardFailure | TaskLost) -> None:
         if isinstance(result, TaskLost):
             split, index = parse_shard(result.key.rpartition("-")[0])
-            result = ShardFailure(split, index, result.error, "", is_final=False)
+            # Several workers died over it, or beside it: it gets one more chance.
+            is_final = f"{split}-{index:05d}" in self._failures
+            result = ShardFailure(split, index, result.error, "", is_final)
         self._is_failure.append(isinstance(result, ShardFailure))
         if isinstance(result, ShardFailure):
             self._note_failure(result)

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 from builds import Cluster, build, read_tree, run_program, start_python, write_config
 
+from pipeline.config import load_config
 from pipeline.labels import read_commit
 from pipeline.storage import Storage
 
@@ -377,7 +378,7 @@ def test_sigterm(small, folder):
 
 def test_second_ctrl_c(tiny_config, folder, tmp_path):
     """The second Ctrl-C does not wait for the shard under way."""
-    config = make_config(tiny_config, samples=10**7, output={"shard_samples": 10**6})
+    config = make_config(tiny_config, samples=10**6, output={"shard_samples": 10**5})
     path = write_config(tmp_path / "config.yaml", config)
     command = ("build", path, "-o", folder, "--scheduler", "synchronous")
     with start_on_terminal(*command) as (process, terminal):
@@ -444,12 +445,23 @@ def test_writer_survives_the_cleaning(folder):
 # -- out of room ----------------------------------------------------------------------------------
 
 
-def test_full_disk_in_the_middle(small, folder, forks):
+def test_full_disk_in_the_middle(tiny_config, folder, forks, tmp_path):
     """Shards that find no room fail the build; with room again only those are built."""
-    config, tree = small
-    sizes = sorted(len(content) for path, content in tree.items() if path.startswith("images/"))
-    limit = max(len(tree[".build/glyphs"]), sizes[0])
-    assert sizes[0] <= limit < sizes[-1]
+    numbers = {"values": ["1"] + ["123456789"] * 5}
+    config = write_config(
+        tmp_path / "config.yaml",
+        tiny_config(
+            splits={
+                "train": {"numbers": numbers, "samples": 6},
+                "test": {"numbers": {"values": ["1"]}, "samples": 1},
+            },
+            output={"shard_samples": 6},
+        ),
+    )
+    build(load_config(config), tmp_path / "whole")
+    tree = read_tree(tmp_path / "whole")
+    limit = 25_000
+    assert len(tree[".build/glyphs"]) < limit < len(tree["images/train/train-00000.tar"])
     done = run_program(
         *("build", config, "-o", folder, "--scheduler", "synchronous"),
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
@@ -484,7 +496,7 @@ def test_other_source_is_refused(tiny_config, tiny_source, folder, tmp_path):
     before = list_all(folder)
     source = {**tiny_source, "images": str(tmp_path / "images")}
     content = Path(tiny_source["images"]).read_bytes()
-    (tmp_path / "images").write_bytes(content[:-784] + bytes(700) + content[-84:])
+    (tmp_path / "images").write_bytes(content[:-784] + content[16:800])
     config = write_config(
         tmp_path / "config.yaml", make_config(tiny_config, samples=4, source=source)
     )
