@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import traceback
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -34,6 +35,8 @@ from pipeline.errors import (
 from pipeline.events import RUNS_FOLDER, RunLog
 from pipeline.labels import Commit, encode_labels, hash_rows, make_rows
 from pipeline.manifest import (
+    MANIFEST_PATH,
+    PROBE_PATH,
     Ledger,
     finalize,
     label_path,
@@ -46,7 +49,7 @@ from pipeline.render import BATCH_SAMPLES
 from pipeline.sampler import Sampler, open_output
 from pipeline.schedulers import Run, TaskLost
 from pipeline.shards import CONTAINERS, Pack, Packed
-from pipeline.storage import BUILD_FOLDER, Storage
+from pipeline.storage import Storage
 
 _ESTIMATE_SAMPLES = 64
 _sampler_lock = threading.Lock()
@@ -56,6 +59,8 @@ MAX_ATTEMPTS = 3
 """How often a shard is tried, all in all."""
 ABORT_AFTER = 8
 """Results after which a build gives up, if most of them are failures."""
+_RECENT_RESULTS = 64
+"""How many results are looked at for that: a disk may be full late in a build."""
 _KEPT_TRACEBACKS = 20
 
 
@@ -162,13 +167,16 @@ def _attempt_shard(
     try:
         return build_shard(uri, fingerprint, n_samples, split, index)
     except Exception as error:  # reported with its traceback, the others go on
+        is_of_files = isinstance(error, OutputError | SourceError)
         return ShardFailure(
             split,
             index,
             f"{type(error).__name__}: {error}",
             traceback.format_exc(),
             is_final=isinstance(error, RenderError | ConfigError | SourceError),
-            sample=_find_bad_sample(uri, fingerprint, n_samples, split, index),
+            sample=None
+            if is_of_files
+            else _find_bad_sample(uri, fingerprint, n_samples, split, index),
         )
 
 
@@ -246,6 +254,8 @@ def build_dataset(
     try:
         probe_workers(run, storage, plan)
         ledger = read_ledger(storage, plan)
+        if next(ledger.missing(), None) is not None:
+            storage.delete(MANIFEST_PATH)  # without its shards it would promise too much
         on_progress(ledger.done_samples, False)
         log.write(
             "start",
@@ -284,7 +294,7 @@ class _Crew:
         self._log = log
         self._on_progress = on_progress
         self._should_stop = should_stop
-        self._n_results = 0
+        self._is_failure: deque[bool] = deque(maxlen=_RECENT_RESULTS)
         self._failures: dict[str, ShardFailure] = {}
 
     def build(self, run: Run, storage: Storage) -> None:
@@ -305,10 +315,12 @@ class _Crew:
             raise BuildError(self._describe_failures())
 
     def _collect(self, result: Commit | ShardFailure | TaskLost) -> None:
-        self._n_results += 1
         if isinstance(result, TaskLost):
             split, index = parse_shard(result.key.rpartition("-")[0])
-            result = ShardFailure(split, index, result.error, "", is_final=False)
+            # Several workers died over it, or beside it: it gets one more chance.
+            is_final = f"{split}-{index:05d}" in self._failures
+            result = ShardFailure(split, index, result.error, "", is_final)
+        self._is_failure.append(isinstance(result, ShardFailure))
         if isinstance(result, ShardFailure):
             self._note_failure(result)
             return
@@ -334,7 +346,8 @@ class _Crew:
         self._failures[failure.shard] = failure
 
     def _is_hopeless(self) -> bool:
-        return self._n_results >= ABORT_AFTER and len(self._failures) > self._n_results / 2
+        n_results = len(self._is_failure)
+        return n_results >= ABORT_AFTER and sum(self._is_failure) > n_results / 2
 
     def _is_over(self) -> bool:
         return self._should_stop() or self._is_hopeless()
@@ -375,15 +388,17 @@ def probe_workers(run: Run, storage: Storage, plan: Plan) -> None:
 
 
 def _probe(uri: str, fingerprint: str) -> None:
-    """Read the plan, and write, read and remove a file."""
+    """Read the plan, write a file and read it.
+
+    All workers write the same bytes to the same file and nobody removes it, so that they, and those
+    of another driver, do not get in each other's way.
+    """
     storage = Storage(uri)
     if load_plan(storage).fingerprint != fingerprint:
         raise OutputError(f"{uri}: expected the plan {fingerprint}; is it the same directory?")
-    path = f"{BUILD_FOLDER}/probe-{uuid.uuid4().hex}"
-    storage.write(path, path.encode())
-    if storage.read(path) != path.encode():
-        raise OutputError(f"{uri}: {path}: expected what was written, got something else")
-    storage.delete(path)
+    storage.write(PROBE_PATH, fingerprint.encode())
+    if storage.read(PROBE_PATH) != fingerprint.encode():
+        raise OutputError(f"{uri}: {PROBE_PATH}: expected what was written, got something else")
 
 
 def estimate_bytes(sampler: Sampler) -> int:

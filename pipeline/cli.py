@@ -30,7 +30,7 @@ class Program(click.Group):
     """The group of all commands; turns errors that are the user's into one message."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run, and exit with 2 after a `PipelineError`."""
+        """Run, and exit with 2 after a `PipelineError`, with 130 after Ctrl-C."""
         try:
             return super().main(*args, **kwargs)
         except BuildStopped as stop:
@@ -39,6 +39,13 @@ class Program(click.Group):
         except PipelineError as error:
             click.echo(f"error: {error}", err=True)
             sys.exit(2)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; Ctrl-C at any time is a way to stop it."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise BuildStopped("stopped at once; what is finished is kept") from None
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
@@ -139,12 +146,15 @@ def build(
         click.echo(_describe_plan(sampler, estimate_bytes(sampler), uri))
         return
     storage.check()
-    with open_scheduler(SchedulerOptions(**scheduler)) as run:
-        dashboard = f", dashboard {run.dashboard}" if run.dashboard else ""
-        click.echo(f"{run.kind}, {run.threads} at a time{dashboard}", err=True)
+    with (
+        _drain_on_signal() as should_stop,
+        open_scheduler(SchedulerOptions(**scheduler)) as run,
+    ):
+        if run.client is not None:
+            dashboard = f", dashboard {run.dashboard}" if run.dashboard else ""
+            click.echo(f"{run.kind}, {run.threads} at a time{dashboard}", err=True)
         with (
             _progress(sampler.plan.n_samples) as on_progress,
-            _drain_on_signal() as should_stop,
             _report_performance(run, performance_report),
         ):
             result = build_dataset(sampler, storage, run, on_progress, overwrite, should_stop)
@@ -156,7 +166,12 @@ def build(
 @scheduler_options
 @click.option("--quick", is_flag=True, help="Footers, sizes and names only; no image is read.")
 @click.option(
-    "--sample", "redraw", default=0, metavar="N", help="Draw N random samples again and compare."
+    "--sample",
+    "redraw",
+    default=0,
+    type=click.IntRange(0),
+    metavar="N",
+    help="Draw N random samples again and compare.",
 )
 @click.option("--repair", is_flag=True, help="Build again what is broken, and just that.")
 def verify(out: str, quick: bool, redraw: int, repair: bool, **scheduler: Any) -> None:
@@ -171,13 +186,14 @@ def verify(out: str, quick: bool, redraw: int, repair: bool, **scheduler: Any) -
     from pipeline.verify import repair_dataset, verify_dataset
 
     storage = _open_storage(out)
-    with open_scheduler(SchedulerOptions(**scheduler)) as run, _drain_on_signal() as should_stop:
+    with _drain_on_signal() as should_stop, open_scheduler(SchedulerOptions(**scheduler)) as run:
         result = verify_dataset(storage, run, quick=quick, redraw=redraw, should_stop=should_stop)
         click.echo(_describe_verification(result))
         if result.problems and repair:
             repair_dataset(storage, result.problems)
             # What could not be looked at before the plan and the digits were whole.
-            repair_dataset(storage, verify_dataset(storage, run, quick=quick).problems)
+            again = verify_dataset(storage, run, quick=quick, should_stop=should_stop)
+            repair_dataset(storage, again.problems)
             sampler = open_output(storage)
             with _progress(sampler.plan.n_samples) as on_progress:
                 built = build_dataset(sampler, storage, run, on_progress, False, should_stop)

@@ -1,13 +1,21 @@
 """What each run did: JSON lines in ``.build/runs``, one file for each run.
 
-Every line has `event`, `time` (UTC) and `seconds` since the start. Events are `start` (program,
-versions, scheduler, shards to build), `progress` (done shards and samples; every ten seconds at
-most), `retry`, `failure` (shard, sample, seed, error, traceback) and `end` (how it ended).
+Every line has `event`, `time` (UTC) and `seconds` since the run began. The events:
+
+========  =======================================================================================
+start     fingerprint, versions, scheduler, threads; shards of the plan, and those done already
+progress  done (shards), images_per_second; every ten seconds at most
+failure   shard, sample (its key, if it is one that fails), seed, error, traceback
+retry     shard, attempt (2, 3)
+end       outcome: complete (with samples and digest), or the error's name (with its message)
+========  =======================================================================================
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import time
 import uuid
 from collections.abc import Iterator
@@ -18,6 +26,7 @@ from pipeline.errors import OutputError
 from pipeline.storage import BUILD_FOLDER, Storage
 
 RUNS_FOLDER = f"{BUILD_FOLDER}/runs"
+EVENTS = ("start", "progress", "failure", "retry", "end")
 PROGRESS_SECONDS = 10.0
 _STORE_SECONDS = 30.0
 """How often the file is put into an object store, which cannot append."""
@@ -47,7 +56,10 @@ class RunLog:
         """
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         record = {"event": event, "time": now, "seconds": round(self.seconds, 3), **fields}
-        line = json.dumps(record).encode() + b"\n"
+        with contextlib.suppress(OutputError):
+            self._write_line(json.dumps(record).encode() + b"\n", event)
+
+    def _write_line(self, line: bytes, event: str) -> None:
         if self._storage.append(self._path, line):
             return
         self._lines.append(line)
@@ -80,7 +92,23 @@ def _parse_lines(content: bytes) -> Iterator[dict[str, Any]]:
     for line in content.splitlines():
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
-        if isinstance(record, dict) and "event" in record:
+        if isinstance(record, dict) and _is_event(record):
             yield record
+
+
+def _is_event(record: dict[str, Any]) -> bool:
+    """Tell whether a JSON object has what readers of events rely on."""
+    try:
+        rate = record.get("images_per_second", 1.0)
+        return (
+            datetime.fromisoformat(record["time"]).tzinfo is not None
+            and record["event"] in EVENTS
+            and isinstance(record.get("shard", ""), str)
+            and isinstance(record.get("outcome", ""), str)
+            and math.isfinite(rate)
+            and rate >= 0
+        )
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return False

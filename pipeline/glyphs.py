@@ -98,7 +98,8 @@ def load_bank(source: SourceConfig) -> GlyphBank:
     """
     pointer = cache_folder() / "sources" / _name_source(source)
     with writing_into(pointer.parent, _REMEDY):
-        folder = _bank_folder(pointer.read_text()) if pointer.is_file() else None
+        name = pointer.read_text(errors="replace") if pointer.is_file() else None
+        folder = _bank_folder(name) if name is not None else None
         is_cached = folder is not None and folder.is_dir()
     if folder is None or not is_cached:
         folder = _publish_bank(read_source(source))
@@ -108,6 +109,12 @@ def load_bank(source: SourceConfig) -> GlyphBank:
             temporary.write_text(folder.name)
             temporary.replace(pointer)
     return _open_bank(folder)
+
+
+def find_bank(digest: str) -> GlyphBank | None:
+    """Open the bank of a digest if the cache has it."""
+    folder = _bank_folder(digest)
+    return _open_bank(folder) if folder.is_dir() else None
 
 
 def pack_bank(bank: GlyphBank) -> bytes:
@@ -133,24 +140,44 @@ def unpack_bank(read: Callable[[], bytes], digest: str) -> GlyphBank:
     SourceError
         If what `read` returns is not that bank.
     """
-    folder = _bank_folder(digest)
-    if not folder.is_dir():
-        content = read()
-        check_packed_bank(content)
-        with np.load(io.BytesIO(content[_PACKED_HEAD:]), allow_pickle=False) as arrays:
+    return find_bank(digest) or _open_bank(_publish_bank(parse_bank(read(), digest)))
+
+
+def parse_bank(content: bytes, digest: str) -> RawGlyphs:
+    """Return the glyphs that `pack_bank` has packed.
+
+    Raises
+    ------
+    SourceError
+        Unless the bytes are as they were written, and hold the bank of that digest.
+    """
+    sha256, packed = content[:_PACKED_HEAD], content[_PACKED_HEAD:]
+    got = hashlib.sha256(packed).hexdigest()
+    if sha256 != got.encode() + b"\n":
+        raise SourceError(f"packed glyphs: expected the sha256 {shorten(sha256[:-1])}, got {got}")
+    try:
+        with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
             glyphs = RawGlyphs(arrays["images"], arrays["digits"], arrays["parts"])
-        if (got := _digest_glyphs(glyphs)) != digest:
-            raise SourceError(f"packed glyphs: expected the digest {digest}, got {got}")
-        _publish_bank(glyphs)
-    return _open_bank(folder)
+        _check_arrays(glyphs)
+        got = _digest_glyphs(glyphs)
+    except Exception as error:  # a digest that is right makes no archive sound
+        raise SourceError(f"packed glyphs: expected an .npz of glyphs, got: {error!r}") from error
+    if got != digest:
+        raise SourceError(f"packed glyphs: expected the digest {digest}, got {got}")
+    return glyphs
 
 
-def check_packed_bank(content: bytes) -> None:
-    """Raise a SourceError unless the bytes are as `pack_bank` wrote them."""
-    got = hashlib.sha256(content[_PACKED_HEAD:]).hexdigest().encode()
-    if content[:_PACKED_HEAD] != got + b"\n":
-        head = shorten(content[: _PACKED_HEAD - 1])
-        raise SourceError(f"packed glyphs: expected the sha256 {head}, got {got.decode()}")
+def _check_arrays(glyphs: RawGlyphs) -> None:
+    """Raise a ValueError unless the arrays are what they are declared to be."""
+    for name, array, rank in (
+        ("images", glyphs.images, 3),
+        ("digits", glyphs.digits, 1),
+        ("parts", glyphs.parts, 1),
+    ):
+        if array.dtype != np.uint8 or array.ndim != rank or len(array) != len(glyphs.digits):
+            raise ValueError(f"{name}: got {array.dtype} of shape {array.shape}")
+    if not glyphs.images.size or glyphs.digits.max() > 9 or glyphs.parts.max() > 1:
+        raise ValueError("expected digits of 0 to 9 and parts of 0 and 1")
 
 
 def _bank_folder(digest: str) -> Path:
@@ -244,8 +271,8 @@ def _hash_record(record: Mapping[str, Any]) -> str:
 def _open_bank(folder: Path) -> GlyphBank:
     try:
         record = _read_record(folder / "bank.json")
-        for name, expected in record["files"].items():
-            _check_file(folder / name, expected)
+        for name in _ARRAYS:
+            _check_file(folder / f"{name}.npy", record["files"][f"{name}.npy"])
         arrays = {
             name: np.load(
                 folder / f"{name}.npy",
@@ -260,6 +287,10 @@ def _open_bank(folder: Path) -> GlyphBank:
         raise SourceError(
             f"{error.filename or folder}: expected a readable file of the cache, got: "
             f"{error.strerror or error}; delete the folder {folder} and run again"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise SourceError(
+            f"{folder}: expected a glyph bank, got: {error!r}; delete the folder and run again"
         ) from error
     for array in arrays.values():
         array.flags.writeable = False

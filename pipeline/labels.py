@@ -34,7 +34,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import pyarrow as pa
@@ -112,6 +112,9 @@ class Commit:
     scaled: int
     """Rows whose line was shrunk."""
     schema_version: int = SCHEMA_VERSION
+
+
+_COMMIT_KINDS = get_type_hints(Commit)
 
 
 def hash_pixels(image: NDArray[np.uint8]) -> int:
@@ -223,17 +226,19 @@ def _dictionary_columns() -> list[str]:
     return [leaf.path for leaf in leaves if leaf.path not in _NO_DICTIONARY]
 
 
-def read_labels(file: Any) -> pa.Table:
-    """Read the rows of a label file."""
-    return pq.read_table(file)
+def read_labels(file: Any, columns: list[str] | None = None) -> pa.Table:
+    """Read the rows of a label file, all columns or some."""
+    return pq.read_table(file, columns=columns)
 
 
 def read_commit(file: Any) -> Commit | None:
     """Return what the footer of a label file says, or None if it is not a label file of ours."""
     try:
         metadata = pq.read_schema(file).metadata or {}
-        return Commit(**json.loads(metadata[METADATA_KEY]))
-    except (pa.ArrowException, KeyError, TypeError, ValueError):
+        record = json.loads(metadata[METADATA_KEY])
+        kinds = {name: type(value) for name, value in record.items()}
+        return Commit(**record) if kinds == _COMMIT_KINDS else None
+    except (pa.ArrowException, AttributeError, KeyError, RecursionError, TypeError, ValueError):
         return None
     except OSError as error:
         if error.errno is not None or isinstance(error, OutputError):

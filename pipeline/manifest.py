@@ -9,6 +9,7 @@
       labels/SPLIT/SHARD.parquet         see `labels`
       .build/plan.json                   config and fingerprint, written first
       .build/glyphs                      the digits it is drawn from
+      .build/probe                       fingerprint; written by each worker, to see that it can
       .build/runs/TIME-ID.jsonl          what each run did, see `events`
 
 A shard is written before its label file, whose footer therefore says that the shard is complete.
@@ -22,6 +23,7 @@ import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -29,8 +31,8 @@ import numpy as np
 from pipeline import __version__
 from pipeline.codec import EXTENSIONS
 from pipeline.config import Config, Mnist, Mnist5k, parse_config
-from pipeline.errors import OutputError, SourceError
-from pipeline.glyphs import GlyphBank, pack_bank, unpack_bank
+from pipeline.errors import ConfigError, OutputError, SourceError
+from pipeline.glyphs import GlyphBank, pack_bank, parse_bank, unpack_bank
 from pipeline.labels import Commit, read_commit
 from pipeline.plan import SCHEMA_VERSION, Plan, Shard, make_plan
 from pipeline.storage import BUILD_FOLDER, Storage
@@ -39,7 +41,17 @@ PLAN_PATH = f"{BUILD_FOLDER}/plan.json"
 GLYPHS_PATH = f"{BUILD_FOLDER}/glyphs"
 MANIFEST_PATH = "dataset.json"
 CARD_PATH = "README.md"
-_PLAN_KEYS = {"fingerprint", "inputs", "samples", "source_digest", "config", "sha256"}
+PROBE_PATH = f"{BUILD_FOLDER}/probe"
+MAX_SHARDS = 10**7
+"""Shards of one dataset, at most: what a process remembers of each adds up to half a gigabyte."""
+_PLAN_KEYS = {
+    "fingerprint": str,
+    "inputs": dict,
+    "samples": dict,
+    "source_digest": str,
+    "config": dict,
+    "sha256": str,
+}
 _REPAIR = "run `digit-sequence verify OUT --repair`"
 _READERS = 16
 """Label files read at a time, for the latency of an object store."""
@@ -62,6 +74,7 @@ def publish_plan(storage: Storage, plan: Plan, bank: GlyphBank, overwrite: bool 
     OutputError
         If the directory holds something else; nothing is touched then.
     """
+    _check_countable(plan)
     document = describe_plan(plan)
     published = _read_plan(storage)
     if published is None:
@@ -78,10 +91,26 @@ def publish_plan(storage: Storage, plan: Plan, bank: GlyphBank, overwrite: bool 
     elif published != document:
         _check_not_smaller(storage, published["samples"], document["samples"])
         storage.delete(MANIFEST_PATH)
-    if storage.size(GLYPHS_PATH) is None:
+    if published is None or not _has_glyphs(storage, plan):
         storage.write(GLYPHS_PATH, pack_bank(bank))
     if published != document:
         storage.write(PLAN_PATH, to_json(document))
+
+
+def _has_glyphs(storage: Storage, plan: Plan) -> bool:
+    try:
+        parse_bank(storage.read(GLYPHS_PATH), plan.source_digest)
+    except (FileNotFoundError, SourceError):
+        return False
+    return True
+
+
+def _check_countable(plan: Plan) -> None:
+    if plan.n_shards > MAX_SHARDS:
+        raise ConfigError(
+            f"output.shard_samples: expected at most {MAX_SHARDS:,} shards, got {plan.n_shards:,}; "
+            "put more samples into a shard"
+        )
 
 
 def _check_empty(storage: Storage) -> None:
@@ -103,21 +132,28 @@ def _delete_shards(storage: Storage) -> None:
 
 def _check_not_smaller(storage: Storage, old: Mapping[str, int], new: Mapping[str, int]) -> None:
     for split, samples in old.items():
-        if new[split] < samples:
+        if (got := new.get(split, 0)) < samples:
             raise OutputError(
                 f"{storage.uri}: planned for {samples:,} samples of {split}, and a dataset can "
-                f"grow but not shrink: got {new[split]:,}; choose another output, or --overwrite"
+                f"grow but not shrink: got {got:,}; choose another output, or --overwrite"
             )
 
 
 def describe_plan(plan: Plan) -> dict[str, Any]:
-    """Return what plan.json holds, and the manifest repeats."""
+    """Return what plan.json holds, and the manifest repeats.
+
+    It has the same bytes wherever it was made: of paths to the source only the last part is kept.
+    """
+    config = plan.config.model_dump(mode="json", exclude={"output": {"uri"}, "source": {"path"}})
+    for key in ("path", "images", "labels"):
+        if path := getattr(plan.config.source, key, None):
+            config["source"][key] = PurePath(path).name
     document = {
         "fingerprint": plan.fingerprint,
         "inputs": dict(plan.inputs),
         "samples": {name: split.n_samples for name, split in plan.splits.items()},
         "source_digest": plan.source_digest,
-        "config": plan.config.model_dump(mode="json", exclude={"output": {"uri"}}),
+        "config": config,
     }
     return document | {"sha256": _hash_json(document)}
 
@@ -148,6 +184,11 @@ def load_plan_copy(storage: Storage) -> Plan | None:
 
 def _parse_plan(storage: Storage, published: Mapping[str, Any]) -> Plan:
     config = parse_config(published["config"], f"{storage.uri}/{PLAN_PATH}")
+    if any(split.numbers.file is not None for split in config.splits.values()):
+        raise OutputError(
+            f"{storage.uri}: {PLAN_PATH}: expected numbers, got the name of a file of numbers; "
+            "no build has written that"
+        )
     plan = make_plan(config, published["source_digest"])
     if plan.fingerprint != published["fingerprint"]:
         differing = "\n".join(_differences(published["inputs"], plan.inputs))
@@ -200,8 +241,10 @@ def _read_plan(storage: Storage) -> dict[str, Any] | None:
 
 def _check_plan(published: Any) -> None:
     """Raise a ValueError unless a JSON value has the keys and the digest of a plan."""
-    if set(published) != _PLAN_KEYS:
-        raise ValueError(f"expected the keys {', '.join(sorted(_PLAN_KEYS))}")
+    if {key: type(value) for key, value in dict(published).items()} != _PLAN_KEYS:
+        raise ValueError(f"expected the keys {', '.join(_PLAN_KEYS)} of a plan")
+    if any(type(count) is not int for count in published["samples"].values()):
+        raise ValueError(f"expected counts as samples, got {published['samples']}")
     rest = {key: value for key, value in published.items() if key != "sha256"}
     if published["sha256"] != _hash_json(rest):
         raise ValueError(f"expected the sha256 {published['sha256']}, got {_hash_json(rest)}")
@@ -220,6 +263,7 @@ class Ledger:
     """Which shards of a plan are complete, and what their label files say; a few bytes each."""
 
     def __init__(self, plan: Plan) -> None:
+        _check_countable(plan)
         self._plan = plan
         self._columns = {
             name: np.zeros(split.n_shards, _LEDGER_ROW) for name, split in plan.splits.items()
@@ -289,8 +333,11 @@ def read_ledger(storage: Storage, plan: Plan) -> Ledger:
     ledger = Ledger(plan)
 
     def check(shard: Shard) -> tuple[Shard, Commit | None]:
-        with storage.open(label_path(shard)) as file:
-            commit = read_commit(file)
+        try:
+            with storage.open(label_path(shard)) as file:
+                commit = read_commit(file)
+        except FileNotFoundError:  # a repair has taken it back meanwhile
+            return shard, None
         is_complete = commit is not None and not check_commit(plan, shard, commit, sizes)
         return shard, commit if is_complete else None
 
@@ -314,12 +361,17 @@ def check_commit(
         Bytes of the files below ``images``, by path.
     """
     for field, expected in (
+        ("schema_version", SCHEMA_VERSION),
         ("fingerprint", plan.fingerprint),
         ("shard", shard.name),
         ("rows", shard.n_samples),
     ):
         if (got := getattr(commit, field)) != expected:
             return label_path(shard), f"footer: {field}: expected {expected}, got {got}"
+    if not 0 <= commit.scaled <= commit.rows:
+        return label_path(
+            shard
+        ), f"footer: scaled: expected 0 to {commit.rows}, got {commit.scaled}"
     n_bytes = 0
     for path in shard_paths(plan, shard):
         if path not in sizes:

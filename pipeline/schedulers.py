@@ -7,9 +7,9 @@ processes           a local cluster of processes, one thread each (the default)
 tcp://HOST:PORT     a running cluster; tls:// with the certificates that Dask's config names
 ==================  ==============================================================================
 
-Tasks are taken from an iterator a window at a time, and their results are handed over as they
-come, so neither the client nor the scheduler ever holds all of them. No wait is without a bound:
-when the scheduler or the last worker of a cluster is gone, the run ends with an error.
+Tasks are taken from an iterator as others end, and their results are handed over as they come, so
+neither the client nor the scheduler ever holds more than a few for each thread. No wait is without
+a bound: when the scheduler or the last worker of a cluster is gone, the run ends with an error.
 """
 
 from __future__ import annotations
@@ -18,20 +18,19 @@ import os
 import queue
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from itertools import islice
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
 import dask
-from dask.callbacks import Callback
 from dask.delayed import Delayed
 
 from pipeline.errors import BuildError, ConfigError
@@ -39,10 +38,12 @@ from pipeline.errors import BuildError, ConfigError
 LOCAL_SCHEDULERS = ("synchronous", "threads", "processes")
 TASKS_PER_THREAD = 4
 """Tasks that a cluster holds for each of its threads."""
-LOCAL_WINDOW = 256
-"""Tasks of one graph on the synchronous and the threaded scheduler."""
 _TICK_SECONDS = 1.0
 """How often a cluster is looked at while no result comes."""
+_RECOUNT_SECONDS = 5.0
+"""How often its threads are counted while results come."""
+_ANSWER_SECONDS = 10.0
+"""How long its scheduler may take to say how many they are."""
 
 
 @dataclass(frozen=True)
@@ -55,17 +56,15 @@ class TaskLost:
 
 @dataclass(frozen=True)
 class Run:
-    """An open scheduler.
-
-    Call it with tasks, a function that gets each result, in any order, and a function that says
-    whether to stop: then no new task is started, and those under way are waited for.
-    """
+    """An open scheduler."""
 
     kind: str
     """As people name it: threads, tcp://..."""
     threads: int
     """How many tasks run at a time, when it was opened."""
     execute: Callable[[Iterable[Delayed], Callable[[Any], None], Callable[[], bool]], None]
+    """Runs tasks. Gets a function for each result, in any order, and one that says whether to stop:
+    then no new task is started, and those under way are waited for."""
     probe: Callable[[Callable[..., Any], tuple[Any, ...]], dict[str, Any]]
     """Runs a function once on every worker there is; returns results, or exceptions, by worker."""
     dashboard: str | None = None
@@ -132,24 +131,36 @@ def _make_local_run(scheduler: str, workers: int) -> Run:
     def execute(
         tasks: Iterable[Delayed], hand_over: Callable[[Any], None], should_stop: Callable[[], bool]
     ) -> None:
-        class Stopped(Exception):  # noqa: N818 - no error
-            """Leaves a graph in the middle."""
-
-        def on_done(_key: Any, result: Any, *_state: Any) -> None:
-            hand_over(result)
-            if should_stop():
-                raise Stopped
-
         tasks = iter(tasks)
-        with ThreadPoolExecutor(workers) as pool, Callback(posttask=on_done):
-            place = {"pool": pool} if scheduler == "threads" else {}
-            try:
-                while not should_stop() and (window := list(islice(tasks, LOCAL_WINDOW))):
-                    dask.compute(*window, scheduler=scheduler, **place)
-            except Stopped:
-                pool.shutdown(wait=True, cancel_futures=True)
+        running: set[Future[Any]] = set()
+        with ThreadPoolExecutor(workers) as pool:
+            while True:
+                for task in islice(tasks, 0 if should_stop() else workers - len(running)):
+                    running.add(pool.submit(_compute, task))
+                if not running:
+                    return
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    hand_over(future.result())
 
-    return Run(scheduler, workers, execute, lambda call, args: {scheduler: _try(call, *args)})
+    def execute_here(
+        tasks: Iterable[Delayed], hand_over: Callable[[Any], None], should_stop: Callable[[], bool]
+    ) -> None:
+        tasks = iter(tasks)
+        while not should_stop() and (task := next(tasks, None)) is not None:
+            hand_over(_compute(task))
+
+    return Run(
+        kind=scheduler,
+        threads=workers,
+        execute=execute if scheduler == "threads" else execute_here,
+        probe=lambda call, args: {scheduler: _try(call, *args)},
+    )
+
+
+def _compute(task: Delayed) -> Any:
+    """Run the graph of one task in this thread."""
+    return task.compute(scheduler="synchronous")
 
 
 def _try(call: Callable[..., Any], *args: Any) -> Any:
@@ -168,7 +179,7 @@ def _open_processes(workers: int) -> Iterator[Any]:
     from distributed import LocalCluster  # noqa: PLC0415 - takes half a second
 
     with (
-        _ignore_interrupts(),
+        _hold_interrupts(),
         dask.config.set({"distributed.worker.memory.terminate": False}),
     ):
         cluster = LocalCluster(
@@ -182,16 +193,18 @@ def _open_processes(workers: int) -> Iterator[Any]:
 
 
 @contextmanager
-def _ignore_interrupts() -> Iterator[None]:
-    """Start processes that Ctrl-C in the terminal does not reach: the driver decides."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _hold_interrupts() -> Iterator[None]:
+    """Keep Ctrl-C in the terminal from the processes that are started, and from those after them.
+
+    Processes and threads inherit which signals are blocked. A Ctrl-C that comes meanwhile is not
+    lost: it reaches this process afterwards.
+    """
+    resource_tracker.ensure_running()  # it would unblock signals when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _open_factory(name: str) -> Any:
@@ -226,8 +239,8 @@ def _open_client(address: str | None, scheduler_file: str | None) -> Any:
         return Client(address, scheduler_file=scheduler_file, timeout="10s")
     except (OSError, ValueError, TypeError) as error:
         raise ConfigError(
-            f"no Dask scheduler answers at {address or scheduler_file}: {error}; start one with "
-            "`dask scheduler`, or leave the option out to build on this machine"
+            f"--scheduler: {address or scheduler_file}: no Dask scheduler answers: {error}; start "
+            "one with `dask scheduler`, or leave the option out to build on this machine"
         ) from error
 
 
@@ -246,7 +259,13 @@ def _make_cluster_run(kind: str, client: Any, options: SchedulerOptions) -> Run:
         _run_on_cluster(client, tasks, hand_over, should_stop, options.worker_timeout_seconds)
 
     def probe(call: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, Any]:
-        results: dict[str, Any] = client.run(call, *args, on_error="return")
+        try:
+            results: dict[str, Any] = client.run(call, *args, on_error="return")
+        except OSError as error:
+            raise BuildError(
+                f"{client.scheduler.address}: the scheduler is gone: {error}; run the same command "
+                "again"
+            ) from error
         return results
 
     return Run(
@@ -272,7 +291,9 @@ def _wait_for_worker(client: Any, seconds: float) -> None:
 def _count_threads(client: Any) -> int | None:
     """Return the threads of all workers; None if the scheduler does not answer."""
     try:
-        threads: dict[str, int] = client.sync(client.scheduler.ncores, callback_timeout=10)
+        threads: dict[str, int] = client.sync(
+            client.scheduler.ncores, callback_timeout=_ANSWER_SECONDS
+        )
         return sum(threads.values())
     except (OSError, TimeoutError, RuntimeError, AttributeError):
         return None
@@ -303,18 +324,31 @@ def _run_on_cluster(
         except queue.Empty:
             watch.check(len(running))
             continue
-        if running.pop(future.key, None) is None:
-            continue
-        hand_over(_take_result(future))
-        watch.is_alive()
-        submit(watch.window() - len(running))
+        result = _take_result(future, min(60.0, patience_seconds))
+        if future.status == "cancelled":
+            raise _lose("the connection to the scheduler was lost", len(running))
+        del running[future.key]
+        hand_over(result)
+        watch.note_result()
+        submit(max(0, watch.window() - len(running)))
 
 
-def _take_result(future: Any) -> Any:
-    if future.status == "finished":
-        return future.result(timeout=60)
-    error = future.exception(timeout=60) if future.status == "error" else future.status
-    return TaskLost(future.key, f"{type(error).__name__}: {error}")
+def _take_result(future: Any, seconds: float) -> Any:
+    """Return the result of a task that has ended, or a `TaskLost`."""
+    try:
+        if future.status == "error":
+            error = future.exception(timeout=seconds)
+            return TaskLost(future.key, f"{type(error).__name__}: {error}")
+        return future.result(timeout=seconds)
+    except (OSError, CancelledError) as error:  # its worker died with it, and no other had it since
+        return TaskLost(future.key, f"its result was lost: {type(error).__name__}: {error}")
+
+
+def _lose(problem: str, n_running: int) -> BuildError:
+    return BuildError(
+        f"{problem} with {n_running} shards under way; what is built is kept: run the same command "
+        "again"
+    )
 
 
 class _Watch:
@@ -326,31 +360,24 @@ class _Watch:
         self._alive_at = self._counted_at = time.monotonic()
         self._threads = _count_threads(client) or 1
 
-    def is_alive(self) -> None:
+    def note_result(self) -> None:
         """Note that a result has come."""
         self._alive_at = time.monotonic()
 
     def window(self) -> int:
         """Return how many tasks the cluster may hold; it may have grown or shrunk."""
-        if time.monotonic() - self._counted_at > 5:
+        if time.monotonic() - self._counted_at > _RECOUNT_SECONDS:
             self._counted_at = time.monotonic()
             self._threads = _count_threads(self._client) or self._threads
         return TASKS_PER_THREAD * self._threads
 
     def check(self, n_running: int) -> None:
         """Raise a BuildError if nothing can come any more."""
-        if self._client.status != "running":
-            problem = "the scheduler is gone"
-        elif (threads := _count_threads(self._client)) is None:
-            problem = "the scheduler does not answer"
-        elif threads == 0:
-            problem = "no worker is left"
-        else:
-            self.is_alive()
+        threads = _count_threads(self._client)
+        if threads:
+            self._alive_at = time.monotonic()
             return
         waited = time.monotonic() - self._alive_at
         if waited > self._patience or self._client.status in ("closed", "closing"):
-            raise BuildError(
-                f"{problem} with {n_running} shards under way, since {waited:.0f} s; what is built "
-                "is kept: run the same command again"
-            )
+            problem = "no worker is left" if threads == 0 else "the scheduler does not answer"
+            raise _lose(f"{problem} since {waited:.0f} s,", n_running)

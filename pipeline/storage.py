@@ -33,7 +33,7 @@ from pipeline.errors import OutputError
 
 BUILD_FOLDER = ".build"
 """What loaders must not see: the plan, events, temporary files."""
-_TEMPORARY_FOLDER = f"{BUILD_FOLDER}/tmp"  # noqa: S108 - in the dataset
+TEMPORARY_FOLDER = f"{BUILD_FOLDER}/tmp"  # noqa: S108 - in the dataset
 _ATTEMPTS = 6
 """How often a request to an object store is tried: for some 15 s, half a minute at most, if it is
 refused."""
@@ -170,12 +170,13 @@ class Storage:
             ) from error
 
     def _write_local(self, target: Path, content: bytes) -> None:
-        temporary = Path(self._root, _TEMPORARY_FOLDER, f"{target.name}.{uuid.uuid4().hex}")
+        temporary = Path(self._root, TEMPORARY_FOLDER, f"{target.name}.{uuid.uuid4().hex}")
         temporary.parent.mkdir(parents=True, exist_ok=True)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("xb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
+                with contextlib.suppress(OSError):  # a file system without locks: none is cleaned
+                    fcntl.flock(file, fcntl.LOCK_EX)
                 if not os.fstat(file.fileno()).st_nlink:  # `clean` came in between
                     return self._write_local(target, content)
                 file.write(content)
@@ -203,9 +204,9 @@ class Storage:
     def clean(self) -> int:
         """Remove temporary files that no process is writing; return how many."""
         removed = 0
-        folder = Path(self._root, _TEMPORARY_FOLDER)
+        folder = Path(self._root, TEMPORARY_FOLDER)
         for path in folder.iterdir() if self._is_local and folder.is_dir() else ():
-            with contextlib.suppress(OSError), path.open("rb") as file:
+            with contextlib.suppress(OSError), path.open("r+b") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused while it is written
                 path.unlink()
                 removed += 1

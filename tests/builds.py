@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +53,12 @@ def build(
 
 
 def read_tree(folder: Path) -> dict[str, bytes]:
-    """Return the content of every file of a dataset, by path, but for temporary files."""
+    """Return the content of every file of a dataset, by path, but for what differs between runs."""
+    passing = {folder / ".build/tmp", folder / ".build/runs"}
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.parent != folder / ".build/tmp"
+        if path.is_file() and path.parent not in passing
     }
 
 
@@ -93,3 +95,52 @@ def run_program(*arguments: object, **options: Any) -> subprocess.CompletedProce
     process = start_python("-m", "pipeline", *arguments, **(pipes | options))
     stdout, stderr = process.communicate(timeout=120)
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+class Cluster:
+    """A Dask scheduler and its workers: processes of their own, in a directory of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file = folder / "scheduler.json"
+        self._processes: list[subprocess.Popen[Any]] = []
+        self.scheduler = self._start(
+            *("scheduler", "--port", 0, "--dashboard-address", "127.0.0.1:0"),
+            *("--scheduler-file", self._file),
+        )
+        end = time.monotonic() + 30
+        while not self._file.exists() or not self._file.read_text():
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        self.address = json.loads(self._file.read_text())["address"]
+
+    def start_worker(self, *options: object, **environment: str) -> subprocess.Popen[Any]:
+        """Start a worker of one thread, and return its process."""
+        return self._start(
+            *("worker", "--scheduler-file", self._file, "--nthreads", 1, "--no-nanny"),
+            *("--no-dashboard", "--local-directory", self._folder, *options),
+            **environment,
+        )
+
+    def wait_for_workers(self, count: int) -> None:
+        """Wait until this many workers are there."""
+        from distributed import Client
+
+        with Client(self.address) as client:
+            client.wait_for_workers(count, timeout=30)
+
+    def _start(self, *arguments: object, **environment: str) -> subprocess.Popen[Any]:
+        process = start_python(
+            *("-m", "dask", *arguments, "--host", "127.0.0.1"),
+            cwd=self._folder,
+            env={"DIGIT_SEQUENCE_CACHE": str(self._folder / "cache"), **environment},
+            stderr=subprocess.DEVNULL,
+        )
+        self._processes.append(process)
+        return process
+
+    def stop(self) -> None:
+        """Kill the processes that were started."""
+        for process in self._processes:
+            process.kill()
+            process.wait()
