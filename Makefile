@@ -32,7 +32,7 @@ $(VENV)/bin/python:
 $(RUN_STAMP): | $(VENV)/bin/python
 	@echo 'Installing into $(VENV) (once) ...'
 	@rm -f $(VENV)/.run-*
-	@$(PIP) --editable '.[mnist-5k,dashboard]'
+	@$(PIP) --editable '.[mnist-5k,dashboard,fast]'
 	@touch $@
 
 $(DEV_STAMP): | $(RUN_STAMP)

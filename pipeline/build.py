@@ -18,7 +18,6 @@ from functools import lru_cache
 from typing import Any
 
 import dask
-import pyarrow as pa
 import pyarrow.compute as pc
 from dask.delayed import Delayed
 
@@ -44,11 +43,12 @@ from pipeline.manifest import (
     publish_plan,
     read_ledger,
 )
+from pipeline.memory import LIMIT_BYTES, TaskMemory, check_memory, estimate_memory
 from pipeline.plan import Plan, Shard, parse_shard, sample_key
-from pipeline.render import BATCH_SAMPLES
+from pipeline.render import BATCH_SAMPLES, fit_batch
 from pipeline.sampler import Sampler, open_output
 from pipeline.schedulers import Run, TaskLost
-from pipeline.shards import CONTAINERS, Pack, Packed
+from pipeline.shards import CONTAINERS, Batch, Pack, Packed
 from pipeline.storage import Storage
 
 _ESTIMATE_SAMPLES = 64
@@ -94,16 +94,23 @@ class BuildResult:
 
 
 @lru_cache(maxsize=1)
-def open_sampler(uri: str, fingerprint: str, _n_samples: tuple[int, ...]) -> Sampler:
+def open_sampler(
+    uri: str, fingerprint: str, _n_samples: tuple[int, ...], engine: str | None = None
+) -> Sampler:
     """Keep the sampler of one build in a process; a plan of other sizes is read again."""
-    sampler = open_output(Storage(uri))
+    sampler = open_output(Storage(uri), engine)
     if sampler.plan.fingerprint != fingerprint:
         raise OutputError(f"{uri}: another build has taken over the directory; start this one anew")
     return sampler
 
 
 def build_shard(
-    uri: str, fingerprint: str, n_samples: tuple[int, ...], split: SplitName, index: int
+    uri: str,
+    fingerprint: str,
+    n_samples: tuple[int, ...],
+    split: SplitName,
+    index: int,
+    engine: str | None = None,
 ) -> Commit:
     """Build one shard: render, encode, write the shard, then its label file.
 
@@ -118,6 +125,7 @@ def build_shard(
     split : {"train", "val", "test"}
     index : int
         Of the shard in its split.
+    engine : {"skimage", "numba"}, optional
 
     Returns
     -------
@@ -125,7 +133,7 @@ def build_shard(
         What the footer of the label file says.
     """
     with _sampler_lock:
-        sampler = open_sampler(uri, fingerprint, n_samples)
+        sampler = open_sampler(uri, fingerprint, n_samples, engine)
     shard = sampler.plan.splits[split].shard(index)
     packed, commit = pack_shard(sampler, shard, CONTAINERS[sampler.plan.config.output.container])
     write_shard(Storage(uri), packed, label_path(shard), commit)
@@ -134,13 +142,16 @@ def build_shard(
 
 def pack_shard(sampler: Sampler, shard: Shard, pack: Pack) -> tuple[Packed, Commit]:
     """Render, encode and pack the samples of one shard; nothing is written."""
-    output = sampler.plan.config.output
-    tables, images = [], []
-    for start in range(shard.start, shard.stop, BATCH_SAMPLES):
-        rendered = sampler.draw(shard.split, start, min(start + BATCH_SAMPLES, shard.stop))
-        tables.append(make_rows(shard, start - shard.start, rendered))
-        images += [encode_image(image, output) for image in rendered.images]
-    packed = pack(shard, pa.concat_tables(tables), images, EXTENSIONS[output.image])
+    config = sampler.plan.config
+    batch_samples = min(BATCH_SAMPLES, fit_batch(config.canvas, sampler.engine))
+
+    def draw_batches() -> Iterator[Batch]:
+        for start in range(shard.start, shard.stop, batch_samples):
+            rendered = sampler.draw(shard.split, start, min(start + batch_samples, shard.stop))
+            images = [encode_image(image, config.output) for image in rendered.images]
+            yield make_rows(shard, start - shard.start, rendered), images
+
+    packed = pack(shard, draw_batches(), EXTENSIONS[config.output.image], sampler.engine)
     commit = Commit(
         fingerprint=sampler.plan.fingerprint,
         shard=shard.name,
@@ -161,11 +172,16 @@ def write_shard(storage: Storage, packed: Packed, labels: str, commit: Commit) -
 
 
 def _attempt_shard(
-    uri: str, fingerprint: str, n_samples: tuple[int, ...], split: SplitName, index: int
+    uri: str,
+    fingerprint: str,
+    n_samples: tuple[int, ...],
+    split: SplitName,
+    index: int,
+    engine: str | None = None,
 ) -> Commit | ShardFailure:
     """Build a shard, and return what went wrong instead of raising it."""
     try:
-        return build_shard(uri, fingerprint, n_samples, split, index)
+        return build_shard(uri, fingerprint, n_samples, split, index, engine)
     except Exception as error:  # reported with its traceback, the others go on
         is_of_files = isinstance(error, OutputError | SourceError)
         return ShardFailure(
@@ -176,17 +192,22 @@ def _attempt_shard(
             is_final=isinstance(error, RenderError | ConfigError | SourceError),
             sample=None
             if is_of_files
-            else _find_bad_sample(uri, fingerprint, n_samples, split, index),
+            else _find_bad_sample(uri, fingerprint, n_samples, split, index, engine),
         )
 
 
 def _find_bad_sample(
-    uri: str, fingerprint: str, n_samples: tuple[int, ...], split: SplitName, index: int
+    uri: str,
+    fingerprint: str,
+    n_samples: tuple[int, ...],
+    split: SplitName,
+    index: int,
+    engine: str | None,
 ) -> str | None:
     """Return the key of the first sample of a shard that cannot be drawn, if there is one."""
     ordinal = None
     try:
-        sampler = open_sampler(uri, fingerprint, n_samples)
+        sampler = open_sampler(uri, fingerprint, n_samples, engine)
         shard = sampler.plan.splits[split].shard(index)
         for ordinal in range(shard.start, shard.stop):
             sampler.draw(split, ordinal, ordinal + 1)
@@ -195,7 +216,9 @@ def _find_bad_sample(
     return None
 
 
-def make_tasks(storage: Storage, plan: Plan, shards: Iterable[Shard]) -> Iterator[Delayed]:
+def make_tasks(
+    storage: Storage, plan: Plan, shards: Iterable[Shard], engine: str | None = None
+) -> Iterator[Delayed]:
     """Yield the Dask graph, one task for each shard, keyed by shard and run."""
     run = uuid.uuid4().hex[:8]
     attempt = dask.delayed(_attempt_shard, pure=False)
@@ -207,6 +230,7 @@ def make_tasks(storage: Storage, plan: Plan, shards: Iterable[Shard]) -> Iterato
             n_samples,
             shard.split,
             shard.index,
+            engine,
             dask_key_name=f"{shard.name}-{run}",
         )
 
@@ -240,6 +264,8 @@ def build_dataset(
 
     Raises
     ------
+    ConfigError
+        If a shard needs more memory than a worker may use.
     OutputError
         If the directory holds something else, or cannot be written, or a worker cannot use it.
     BuildError
@@ -247,6 +273,7 @@ def build_dataset(
     BuildStopped
         If `should_stop` became true before the end.
     """
+    _check_memory(sampler)
     storage.clean()
     publish_plan(storage, sampler.plan, sampler.bank, overwrite)
     log = RunLog(storage)
@@ -266,7 +293,7 @@ def build_dataset(
             shards=plan.n_shards,
             done=ledger.n_done,
         )
-        crew = _Crew(plan, ledger, log, on_progress, should_stop)
+        crew = _Crew(sampler, ledger, log, on_progress, should_stop)
         crew.build(run, storage)
         manifest = finalize(storage, plan, ledger)
     except BaseException as error:
@@ -282,14 +309,16 @@ class _Crew:
 
     def __init__(
         self,
-        plan: Plan,
+        sampler: Sampler,
         ledger: Ledger,
         log: RunLog,
         on_progress: Callable[[int, bool], None],
         should_stop: Callable[[], bool],
     ) -> None:
         self.built_samples = 0
-        self._plan = plan
+        self._plan = sampler.plan
+        # A worker without numba may take part: the bytes are the same.
+        self._engine = None if sampler.engine == "numba" else sampler.engine
         self._ledger = ledger
         self._log = log
         self._on_progress = on_progress
@@ -306,7 +335,9 @@ class _Crew:
                 shards = [self._plan.splits[failed.split].shard(failed.index) for failed in again]
                 for failed in again:
                     self._log.write("retry", shard=failed.shard, attempt=attempt + 1)
-            run.execute(make_tasks(storage, self._plan, shards), self._collect, self._is_over)
+            run.execute(
+                make_tasks(storage, self._plan, shards, self._engine), self._collect, self._is_over
+            )
             if self._should_stop():
                 raise BuildStopped(self._describe_stop())
             if self._is_hopeless() or all(failed.is_final for failed in self._failures.values()):
@@ -403,10 +434,50 @@ def _probe(uri: str, fingerprint: str) -> None:
 
 def estimate_bytes(sampler: Sampler) -> int:
     """Estimate the bytes of all shards from a few samples of each split."""
+    return round(
+        sum(
+            _measure_sample(sampler, name) * split.n_samples
+            for name, split in sampler.plan.splits.items()
+        )
+    )
+
+
+def estimate_task(sampler: Sampler, sample_bytes: float | None = None) -> TaskMemory:
+    """Estimate the memory that a worker needs for a shard of the split that needs most.
+
+    Parameters
+    ----------
+    sampler : Sampler
+    sample_bytes : float, optional
+        Bytes of a sample in a shard file; default: measured on a few samples of each split.
+    """
+    plan = sampler.plan
+    estimates = [
+        estimate_memory(
+            plan.config,
+            min(split.n_samples, split.shard_samples),
+            sample_bytes or _measure_sample(sampler, name),
+            split.numbers.max_digits,
+            sampler.engine,
+        )
+        for name, split in plan.splits.items()
+    ]
+    return max(estimates, key=lambda memory: memory.total)
+
+
+def _check_memory(sampler: Sampler) -> None:
+    """Check that a worker has room for a shard; draw samples only if that is not plain."""
+    config = sampler.plan.config
+    most = 2 * config.canvas.height * config.canvas.width + 4096  # noise, encoded badly, and a row
+    if estimate_task(sampler, most).total <= LIMIT_BYTES:
+        return
+    with suppress(RenderError):  # the shard that it is in will say so
+        check_memory(estimate_task(sampler), config)
+
+
+def _measure_sample(sampler: Sampler, split: SplitName) -> float:
+    """Return the bytes of a sample in a shard file, a mean over a few of a split."""
+    n_samples = min(sampler.plan.splits[split].n_samples, _ESTIMATE_SAMPLES)
     pack = CONTAINERS[sampler.plan.config.output.container]
-    total = 0.0
-    for name, split in sampler.plan.splits.items():
-        shard = Shard(name, 0, 0, min(split.n_samples, _ESTIMATE_SAMPLES))
-        packed, _ = pack_shard(sampler, shard, pack)
-        total += packed.n_bytes / shard.n_samples * split.n_samples
-    return round(total)
+    packed, _ = pack_shard(sampler, Shard(split, 0, 0, n_samples), pack)
+    return packed.n_bytes / n_samples

@@ -8,18 +8,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from pipeline.build import pack_shard, write_shard
 from pipeline.config import Config, parse_config
+from pipeline.engines import Engine
 from pipeline.errors import ConfigError, OutputError
 from pipeline.labels import Commit, read_commit
 from pipeline.plan import Shard
 from pipeline.sampler import open_config
-from pipeline.shards import Packed, pack_folders
+from pipeline.shards import Batch, Packed, pack_folders
 from pipeline.storage import Storage
 
 
@@ -95,8 +95,8 @@ def write_images(config: Config, image_dir: str, overwrite: bool = False) -> lis
     storage = Storage(image_dir)
     labels = f"{number}/labels.parquet"
 
-    def pack(_shard: Shard, rows: pa.Table, images: list[bytes], extension: str) -> Packed:
-        return pack_folders("", rows, images, extension)
+    def pack(_shard: Shard, batches: Iterable[Batch], extension: str, _engine: Engine) -> Packed:
+        return pack_folders("", batches, extension)
 
     packed, commit = pack_shard(sampler, Shard("train", 0, 0, split.n_samples), pack)
     _claim_folder(storage, number, labels, packed, commit, overwrite)

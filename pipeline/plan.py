@@ -29,7 +29,7 @@ SCHEMA_VERSION = 1
 """Layout of the output directory and of its files."""
 MAX_SAMPLES = 10**12
 """Samples of one split, at most: as many as `samples` may ask for."""
-_PIXEL_LIBRARIES = ("imageio", "numpy", "pillow", "pyarrow", "scikit-image", "scipy")
+_PIXEL_LIBRARIES = ("imagecodecs", "numpy", "pyarrow", "scikit-image", "scipy")
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,10 @@ _SECRET = re.compile("key|secret|token|password|credential|sig", re.IGNORECASE)
 """Names in the query of a URI that would be written down with it."""
 
 
+Content = bytes | bytearray
+"""What a file gets."""
+
+
 class Storage:
     """The files of one directory, by their paths relative to it.
 
@@ -149,7 +153,7 @@ class Storage:
         skip = len(self._root) + 1
         return {info.path[skip:]: info.size for info in found if info.type == fs.FileType.File}
 
-    def write(self, path: str, content: bytes) -> None:
+    def write(self, path: str, content: Content) -> None:
         """Publish a file: it has all of `content`, or it is as it was.
 
         Raises
@@ -169,7 +173,7 @@ class Storage:
                 "same command again"
             ) from error
 
-    def _write_local(self, target: Path, content: bytes) -> None:
+    def _write_local(self, target: Path, content: Content) -> None:
         temporary = Path(self._root, TEMPORARY_FOLDER, f"{target.name}.{uuid.uuid4().hex}")
         temporary.parent.mkdir(parents=True, exist_ok=True)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -187,7 +191,7 @@ class Storage:
             temporary.unlink(missing_ok=True)
         return _sync_folder(target.parent)
 
-    def _put(self, path: str, content: bytes) -> None:
+    def _put(self, path: str, content: Content) -> None:
         """Put an object.
 
         Closing its stream publishes what was written so far, so an interrupt in this thread must

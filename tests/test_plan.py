@@ -418,7 +418,7 @@ def test_fingerprint_of_a_file_is_that_of_its_numbers(
 
 
 @pytest.mark.parametrize(
-    "library", ["digit-sequence", "numpy", "scikit-image", "pillow", "pyarrow"]
+    "library", ["digit-sequence", "numpy", "scikit-image", "imagecodecs", "pyarrow"]
 )
 def test_fingerprint_changes_with_versions(
     tiny_config: MakeConfig, monkeypatch: pytest.MonkeyPatch, library: str

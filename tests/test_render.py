@@ -85,9 +85,11 @@ def make_cells(
     """Return the cells of all digits, before they are put on their canvases."""
     ink = bank.ink[recipes.glyph_ids]
     layout = lay_out(recipes, ink, bank.images.shape[1:], config)
-    glyphs, recipes = render._add_specks(bank.images[recipes.glyph_ids], ink, recipes)
-    cells = render._warp_glyphs(render._smooth_glyphs(glyphs, layout), layout, config.canvas.height)
-    return render._change_strokes(cells, layout, recipes)[0], layout
+    glyphs, _ = render._add_specks(bank.images[recipes.glyph_ids], ink, recipes)
+    smoothed = render._smooth_glyphs(glyphs, layout.smoothing)
+    cells = render._warp_glyphs(smoothed, layout, config.canvas.height)
+    render._change_strokes(cells, layout, recipes.stroke)
+    return cells, layout
 
 
 def round_half_up(values: NDArray[Any]) -> Image:
