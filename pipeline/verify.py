@@ -218,10 +218,10 @@ def _load_any_plan(storage: Storage) -> tuple[Plan, list[Problem]]:
             return plan, [Problem(PLAN_PATH, "is not as it was written")]
         return plan, []
     except OutputError as error:
-        plan = load_plan_copy(storage)
-        if plan is None:
+        copy = load_plan_copy(storage)
+        if copy is None:
             raise
-        return plan, [Problem(PLAN_PATH, str(error))]
+        return copy, [Problem(PLAN_PATH, str(error))]
 
 
 def _check_glyphs(storage: Storage, plan: Plan) -> list[Problem]:
