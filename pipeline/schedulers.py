@@ -246,8 +246,9 @@ def _open_client(address: str | None, scheduler_file: str | None) -> Any:
 def _connect(place: Any, **options: Any) -> Any:
     from distributed import Client  # noqa: PLC0415 - takes half a second
 
-    # A connection that is lost is this module's to tell, without the tracebacks of its repair.
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+    # What is lost is this module's to tell, without tracebacks of what Dask tries in vain.
+    for name in ("distributed.client", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     return Client(place, **options)
 
 

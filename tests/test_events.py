@@ -7,7 +7,7 @@ import shutil
 from datetime import datetime
 
 import pytest
-from builds import build, run_program, write_config
+from builds import build, write_config
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -76,11 +76,11 @@ def test_each_run_has_its_file(tiny_config, folder):
     assert read_last_run(Storage(str(folder))) == runs[1]
 
 
-def test_failures_are_recorded(tiny_config, folder, tmp_path):
+def test_failures_are_recorded(forks, tiny_config, folder, tmp_path):
     """Failures and retries are events, and the end names the error and its message."""
     (folder / "images/train/train-00001.tar").mkdir(parents=True)
     config = write_config(tmp_path / "config.yaml", tiny_config())
-    run_program("build", config, "-o", folder, "--scheduler", "synchronous")
+    forks.run("build", config, "-o", folder, "--scheduler", "synchronous")
     (events,) = read_runs(folder)
     kinds = [event["event"] for event in events]
     assert kinds == ["start", *["failure", "retry"] * 2, "failure", "end"]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import signal
-import subprocess
 import time
 
 import pytest
-from builds import build, run_program, start_python, write_config
+from builds import build, write_config
 
 from pipeline.events import RunLog
 from pipeline.status import describe_status
@@ -40,17 +38,17 @@ def read_table(text):
     return {row[0]: tuple(int(count.replace(",", "")) for count in row[1:]) for row in rows}
 
 
-def test_status_while_it_runs_and_after_a_kill(many, folder, tmp_path):
+def test_status_while_it_runs_and_after_a_kill(forks, many, folder, tmp_path):
     """The status of a running build counts its shards; after a kill it says how to go on."""
     config = write_config(tmp_path / "config.yaml", many)
-    process = start_python("-m", "pipeline", "build", config, "-o", folder, *LOCAL)
+    child = forks.start("build", config, "-o", folder, *LOCAL)
     end = time.monotonic() + 60
     while len(list(folder.glob("labels/train/*"))) < 5:
         assert time.monotonic() < end
         time.sleep(0.01)
-    running = run_program("status", folder)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    running = forks.run("status", folder)
+    child.kill()
+    child.wait()
     assert running.returncode == 0, running.stderr
     counts = read_table(running.stdout)
     assert counts["train"][0] == 1400
@@ -64,21 +62,21 @@ def test_status_while_it_runs_and_after_a_kill(many, folder, tmp_path):
     assert "not complete" in killed
 
 
-def test_status_after_the_end(tiny_config, folder):
+def test_status_after_the_end(forks, tiny_config, folder):
     """A dataset that is built is complete, and its last run has ended."""
     build(tiny_config(), folder)
-    lines = run_program("status", folder).stdout.splitlines()
+    lines = forks.run("status", folder).stdout.splitlines()
     assert lines[0].split() == ["split", "shards", "done", "missing"]
     assert read_table("\n".join(lines)) == {"train": (3, 3, 0), "test": (1, 1, 0)}
     assert re.fullmatch(r"last run ended 20\S+: complete", lines[-2])
     assert lines[-1] == "complete"
 
 
-def test_status_after_a_failure(tiny_config, folder, tmp_path):
+def test_status_after_a_failure(forks, tiny_config, folder, tmp_path):
     """Shards that failed are named, until they are built."""
     (folder / "images/train/train-00001.tar").mkdir(parents=True)
     config = write_config(tmp_path / "config.yaml", tiny_config())
-    assert run_program("build", config, "-o", folder, *LOCAL).returncode == 2
+    assert forks.run("build", config, "-o", folder, *LOCAL).returncode == 2
     text = describe_status(Storage(str(folder)))
     assert "failed in the last run: train-00001\n" in text
     assert re.search(r"last run ended 20\S+: BuildError", text)
@@ -129,23 +127,23 @@ def test_files_that_are_no_shards(tiny_config, folder):
     assert read_table(describe_status(Storage(str(folder))))["train"] == (3, 3, 0)
 
 
-def test_no_build(tmp_path):
+def test_no_build(forks, tmp_path):
     """A folder without a build is an error."""
-    done = run_program("status", tmp_path)
+    done = forks.run("status", tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "error: " in done.stderr
     assert "expected a dataset built by this program, got none" in done.stderr
 
 
-def test_performance_report(tiny_config, folder, tmp_path):
+def test_performance_report(forks, tiny_config, folder, tmp_path):
     """--performance-report writes Dask's page; without a cluster it is refused."""
     config = write_config(tmp_path / "config.yaml", tiny_config())
     report = tmp_path / "report.html"
     command = ("build", config, "-o", folder, "--performance-report", report)
-    done = run_program(*command, *LOCAL)
+    done = forks.run(*command, *LOCAL)
     assert done.returncode == 2
     assert "--performance-report: expected a cluster or the scheduler processes" in done.stderr
     assert not folder.exists()
-    done = run_program(*command, "--workers", 1, stderr=subprocess.PIPE)
+    done = forks.run(*command, "--workers", 1)
     assert done.returncode == 0, done.stderr
     assert "Dask Performance Report" in report.read_text()
