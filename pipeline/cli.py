@@ -410,6 +410,7 @@ def _report_performance(run: Run, path: str | None) -> AbstractContextManager[An
             "--performance-report: expected a cluster or the scheduler processes, and bokeh "
             "installed (pip install 'digit-sequence[dashboard]')"
         )
+    _write_file(Path(path), b"")  # rather now than when the build is done
     from distributed import performance_report
 
     report: AbstractContextManager[Any] = performance_report(filename=path)

@@ -14,6 +14,7 @@ a bound: when the scheduler or the last worker of a cluster is gone, the run end
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import signal
@@ -231,12 +232,10 @@ def _open_factory(name: str) -> Any:
 
 
 def _open_client(address: str | None, scheduler_file: str | None) -> Any:
-    from distributed import Client  # noqa: PLC0415 - takes half a second
-
     try:
         if scheduler_file is not None and not Path(scheduler_file).exists():
             raise OSError("there is no such file")
-        return Client(address, scheduler_file=scheduler_file, timeout="10s")
+        return _connect(address, scheduler_file=scheduler_file, timeout="10s")
     except (OSError, ValueError, TypeError) as error:
         raise ConfigError(
             f"--scheduler: {address or scheduler_file}: no Dask scheduler answers: {error}; start "
@@ -244,10 +243,13 @@ def _open_client(address: str | None, scheduler_file: str | None) -> Any:
         ) from error
 
 
-def _connect(cluster: Any) -> Any:
+def _connect(place: Any, **options: Any) -> Any:
     from distributed import Client  # noqa: PLC0415 - takes half a second
 
-    return Client(cluster)
+    # What is lost is this module's to tell, without tracebacks of what Dask tries in vain.
+    for name in ("distributed.client", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    return Client(place, **options)
 
 
 def _make_cluster_run(kind: str, client: Any, options: SchedulerOptions) -> Run:

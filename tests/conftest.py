@@ -26,6 +26,7 @@ from pipeline.config import (
 from pipeline.glyphs import GlyphBank, GlyphPool, partition_glyphs
 
 if TYPE_CHECKING:
+    from builds import Forks
     from servers import ObjectStore
 
 settings.register_profile("default", deadline=None, max_examples=50)
@@ -270,3 +271,13 @@ def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectSto
 
     with open_store(tmp_path_factory.mktemp("store")) as store:
         yield store
+
+
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """Start programs quickly, by forks of a process that has imported everything."""
+    from builds import Forks
+
+    forks = Forks(tmp_path_factory.mktemp("forks"))
+    yield forks
+    forks.stop()

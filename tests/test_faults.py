@@ -6,14 +6,13 @@ import json
 import re
 import shutil
 import signal
-import subprocess
 import time
 from pathlib import Path
 
 import dask
 import numpy as np
 import pytest
-from builds import ROOT, Cluster, build, read_tree, run_program, start_python, write_config
+from builds import ROOT, Cluster, build, read_tree, write_config
 
 from pipeline.build import ABORT_AFTER, MAX_ATTEMPTS
 from pipeline.errors import BuildError
@@ -29,10 +28,9 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def cluster(tmp_path):
+def cluster(tmp_path, forks):
     """Start a scheduler; its workers come with the test."""
-    (tmp_path / "cluster").mkdir()
-    cluster = Cluster(tmp_path / "cluster")
+    cluster = Cluster(tmp_path / "cluster", forks)
     yield cluster
     cluster.stop()
 
@@ -77,10 +75,10 @@ def faint(tiny_config, tiny_source, bank, tmp_path):
 
 
 @pytest.mark.parametrize("scheduler", ["synchronous", "threads", "processes"])
-def test_sample_that_cannot_be_drawn(faint, folder, scheduler):
+def test_sample_that_cannot_be_drawn(forks, faint, folder, scheduler):
     """A deterministic error is tried once; the others finish, and the report names the sample."""
     command = ("build", faint, "-o", folder, "--scheduler", scheduler, "--workers", 2)
-    done = run_program(*command)
+    done = forks.run(*command)
     assert (done.returncode, done.stdout) == (2, "")
     message = done.stderr[done.stderr.index("error: ") :]
     assert re.match(
@@ -106,10 +104,10 @@ def test_sample_that_cannot_be_drawn(faint, folder, scheduler):
     assert read_events(folder, "end")[0]["outcome"] == "BuildError"
 
 
-def test_retries_are_bounded(config, folder):
+def test_retries_are_bounded(forks, config, folder):
     """A shard that finds a folder in its place is tried three times; the others are built."""
     (folder / "images/train/train-00002.tar").mkdir(parents=True)
-    done = run_program("build", config, "-o", folder, *LOCAL)
+    done = forks.run("build", config, "-o", folder, *LOCAL)
     assert done.returncode == 2
     assert (
         "error: 1 of 40 shards failed; 39 are done and kept. The first, train-00002 (seed 1): "
@@ -120,37 +118,37 @@ def test_retries_are_bounded(config, folder):
     )
     assert [event["attempt"] for event in read_events(folder, "retry")] == [2, 3]
     (folder / "images/train/train-00002.tar").rmdir()
-    assert run_program("build", config, "-o", folder, *LOCAL).returncode == 0
+    assert forks.run("build", config, "-o", folder, *LOCAL).returncode == 0
     assert "1 of" not in read_events(folder, "end")[-1]["outcome"]
 
 
-def test_retry_succeeds(config, folder):
+def test_retry_succeeds(forks, config, folder):
     """A shard that fails once is built at the next attempt of the same run."""
     place = folder / "images/train/train-00000.tar"
     place.mkdir(parents=True)
-    process = start_python("-m", "pipeline", "build", config, "-o", folder, *LOCAL)
+    child = forks.start("build", config, "-o", folder, *LOCAL)
     end = time.monotonic() + 60
     while not (list(folder.glob(".build/runs/*")) and read_events(folder, "failure")):
         assert time.monotonic() < end
         time.sleep(0.001)
     place.rmdir()
-    assert process.wait(timeout=60) == 0
+    assert child.wait() == 0
     assert len(read_events(folder, "failure")) == 1
     assert len(read_events(folder, "retry")) == 1
 
 
 @pytest.mark.parametrize("scheduler", ["synchronous", "processes"])
-def test_early_abort(config, folder, scheduler):
+def test_early_abort(forks, config, folder, scheduler):
     """When most of the first shards fail the rest is not tried."""
     (folder / "images").mkdir(parents=True)
     (folder / "labels").mkdir()
-    done = run_program("build", config, "-o", folder, *LOCAL)  # claims the folder
+    done = forks.run("build", config, "-o", folder, *LOCAL)  # claims the folder
     shutil.rmtree(folder / "images/train")
     shutil.rmtree(folder / "labels/train")
     shutil.rmtree(folder / ".build/runs")
     (folder / "images/train").write_bytes(b"in the way")
     command = ("build", config, "-o", folder, "--scheduler", scheduler, "--workers", 2)
-    done = run_program(*command)
+    done = forks.run(*command)
     assert done.returncode == 2
     assert re.search(
         r"error: \d+ of 40 shards failed; most failed, so the rest was not tried; 0 are done",
@@ -161,18 +159,18 @@ def test_early_abort(config, folder, scheduler):
     assert not (folder / "dataset.json").exists()
 
 
-def test_log_that_cannot_be_written(config, folder):
+def test_log_that_cannot_be_written(forks, config, folder):
     """A file in the place of the log's folder stops no build."""
     (folder / ".build").mkdir(parents=True)
     (folder / ".build/runs").write_bytes(b"in the way")
-    done = run_program("build", config, "-o", folder, *LOCAL)
+    done = forks.run("build", config, "-o", folder, *LOCAL)
     assert done.returncode == 0, done.stderr
 
 
-def test_too_many_shards(tiny_config, folder, tmp_path):
+def test_too_many_shards(forks, tiny_config, folder, tmp_path):
     """More shards than a process can count are refused before anything is written."""
     config = write_config(tmp_path / "many.yaml", make_config(tiny_config, samples=10**9))
-    done = run_program("build", config, "-o", folder, *LOCAL)
+    done = forks.run("build", config, "-o", folder, *LOCAL)
     assert done.returncode == 2
     assert re.search(
         "error: output.shard_samples: expected at most 10,000,000 shards, got 1,000,000,000; put",
@@ -194,13 +192,13 @@ sys.addaudithook(watch)
 """
 
 
-def test_shard_that_kills_its_workers(config, folder, tmp_path, cluster):
+def test_shard_that_kills_its_workers(forks, config, folder, tmp_path, cluster):
     """A shard over which worker after worker dies is given up, and the others are built."""
     (tmp_path / "kill.py").write_text(KILL_AT_SHARD)
     for _ in range(2):
         cluster.start_worker("--nanny", "--preload", tmp_path / "kill.py")
     cluster.wait_for_workers(2)
-    done = run_program("build", config, "-o", folder, "--scheduler", cluster.address)
+    done = forks.run("build", config, "-o", folder, "--scheduler", cluster.address)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert (
@@ -210,7 +208,7 @@ def test_shard_that_kills_its_workers(config, folder, tmp_path, cluster):
     events = [event for event in read_events(folder, "failure") if "-00005" in event["shard"]]
     assert len(events) == 2
     assert len(list(folder.glob("labels/train/*"))) == 39
-    assert run_program("build", config, "-o", folder, *LOCAL).returncode == 0
+    assert forks.run("build", config, "-o", folder, *LOCAL).returncode == 0
 
 
 def test_task_lost_with_its_workers(tmp_path):
@@ -228,21 +226,14 @@ def test_task_lost_with_its_workers(tmp_path):
     assert lost.error.startswith("ValueError: invalid literal")
 
 
-def start_build(config, folder, cluster, *options):
+def start_build(forks, config, folder, cluster, *options):
     """Start a build on a cluster, and wait until it is under way."""
-    process = start_python(
-        *("-m", "pipeline", "build", config, "-o", folder, "--scheduler", cluster.address),
-        *options,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    child = forks.start("build", config, "-o", folder, "--scheduler", cluster.address, *options)
     end = time.monotonic() + 60
     while len(list(folder.glob("labels/*/*"))) < 3:
-        assert time.monotonic() < end
-        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < end, child.read()
         time.sleep(0.01)
-    return process
+    return child
 
 
 @pytest.fixture
@@ -251,15 +242,15 @@ def long(tiny_config, tmp_path):
     return write_config(tmp_path / "long.yaml", make_config(tiny_config, samples=1000))
 
 
-def test_last_worker_dies(long, tiny_config, folder, cluster, tmp_path):
+def test_last_worker_dies(forks, long, tiny_config, folder, cluster, tmp_path):
     """Without a worker the driver ends with a message after the time that was set."""
     worker = cluster.start_worker()
-    process = start_build(long, folder, cluster, "--worker-timeout", 3)
+    child = start_build(forks, long, folder, cluster, "--worker-timeout", 3)
     worker.kill()
     begin = time.monotonic()
-    _, stderr = process.communicate(timeout=60)
+    assert child.wait() == 2
     assert time.monotonic() - begin < 40
-    assert process.returncode == 2
+    stderr = child.read()
     assert re.search(
         r"error: no worker is left since \d+ s, with \d+ shards under way; what is built is kept: "
         "run the same command again\n$",
@@ -271,23 +262,23 @@ def test_last_worker_dies(long, tiny_config, folder, cluster, tmp_path):
     assert build(make_config(tiny_config, samples=1000), folder).built_samples == 1000 - n_done
 
 
-def test_silent_scheduler(long, folder, cluster):
+def test_silent_scheduler(forks, long, folder, cluster):
     """A scheduler that is there and does not answer ends the build as well."""
     cluster.start_worker()
-    process = start_build(long, folder, cluster, "--worker-timeout", 1)
+    child = start_build(forks, long, folder, cluster, "--worker-timeout", 1)
     cluster.scheduler.send_signal(signal.SIGSTOP)
     try:
-        _, stderr = process.communicate(timeout=90)
+        assert child.wait() == 2
     finally:
         cluster.scheduler.send_signal(signal.SIGCONT)
-    assert process.returncode == 2
+    stderr = child.read()
     assert re.search(r"error: the scheduler does not answer since \d+ s, with \d+ shards", stderr)
     assert "Traceback" not in stderr
 
 
-def test_no_worker_comes(config, folder, cluster):
+def test_no_worker_comes(forks, config, folder, cluster):
     """A cluster without workers is an error after the time that was set, before anything."""
-    done = run_program(
+    done = forks.run(
         *("build", config, "-o", folder, "--scheduler", cluster.address, "--worker-timeout", 1)
     )
     assert done.returncode == 2
@@ -308,14 +299,14 @@ def test_scheduler_dies_before_the_probe(cluster):
 # -- workers that cannot take part ----------------------------------------------------------------
 
 
-def test_worker_of_another_version(config, folder, cluster, tmp_path):
+def test_worker_of_another_version(forks, config, folder, cluster, tmp_path):
     """A worker with another version of the package is refused before anything is built."""
     shutil.copytree(ROOT / "pipeline", tmp_path / "other/pipeline")
     (tmp_path / "other/pipeline/__init__.py").write_text('__version__ = "99.9"\n')
     cluster.start_worker()
     cluster.start_worker(PYTHONPATH=str(tmp_path / "other"))
     cluster.wait_for_workers(2)
-    done = run_program("build", config, "-o", folder, "--scheduler", cluster.address)
+    done = forks.run("build", config, "-o", folder, "--scheduler", cluster.address)
     assert done.returncode == 2
     assert re.search(r"error: 1 of 2 workers cannot take part:\n  tcp://.*: ", done.stderr)
     assert re.search(r'versions\.digit-sequence: ".*" there, "99\.9" here', done.stderr)
@@ -333,13 +324,13 @@ sys.addaudithook(watch)
 """
 
 
-def test_worker_without_access(config, folder, cluster, tmp_path):
+def test_worker_without_access(forks, config, folder, cluster, tmp_path):
     """A worker that cannot write to the output is refused before anything is built."""
     (tmp_path / "preload.py").write_text(NO_ACCESS)
     cluster.start_worker()
     cluster.start_worker("--preload", tmp_path / "preload.py")
     cluster.wait_for_workers(2)
-    done = run_program("build", config, "-o", folder, "--scheduler", cluster.address)
+    done = forks.run("build", config, "-o", folder, "--scheduler", cluster.address)
     assert done.returncode == 2
     assert re.search(
         r"error: 1 of 2 workers cannot take part:\n  tcp://.*: .*cannot be written: Permission den",
@@ -348,16 +339,16 @@ def test_worker_without_access(config, folder, cluster, tmp_path):
     assert not (folder / "labels").exists()
 
 
-def test_worker_elsewhere(config, folder, cluster, tmp_path):
+def test_worker_elsewhere(forks, config, folder, cluster, tmp_path):
     """A worker that comes during the build and has another version spoils nothing."""
     shutil.copytree(ROOT / "pipeline", tmp_path / "other/pipeline")
     (tmp_path / "other/pipeline/__init__.py").write_text('__version__ = "99.9"\n')
     cluster.start_worker()
-    process = start_build(config, folder, cluster)
+    child = start_build(forks, config, folder, cluster)
     cluster.start_worker(PYTHONPATH=str(tmp_path / "other"))
-    process.communicate(timeout=90)
-    assert run_program("build", config, "-o", folder, *LOCAL).returncode == 0
-    assert run_program("build", config, "-o", tmp_path / "fresh", *LOCAL).returncode == 0
+    child.wait()
+    assert forks.run("build", config, "-o", folder, *LOCAL).returncode == 0
+    assert forks.run("build", config, "-o", tmp_path / "fresh", *LOCAL).returncode == 0
     assert read_tree(folder) == read_tree(tmp_path / "fresh")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import pty
 import random
@@ -27,87 +26,6 @@ from pipeline.storage import Storage
 N_SHARDS = 40
 LOCAL_KILLS = {"synchronous": 27, "threads": 27, "processes": 6}
 CLUSTER_KILLS = {"driver": 28, "worker": 8, "scheduler": 4}
-
-FORK_PROGRAMS = """
-import json, os, sys
-import dask, distributed, scipy.ndimage, skimage.transform
-import pipeline.build, pipeline.verify
-from pipeline.cli import main
-
-def run(request):
-    os.setsid()
-    output = os.open(request["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    try:
-        main(request["arguments"])
-    except SystemExit as end:
-        return end.code or 0
-    return 1
-
-for line in sys.stdin:
-    request = json.loads(line)
-    if "wait" in request:
-        print(os.waitstatus_to_exitcode(os.waitpid(request["wait"], 0)[1]), flush=True)
-        continue
-    child = os.fork()
-    if not child:
-        code = 1
-        try:
-            code = run(request)
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
-    print(child, flush=True)
-"""
-
-
-class Forks:
-    """Starts the program many times: by forks of a process that has imported everything."""
-
-    def __init__(self, folder):
-        self._output = folder / "output"
-        self._process = start_python(
-            *("-c", FORK_PROGRAMS),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={
-                "DIGIT_SEQUENCE_CACHE": str(folder / "cache"),
-                "OPENBLAS_NUM_THREADS": "1",
-                "PYTHONWARNINGS": "default",
-            },
-        )
-
-    def start(self, *arguments):
-        """Start a command in a session of its own, and return its process id."""
-        return self._ask(arguments=list(map(str, arguments)), output=str(self._output))
-
-    def wait(self, child):
-        """Wait for its end, and return its exit code, or minus the signal."""
-        return self._ask(wait=child)
-
-    def read(self):
-        """Return what the last command printed."""
-        return self._output.read_text()
-
-    def _ask(self, **request):
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
-
-    def stop(self):
-        """End the process that forks."""
-        self._process.communicate(timeout=60)
-
-
-@pytest.fixture(scope="module")
-def forks(tmp_path_factory):
-    """Start programs quickly."""
-    forks = Forks(tmp_path_factory.mktemp("forks"))
-    yield forks
-    forks.stop()
 
 
 def make_config(tiny_config, samples=2 * N_SHARDS, **blocks):
@@ -160,6 +78,12 @@ def wait_for_shards(folder, count):
         time.sleep(0.005)
 
 
+def run(forks, *command):
+    """Run a command that succeeds."""
+    done = forks.run(*command)
+    assert done.returncode == 0, done.stderr
+
+
 # -- kills ----------------------------------------------------------------------------------------
 
 
@@ -170,10 +94,9 @@ def kill_builds(forks, command, folder, tree, n_kills, longest):
         finished = list_finished(folder)
         child = forks.start(*command)
         time.sleep(random.uniform(0, longest))
-        with suppress(ProcessLookupError):
-            os.killpg(child, signal.SIGKILL)
-        code = forks.wait(child)
-        assert code in (0, -signal.SIGKILL), forks.read()
+        child.kill()
+        code = child.wait()
+        assert code in (0, -signal.SIGKILL), child.read()
         check_partial(folder, tree)
         assert finished.items() <= list_finished(folder).items()
         n_killed += code != 0
@@ -181,7 +104,7 @@ def kill_builds(forks, command, folder, tree, n_kills, longest):
             assert read_tree(folder) == tree
             shutil.rmtree(folder)
             n_datasets += 1
-    assert forks.wait(forks.start(*command)) == 0, forks.read()
+    run(forks, *command)
     assert read_tree(folder) == tree
     assert list((folder / ".build/tmp").iterdir()) == []
     return n_datasets + 1
@@ -193,17 +116,16 @@ def test_killed_local_builds(forks, small, folder, scheduler, n_kills):
     config, tree = small
     command = ("build", config, "-o", folder, "--scheduler", scheduler, "--workers", 2)
     begin = time.monotonic()
-    assert forks.wait(forks.start(*command)) == 0, forks.read()
+    run(forks, *command)
     longest = time.monotonic() - begin
     shutil.rmtree(folder)
     kill_builds(forks, command, folder, tree, n_kills, longest * 0.8)
 
 
 @contextmanager
-def open_cluster(folder, n_workers=2):
+def open_cluster(folder, forks, n_workers=2):
     """Start a cluster of real processes."""
-    folder.mkdir()
-    cluster = Cluster(folder)
+    cluster = Cluster(folder, forks)
     try:
         cluster.workers = [cluster.start_worker() for _ in range(n_workers)]
         cluster.wait_for_workers(n_workers)
@@ -215,21 +137,20 @@ def open_cluster(folder, n_workers=2):
 def test_killed_drivers_of_a_cluster(forks, small, folder, tmp_path):
     """A driver that is killed leaves tasks on the cluster; the next one ends what it began."""
     config, tree = small
-    with open_cluster(tmp_path / "cluster") as cluster:
+    with open_cluster(tmp_path / "cluster", forks) as cluster:
         command = ("build", config, "-o", folder, "--scheduler", cluster.address)
         n_killed = 0
         while n_killed < CLUSTER_KILLS["driver"]:
             child = forks.start(*command)
             time.sleep(random.uniform(0, 0.8))
-            with suppress(ProcessLookupError):
-                os.killpg(child, signal.SIGKILL)
-            code = forks.wait(child)
+            child.kill()
+            code = child.wait()
             check_partial(folder, tree)
             n_killed += code != 0
             if code == 0:
                 assert read_tree(folder) == tree
                 shutil.rmtree(folder)
-        assert forks.wait(forks.start(*command)) == 0, forks.read()
+        run(forks, *command)
         assert read_tree(folder) == tree
 
 
@@ -237,7 +158,7 @@ def test_killed_workers_of_a_cluster(forks, small, folder, tmp_path):
     """Workers that are killed, and others that come, cost time and nothing else."""
     config, tree = small
     n_killed = 0
-    with open_cluster(tmp_path / "cluster") as cluster:
+    with open_cluster(tmp_path / "cluster", forks) as cluster:
         command = ("build", config, "-o", folder, "--scheduler", cluster.address)
         while n_killed < CLUSTER_KILLS["worker"]:
             shutil.rmtree(folder, ignore_errors=True)
@@ -247,7 +168,7 @@ def test_killed_workers_of_a_cluster(forks, small, folder, tmp_path):
                 worker.kill()
                 n_killed += 1
             cluster.workers = [cluster.start_worker() for _ in range(2)]
-            assert forks.wait(child) == 0, forks.read()
+            assert child.wait() == 0, child.read()
             assert read_tree(folder) == tree
 
 
@@ -255,21 +176,21 @@ def test_killed_workers_of_a_cluster(forks, small, folder, tmp_path):
 def test_killed_scheduler(forks, small, folder, tmp_path, attempt):
     """When the scheduler is killed the driver says so at once; the command goes on elsewhere."""
     config, tree = small
-    with open_cluster(tmp_path / "cluster", n_workers=1) as cluster:
+    with open_cluster(tmp_path / "cluster", forks, n_workers=1) as cluster:
         child = forks.start("build", config, "-o", folder, "--scheduler", cluster.address)
         wait_for_shards(folder, 1 + 8 * attempt)
         cluster.scheduler.kill()
         begin = time.monotonic()
-        assert forks.wait(child) == 2
+        assert child.wait() == 2
         assert time.monotonic() - begin < 30
-    output = forks.read()
+    output = child.read()
     assert re.search(
         "error: .*scheduler.*what is built is kept: run the same command again", output
     )
     assert "Traceback" not in output
     check_partial(folder, tree)
     command = ("build", config, "-o", folder, "--scheduler", "synchronous")
-    assert forks.wait(forks.start(*command)) == 0, forks.read()
+    run(forks, *command)
     assert read_tree(folder) == tree
 
 
@@ -359,20 +280,17 @@ def test_ctrl_c(tiny_config, folder, tmp_path, scheduler):
     assert finished.items() <= list_finished(folder).items()
 
 
-def test_sigterm(small, folder):
+def test_sigterm(forks, small, folder):
     """SIGTERM, with which batch systems end a job, drains as well."""
     config, _ = small
-    process = start_python(
-        *("-m", "pipeline", "build", config, "-o", folder, "--scheduler", "synchronous"),
+    child = forks.start(
+        *("build", config, "-o", folder, "--scheduler", "synchronous"),
         *("--set", "splits.train.samples=600"),
-        stderr=subprocess.PIPE,
-        text=True,
     )
     wait_for_shards(folder, 3)
-    process.terminate()
-    _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert re.search(STOPPED, stderr)
+    child.send_signal(signal.SIGTERM)
+    assert child.wait() == 130
+    assert re.search(STOPPED, child.read())
     assert not (folder / "dataset.json").exists()
 
 
@@ -403,12 +321,12 @@ def test_two_drivers_at_once(forks, small, folder):
     command = ("build", config, "-o", folder, "--workers", 2, "--scheduler")
     for _ in range(3):
         children = [forks.start(*command, name) for name in ("synchronous", "threads")]
-        assert [forks.wait(child) for child in children] == [0, 0], forks.read()
+        assert [child.wait() for child in children] == [0, 0], children[0].read()
         assert read_tree(folder) == tree
         shutil.rmtree(folder)
 
 
-def test_only_orphans_are_cleaned(small, folder):
+def test_only_orphans_are_cleaned(forks, small, folder):
     """Temporary files of the dead are removed; one that a live process holds stays."""
     config, tree = small
     temporary = folder / ".build/tmp"
@@ -416,8 +334,7 @@ def test_only_orphans_are_cleaned(small, folder):
     (temporary / "train-00001.tar.dead").write_bytes(b"half")
     with (temporary / "train-00002.tar.live").open("wb") as live:
         fcntl.flock(live, fcntl.LOCK_EX)
-        done = run_program("build", config, "-o", folder, "--scheduler", "synchronous")
-        assert done.returncode == 0, done.stderr
+        run(forks, "build", config, "-o", folder, "--scheduler", "synchronous")
         assert [path.name for path in temporary.iterdir()] == ["train-00002.tar.live"]
     assert Storage(str(folder)).clean() == 1
     assert read_tree(folder) == tree
@@ -447,7 +364,7 @@ def test_writer_survives_the_cleaning(folder):
 
 def test_full_disk_in_the_middle(tiny_config, folder, forks, tmp_path):
     """Shards that find no room fail the build; with room again only those are built."""
-    numbers = {"values": ["1"] + ["123456789"] * 5}
+    numbers = {"values": [f"12345678{digit}" for digit in range(6)]}
     config = write_config(
         tmp_path / "config.yaml",
         tiny_config(
@@ -473,7 +390,7 @@ def test_full_disk_in_the_middle(tiny_config, folder, forks, tmp_path):
     finished = list_finished(folder)
     assert finished
     command = ("build", config, "-o", folder, "--scheduler", "synchronous")
-    assert forks.wait(forks.start(*command)) == 0, forks.read()
+    run(forks, *command)
     assert finished.items() <= list_finished(folder).items()
     assert read_tree(folder) == tree
 
@@ -490,7 +407,7 @@ def list_all(folder):
     }
 
 
-def test_other_source_is_refused(tiny_config, tiny_source, folder, tmp_path):
+def test_other_source_is_refused(forks, tiny_config, tiny_source, folder, tmp_path):
     """Other digits under the same config are refused with their digest; nothing is touched."""
     build(make_config(tiny_config, samples=4), folder)
     before = list_all(folder)
@@ -500,7 +417,7 @@ def test_other_source_is_refused(tiny_config, tiny_source, folder, tmp_path):
     config = write_config(
         tmp_path / "config.yaml", make_config(tiny_config, samples=4, source=source)
     )
-    done = run_program("build", config, "-o", folder, "--scheduler", "synchronous")
+    done = forks.run("build", config, "-o", folder, "--scheduler", "synchronous")
     assert done.returncode == 2
     assert re.search(r'these differ:\n  source.digest: "\w+" there, "\w+" here\n', done.stderr)
     assert "Nothing was touched; choose another output, or --overwrite" in done.stderr
@@ -545,10 +462,9 @@ def test_killed_while_it_grows(forks, small, tiny_config, folder, tmp_path):
     for _ in range(5):
         child = forks.start(*command)
         time.sleep(random.uniform(0, longest))
-        with suppress(ProcessLookupError):
-            os.killpg(child, signal.SIGKILL)
-        forks.wait(child)
-    assert forks.wait(forks.start(*command)) == 0, forks.read()
+        child.kill()
+        child.wait()
+    run(forks, *command)
     assert full.items() <= list_finished(folder).items()
     assert read_tree(folder) == tree
 
@@ -557,13 +473,13 @@ def test_manifest_does_not_outlive_its_shards(forks, small, folder):
     """While a complete dataset that lost a shard is mended, it has no manifest."""
     config, tree = small
     command = ("build", config, "-o", folder, "--scheduler", "synchronous")
-    assert forks.wait(forks.start(*command)) == 0, forks.read()
+    run(forks, *command)
     (folder / "images/train/train-00003.tar").unlink()
     (folder / "images/train/train-00003.tar").mkdir()  # so that it cannot be mended
-    assert forks.wait(forks.start(*command)) == 2
+    assert forks.run(*command).returncode == 2
     assert not (folder / "dataset.json").exists()
     (folder / "images/train/train-00003.tar").rmdir()
-    assert forks.wait(forks.start(*command)) == 0, forks.read()
+    run(forks, *command)
     assert read_tree(folder) == tree
 
 

@@ -108,13 +108,12 @@ def test_schedulers_find_the_same(copy, scheduler):
     ]
 
 
-def test_cluster_finds_the_same(copy, tmp_path):
+def test_cluster_finds_the_same(copy, tmp_path, forks):
     """A cluster finds a problem as well."""
     folder = copy()
     path = folder / "images/test/test-00000.tar"
     path.write_bytes(bytes(path.stat().st_size))
-    (tmp_path / "cluster").mkdir()
-    cluster = Cluster(tmp_path / "cluster")
+    cluster = Cluster(tmp_path / "cluster", forks)
     try:
         cluster.start_worker()
         assert [path for path, _ in find_problems(folder, cluster.address)] == [
