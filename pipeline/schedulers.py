@@ -20,6 +20,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -196,6 +197,27 @@ def _ignore_interrupts() -> Iterator[None]:
 
 def _open_factory(name: str) -> Any:
     """Call ``module:factory`` and return the cluster."""
+    factory = load_factory(name)
+    try:
+        return factory()
+    except Exception as error:  # whatever a cluster's package raises
+        _, *frames = traceback.extract_tb(error.__traceback__)
+        place = f"{frames[0].filename}:{frames[0].lineno}" if frames else name
+        told = f"--cluster: {place}: {type(error).__name__}: {error}"
+        if isinstance(error, ImportError) and error.name:
+            package = error.name.partition(".")[0].replace("_", "-")
+            told += f"; it needs the package {package}: pip install {package}"
+        raise ConfigError(told) from error
+
+
+def load_factory(name: str) -> Callable[[], Any]:
+    """Load the function that ``module:factory`` or ``path.py:factory`` names.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+    """
     module_name, colon, factory_name = name.rpartition(":")
     try:
         if not colon:
@@ -209,12 +231,14 @@ def _open_factory(name: str) -> Any:
         else:
             sys.path.insert(0, str(Path.cwd()))
             module = import_module(module_name)
-        factory = getattr(module, factory_name)
-    except (ImportError, AttributeError, OSError, ValueError) as error:
+        factory: Callable[[], Any] = getattr(module, factory_name)
+        if not callable(factory):
+            raise ValueError(f"{factory_name} is not a function")
+    except (ImportError, AttributeError, OSError, SyntaxError, ValueError) as error:
         raise ConfigError(
             f"--cluster: expected module:factory or path.py:factory, got {name!r}: {error}"
         ) from error
-    return factory()
+    return factory
 
 
 def _open_client(address: str | None, scheduler_file: str | None) -> Any:
@@ -224,9 +248,10 @@ def _open_client(address: str | None, scheduler_file: str | None) -> Any:
         if scheduler_file is not None and not Path(scheduler_file).exists():
             raise OSError("there is no such file")
         return Client(address, scheduler_file=scheduler_file, timeout="10s")
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise ConfigError(
-            f"no Dask scheduler answers at {address or scheduler_file}: {error}; start one with "
+            f"no Dask scheduler answers at {address or scheduler_file}: "
+            f"{type(error).__name__}: {error}; start one with "
             "`dask scheduler`, or leave the option out to build on this machine"
         ) from error
 
