@@ -54,12 +54,12 @@ test: $(DEV_STAMP) ## Run the tests
 	@$(BIN)/python -m pytest
 
 lint: $(DEV_STAMP) ## Check style
-	@$(BIN)/ruff check pipeline tests
-	@$(BIN)/ruff format --check pipeline tests
+	@$(BIN)/ruff check pipeline tests configs
+	@$(BIN)/ruff format --check pipeline tests configs
 
 format: $(DEV_STAMP) ## Correct style
-	@$(BIN)/ruff check --fix pipeline tests
-	@$(BIN)/ruff format pipeline tests
+	@$(BIN)/ruff check --fix pipeline tests configs
+	@$(BIN)/ruff format pipeline tests configs
 
 types: $(DEV_STAMP) ## Check types
 	@$(BIN)/mypy

@@ -20,6 +20,7 @@ import queue
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -210,6 +211,27 @@ def _hold_interrupts() -> Iterator[None]:
 
 def _open_factory(name: str) -> Any:
     """Call ``module:factory`` and return the cluster."""
+    factory = load_factory(name)
+    try:
+        return factory()
+    except Exception as error:  # whatever a cluster's package raises
+        _, *frames = traceback.extract_tb(error.__traceback__)
+        place = f"{frames[0].filename}:{frames[0].lineno}" if frames else name
+        told = f"--cluster: {place}: {type(error).__name__}: {error}"
+        if isinstance(error, ImportError) and error.name:
+            package = error.name.partition(".")[0].replace("_", "-")
+            told += f"; it needs the package {package}: pip install {package}"
+        raise ConfigError(told) from error
+
+
+def load_factory(name: str) -> Callable[[], Any]:
+    """Load the function that ``module:factory`` or ``path.py:factory`` names.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+    """
     module_name, colon, factory_name = name.rpartition(":")
     try:
         if not colon:
@@ -223,12 +245,14 @@ def _open_factory(name: str) -> Any:
         else:
             sys.path.insert(0, str(Path.cwd()))
             module = import_module(module_name)
-        factory = getattr(module, factory_name)
-    except (ImportError, AttributeError, OSError, ValueError) as error:
+        factory: Callable[[], Any] = getattr(module, factory_name)
+        if not callable(factory):
+            raise ValueError(f"{factory_name} is not a function")
+    except (ImportError, AttributeError, OSError, SyntaxError, ValueError) as error:
         raise ConfigError(
             f"--cluster: expected module:factory or path.py:factory, got {name!r}: {error}"
         ) from error
-    return factory()
+    return factory
 
 
 def _open_client(address: str | None, scheduler_file: str | None) -> Any:
@@ -236,10 +260,11 @@ def _open_client(address: str | None, scheduler_file: str | None) -> Any:
         if scheduler_file is not None and not Path(scheduler_file).exists():
             raise OSError("there is no such file")
         return _connect(address, scheduler_file=scheduler_file, timeout="10s")
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise ConfigError(
-            f"--scheduler: {address or scheduler_file}: no Dask scheduler answers: {error}; start "
-            "one with `dask scheduler`, or leave the option out to build on this machine"
+            f"--scheduler: {address or scheduler_file}: no Dask scheduler answers: "
+            f"{type(error).__name__}: {error}; start one with `dask scheduler`, or leave the option "
+            "out to build on this machine"
         ) from error
 
 

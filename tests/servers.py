@@ -357,6 +357,7 @@ class DaskCluster:
         self._folder = folder
         self._environment = environment or {}
         self._processes: list[subprocess.Popen[Any]] = []
+        self.workers: list[subprocess.Popen[Any]] = []
         self._protocol = protocol
         self.file = folder / "scheduler.json"
         self.scheduler = self._start("scheduler", "--port", 0, "--scheduler-file", self.file)
@@ -365,7 +366,16 @@ class DaskCluster:
 
     def start_worker(self) -> subprocess.Popen[Any]:
         """Start a worker of one thread, and return its process."""
-        return self._start("worker", self.address, "--nthreads", 1, "--no-nanny")
+        process = self._start("worker", self.address, "--nthreads", 1, "--no-nanny")
+        self.workers.append(process)
+        return process
+
+    def wait_for_workers(self, count: int) -> None:
+        """Wait until this many workers are there."""
+        from distributed import Client
+
+        with Client(self.address) as client:
+            client.wait_for_workers(count, timeout=START_SECONDS)
 
     def _start(self, kind: str, *arguments: Any) -> subprocess.Popen[Any]:
         home = self._folder / f"{kind}-{len(self._processes)}"
