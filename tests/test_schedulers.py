@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import time
@@ -228,7 +227,7 @@ def test_address_of_the_environment(built, config, tmp_path, cluster):
         *("build", path, "-o", tmp_path / "out"),
         env={"DASK_SCHEDULER_ADDRESS": cluster.address},
     )
-    assert re.fullmatch(f"cluster {cluster.address}, 2 threads.*\n", done.stderr)
+    assert done.stderr.startswith(f"cluster {cluster.address}, 2 threads")
     assert read_tree(tmp_path / "out") == read_tree(built())
 
 
