@@ -312,8 +312,12 @@ def number(**options: Any) -> None:
         raise ConfigError(f"expected one NUMBER, as an argument or with -n, got {len(numbers)}")
     image_dir, show = options.pop("image_dir"), options.pop("show")
     overwrite = options.pop("overwrite")
-    paths = write_images(make_config(numbers[0], **options), image_dir, overwrite)
+    config = make_config(numbers[0], **options)
+    paths, n_scaled = write_images(config, image_dir, overwrite)
     click.echo(f"{paths[0]}" if len(paths) == 1 else f"{len(paths)} images in {paths[0].parent}")
+    if n_scaled:
+        width = config.canvas.width
+        click.echo(f"{n_scaled} wider than {width} columns, shrunk to fit; see -w", err=True)
     if len(paths) == 1 and (show or (show is None and _has_screen())):
         click.launch(str(paths[0]))
 

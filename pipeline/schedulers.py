@@ -263,8 +263,8 @@ def _open_client(address: str | None, scheduler_file: str | None) -> Any:
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ConfigError(
             f"--scheduler: {address or scheduler_file}: no Dask scheduler answers: "
-            f"{type(error).__name__}: {error}; start one with `dask scheduler`, or leave the option "
-            "out to build on this machine"
+            f"{type(error).__name__}: {error}; start one with `dask scheduler`, or leave the "
+            "option out to build on this machine"
         ) from error
 
 

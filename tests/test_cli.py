@@ -200,7 +200,7 @@ def test_default_build_is_quiet(built, config, work):
     """Into a pipe, a build with default options prints nothing to steer a terminal."""
     done = run_program("build", config, "-o", "out", "--workers", 2)
     assert done.returncode == 0
-    assert re.fullmatch(r"processes, 2 at a time.*\n", done.stderr)
+    assert done.stderr.startswith("processes, 2 at a time")
     assert not re.search(r"[^\n -~]", done.stdout + done.stderr)
     assert read_tree(work / "out") == read_tree(built())
 
@@ -512,10 +512,9 @@ def test_failing_shard(config, work):
     (work / "out/images/train/train-00001.tar").mkdir(parents=True)
     done = run_program("build", config, "-o", "out", "--workers", 1)
     assert (done.returncode, done.stdout) == (2, "")
-    _, message = done.stderr.split("\n", 1)
+    (message,) = re.findall("^error: .*", done.stderr, re.MULTILINE)
     assert message.startswith("error: 1 of 4 shards failed; 3 are done and kept. The first, ")
-    assert "Traceback" not in message
-    assert message.count("\n") == 2
+    assert "Traceback" not in done.stderr
     assert len(list(work.glob("out/labels/*/*"))) == 3
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 
 import dask
@@ -177,7 +176,7 @@ def test_address_of_the_environment(built, config, tmp_path, cluster):
         *("build", path, "-o", tmp_path / "out"),
         env={"DASK_SCHEDULER_ADDRESS": cluster.address},
     )
-    assert re.fullmatch(f"{cluster.address}, 2 at a time.*\n", done.stderr)
+    assert done.stderr.startswith(f"{cluster.address}, 2 at a time")
     assert read_tree(tmp_path / "out") == read_tree(built())
 
 
