@@ -14,6 +14,7 @@ when the scheduler or the last worker of a cluster is gone, the run ends with an
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 import signal
@@ -42,6 +43,8 @@ TASKS_PER_THREAD = 4
 """Tasks that a cluster holds for each of its threads."""
 LOCAL_WINDOW = 256
 """Tasks of one graph on the synchronous and the threaded scheduler."""
+_CONNECT_SECONDS = 10.0
+"""How long a scheduler may take to answer at first."""
 _TICK_SECONDS = 1.0
 """How often a cluster is looked at while no result comes."""
 
@@ -245,15 +248,32 @@ def _open_client(address: str | None, scheduler_file: str | None) -> Any:
     from distributed import Client  # noqa: PLC0415 - takes half a second
 
     try:
-        if scheduler_file is not None and not Path(scheduler_file).exists():
-            raise OSError("there is no such file")
-        return Client(address, scheduler_file=scheduler_file, timeout="10s")
+        if scheduler_file is not None:  # which Client would wait for, without a bound
+            address = json.loads(Path(scheduler_file).read_text())["address"]
+        # Its own timeout does not cover a peer that takes the connection and says nothing.
+        return _call_within(
+            2 * _CONNECT_SECONDS,
+            lambda: Client(address, timeout=_CONNECT_SECONDS),
+        )
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ConfigError(
-            f"no Dask scheduler answers at {address or scheduler_file}: "
+            f"no Dask scheduler answers at {scheduler_file or address}: "
             f"{type(error).__name__}: {error}; start one with "
             "`dask scheduler`, or leave the option out to build on this machine"
         ) from error
+
+
+def _call_within(seconds: float, call: Callable[[], Any]) -> Any:
+    """Return what a function returns; a TimeoutError if it takes longer, and it is left alone."""
+    outcome: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    threading.Thread(target=lambda: outcome.put(_try(call)), daemon=True).start()
+    try:
+        result = outcome.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError(f"silent for {seconds:g} s") from None
+    if isinstance(result, Exception):
+        raise result
+    return result
 
 
 def _connect(cluster: Any) -> Any:
@@ -271,7 +291,13 @@ def _make_cluster_run(kind: str, client: Any, options: SchedulerOptions) -> Run:
         _run_on_cluster(client, tasks, hand_over, should_stop, options.worker_timeout_seconds)
 
     def probe(call: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, Any]:
-        results: dict[str, Any] = client.run(call, *args, on_error="return")
+        try:
+            results: dict[str, Any] = _call_within(
+                options.worker_timeout_seconds,
+                lambda: client.run(call, *args, on_error="return"),
+            )
+        except TimeoutError as error:
+            raise BuildError(f"{kind}: a worker does not answer: {error}") from error
         return results
 
     return Run(
@@ -316,7 +342,8 @@ def _run_on_cluster(
     watch = _Watch(client, patience_seconds)
 
     def submit(count: int) -> None:
-        for task in islice(tasks, 0 if should_stop() else count):
+        # Below 0 when workers were lost: what they had is with the others now.
+        for task in islice(tasks, 0 if should_stop() else max(0, count)):
             future = client.compute(task)
             running[future.key] = future
             future.add_done_callback(done.put)
