@@ -45,6 +45,8 @@ LOCAL_WINDOW = 256
 """Tasks of one graph on the synchronous and the threaded scheduler."""
 _CONNECT_SECONDS = 10.0
 """How long a scheduler may take to answer at first."""
+_PROBE_SECONDS = 120.0
+"""How long all workers may take, at least, to import this package and try the output."""
 _TICK_SECONDS = 1.0
 """How often a cluster is looked at while no result comes."""
 
@@ -247,8 +249,9 @@ def load_factory(name: str) -> Callable[[], Any]:
 def _open_client(address: str | None, scheduler_file: str | None) -> Any:
     from distributed import Client  # noqa: PLC0415 - takes half a second
 
+    place = address or scheduler_file
     try:
-        if scheduler_file is not None:  # which Client would wait for, without a bound
+        if address is None and scheduler_file is not None:  # Client would wait for it for ever
             address = json.loads(Path(scheduler_file).read_text())["address"]
         # Its own timeout does not cover a peer that takes the connection and says nothing.
         return _call_within(
@@ -257,7 +260,7 @@ def _open_client(address: str | None, scheduler_file: str | None) -> Any:
         )
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ConfigError(
-            f"no Dask scheduler answers at {scheduler_file or address}: "
+            f"no Dask scheduler answers at {place}: "
             f"{type(error).__name__}: {error}; start one with "
             "`dask scheduler`, or leave the option out to build on this machine"
         ) from error
@@ -293,7 +296,7 @@ def _make_cluster_run(kind: str, client: Any, options: SchedulerOptions) -> Run:
     def probe(call: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, Any]:
         try:
             results: dict[str, Any] = _call_within(
-                options.worker_timeout_seconds,
+                max(_PROBE_SECONDS, options.worker_timeout_seconds),
                 lambda: client.run(call, *args, on_error="return"),
             )
         except TimeoutError as error:
