@@ -14,11 +14,13 @@ a bound: when the scheduler or the last worker of a cluster is gone, the run end
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import queue
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -40,6 +42,10 @@ from pipeline.errors import BuildError, ConfigError
 LOCAL_SCHEDULERS = ("synchronous", "threads", "processes")
 TASKS_PER_THREAD = 4
 """Tasks that a cluster holds for each of its threads."""
+_CONNECT_SECONDS = 10.0
+"""How long a scheduler may take to answer at first."""
+_PROBE_SECONDS = 120.0
+"""How long all workers may take, at least, to import this package and try the output."""
 _TICK_SECONDS = 1.0
 """How often a cluster is looked at while no result comes."""
 _RECOUNT_SECONDS = 5.0
@@ -256,16 +262,32 @@ def load_factory(name: str) -> Callable[[], Any]:
 
 
 def _open_client(address: str | None, scheduler_file: str | None) -> Any:
+    place = address or scheduler_file
     try:
-        if scheduler_file is not None and not Path(scheduler_file).exists():
-            raise OSError("there is no such file")
-        return _connect(address, scheduler_file=scheduler_file, timeout="10s")
+        if address is None and scheduler_file is not None:  # Client would wait for it for ever
+            address = json.loads(Path(scheduler_file).read_text())["address"]
+        # Its own timeout does not cover a peer that takes the connection and says nothing.
+        return _call_within(
+            2 * _CONNECT_SECONDS, lambda: _connect(address, timeout=_CONNECT_SECONDS)
+        )
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ConfigError(
-            f"--scheduler: {address or scheduler_file}: no Dask scheduler answers: "
-            f"{type(error).__name__}: {error}; start one with `dask scheduler`, or leave the "
-            "option out to build on this machine"
+            f"--scheduler: {place}: no Dask scheduler answers: {type(error).__name__}: {error}; "
+            "start one with `dask scheduler`, or leave the option out to build on this machine"
         ) from error
+
+
+def _call_within(seconds: float, call: Callable[[], Any]) -> Any:
+    """Return what a function returns; a TimeoutError if it takes longer, and it is left alone."""
+    outcome: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    threading.Thread(target=lambda: outcome.put(_try(call)), daemon=True).start()
+    try:
+        result = outcome.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError(f"silent for {seconds:g} s") from None
+    if isinstance(result, Exception):
+        raise result
+    return result
 
 
 def _connect(place: Any, **options: Any) -> Any:
@@ -287,7 +309,12 @@ def _make_cluster_run(kind: str, client: Any, options: SchedulerOptions) -> Run:
 
     def probe(call: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, Any]:
         try:
-            results: dict[str, Any] = client.run(call, *args, on_error="return")
+            results: dict[str, Any] = _call_within(
+                max(_PROBE_SECONDS, options.worker_timeout_seconds),
+                lambda: client.run(call, *args, on_error="return"),
+            )
+        except TimeoutError as error:
+            raise BuildError(f"{kind}: a worker does not answer: {error}") from error
         except OSError as error:
             raise BuildError(
                 f"{client.scheduler.address}: the scheduler is gone: {error}; run the same command "
@@ -339,7 +366,8 @@ def _run_on_cluster(
     watch = _Watch(client, patience_seconds)
 
     def submit(count: int) -> None:
-        for task in islice(tasks, 0 if should_stop() else count):
+        # Below 0 when workers were lost: what they had is with the others now.
+        for task in islice(tasks, 0 if should_stop() else max(0, count)):
             future = client.compute(task)
             running[future.key] = future
             future.add_done_callback(done.put)

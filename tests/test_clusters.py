@@ -209,7 +209,7 @@ def test_workers_come_and_go(many, object_store, tmp_path, folder, uri):
         def disturb(_samples, is_new):
             nonlocal n_results
             n_results += is_new
-            if is_new and n_results % 20 == 0:
+            if is_new and n_results % 30 == 0:
                 cluster.start_worker()
                 workers.pop(0).send_signal(signal.SIGKILL)
 
@@ -229,6 +229,7 @@ def test_cluster_is_gone(many, object_store, tmp_path, folder, uri, victim):
     """A build whose cluster is gone ends in bounded time, and goes on elsewhere."""
     config, tree = many
     with open_cluster(tmp_path, 2, object_store.environment) as cluster:
+        cluster.wait_for_workers(2)
         n_results = 0
 
         def kill(_samples, is_new):
@@ -360,6 +361,7 @@ def test_example_names_its_package(tiny_config, tmp_path, monkeypatch, capsys, n
 def test_slurm_job_script(monkeypatch):
     """The Slurm example asks for jobs of one worker, with its cores, memory and time."""
     monkeypatch.setenv("DASK_JOBS", "0")
+    monkeypatch.setenv("DASK_INTERFACE", "lo")
     monkeypatch.setenv("SBATCH_EXTRA", "--partition=short")
     with load_factory(f"{EXAMPLES / 'slurm'}.py:make_cluster")() as cluster:
         script = cluster.job_script()
@@ -367,4 +369,6 @@ def test_slurm_job_script(monkeypatch):
     assert "#SBATCH --mem=8G" in script
     assert "#SBATCH --partition=short" in script
     assert "#SBATCH -t 04:00:00" in script
-    assert re.search(r"-m distributed\.cli\.dask_worker tcp://.* --nthreads 1 --nworkers 4", script)
+    assert re.search(
+        r"-m distributed\.cli\.dask_worker tcp://127.0.0.1:.* --nthreads 1 .*--nworkers 4", script
+    )
