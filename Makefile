@@ -15,11 +15,11 @@ DEV_STAMP := $(VENV)/.dev-$(INPUTS)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt
 BUILD := $(BIN)/digit-sequence build $(CONFIG) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(if $(WORKERS),--workers $(WORKERS))
 
-.PHONY: help install install-dev dataset dry-run preview test lint format types clean
+.PHONY: help install install-dev dataset dry-run preview test bench engine-equality lint format types clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo 'Variables: CONFIG=$(CONFIG) OUTPUT=data/... SCHEDULER=threads|tcp://... WORKERS=2 PYTHON=$(PYTHON)'
 
 install: $(RUN_STAMP) ## Install the program into .venv
@@ -52,6 +52,12 @@ preview: $(RUN_STAMP) ## Draw a contact sheet of CONFIG: preview.png
 
 test: $(DEV_STAMP) ## Run the tests
 	@$(BIN)/python -m pytest
+
+bench: $(DEV_STAMP) ## Measure speed and memory, under ten minutes: bench.json
+	@$(BIN)/python -m tests.benchmarks $(BENCH)
+
+engine-equality: $(DEV_STAMP) ## Compare the engines on a million random glyphs, for 15 minutes
+	@$(BIN)/python -m tests.benchmarks.equality $(EQUALITY)
 
 lint: $(DEV_STAMP) ## Check style
 	@$(BIN)/ruff check pipeline tests configs

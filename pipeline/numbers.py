@@ -31,8 +31,9 @@ from pipeline.config import (
     check_number,
     check_number_list,
 )
+from pipeline.engines import Engine
 from pipeline.errors import ConfigError
-from pipeline.randomness import RandomWords, to_uniform
+from pipeline.randomness import draw_words, to_uniform
 
 BALANCE_BLOCK = 100
 """Consecutive random numbers among which digits are stratified, per digit slot."""
@@ -59,7 +60,7 @@ class NumberSource(Protocol):
     def identity(self) -> dict[str, object]:
         """Return what decides which numbers these are, for the fingerprint."""
 
-    def take(self, positions: NDArray[np.int64]) -> list[str]:
+    def take(self, positions: NDArray[np.int64], engine: Engine = "skimage") -> list[str]:
         """Return the numbers at `positions`, int64 of shape (B,)."""
 
 
@@ -90,7 +91,7 @@ class ListedNumbers:
         digest = hashlib.sha256("\n".join(self.values).encode()).hexdigest()
         return {"count": self.count, "sha256": digest}
 
-    def take(self, positions: NDArray[np.int64]) -> list[str]:
+    def take(self, positions: NDArray[np.int64], engine: Engine = "skimage") -> list[str]:  # noqa: ARG002
         """Return the numbers at `positions`."""
         return [self.values[position] for position in positions]
 
@@ -126,7 +127,7 @@ class RangeNumbers:
         """Return what decides which numbers these are."""
         return {"first": self.first, "last": self.last, "step": self.step, "width": self.width}
 
-    def take(self, positions: NDArray[np.int64]) -> list[str]:
+    def take(self, positions: NDArray[np.int64], engine: Engine = "skimage") -> list[str]:  # noqa: ARG002
         """Return the numbers at `positions`."""
         width = self.width
         return [f"{self.first + position * self.step:0{width}d}" for position in positions.tolist()]
@@ -163,11 +164,13 @@ class DrawnNumbers:
         """Return what decides which numbers these are."""
         return self.spec.model_dump(mode="json")
 
-    def take(self, positions: NDArray[np.int64]) -> list[str]:
+    def take(self, positions: NDArray[np.int64], engine: Engine = "skimage") -> list[str]:
         """Return the numbers at `positions`."""
-        words = self._draw(positions)
+        words = self._draw(positions, engine)
         lengths = self._to_lengths(words)
-        shares = self._stratify(positions) if self.spec.balance else to_uniform(words[:, 1:])
+        shares = (
+            self._stratify(positions, engine) if self.spec.balance else to_uniform(words[:, 1:])
+        )
         digits = self._to_digits(shares, lengths)
         rows = (digits + ord("0")).astype(np.uint8)
         return [row[:length].tobytes().decode() for row, length in zip(rows, lengths, strict=True)]
@@ -177,13 +180,14 @@ class DrawnNumbers:
         lengths: NDArray[np.int64] = self._lengths[steps]
         return lengths
 
-    def _draw(self, positions: NDArray[np.int64]) -> NDArray[np.uint64]:
+    def _draw(self, positions: NDArray[np.int64], engine: Engine) -> NDArray[np.uint64]:
         """Return the words of each position: one for the length, one for each digit."""
-        source = RandomWords(self._seed, "numbers")
-        n_words = 1 + self.max_digits
-        return np.stack([source.draw(self._name, int(i), n_words) for i in positions])
+        n_words = -(-(1 + self.max_digits) // 4) * 4
+        names, counts = [self._name] * len(positions), np.full(len(positions), n_words)
+        words = draw_words(self._seed, "numbers", names, positions, counts, engine)
+        return words.reshape(-1, n_words)[:, : 1 + self.max_digits]
 
-    def _stratify(self, positions: NDArray[np.int64]) -> NDArray[np.float64]:
+    def _stratify(self, positions: NDArray[np.int64], engine: Engine) -> NDArray[np.float64]:
         """Return uniform numbers that, over a block of positions, fill [0, 1) evenly per slot.
 
         Within a block, slot by slot, each number that is long enough to use the slot gets a stratum
@@ -192,7 +196,7 @@ class DrawnNumbers:
         shares = np.empty((len(positions), self.max_digits))
         blocks = positions // BALANCE_BLOCK
         for block in np.unique(blocks):
-            words = self._draw(np.arange(BALANCE_BLOCK) + block * BALANCE_BLOCK)
+            words = self._draw(np.arange(BALANCE_BLOCK) + block * BALANCE_BLOCK, engine)
             is_used = np.arange(self.max_digits) < self._to_lengths(words)[:, None]
             ranked = np.where(is_used, words[:, 1:] >> np.uint64(1), np.uint64(2**63))
             strata = np.argsort(np.argsort(ranked, axis=0, kind="stable"), axis=0, kind="stable")

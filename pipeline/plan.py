@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from pipeline import __version__
 from pipeline.config import MIN_DIGIT_WIDTH, SPLITS, Config, SplitName
+from pipeline.engines import Engine
 from pipeline.errors import ConfigError
 from pipeline.numbers import NumberSource, inline_number_files, open_numbers
 
@@ -85,7 +86,9 @@ class SplitPlan:
         """Yield all shards in order."""
         return map(self.shard, range(self.n_shards))
 
-    def identities(self, start: int, stop: int) -> tuple[list[str], NDArray[np.int64]]:
+    def identities(
+        self, start: int, stop: int, engine: Engine = "skimage"
+    ) -> tuple[list[str], NDArray[np.int64]]:
         """Return (numbers, sample indices) of the samples with ordinals `start` to `stop` - 1."""
         if not 0 <= start <= stop <= self.n_samples:
             raise IndexError(
@@ -94,7 +97,7 @@ class SplitPlan:
         ordinals = np.arange(start, stop, dtype=np.int64)
         count = self.numbers.count or self.n_samples
         indices = ordinals if self.numbers.repeats else ordinals // count
-        return self.numbers.take(ordinals % count), indices
+        return self.numbers.take(ordinals % count, engine), indices
 
 
 @dataclass(frozen=True)

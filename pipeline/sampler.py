@@ -31,7 +31,7 @@ class Sampler:
         Each is the same whatever others are drawn with it.
         """
         config = self.plan.config
-        numbers, indices = self.plan.splits[split].identities(start, stop)
+        numbers, indices = self.plan.splits[split].identities(start, stop, self.engine)
         recipes = draw_recipes(config, self.pools[split], split, numbers, indices, self.engine)
         return render_batch(recipes, self.bank, config, self.engine)
 
