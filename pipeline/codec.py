@@ -1,17 +1,21 @@
-"""Images to bytes and back, through imageio."""
+"""Images to bytes through imageio, and back through Pillow, which imageio itself reads with."""
 
 from __future__ import annotations
 
-from typing import Any
+import io
+from typing import TYPE_CHECKING, Any
 
 import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from pipeline.config import Output
+if TYPE_CHECKING:  # who only decodes needs no config
+    from pipeline.config import Output
 
 EXTENSIONS = {"png": ".png", "jpeg": ".jpg"}
 """File extension of each image format."""
+_PILLOW_FORMATS = ("PNG", "JPEG")
 
 
 def encode_image(image: NDArray[np.uint8], output: Output) -> bytes:
@@ -30,6 +34,10 @@ def encode_image(image: NDArray[np.uint8], output: Output) -> bytes:
 
 
 def decode_image(encoded: bytes) -> NDArray[np.uint8]:
-    """Decode a grey image to uint8 of shape (H, W)."""
-    image: NDArray[np.uint8] = iio.imread(encoded, plugin="pillow")
-    return image
+    """Decode a grey image to uint8 of shape (H, W).
+
+    At every call, imageio tries to import plugins that are not there: 0.3 ms an image, of which
+    decoding is 0.08.
+    """
+    with Image.open(io.BytesIO(encoded), formats=_PILLOW_FORMATS) as image:
+        return np.array(image)

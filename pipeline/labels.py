@@ -32,18 +32,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import xxhash
 from numpy.typing import NDArray
 
-from pipeline.plan import SCHEMA_VERSION, Shard, sample_key
-from pipeline.render import Rendered
+from pipeline.names import SCHEMA_VERSION, sample_key
+
+if TYPE_CHECKING:  # who only reads labels needs neither the config nor scikit-image
+    from pipeline.plan import Shard
+    from pipeline.render import Rendered
 
 METADATA_KEY = b"digit-sequence"
 
@@ -115,6 +118,8 @@ class Commit:
 
 def hash_pixels(image: NDArray[np.uint8]) -> int:
     """Return the XXH3-64 of an image's pixels, as a signed 64-bit integer."""
+    import xxhash  # noqa: PLC0415 - who only reads labels does without it
+
     return int(np.uint64(xxhash.xxh3_64_intdigest(image.tobytes())).view(np.int64))
 
 
@@ -229,7 +234,14 @@ def read_labels(file: Any) -> pa.Table:
 def read_commit(file: Any) -> Commit | None:
     """Return what the footer of a label file says, or None if it is not a label file of ours."""
     try:
-        metadata = pq.read_schema(file).metadata or {}
-        return Commit(**json.loads(metadata[METADATA_KEY]))
-    except (pa.ArrowException, KeyError, TypeError, ValueError):
+        return parse_commit(pq.read_schema(file).metadata)
+    except pa.ArrowException:
+        return None
+
+
+def parse_commit(metadata: Mapping[bytes, bytes] | None) -> Commit | None:
+    """Return what the metadata of a label file says, or None if it is not a label file of ours."""
+    try:
+        return Commit(**json.loads((metadata or {})[METADATA_KEY]))
+    except (KeyError, TypeError, ValueError):
         return None

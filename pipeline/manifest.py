@@ -26,18 +26,23 @@ from pipeline.codec import EXTENSIONS
 from pipeline.config import Config, Mnist, Mnist5k, parse_config
 from pipeline.errors import OutputError
 from pipeline.labels import Commit, read_commit
-from pipeline.plan import SCHEMA_VERSION, Plan, Shard, make_plan
-from pipeline.storage import BUILD_FOLDER, Storage
+from pipeline.names import (
+    BUILD_FOLDER,
+    CARD_PATH,
+    MANIFEST_PATH,
+    PLAN_PATH,
+    SCHEMA_VERSION,
+    label_file,
+)
+from pipeline.plan import Plan, Shard, make_plan
+from pipeline.storage import Storage
 
-PLAN_PATH = f"{BUILD_FOLDER}/plan.json"
-MANIFEST_PATH = "dataset.json"
-CARD_PATH = "README.md"
 _SHARD_EXTENSIONS = {"webdataset": "tar", "parquet": "parquet"}
 
 
 def label_path(shard: Shard) -> str:
     """Return the path of a shard's label file in the dataset."""
-    return f"labels/{shard.split}/{shard.name}.parquet"
+    return label_file(shard.split, shard.name)
 
 
 def publish_plan(storage: Storage, plan: Plan, overwrite: bool = False) -> None:

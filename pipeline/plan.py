@@ -23,10 +23,9 @@ from numpy.typing import NDArray
 from pipeline import __version__
 from pipeline.config import Config, SplitName
 from pipeline.errors import ConfigError
+from pipeline.names import SCHEMA_VERSION, sample_key, shard_name
 from pipeline.numbers import NumberSource, inline_number_files, open_numbers
 
-SCHEMA_VERSION = 1
-"""Layout of the output directory and of its files."""
 MIN_DIGIT_WIDTH = 4
 """Columns that a digit keeps, at least, when its line is shrunk to the canvas."""
 _PIXEL_LIBRARIES = ("imageio", "numpy", "pillow", "pyarrow", "scikit-image", "scipy")
@@ -46,7 +45,7 @@ class Shard:
     @property
     def name(self) -> str:
         """File name without extension, the same for the images and their labels."""
-        return f"{self.split}-{self.index:05d}"
+        return shard_name(self.split, self.index)
 
     @property
     def n_samples(self) -> int:
@@ -183,15 +182,6 @@ def _fingerprint_inputs(
         "versions": {"digit-sequence": __version__}
         | {library: version(library) for library in _PIXEL_LIBRARIES},
     }
-
-
-def sample_key(split: str, ordinal: int) -> str:
-    """Return the key of a sample, unique in its dataset.
-
-    >>> sample_key("train", 42)
-    'train-000000042'
-    """
-    return f"{split}-{ordinal:09d}"
 
 
 def parse_key(plan: Plan, key: str) -> tuple[SplitPlan, int]:

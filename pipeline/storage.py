@@ -15,9 +15,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from pipeline.errors import OutputError
-
-BUILD_FOLDER = ".build"
-"""What loaders must not see: the plan, events, temporary files."""
+from pipeline.names import BUILD_FOLDER
 
 
 class Storage:
