@@ -12,10 +12,11 @@ BIN := $(VENV)/bin
 INPUTS := $(shell cat pyproject.toml .ci/constraints.txt | cksum | cut -d' ' -f1)-$(shell $(PYTHON) -c 'import sys; print(*sys.version_info[:3], sep=".")')
 RUN_STAMP := $(VENV)/.run-$(INPUTS)
 DEV_STAMP := $(VENV)/.dev-$(INPUTS)
+ALL_STAMP := $(VENV)/.all-$(INPUTS)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt
 BUILD := $(BIN)/digit-sequence build $(CONFIG) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(if $(WORKERS),--workers $(WORKERS))
 
-.PHONY: help install install-dev dataset dry-run preview test lint format types clean
+.PHONY: help install install-dev dataset dry-run preview test test-all lint format types clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -41,6 +42,12 @@ $(DEV_STAMP): | $(RUN_STAMP)
 	@$(PIP) --editable '.[dev]'
 	@touch $@
 
+$(ALL_STAMP): | $(DEV_STAMP)
+	@echo 'Installing all extras, PyTorch among them, into $(VENV) (once) ...'
+	@rm -f $(VENV)/.all-*
+	@$(PIP) --editable '.[dev,all]'
+	@touch $@
+
 dataset: $(RUN_STAMP) ## Build the dataset of CONFIG
 	@$(BUILD)
 
@@ -50,8 +57,11 @@ dry-run: $(RUN_STAMP) ## Print the plan of CONFIG
 preview: $(RUN_STAMP) ## Draw a contact sheet of CONFIG: preview.png
 	@$(BIN)/digit-sequence preview $(CONFIG) -o preview.png
 
-test: $(DEV_STAMP) ## Run the tests
+test: $(DEV_STAMP) ## Run the tests that need no extra
 	@$(BIN)/python -m pytest
+
+test-all: $(ALL_STAMP) ## Run all tests, those of the extras too
+	@$(BIN)/python -m pytest -m ''
 
 lint: $(DEV_STAMP) ## Check style
 	@$(BIN)/ruff check pipeline tests
