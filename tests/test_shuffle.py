@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.reader import DatasetLayout, Split, open_dataset
 from pipeline.reader import Dataset as NumberDataset
+from pipeline.reader import DatasetLayout, Split, open_dataset
 from pipeline.shuffle import EpochOrder, find_blocks, share
 
 
