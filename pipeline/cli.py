@@ -139,6 +139,59 @@ def sample(key: str, origin: Path, output: Path) -> None:
 
 
 @main.command()
+@click.argument("dataset", metavar="OUT")
+@click.option("--to", "kind", required=True, metavar="FORMAT", help="See the list above.")
+@click.option("-o", "--output", required=True, metavar="DIR")
+@click.option(
+    "--max-digits",
+    type=click.IntRange(1),
+    help="The longest number that the reader is set to take.  [default: what it takes unless set]",
+)
+@scheduler_options
+def export(
+    dataset: str,
+    kind: str,
+    output: str,
+    max_digits: int | None,
+    scheduler: str | None,
+    workers: int | None,
+) -> None:
+    """Export the dataset OUT to a format that trainers read.
+
+    \b
+      lmdb         deep-text-recognition-benchmark, parseq, PaddleOCR, MMOCR
+      paddleocr    PaddleOCR's text lists
+      doctr        docTR
+      mmocr        MMOCR, one JSON object a line
+      imagefolder  Hugging Face datasets, TrOCR
+      tesstrain    Tesseract
+      easyocr      EasyOCR's trainer
+      yolo, coco   a box for every digit
+      mds          mosaicml-streaming
+
+    An export that was stopped goes on when the same command is given again.
+    """
+    from pipeline.exports import FORMATS
+    from pipeline.exports.run import Export, check_fit, export_dataset
+    from pipeline.reader import open_dataset
+    from pipeline.schedulers import open_scheduler
+
+    if "://" in output:
+        raise ConfigError(f"--output: expected a folder that is mounted here, got {output}")
+    request = Export(open_dataset(dataset), kind, Path(output), max_digits)
+    check_fit(request)
+    n_samples = sum(map(len, request.dataset.values()))
+    with (
+        open_scheduler(scheduler, workers, lambda line: click.echo(line, err=True)) as run,
+        _progress(n_samples) as on_progress,
+    ):
+        exported = export_dataset(request, run, on_progress)
+    click.echo(f"{output}: {n_samples:,} samples, {exported:,} of them exported now")
+    if FORMATS[kind].note:
+        click.echo(FORMATS[kind].note)
+
+
+@main.command()
 @click.argument("origin", metavar="OUT|CONFIG", type=click.Path(path_type=Path))
 @click.option(
     "-o",

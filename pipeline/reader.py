@@ -364,12 +364,20 @@ class Split(Sequence[Sample]):
                 samples[place] = Sample(image, LabelRow(labels, row))
         return [samples[place] for place in range(len(ordinals))]
 
-    def read_encoded(self, positions: range | Sequence[int] | NDArray[np.int64]) -> list[bytes]:
-        """Return the files of the images at some positions, in that order, not decoded."""
+    def read_encoded(
+        self, positions: range | Sequence[int] | NDArray[np.int64], check: bool = False
+    ) -> list[bytes]:
+        """Return the files of the images at some positions, in that order, not decoded.
+
+        With `check` they are decoded too, so that a damaged one is found.
+        """
         ordinals = self._ordinals(positions)
+        store = self.dataset.store()
         found: dict[int, bytes] = {}
         for labels, places, rows in self._group(ordinals):
-            encoded = self.dataset.store().read_encoded(labels, rows)
+            encoded = store.read_encoded(labels, rows)
+            for row, content in zip(rows, encoded, strict=True) if check else ():
+                store.decode(labels, row, content)
             found |= dict(zip(places.tolist(), encoded, strict=True))
         return [found[place] for place in range(len(ordinals))]
 
