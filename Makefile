@@ -16,7 +16,7 @@ ALL_STAMP := $(VENV)/.all-$(INPUTS)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt
 BUILD := $(BIN)/digit-sequence build $(CONFIG) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(if $(WORKERS),--workers $(WORKERS))
 
-.PHONY: help install install-dev dataset dry-run preview test test-all lint format types clean
+.PHONY: help install install-dev dataset dry-run preview test test-all train lint format types clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -61,7 +61,11 @@ test: $(DEV_STAMP) ## Run the tests that need no extra
 	@$(BIN)/python -m pytest
 
 test-all: $(ALL_STAMP) ## Run all tests, those of the extras too
-	@$(BIN)/python -m pytest -m ''
+	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -m ''
+
+train: $(ALL_STAMP) ## Build configs/train.yaml and teach a small network to read it
+	@$(BIN)/digit-sequence build configs/train.yaml
+	@$(BIN)/digit-sequence train data/train
 
 lint: $(DEV_STAMP) ## Check style
 	@$(BIN)/ruff check pipeline tests

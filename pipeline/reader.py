@@ -315,6 +315,15 @@ class Split(Sequence[Sample]):
         ]
         return pa.concat_tables(tables)
 
+    def find_longest(self) -> int:
+        """Return how many digits the longest of these numbers has; 0 if there are none."""
+        longest = 0
+        for start in range(0, len(self), _WINDOW_SAMPLES):
+            positions = range(start, min(start + _WINDOW_SAMPLES, len(self)))
+            lengths = self.read_labels(positions, ["n_digits"])["n_digits"]
+            longest = max(longest, int(lengths.to_numpy().max()))
+        return longest
+
     def batches(
         self, size: int, columns: Sequence[str] = BATCH_COLUMNS, drop_last: bool = False
     ) -> Iterator[Batch]:

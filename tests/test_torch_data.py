@@ -231,7 +231,7 @@ def test_stream_goes_on_after_any_batch(train, num_workers):
 @pytest.mark.parametrize("num_workers", [0, 2])
 @pytest.mark.parametrize("kind", ["stream", "sampler"])
 def test_stateful_dataloader_goes_on(train, num_workers, kind):
-    """torchdata's StatefulDataLoader saves and restores the position by itself."""
+    """Torchdata's StatefulDataLoader saves and restores the position by itself."""
     stateful = pytest.importorskip("torchdata.stateful_dataloader", reason="needs torchdata")
 
     def make_loader():

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import dask
-import pyarrow.compute as pc
 from dask.delayed import Delayed
 
 from pipeline.codec import EXTENSIONS, decode_image, encode_image
@@ -153,7 +152,7 @@ def check_fit(export: Export) -> Format:
     if limit is None:
         return kind
     for split in dataset.values():
-        longest = find_longest(split)
+        longest = split.find_longest()
         if longest > limit:
             raise ConfigError(
                 f"{dataset.uri}: {split.name} has numbers of {longest} digits, and readers of "
@@ -161,16 +160,6 @@ def check_fit(export: Export) -> Format:
                 f"them; set them so and give --max-digits {longest}; nothing was written"
             )
     return kind
-
-
-def find_longest(split: Split) -> int:
-    """Return the number of digits of the longest number of a split."""
-    shard_samples = split.dataset.shard_samples
-    longest = 0
-    for start in range(0, len(split), shard_samples):
-        positions = range(start, min(start + shard_samples, len(split)))
-        longest = max(longest, pc.max(split.read_labels(positions, ["n_digits"])[0]).as_py())
-    return longest
 
 
 def _claim_folder(storage: Storage, plan: dict[str, Any]) -> bool:
