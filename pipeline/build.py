@@ -58,15 +58,17 @@ class BuildResult:
 
 
 @lru_cache(maxsize=1)
-def _open_sampler(uri: str, fingerprint: str, _n_samples: int) -> Sampler:
-    """Keep the sampler of one build in a process; a plan that has grown is read again."""
+def _open_sampler(uri: str, fingerprint: str, _n_samples: tuple[int, ...]) -> Sampler:
+    """Keep the sampler of one build in a process; a plan of other sizes is read again."""
     sampler = open_output(Storage(uri))
     if sampler.plan.fingerprint != fingerprint:
         raise OutputError(f"{uri}: another build has taken over the directory; start this one anew")
     return sampler
 
 
-def build_shard(uri: str, fingerprint: str, n_samples: int, split: SplitName, index: int) -> Commit:
+def build_shard(
+    uri: str, fingerprint: str, n_samples: tuple[int, ...], split: SplitName, index: int
+) -> Commit:
     """Build one shard: render, encode, write the shard, then its label file.
 
     Parameters
@@ -75,8 +77,8 @@ def build_shard(uri: str, fingerprint: str, n_samples: int, split: SplitName, in
         Output directory, which holds the plan.
     fingerprint : str
         Of the plan.
-    n_samples : int
-        Of the plan, all splits.
+    n_samples : tuple of int
+        Of each split of the plan.
     split : {"train", "val", "test"}
     index : int
         Of the shard in its split.
@@ -123,7 +125,7 @@ def write_shard(storage: Storage, packed: Packed, labels: str, commit: Commit) -
 
 
 def _attempt_shard(
-    uri: str, fingerprint: str, n_samples: int, split: SplitName, index: int
+    uri: str, fingerprint: str, n_samples: tuple[int, ...], split: SplitName, index: int
 ) -> Commit | ShardFailure:
     """Build a shard, and return what went wrong instead of raising it."""
     try:
@@ -139,11 +141,12 @@ def make_tasks(storage: Storage, plan: Plan, shards: Iterable[Shard]) -> Iterato
     """Yield the Dask graph, one task for each shard, keyed by this run and the shard."""
     run = uuid.uuid4().hex[:8]
     attempt = dask.delayed(_attempt_shard, pure=False)
+    n_samples = tuple(split.n_samples for split in plan.splits.values())
     for shard in shards:
         yield attempt(
             storage.uri,
             plan.fingerprint,
-            plan.n_samples,
+            n_samples,
             shard.split,
             shard.index,
             dask_key_name=f"{shard.name}-{run}",

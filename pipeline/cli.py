@@ -303,12 +303,16 @@ def preview(
 @click.option("-c", "--crop", is_flag=True, help="Crop digits to their ink.")
 @click.option("-m", "--margin", default=0, show_default=True, help="Rows around cropped ink.")
 @click.option("-a", "--augment", is_flag=True, help="Noise, shear, rotation, dilation, erosion.")
-@click.option("-r", "--rotate", default=40.0, show_default=True, help="Degrees, at most 45.")
+@click.option(
+    "-r", "--rotate", default=40.0, show_default=True, type=click.FloatRange(0, 45), help="Degrees."
+)
 @click.option("-b", "--batch", is_flag=True, help="Make a batch instead of one image.")
 @click.option("-bn", "--batch-count", default=10, show_default=True, help="Images of a batch.")
 @click.option("-d", "--data-dir", help="Folder of the MNIST files; missing ones are downloaded.")
 @click.option("-s", "--image-dir", default="images", show_default=True, help="Output directory.")
-@click.option("--source", default="mnist", show_default=True, help="mnist or mnist-5k.")
+@click.option(
+    "--source", default="mnist", show_default=True, type=click.Choice(["mnist", "mnist-5k"])
+)
 @click.option("--seed", default=0, show_default=True, help="Another seed, other images.")
 @click.option("--overwrite", is_flag=True, help="Replace images made with other options.")
 @click.option("--show/--no-show", default=None, help="Show a single image.  [default: on a screen]")

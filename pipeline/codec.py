@@ -1,21 +1,20 @@
-"""Images to bytes through imageio, and back through Pillow, which imageio itself reads with."""
+"""Images to bytes and back, through imageio."""
 
 from __future__ import annotations
 
-import io
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-if TYPE_CHECKING:  # who only decodes needs no config
-    from pipeline.config import Output
+from pipeline.config import Output
+from pipeline.decoding import decode_image
+
+__all__ = ["EXTENSIONS", "decode_image", "encode_image"]
 
 EXTENSIONS = {"png": ".png", "jpeg": ".jpg"}
 """File extension of each image format."""
-_PILLOW_FORMATS = ("PNG", "JPEG")
 
 
 def encode_image(image: NDArray[np.uint8], output: Output) -> bytes:
@@ -31,13 +30,3 @@ def encode_image(image: NDArray[np.uint8], output: Output) -> bytes:
     extension = EXTENSIONS[output.image]
     encoded: bytes = iio.imwrite("<bytes>", image, extension=extension, plugin="pillow", **options)
     return encoded
-
-
-def decode_image(encoded: bytes) -> NDArray[np.uint8]:
-    """Decode a grey image to uint8 of shape (H, W).
-
-    At every call, imageio tries to import plugins that are not there: 0.3 ms an image, of which
-    decoding is 0.08.
-    """
-    with Image.open(io.BytesIO(encoded), formats=_PILLOW_FORMATS) as image:
-        return np.array(image)

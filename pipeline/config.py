@@ -8,6 +8,7 @@ workers) are no part of a config, because they change no byte.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args
@@ -106,7 +107,7 @@ NoiseSigma = Annotated[float, Field(ge=0, le=128)]
 Amount = Annotated[float, Field(ge=0, le=0.5)]
 BlurSigma = Annotated[float, Field(ge=0, le=5)]
 Length = Annotated[int, Field(ge=1, le=MAX_DIGITS)]
-Weight = Annotated[float, Field(ge=0)]
+Weight = Annotated[float, Field(ge=0, le=1e9)]
 
 _Range = (BeforeValidator(_to_tuple), AfterValidator(_check_order))
 DegreesRange = Annotated[tuple[Degrees, Degrees], *_Range]
@@ -545,20 +546,12 @@ def _describe(problem: Mapping[str, Any]) -> str:
             message = f"expected one of {', '.join(_sources())}, got {problem['ctx']['tag']!r}"
         case "value_error":
             message = message.removeprefix("Value error, ")
-        case "invalid_key":
-            message = f"expected a string as key, got {shorten(problem['input'])}"
-        case "too_short":
-            message = f"expected at least {problem['ctx']['min_length']}, got none"
-        case "too_long":
-            message = (
-                f"expected at most {problem['ctx']['max_length']} values, "
-                f"got {shorten(list(problem['input']))}"
-            )
         case "model_type" | "model_attributes_type":
             keys = ", ".join(_valid_keys(problem["loc"]))
             message = f"expected a block with the keys {keys}, got {shorten(problem['input'])}"
         case _:
-            message = message.replace("Input should be", "expected", 1)
+            message = re.sub(r"^\w+ should (be|have) ", "expected ", message)
+            message = re.sub(r" after validation, not \d+$", "", message)
             message = f"{message}, got {shorten(problem['input'])}"
     return f"{'.'.join(map(str, place))}: {message}" if place else message
 

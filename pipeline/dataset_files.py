@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.codec import decode_image
+from pipeline.decoding import decode_image
 from pipeline.errors import ConfigError, OutputError
 from pipeline.label_filter import find_columns
 from pipeline.labels import PLACE_COLUMNS, hash_pixels, parse_commit

@@ -195,7 +195,8 @@ def add_places(rows: pa.Table, files: list[str], offsets: list[int], sizes: list
 def hash_rows(rows: pa.Table) -> str:
     """Return the SHA-256 of label rows, whatever file they are or were in."""
     sink = pa.BufferOutputStream()
-    table = rows.replace_schema_metadata(None).combine_chunks()
+    # Taking copies the rows: bits beyond the end of a slice would be hashed with it.
+    table = rows.replace_schema_metadata(None).take(np.arange(len(rows))).combine_chunks()
     with pa.ipc.new_stream(sink, table.schema) as stream:
         stream.write_table(table)
     return hashlib.sha256(sink.getvalue()).hexdigest()
@@ -235,7 +236,11 @@ def read_commit(file: Any) -> Commit | None:
     """Return what the footer of a label file says, or None if it is not a label file of ours."""
     try:
         return parse_commit(pq.read_schema(file).metadata)
-    except pa.ArrowException:
+    except (pa.ArrowException, ValueError):
+        return None
+    except OSError as error:
+        if error.errno is not None:
+            raise  # the storage's; without a number it is pyarrow's, about what the file holds
         return None
 
 

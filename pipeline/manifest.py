@@ -37,6 +37,7 @@ from pipeline.names import (
 from pipeline.plan import Plan, Shard, make_plan
 from pipeline.storage import Storage
 
+_PLAN_KEYS = ("fingerprint", "inputs", "samples", "source_digest", "config")
 _SHARD_EXTENSIONS = {"webdataset": "tar", "parquet": "parquet"}
 
 
@@ -53,16 +54,13 @@ def publish_plan(storage: Storage, plan: Plan, overwrite: bool = False) -> None:
     OutputError
         If the directory holds something else; nothing is touched then.
     """
-    if overwrite:
-        _check_ours(storage)
-        for path in [*storage.list("images"), *storage.list("labels"), CARD_PATH]:
-            storage.delete(path)
-        storage.delete(MANIFEST_PATH)
-        storage.delete(PLAN_PATH)
     document = _describe_plan(plan)
-    published = _read_json(storage, PLAN_PATH)
+    published = _read_plan(storage)
     if published is None:
-        _check_ours(storage)
+        _check_empty(storage)
+    elif overwrite:
+        _delete_shards(storage)
+        published = None  # its file stays until it is replaced: the directory is never foreign
     elif published["fingerprint"] != plan.fingerprint:
         differing = "\n".join(_differences(published["inputs"], document["inputs"]))
         raise OutputError(
@@ -76,14 +74,20 @@ def publish_plan(storage: Storage, plan: Plan, overwrite: bool = False) -> None:
         storage.write(PLAN_PATH, _to_json(document))
 
 
-def _check_ours(storage: Storage) -> None:
-    """Refuse a directory with files that no build of ours wrote."""
+def _check_empty(storage: Storage) -> None:
+    """Refuse a directory with files; what a build cut off at its very start has left is none."""
     found = [path for path in storage.list() if not path.startswith(f"{BUILD_FOLDER}/")]
-    if found and _read_json(storage, PLAN_PATH) is None:
+    if found:
         raise OutputError(
             f"{storage.uri}: expected an empty directory or a dataset built by this program, "
             f"got {len(found)} other files, {found[0]} among them; choose another output"
         )
+
+
+def _delete_shards(storage: Storage) -> None:
+    """Delete what a build wrote; the manifest first, which says that all is there."""
+    for path in [MANIFEST_PATH, CARD_PATH, *storage.list("labels"), *storage.list("images")]:
+        storage.delete(path)
 
 
 def _check_not_smaller(storage: Storage, old: Mapping[str, int], new: Mapping[str, int]) -> None:
@@ -113,7 +117,7 @@ def load_plan(storage: Storage) -> Plan:
     OutputError
         If there is none, or it was made with other versions of this package or its libraries.
     """
-    published = _read_json(storage, PLAN_PATH)
+    published = _read_plan(storage)
     if published is None:
         raise OutputError(f"{storage.uri}: expected a dataset built by this program, got none")
     config = parse_config(published["config"], f"{storage.uri}/{PLAN_PATH}")
@@ -136,16 +140,19 @@ def _differences(old: Any, new: Any, place: str = "") -> Iterator[str]:
         yield f"  {place}: {json.dumps(old)} there, {json.dumps(new)} here"
 
 
-def _read_json(storage: Storage, path: str) -> Any:
+def _read_plan(storage: Storage) -> dict[str, Any] | None:
     try:
-        return json.loads(storage.read(path))
+        published: dict[str, Any] = json.loads(storage.read(PLAN_PATH))
+        if set(published) != set(_PLAN_KEYS):
+            raise ValueError(f"expected the keys {', '.join(_PLAN_KEYS)}")
     except FileNotFoundError:
         return None
-    except (ValueError, OSError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise OutputError(
-            f"{storage.uri}: {path}: cannot be read: {error}; restore it, or build into another "
-            "directory"
+            f"{storage.uri}: {PLAN_PATH}: is not the plan of a build: {error}; restore it, or "
+            "build into another directory"
         ) from error
+    return published
 
 
 def _to_json(document: Mapping[str, Any]) -> bytes:

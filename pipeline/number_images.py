@@ -15,9 +15,9 @@ import pyarrow as pa
 
 from pipeline.build import pack_shard, write_shard
 from pipeline.config import Config, parse_config
-from pipeline.errors import OutputError
-from pipeline.labels import read_commit
-from pipeline.plan import Plan, Shard
+from pipeline.errors import ConfigError, OutputError
+from pipeline.labels import Commit, read_commit
+from pipeline.plan import Shard
 from pipeline.sampler import open_config
 from pipeline.shards import Packed, pack_folders
 from pipeline.storage import Storage
@@ -61,6 +61,11 @@ def make_config(
     if source != "mnist":
         digits["test_fraction"] = 0
     if data_dir is not None:
+        if source != "mnist":
+            raise ConfigError(
+                f"--data-dir: expected none with --source {source}, whose digits are in a package; "
+                f"got {data_dir}"
+            )
         digits["path"] = data_dir
     tree = {
         "seed": seed,
@@ -89,25 +94,27 @@ def write_images(config: Config, image_dir: str, overwrite: bool = False) -> lis
     (number,), _ = split.identities(0, 1)
     storage = Storage(image_dir)
     labels = f"{number}/labels.parquet"
-    _claim_folder(storage, number, labels, sampler.plan, overwrite)
 
     def pack(_shard: Shard, rows: pa.Table, images: list[bytes], extension: str) -> Packed:
         return pack_folders("", rows, images, extension)
 
     packed, commit = pack_shard(sampler, Shard("train", 0, 0, split.n_samples), pack)
+    _claim_folder(storage, number, labels, packed, commit, overwrite)
     write_shard(storage, packed, labels, commit)
     return [Path(image_dir, path) for path in packed.files]
 
 
-def _claim_folder(storage: Storage, number: str, labels: str, plan: Plan, overwrite: bool) -> None:
+def _claim_folder(
+    storage: Storage, number: str, labels: str, packed: Packed, commit: Commit, overwrite: bool
+) -> None:
     """Refuse a folder whose images these would mix with or cut short; empty it to overwrite."""
     there = storage.list(number)
-    if not there:
-        return
+    if all(path in packed.files and storage.read(path) == packed.files[path] for path in there):
+        return  # none yet, or what a run that was stopped has left
     if labels in there:
         with storage.open(labels) as file:
-            commit = read_commit(file)
-        if commit and commit.fingerprint == plan.fingerprint and commit.rows <= plan.n_samples:
+            old = read_commit(file)
+        if old and old.fingerprint == commit.fingerprint and old.rows <= commit.rows:
             return  # the same images, or fewer of them
         problem = "holds images made with other options, or more of them"
     else:
@@ -118,5 +125,5 @@ def _claim_folder(storage: Storage, number: str, labels: str, plan: Plan, overwr
             f"{storage.uri}/{number}: {problem}; choose another --image-dir"
             + ("" if labels not in there else ", or --overwrite to replace them")
         )
-    for path in there:
+    for path in sorted(there, key=lambda path: path == labels):  # labels last: they say whose
         storage.delete(path)

@@ -194,7 +194,9 @@ class DrawnNumbers:
             strata = np.argsort(np.argsort(words, axis=0, kind="stable"), axis=0, kind="stable")
             rows = np.flatnonzero(blocks == block)
             chosen = positions[rows] - block * BALANCE_BLOCK
-            shares[rows] = (strata[chosen] + to_uniform(words[chosen])) / BALANCE_BLOCK
+            # Where in its stratum: by the lower half, for the upper one has decided on the stratum.
+            within = to_uniform(words[chosen] << np.uint64(32))
+            shares[rows] = (strata[chosen] + within) / BALANCE_BLOCK
         return shares
 
     def _to_digits(

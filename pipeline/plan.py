@@ -28,6 +28,8 @@ from pipeline.numbers import NumberSource, inline_number_files, open_numbers
 
 MIN_DIGIT_WIDTH = 4
 """Columns that a digit keeps, at least, when its line is shrunk to the canvas."""
+MAX_SAMPLES = 10**12
+"""Samples of one split, at most: as many as `samples` may ask for."""
 _PIXEL_LIBRARIES = ("imageio", "numpy", "pillow", "pyarrow", "scikit-image", "scipy")
 
 
@@ -160,6 +162,11 @@ def make_plan(config: Config, source_digest: str) -> Plan:
             assert split.samples_per_number is not None
             assert numbers.count is not None
             n_samples = split.samples_per_number * numbers.count
+        if n_samples > MAX_SAMPLES:
+            raise ConfigError(
+                f"splits.{name}: expected at most {MAX_SAMPLES:,} samples, got {n_samples:,}; "
+                "lower samples_per_number"
+            )
         splits[name] = SplitPlan(name, numbers, n_samples, config.output.shard_samples)
     return Plan(config, source_digest, splits, _fingerprint_inputs(config, source_digest, splits))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from pipeline.config import SplitName
 from pipeline.errors import OutputError
 from pipeline.labels import read_labels
 from pipeline.manifest import label_path
-from pipeline.plan import Plan, Shard
+from pipeline.plan import Plan, Shard, SplitPlan
 from pipeline.sampler import Sampler
 from pipeline.storage import Storage
 
@@ -70,12 +71,17 @@ def draw_tiles(sampler: Sampler, per_split: int) -> dict[SplitName, list[Tile]]:
 def read_tiles(storage: Storage, plan: Plan, per_split: int) -> dict[SplitName, list[Tile]]:
     """Read the first samples of each split of a built dataset, by its label index."""
     return {
-        name: list(_read_split(storage, split.shard(0), per_split))
+        name: list(islice(_read_split(storage, split, per_split), per_split))
         for name, split in plan.splits.items()
     }
 
 
-def _read_split(storage: Storage, shard: Shard, count: int) -> Iterator[Tile]:
+def _read_split(storage: Storage, split: SplitPlan, per_shard: int) -> Iterator[Tile]:
+    for shard in split.shards():
+        yield from _read_shard(storage, shard, per_shard)
+
+
+def _read_shard(storage: Storage, shard: Shard, count: int) -> Iterator[Tile]:
     try:
         with storage.open(label_path(shard)) as file:
             rows = read_labels(file).slice(0, count).to_pylist()

@@ -13,7 +13,7 @@
 Opening reads ``dataset.json`` and nothing else: sample ``i`` is in row ``i % shard_samples`` of
 shard ``i // shard_samples``, whose label file says at which bytes its image is. Files are opened
 when they are needed, a bounded number at a time, and anew in every process, so a dataset can be
-pickled and forked. Only NumPy, pyarrow and imageio (with its Pillow) are imported.
+pickled and forked. Only NumPy, pyarrow and the Pillow that imageio brings are imported.
 """
 
 from __future__ import annotations
@@ -506,7 +506,7 @@ def open_dataset(uri: str | os.PathLike[str], check_pixels: bool = False) -> Dat
             samples={name: split["samples"] for name, split in manifest["splits"].items()},
             check_pixels=check_pixels,
         )
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         raise _describe_missing(storage) from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise OutputError(

@@ -24,6 +24,14 @@ import pyarrow.parquet as pq
 from pipeline.labels import add_places
 from pipeline.plan import Shard
 
+_HF_FEATURES = {
+    "info": {
+        "features": {"image": {"_type": "Image"}, "text": {"dtype": "string", "_type": "Value"}}
+    }
+}
+"""For the footer, as HF datasets writes it: without it, or if a column may not be null, HF reads an
+image as a dict."""
+
 
 @dataclass(frozen=True)
 class Packed:
@@ -74,20 +82,15 @@ def pack_parquet(shard: Shard, rows: pa.Table, images: list[bytes], extension: s
     """Pack a shard as one Parquet file, in the form that HF datasets takes for images."""
     path = f"images/{shard.split}/{shard.name}.parquet"
     names = [f"{key}{extension}" for key in rows["key"].to_pylist()]
-    fields = [
-        pa.field("bytes", pa.binary(), nullable=False),
-        pa.field("path", pa.string(), nullable=False),
-    ]
+    fields = [pa.field("bytes", pa.binary()), pa.field("path", pa.string())]
     table = pa.table(
         [
             pa.StructArray.from_arrays([pa.array(images), pa.array(names)], fields=fields),
             rows["number"],
         ],
         schema=pa.schema(
-            [
-                pa.field("image", pa.struct(fields), nullable=False),
-                pa.field("text", pa.string(), nullable=False),
-            ]
+            [pa.field("image", pa.struct(fields)), pa.field("text", pa.string())],
+            metadata={"huggingface": json.dumps(_HF_FEATURES)},
         ),
     )
     sink = pa.BufferOutputStream()

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -33,12 +35,11 @@ class Storage:
     """
 
     def __init__(self, uri: str) -> None:
-        self.uri = uri
+        # A worker of a cluster gets it, and may run in another directory.
+        self.uri = uri if "://" in uri else str(Path(uri).absolute())
         try:
             filesystem, root = (
-                fs.FileSystem.from_uri(uri)
-                if "://" in uri
-                else (fs.LocalFileSystem(), str(Path(uri).absolute()))
+                fs.FileSystem.from_uri(uri) if "://" in uri else (fs.LocalFileSystem(), self.uri)
             )
         except (pa.ArrowInvalid, OSError) as error:
             raise OutputError(f"{uri}: not a directory that can be opened: {error}") from error
@@ -61,13 +62,28 @@ class Storage:
 
     def read(self, path: str) -> bytes:
         """Return the bytes of a file; FileNotFoundError if there is none."""
-        with self._files.open_input_file(self.locate(path)) as file:
+        with self._reading(path), self._files.open_input_file(self.locate(path)) as file:
             content: bytes = file.read()
         return content
 
     def open(self, path: str) -> Any:
         """Open a file for random reads; FileNotFoundError if there is none."""
-        return self._files.open_input_file(self.locate(path))
+        with self._reading(path):
+            return self._files.open_input_file(self.locate(path))
+
+    @contextmanager
+    def _reading(self, path: str) -> Iterator[None]:
+        """Turn an OSError, but for a file that is not there, into an OutputError."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else error  # pyarrow's is long
+            raise OutputError(
+                f"{self.uri}: {path or 'the directory'}: cannot be read: {reason}; "
+                "choose a directory that can be read and written"
+            ) from error
 
     def size(self, path: str) -> int | None:
         """Return the bytes of a file, or None if there is none."""
@@ -78,7 +94,8 @@ class Storage:
         """Return the size of every file below a folder, by path relative to the dataset."""
         base = self.locate(folder) if folder else self._root
         selector = fs.FileSelector(base, allow_not_found=True, recursive=True)
-        found = self._files.get_file_info(selector)
+        with self._reading(folder):
+            found = self._files.get_file_info(selector)
         skip = len(self._root) + 1
         return {info.path[skip:]: info.size for info in found if info.type == fs.FileType.File}
 

@@ -1,0 +1,254 @@
+"""Schedulers: the same files on all of them, memory that does not grow, real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+import dask
+import pytest
+from builds import ALL_TRANSFORMS, build, read_tree, run_program, start_python, write_config
+
+from pipeline.errors import ConfigError
+from pipeline.sampler import open_config
+from pipeline.schedulers import LOCAL_WINDOW, TASKS_PER_THREAD, open_scheduler
+from pipeline.storage import Storage
+
+
+class Cluster:
+    """A Dask scheduler and its workers: processes of their own, in a directory of their own."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        self._file = folder / "scheduler.json"
+        self._processes = []
+        self._start(
+            *("scheduler", "--port", 0, "--dashboard-address", "127.0.0.1:0"),
+            *("--scheduler-file", self._file),
+        )
+        end = time.monotonic() + 30
+        while not self._file.exists() or not self._file.read_text():
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        self.address = json.loads(self._file.read_text())["address"]
+
+    def start_worker(self):
+        """Start a worker of one thread, and return its process."""
+        return self._start(
+            *("worker", "--scheduler-file", self._file, "--nthreads", 1),
+            *("--no-nanny", "--no-dashboard", "--local-directory", self._folder),
+        )
+
+    def wait_for_workers(self, count):
+        """Wait until this many workers are there."""
+        from distributed import Client
+
+        with Client(self.address) as client:
+            client.wait_for_workers(count, timeout=30)
+
+    def _start(self, *arguments):
+        process = start_python(
+            *("-m", "dask", *arguments, "--host", "127.0.0.1"),
+            cwd=self._folder,
+            env={"DIGIT_SEQUENCE_CACHE": str(self._folder / "cache")},
+            stderr=subprocess.DEVNULL,
+        )
+        self._processes.append(process)
+        return process
+
+    def stop(self):
+        """Kill the processes that were started."""
+        for process in self._processes:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory):
+    """Start a cluster of two workers."""
+    cluster = Cluster(tmp_path_factory.mktemp("cluster"))
+    try:
+        for _ in range(2):
+            cluster.start_worker()
+        cluster.wait_for_workers(2)
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture
+def config(tiny_config):
+    """Return the config of the dataset that `built` has built on the synchronous scheduler."""
+    return tiny_config(**ALL_TRANSFORMS)
+
+
+# -- the same files -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "workers"),
+    [("synchronous", 4), ("threads", 1), ("threads", 2), ("threads", 4), ("processes", 4)],
+)
+def test_same_files_here(built, config, tmp_path, scheduler, workers):
+    """Threads and processes of any count write the bytes that one thread writes."""
+    build(config, tmp_path / "out", scheduler, workers)
+    assert read_tree(tmp_path / "out") == read_tree(built())
+
+
+def test_same_files_on_a_cluster(built, config, tmp_path, cluster):
+    """Workers of a cluster write the same bytes."""
+    build(config, tmp_path / "out", cluster.address)
+    assert read_tree(tmp_path / "out") == read_tree(built())
+
+
+def test_relative_path_on_a_cluster(built, config, tmp_path, monkeypatch, cluster):
+    """A relative output is relative to the program, not to the directory of a worker."""
+    monkeypatch.chdir(tmp_path)
+    build(config, "out", cluster.address)
+    assert read_tree(tmp_path / "out") == read_tree(built())
+
+
+def test_cluster_reads_a_changed_plan(tiny_config, tmp_path, cluster):
+    """Workers that know a plan read it again when its splits have other sizes, even in sum."""
+
+    def make(train, test):
+        numbers = {"values": ["1", "22"]}
+        return tiny_config(
+            splits={
+                "train": {"numbers": numbers, "samples": train},
+                "test": {"numbers": numbers, "samples": test},
+            }
+        )
+
+    build(make(4, 8), tmp_path / "out", cluster.address)
+    build(make(8, 4), tmp_path / "out", cluster.address, overwrite=True)
+    build(make(8, 4), tmp_path / "fresh")
+    assert read_tree(tmp_path / "out") == read_tree(tmp_path / "fresh")
+
+
+def test_lost_worker(tiny_config, tmp_path, cluster):
+    """A worker that is killed in the middle of a build costs time and nothing else."""
+    from pipeline.build import build_dataset
+
+    config = tiny_config(**ALL_TRANSFORMS, output={"shard_samples": 1})
+    worker = cluster.start_worker()
+    cluster.wait_for_workers(3)
+    with open_scheduler(cluster.address, None, lambda _line: None) as run:
+
+        def kill(_samples, is_new):
+            if is_new:
+                worker.send_signal(signal.SIGKILL)
+
+        build_dataset(open_config(config), Storage(str(tmp_path / "out")), run, kill)
+    assert worker.wait() == -signal.SIGKILL
+    build(config, tmp_path / "fresh")
+    assert read_tree(tmp_path / "out") == read_tree(tmp_path / "fresh")
+
+
+# -- tasks ----------------------------------------------------------------------------------------
+
+
+def run_tasks(scheduler, n_tasks):
+    """Run tasks; return their results, and the most that were taken ahead of their results."""
+    results, most_ahead, taken = [], 0, 0
+
+    def make_tasks():
+        nonlocal taken, most_ahead
+        for index in range(n_tasks):
+            taken += 1
+            most_ahead = max(most_ahead, taken - len(results))
+            yield dask.delayed(int)(index, dask_key_name=f"task-{os.getpid()}-{index}")
+
+    with open_scheduler(scheduler, 2, lambda _line: None) as run:
+        run(make_tasks(), results.append)
+    return results, most_ahead
+
+
+@pytest.mark.parametrize("scheduler", ["synchronous", "threads"])
+@pytest.mark.parametrize("n_tasks", [0, 1, LOCAL_WINDOW, 2 * LOCAL_WINDOW + 1])
+def test_window_here(scheduler, n_tasks):
+    """Each task gives one result, and no more than a window of tasks is there at a time."""
+    results, most_ahead = run_tasks(scheduler, n_tasks)
+    assert sorted(results) == list(range(n_tasks))
+    assert most_ahead == min(n_tasks, LOCAL_WINDOW)
+
+
+@pytest.mark.parametrize("n_tasks", [0, 1, 50])
+def test_window_on_a_cluster(cluster, n_tasks):
+    """Each task gives one result, and each thread has a few tasks at a time."""
+    results, most_ahead = run_tasks(cluster.address, n_tasks)
+    assert sorted(results) == list(range(n_tasks))
+    assert most_ahead == min(n_tasks, 2 * TASKS_PER_THREAD)
+
+
+def test_task_is_small(built, config):
+    """A task is a few hundred bytes, whatever the dataset."""
+    import cloudpickle
+
+    from pipeline.build import make_tasks
+    from pipeline.plan import make_plan
+
+    plan = make_plan(config, "0" * 64)
+    (task, *_) = make_tasks(Storage("/a/long/path/to/the/output/of/a/build"), plan, plan.shards())
+    assert len(cloudpickle.dumps(dict(task.dask))) < 1000
+
+
+# -- choosing a scheduler -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["thread", "tcp", "127.0.0.1:8786", "Threads"])
+def test_unknown_scheduler(name):
+    """A name that is none is an error that lists the names and shows an address."""
+    with pytest.raises(ConfigError) as caught:
+        open_scheduler(name, None, lambda _line: None)
+    assert str(caught.value) == (
+        "--scheduler: expected one of synchronous, threads, processes or an address such as "
+        f"tcp://127.0.0.1:8786, got {name!r}"
+    )
+
+
+@pytest.mark.parametrize("address", ["tpc://127.0.0.1:8786", "tcp://127.0.0.1:port"])
+def test_malformed_address(address):
+    """An address that means nothing is an error that names it and says what to do."""
+    with (
+        pytest.raises(ConfigError, match=f"--scheduler: {address}: .*`dask scheduler`"),
+        open_scheduler(address, None, lambda _line: None),
+    ):
+        pass
+
+
+def test_address_of_the_environment(built, config, tmp_path, cluster):
+    """DASK_SCHEDULER_ADDRESS names the cluster if --scheduler does not."""
+    path = write_config(tmp_path / "config.yaml", config)
+    done = run_program(
+        *("build", path, "-o", tmp_path / "out"),
+        env={"DASK_SCHEDULER_ADDRESS": cluster.address},
+    )
+    assert re.fullmatch(f"cluster {cluster.address}, 2 threads.*\n", done.stderr)
+    assert read_tree(tmp_path / "out") == read_tree(built())
+
+
+def test_option_comes_before_the_environment(built, config, tmp_path):
+    """--scheduler is followed even if DASK_SCHEDULER_ADDRESS names another."""
+    path = write_config(tmp_path / "config.yaml", config)
+    done = run_program(
+        *("build", path, "-o", tmp_path / "out", "--scheduler", "synchronous"),
+        env={"DASK_SCHEDULER_ADDRESS": "tcp://127.0.0.1:1"},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert read_tree(tmp_path / "out") == read_tree(built())
+
+
+def test_processes_are_the_default(monkeypatch):
+    """Without an address anywhere a build runs on local processes."""
+    monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
+    lines = []
+    with open_scheduler(None, 1, lines.append) as run:
+        results = []
+        run([dask.delayed(os.getpid)()], results.append)
+    assert results[0] != os.getpid()
+    assert lines[0].startswith("1 processes")
