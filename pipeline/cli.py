@@ -202,7 +202,7 @@ def export(
 )
 @click.option("--epochs", default=6, show_default=True, type=click.IntRange(1))
 @click.option("--batch-size", default=64, show_default=True, type=click.IntRange(1))
-@click.option("--learning-rate", default=2e-3, show_default=True, help="At its highest.")
+@click.option("--learning-rate", default=3e-3, show_default=True, help="At its highest.")
 @click.option(
     "--patience",
     default=4,

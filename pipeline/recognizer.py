@@ -30,6 +30,7 @@ ROWS = 32
 """Images of another height are scaled to this one."""
 STRIDE = 4
 """Columns of a scaled image for each step."""
+DROPOUT = 0.1
 
 
 def count_steps(height: int, width: int) -> int:
@@ -69,6 +70,7 @@ class Recognizer(nn.Module):  # type: ignore[misc]
             nn.ReLU(inplace=True),
         )
         self.sequence = nn.LSTM(2 * hidden, hidden, bidirectional=True, batch_first=True)
+        self.dropout = nn.Dropout(DROPOUT)
         self.classify = nn.Linear(2 * hidden, N_CLASSES)
 
     def forward(self, images: Any) -> Any:
@@ -87,8 +89,8 @@ class Recognizer(nn.Module):  # type: ignore[misc]
             images = nn.functional.interpolate(images, (ROWS, columns), mode="bilinear")
         images = images.contiguous(memory_format=torch.channels_last)  # a fifth faster on CPUs
         columns = self.features(images).squeeze(2).transpose(1, 2)
-        hidden, _ = self.sequence(columns)
-        return self.classify(hidden).log_softmax(-1)
+        hidden, _ = self.sequence(self.dropout(columns))
+        return self.classify(self.dropout(hidden)).log_softmax(-1)
 
 
 def _convolve(channels: int, features: int, stride: int = 1) -> Any:

@@ -56,7 +56,7 @@ class TrainOptions:
 
     epochs: int = 6
     batch_size: int = 64
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-3
     weight_decay: float = 0.01
     patience: int = 4
     """Stop after this many epochs in which val was not read better."""

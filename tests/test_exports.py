@@ -1,13 +1,15 @@
 """Exports, read by the rules that trainers publish; with the trainers' own code where it installs.
 
-The code of PaddleOCR, MMOCR, EasyOCR, deep-text-recognition-benchmark and Ultralytics is too heavy
-to install, or pinned to other versions, and docTR and mosaicml-streaming need versions of NumPy and
-huggingface_hub that exclude those here. Their rules are written out below, each with its source.
+PaddleOCR, MMOCR, EasyOCR, deep-text-recognition-benchmark, tesstrain and Ultralytics are no packages
+for this Python, or bring frameworks of gigabytes: their rules are written out below. docTR and
+mosaicml-streaming exclude the NumPy and huggingface_hub used here, so their own loaders run in an
+environment of their own, which `make test-all` makes; their rules are checked besides.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -216,6 +218,30 @@ def test_coco_with_pycocotools(dataset, exported):
     evaluation.accumulate()
     evaluation.summarize()
     assert evaluation.stats[0] == 1.0
+
+
+def read_with_its_loader(kind, folder, split):
+    """Read an export in the environment of loaders; returns (number, digest of the pixels)."""
+    default = ROOT / ".venv-loaders/bin/python"
+    python = Path(os.environ.get("DIGIT_SEQUENCE_LOADERS_PYTHON", default))
+    if not python.exists():
+        pytest.skip(f"needs {default}, which make test-all makes")
+    command = [python, ROOT / "tests/loaders/read_export.py", kind, folder, split]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return [tuple(sample) for sample in json.loads(done.stdout.splitlines()[-1])]
+
+
+@pytest.mark.extras
+@pytest.mark.parametrize("kind", ["doctr", "mds"])
+def test_with_its_own_loader(dataset, exported, kind):
+    """The RecognitionDataset of docTR and StreamingDataset give numbers and pixels, in order."""
+    found = read_with_its_loader(kind, exported(kind), "train")
+    expected = [
+        (sample.number, hashlib.sha256(sample.image.tobytes()).hexdigest())
+        for sample in dataset["train"]
+    ]
+    assert found == expected
 
 
 def read_mds(folder):
