@@ -1,9 +1,9 @@
 """Exports, read by the rules that trainers publish; with the trainers' own code where it installs.
 
-PaddleOCR, MMOCR, EasyOCR, deep-text-recognition-benchmark, tesstrain and Ultralytics are no packages
-for this Python, or bring frameworks of gigabytes: their rules are written out below. docTR and
-mosaicml-streaming exclude the NumPy and huggingface_hub used here, so their own loaders run in an
-environment of their own, which `make test-all` makes; their rules are checked besides.
+PaddleOCR, MMOCR, EasyOCR, deep-text-recognition-benchmark, tesstrain and Ultralytics are no
+packages for this Python, or bring frameworks of gigabytes: their rules are written out below. docTR
+and mosaicml-streaming exclude the NumPy and huggingface_hub used here, so their own loaders run in
+an environment of their own, which `make test-all` makes; their rules are checked besides.
 """
 
 from __future__ import annotations
