@@ -34,7 +34,6 @@ from pipeline.errors import (
 from pipeline.events import RUNS_FOLDER, RunLog
 from pipeline.labels import Commit, encode_labels, hash_rows, make_rows
 from pipeline.manifest import (
-    MANIFEST_PATH,
     PROBE_PATH,
     Ledger,
     finalize,
@@ -44,7 +43,8 @@ from pipeline.manifest import (
     read_ledger,
 )
 from pipeline.memory import LIMIT_BYTES, TaskMemory, check_memory, estimate_memory
-from pipeline.plan import Plan, Shard, parse_shard, sample_key
+from pipeline.names import MANIFEST_PATH, sample_key
+from pipeline.plan import Plan, Shard, parse_shard
 from pipeline.render import BATCH_SAMPLES, fit_batch
 from pipeline.sampler import Sampler, open_output
 from pipeline.schedulers import Run, TaskLost

@@ -245,6 +245,127 @@ def sample(key: str, origin: str, output: Path) -> None:
 
 
 @main.command()
+@click.argument("dataset", metavar="OUT")
+@click.option("--to", "kind", required=True, metavar="FORMAT", help="See the list above.")
+@click.option("-o", "--output", required=True, metavar="DIR")
+@click.option(
+    "--max-digits",
+    type=click.IntRange(1),
+    help="The longest number that the reader is set to take.  [default: what it takes unless set]",
+)
+@scheduler_options
+def export(
+    dataset: str,
+    kind: str,
+    output: str,
+    max_digits: int | None,
+    **scheduler: Any,
+) -> None:
+    """Export the dataset OUT to a format that trainers read.
+
+    \b
+      lmdb         deep-text-recognition-benchmark, parseq, PaddleOCR, MMOCR
+      paddleocr    PaddleOCR's text lists
+      doctr        docTR
+      mmocr        MMOCR, one JSON object a line
+      imagefolder  Hugging Face datasets, TrOCR
+      tesstrain    Tesseract
+      easyocr      EasyOCR's trainer
+      yolo, coco   a box for every digit
+      mds          mosaicml-streaming
+
+    An export that was stopped goes on when the same command is given again.
+    """
+    from pipeline.exports import FORMATS
+    from pipeline.exports.run import Export, check_fit, export_dataset
+    from pipeline.reader import open_dataset
+    from pipeline.schedulers import SchedulerOptions, open_scheduler
+
+    if "://" in output:
+        raise ConfigError(f"--output: expected a folder that is mounted here, got {output}")
+    request = Export(open_dataset(dataset), kind, Path(output), max_digits)
+    check_fit(request)
+    n_samples = sum(map(len, request.dataset.values()))
+    with (
+        open_scheduler(SchedulerOptions(**scheduler)) as run,
+        _progress(n_samples) as on_progress,
+        _drain_on_signal() as should_stop,
+    ):
+        exported = export_dataset(request, run, on_progress, should_stop)
+    click.echo(f"{output}: {n_samples:,} samples, {exported:,} of them exported now")
+    if FORMATS[kind].note:
+        click.echo(FORMATS[kind].note)
+
+
+@main.command()
+@click.argument("dataset", metavar="OUT")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Folder of the run.  [default: runs/ and the name of OUT]",
+)
+@click.option("--epochs", default=6, show_default=True, type=click.IntRange(1))
+@click.option("--batch-size", default=64, show_default=True, type=click.IntRange(1))
+@click.option("--learning-rate", default=3e-3, show_default=True, help="At its highest.")
+@click.option(
+    "--patience",
+    default=4,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Stop after this many epochs in which val was not read better.",
+)
+@click.option("--limit", type=click.IntRange(1), help="Use the first samples of train only.")
+@click.option("--seed", default=0, show_default=True, help="Another seed, other weights.")
+@click.option(
+    "--also",
+    multiple=True,
+    metavar="OUT",
+    help="Another dataset whose test split is read in the end. Can be given many times.",
+)
+@click.option("--overwrite", is_flag=True, help="Train anew where RUN holds another run.")
+def train(dataset: str, output: Path | None, also: tuple[str, ...], **options: Any) -> None:
+    """Teach a small network to read the dataset OUT, and report how well it does.
+
+    Writes report.md, report.json, curve.png, mistakes.png and the weights to RUN. A run that was
+    stopped goes on when the same command is given again. Needs the extra torch.
+    """
+    import os
+    import shutil
+
+    # Idle threads sleep instead of spinning: five times as fast where cores are shared.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    try:
+        from pipeline import train as training
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"training needs the package {error.name}: pip install 'digit-sequence[torch]'"
+        ) from error
+    from pipeline.reader import open_dataset
+
+    opened = open_dataset(dataset)
+    others = {Path(uri).name: open_dataset(uri) for uri in also}
+    folder = output or Path("runs", Path(dataset).name)
+    if options.pop("overwrite"):
+        shutil.rmtree(folder, ignore_errors=True)
+    run = training.Run(opened, folder, training.TrainOptions(**options))
+    epochs = run.options.epochs
+    with _progress(epochs * len(run.train)) as on_progress:
+        on_progress(run.done_samples, False)
+        for entry in training.train(run, lambda samples, _loss: on_progress(samples, True)):
+            click.echo(
+                f"epoch {entry['epoch'] + 1} of {epochs}: loss {entry['train_loss']:.3f}, val "
+                f"{entry['val_loss']:.3f}, {entry['val_exact_match']:.2%} exact, "
+                f"{entry['seconds'] / 60:.1f} min",
+                err=True,
+            )
+    for line in training.summarize(training.write_report(run, others)):
+        click.echo(line)
+    click.echo(f"in {folder}: report.md, report.json, curve.png, mistakes.png, best.pt")
+
+
+@main.command()
 @click.argument("origin", metavar="OUT|CONFIG")
 @click.option(
     "-o",

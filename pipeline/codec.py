@@ -7,12 +7,14 @@ small and fast here: run lengths over unfiltered rows, for flat black or white g
 
 from __future__ import annotations
 
-import imageio.v3 as iio
 import numpy as np
 from imagecodecs import PNG, jpeg8_encode, png_encode
 from numpy.typing import NDArray
 
 from pipeline.config import Output
+from pipeline.decoding import decode_image
+
+__all__ = ["EXTENSIONS", "decode_image", "encode_image"]
 
 EXTENSIONS = {"png": ".png", "jpeg": ".jpg"}
 """File extension of each image format."""
@@ -32,9 +34,3 @@ def encode_image(image: NDArray[np.uint8], output: Output) -> bytes:
     else:
         encoded = png_encode(image, level=1, strategy=PNG.STRATEGY.RLE, filter=PNG.FILTER.NO)
     return bytes(encoded)  # as they are, unless a buffer was given to fill
-
-
-def decode_image(encoded: bytes) -> NDArray[np.uint8]:
-    """Decode a grey image to uint8 of shape (H, W)."""
-    image: NDArray[np.uint8] = iio.imread(encoded, plugin="pillow")
-    return image

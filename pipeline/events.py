@@ -23,7 +23,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipeline.errors import OutputError
-from pipeline.storage import BUILD_FOLDER, Storage
+from pipeline.names import BUILD_FOLDER
+from pipeline.storage import Storage
 
 RUNS_FOLDER = f"{BUILD_FOLDER}/runs"
 EVENTS = ("start", "progress", "failure", "retry", "end")

@@ -34,13 +34,18 @@ from pipeline.config import Config, Mnist, Mnist5k, parse_config
 from pipeline.errors import ConfigError, OutputError, SourceError
 from pipeline.glyphs import GlyphBank, pack_bank, parse_bank, unpack_bank
 from pipeline.labels import Commit, read_commit
-from pipeline.plan import SCHEMA_VERSION, Plan, Shard, make_plan
-from pipeline.storage import BUILD_FOLDER, Storage
+from pipeline.names import (
+    BUILD_FOLDER,
+    CARD_PATH,
+    MANIFEST_PATH,
+    PLAN_PATH,
+    SCHEMA_VERSION,
+    label_file,
+)
+from pipeline.plan import Plan, Shard, make_plan
+from pipeline.storage import Storage
 
-PLAN_PATH = f"{BUILD_FOLDER}/plan.json"
 GLYPHS_PATH = f"{BUILD_FOLDER}/glyphs"
-MANIFEST_PATH = "dataset.json"
-CARD_PATH = "README.md"
 PROBE_PATH = f"{BUILD_FOLDER}/probe"
 MAX_SHARDS = 10**7
 """Shards of one dataset, at most: what a process remembers of each adds up to half a gigabyte."""
@@ -60,7 +65,7 @@ _SHARD_EXTENSIONS = {"webdataset": "tar", "parquet": "parquet"}
 
 def label_path(shard: Shard) -> str:
     """Return the path of a shard's label file in the dataset."""
-    return f"labels/{shard.split}/{shard.name}.parquet"
+    return label_file(shard.split, shard.name)
 
 
 def publish_plan(storage: Storage, plan: Plan, bank: GlyphBank, overwrite: bool = False) -> None:

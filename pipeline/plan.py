@@ -24,10 +24,9 @@ from pipeline import __version__
 from pipeline.config import MIN_DIGIT_WIDTH, SPLITS, Config, SplitName
 from pipeline.engines import Engine
 from pipeline.errors import ConfigError
+from pipeline.names import SCHEMA_VERSION, sample_key, shard_name
 from pipeline.numbers import NumberSource, inline_number_files, open_numbers
 
-SCHEMA_VERSION = 1
-"""Layout of the output directory and of its files."""
 MAX_SAMPLES = 10**12
 """Samples of one split, at most: as many as `samples` may ask for."""
 _PIXEL_LIBRARIES = ("imagecodecs", "numpy", "pyarrow", "scikit-image", "scipy")
@@ -47,7 +46,7 @@ class Shard:
     @property
     def name(self) -> str:
         """File name without extension, the same for the images and their labels."""
-        return f"{self.split}-{self.index:05d}"
+        return shard_name(self.split, self.index)
 
     @property
     def n_samples(self) -> int:
@@ -191,15 +190,6 @@ def _fingerprint_inputs(
         "versions": {"digit-sequence": __version__}
         | {library: version(library) for library in _PIXEL_LIBRARIES},
     }
-
-
-def sample_key(split: str, ordinal: int) -> str:
-    """Return the key of a sample, unique in its dataset.
-
-    >>> sample_key("train", 42)
-    'train-000000042'
-    """
-    return f"{split}-{ordinal:09d}"
 
 
 def parse_key(plan: Plan, key: str) -> tuple[SplitPlan, int]:

@@ -9,7 +9,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline.events import PROGRESS_SECONDS, read_last_run
-from pipeline.manifest import MANIFEST_PATH, label_path, load_plan
+from pipeline.manifest import label_path, load_plan
+from pipeline.names import MANIFEST_PATH
 from pipeline.plan import Shard, SplitPlan
 from pipeline.storage import Storage
 

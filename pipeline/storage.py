@@ -30,9 +30,8 @@ import pyarrow as pa
 from pyarrow import fs
 
 from pipeline.errors import OutputError
+from pipeline.names import BUILD_FOLDER
 
-BUILD_FOLDER = ".build"
-"""What loaders must not see: the plan, events, temporary files."""
 TEMPORARY_FOLDER = f"{BUILD_FOLDER}/tmp"  # noqa: S108 - in the dataset
 _ATTEMPTS = 6
 """How often a request to an object store is tried: for some 15 s, half a minute at most, if it is

@@ -48,10 +48,7 @@ from pipeline.labels import (
     read_labels,
 )
 from pipeline.manifest import (
-    CARD_PATH,
     GLYPHS_PATH,
-    MANIFEST_PATH,
-    PLAN_PATH,
     PROBE_PATH,
     Ledger,
     check_commit,
@@ -64,11 +61,12 @@ from pipeline.manifest import (
     shard_paths,
     to_json,
 )
-from pipeline.plan import Plan, Shard, parse_shard, sample_key
+from pipeline.names import BUILD_FOLDER, CARD_PATH, MANIFEST_PATH, PLAN_PATH, sample_key
+from pipeline.plan import Plan, Shard, parse_shard
 from pipeline.sampler import Sampler
 from pipeline.schedulers import Run, TaskLost
 from pipeline.shards import CONTAINERS
-from pipeline.storage import BUILD_FOLDER, TEMPORARY_FOLDER, Storage
+from pipeline.storage import TEMPORARY_FOLDER, Storage
 
 QUARANTINE = f"{BUILD_FOLDER}/quarantine"
 """Where repair moves files that do not belong to the dataset."""

@@ -17,15 +17,8 @@ from ruamel.yaml import YAML
 from pipeline import __version__
 from pipeline.errors import OutputError
 from pipeline.labels import encode_labels, read_commit, read_labels
-from pipeline.manifest import (
-    PLAN_PATH,
-    Ledger,
-    finalize,
-    label_path,
-    load_plan,
-    publish_plan,
-    read_ledger,
-)
+from pipeline.manifest import Ledger, finalize, label_path, load_plan, publish_plan, read_ledger
+from pipeline.names import PLAN_PATH
 from pipeline.sampler import open_config
 from pipeline.storage import Storage
 

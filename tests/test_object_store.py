@@ -25,9 +25,10 @@ from pipeline.errors import BuildError, OutputError
 from pipeline.events import RUNS_FOLDER
 from pipeline.labels import hash_pixels
 from pipeline.manifest import load_plan
+from pipeline.names import BUILD_FOLDER
 from pipeline.sampler import open_config
 from pipeline.schedulers import SchedulerOptions, open_scheduler
-from pipeline.storage import BUILD_FOLDER, Storage, _open_filesystem
+from pipeline.storage import Storage, _open_filesystem
 from pipeline.verify import QUARANTINE, verify_dataset
 
 N_SHARDS = 120
