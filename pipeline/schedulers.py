@@ -23,7 +23,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -360,16 +360,30 @@ def _run_on_cluster(
             continue
         if running.pop(future.key, None) is None:
             continue
-        hand_over(_take_result(future))
+        result = _take_result(future)
+        if isinstance(result, TaskLost) and client.status != "running":
+            raise BuildError(_describe_loss("the scheduler is gone", len(running) + 1))
+        hand_over(result)
         watch.is_alive()
         submit(watch.window() - len(running))
 
 
 def _take_result(future: Any) -> Any:
-    if future.status == "finished":
-        return future.result(timeout=60)
-    error = future.exception(timeout=60) if future.status == "error" else future.status
+    try:
+        if future.status == "finished":
+            return future.result(timeout=60)
+        error = future.exception(timeout=60) if future.status == "error" else future.status
+    except (OSError, CancelledError) as lost:  # the connection is, while the result comes over it
+        error = lost
     return TaskLost(future.key, f"{type(error).__name__}: {error}")
+
+
+def _describe_loss(problem: str, n_running: int, seconds: float = 0.0) -> str:
+    since = f", since {seconds:.0f} s" if seconds else ""
+    return (
+        f"{problem} with {n_running} shards under way{since}; what is built is kept: run the same "
+        "command again"
+    )
 
 
 class _Watch:
@@ -405,7 +419,4 @@ class _Watch:
             return
         waited = time.monotonic() - self._alive_at
         if waited > self._patience or self._client.status in ("closed", "closing"):
-            raise BuildError(
-                f"{problem} with {n_running} shards under way, since {waited:.0f} s; what is built "
-                "is kept: run the same command again"
-            )
+            raise BuildError(_describe_loss(problem, n_running, waited))
