@@ -383,7 +383,9 @@ def _run_on_cluster(
             watch.check(len(running))
             continue
         result = _take_result(future, min(60.0, patience_seconds))
-        if future.status == "cancelled":
+        if future.status == "cancelled" or (
+            isinstance(result, TaskLost) and client.status != "running"
+        ):
             raise _lose("the connection to the scheduler was lost", len(running))
         del running[future.key]
         hand_over(result)
