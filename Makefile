@@ -19,11 +19,11 @@ LOADERS_STAMP := $(LOADERS)/.loaders-$(INPUTS)-$(shell cksum < .ci/loaders.txt |
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt
 BUILD := $(BIN)/digit-sequence build $(CONFIG) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(if $(WORKERS),--workers $(WORKERS))
 
-.PHONY: help install install-dev dataset dry-run preview test test-all train lint format types clean
+.PHONY: help install install-dev dataset dry-run preview test test-all train bench engine-equality lint format types clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo 'Variables: CONFIG=$(CONFIG) OUTPUT=data/... SCHEDULER=threads|tcp://... WORKERS=2 PYTHON=$(PYTHON)'
 
 install: $(RUN_STAMP) ## Install the program into .venv
@@ -36,7 +36,7 @@ $(VENV)/bin/python:
 $(RUN_STAMP): | $(VENV)/bin/python
 	@echo 'Installing into $(VENV) (once) ...'
 	@rm -f $(VENV)/.run-*
-	@$(PIP) --editable '.[mnist-5k,dashboard]'
+	@$(PIP) --editable '.[mnist-5k,dashboard,fast]'
 	@touch $@
 
 $(DEV_STAMP): | $(RUN_STAMP)
@@ -78,13 +78,19 @@ train: $(ALL_STAMP) ## Build configs/train.yaml and teach a small network to rea
 	@$(BIN)/digit-sequence build configs/train.yaml
 	@$(BIN)/digit-sequence train data/train --epochs 2
 
+bench: $(DEV_STAMP) ## Measure speed and memory, under ten minutes: bench.json
+	@$(BIN)/python -m tests.benchmarks $(BENCH)
+
+engine-equality: $(DEV_STAMP) ## Compare the engines on a million random glyphs, for 15 minutes
+	@$(BIN)/python -m tests.benchmarks.equality $(EQUALITY)
+
 lint: $(DEV_STAMP) ## Check style
-	@$(BIN)/ruff check pipeline tests
-	@$(BIN)/ruff format --check pipeline tests
+	@$(BIN)/ruff check pipeline tests configs
+	@$(BIN)/ruff format --check pipeline tests configs
 
 format: $(DEV_STAMP) ## Correct style
-	@$(BIN)/ruff check --fix pipeline tests
-	@$(BIN)/ruff format pipeline tests
+	@$(BIN)/ruff check --fix pipeline tests configs
+	@$(BIN)/ruff format pipeline tests configs
 
 types: $(DEV_STAMP) ## Check types
 	@$(BIN)/mypy

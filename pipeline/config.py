@@ -32,6 +32,13 @@ MAX_DIGITS = 64
 MAX_SPECKS = 24
 """Salt or pepper pixels of one glyph, at most: likewise."""
 
+MIN_DIGIT_WIDTH = 4
+"""Columns that a digit keeps, at least, when its line is shrunk to the canvas."""
+MIN_INK_ROWS = 5
+"""Rows that the ink of a digit keeps, at least, between the margins of a crop."""
+MIN_ROWS_PER_BLUR = 8
+"""Rows of the canvas for each pixel of a blur's sigma: more would wash a digit out."""
+
 SplitName = Literal["train", "val", "test"]
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 
@@ -79,7 +86,10 @@ def _check_order(value: tuple[float, float]) -> tuple[float, float]:
 def _to_weights(value: object) -> object:
     """Turn a range of lengths, [low, high], into a distribution of equal weights."""
     if isinstance(value, dict):  # in JSON every key is a string
-        return {int(key) if key in _LENGTH_KEYS else key: weight for key, weight in value.items()}
+        weights = {int(k) if k in _LENGTH_KEYS else k: weight for k, weight in value.items()}
+        if len(weights) < len(value):
+            raise ValueError(f"expected each length once, got {shorten(value)}")
+        return weights
     if not isinstance(value, list):
         return value
     if len(value) != 2 or any(type(length) is not int for length in value):
@@ -96,16 +106,27 @@ def _check_weights(value: dict[int, float]) -> dict[int, float]:
     return {length: value[length] for length in sorted(value) if value[length] > 0}
 
 
+def _decimals(count: int) -> AfterValidator:
+    """Refuse a bound that lies between the values that can be drawn."""
+
+    def check(value: float) -> float:
+        if abs(round(value, count) - value) > 1e-9:
+            raise ValueError(f"expected at most {count} decimals, got {value}")
+        return value
+
+    return AfterValidator(check)
+
+
 _LENGTH_KEYS = frozenset(map(str, range(1, MAX_DIGITS + 1)))
 
 Probability = Annotated[float, Field(ge=0, le=1)]
-Degrees = Annotated[float, Field(ge=-45, le=45)]
+Degrees = Annotated[float, Field(ge=-45, le=45), _decimals(2)]
 Specks = Annotated[int, Field(ge=0, le=MAX_SPECKS)]
 StrokePixels = Annotated[int, Field(ge=1, le=9)]
 Columns = Annotated[int, Field(ge=-1000, le=1000)]
-NoiseSigma = Annotated[float, Field(ge=0, le=128)]
-Amount = Annotated[float, Field(ge=0, le=0.5)]
-BlurSigma = Annotated[float, Field(ge=0, le=5)]
+NoiseSigma = Annotated[float, Field(ge=0, le=128), _decimals(2)]
+Amount = Annotated[float, Field(ge=0, le=0.5), _decimals(4)]
+BlurSigma = Annotated[float, Field(ge=0, le=5), _decimals(3)]
 Length = Annotated[int, Field(ge=1, le=MAX_DIGITS)]
 Weight = Annotated[float, Field(ge=0, le=1e9)]
 
@@ -434,6 +455,22 @@ class Config(Block):
     glyph: GlyphTransforms = GlyphTransforms()
     line: LineTransforms = LineTransforms()
     output: Output = Output()
+
+    @model_validator(mode="after")
+    def _check_legible(self) -> Self:
+        """Refuse what would leave digits without ink."""
+        height, crop, blur = self.canvas.height, self.glyph.crop, self.line.blur
+        if crop is not None and height * 20 < MIN_INK_ROWS * (20 + 2 * crop.margin):
+            raise ValueError(
+                f"glyph.crop.margin: expected to leave {MIN_INK_ROWS} of the {height} rows of the "
+                f"canvas for ink that is 20 rows high, got a margin of {crop.margin} on each side"
+            )
+        if blur is not None and blur.sigma[1] * MIN_ROWS_PER_BLUR > height:
+            raise ValueError(
+                f"line.blur.sigma: expected at most {height / MIN_ROWS_PER_BLUR:g}, 1/"
+                f"{MIN_ROWS_PER_BLUR} of canvas.height, got {blur.sigma[1]:g}"
+            )
+        return self
 
 
 # -- reading --------------------------------------------------------------------------------------

@@ -31,17 +31,19 @@ The footer holds a JSON object under ``digit-sequence``: see `Commit`.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pipeline.errors import OutputError
 from pipeline.names import SCHEMA_VERSION, sample_key
 
 if TYPE_CHECKING:  # who only reads labels needs neither the config nor scikit-image
@@ -116,11 +118,15 @@ class Commit:
     schema_version: int = SCHEMA_VERSION
 
 
+_COMMIT_KINDS = get_type_hints(Commit)
+
+
 def hash_pixels(image: NDArray[np.uint8]) -> int:
     """Return the XXH3-64 of an image's pixels, as a signed 64-bit integer."""
     import xxhash  # noqa: PLC0415 - who only reads labels does without it
 
-    return int(np.uint64(xxhash.xxh3_64_intdigest(image.tobytes())).view(np.int64))
+    word = xxhash.xxh3_64_intdigest(np.ascontiguousarray(image).data)
+    return int(word - (word >> 63 << 64))
 
 
 def make_rows(shard: Shard, first_row: int, rendered: Rendered) -> pa.Table:
@@ -137,13 +143,6 @@ def make_rows(shard: Shard, first_row: int, rendered: Rendered) -> pa.Table:
     n_samples, height, width = rendered.images.shape
     rows = np.arange(first_row, first_row + n_samples)
     ordinals = shard.start + rows
-    starts = pa.array(recipes.starts, pa.int32())
-
-    def per_digit(name: str, values: Any) -> pa.Array:
-        kind = SCHEMA.field(name).type
-        values = values if isinstance(values, pa.Array) else pa.array(values, kind.value_type)
-        return pa.ListArray.from_arrays(starts, values, type=kind)
-
     columns = {
         "key": [sample_key(shard.split, ordinal) for ordinal in ordinals.tolist()],
         "split": [shard.split] * n_samples,
@@ -156,50 +155,82 @@ def make_rows(shard: Shard, first_row: int, rendered: Rendered) -> pa.Table:
         "height": np.full(n_samples, height),
         "width": np.full(n_samples, width),
         "scaled": rendered.scaled,
-        "boxes": per_digit("boxes", _make_boxes(recipes.digits, rendered.boxes)),
         "noise_sigma": recipes.noise_sigma,
         "salt_pepper": recipes.salt_pepper,
         "blur_sigma": recipes.blur_sigma,
         "inverted": recipes.inverted,
-        "pixel_hash": [hash_pixels(image) for image in rendered.images],
+        "pixel_hash": list(map(hash_pixels, rendered.images)),
     }
-    for name in (
-        *("glyph_ids", "spacing", "salt", "pepper"),
-        *("shear_degrees", "rotate_degrees", "stroke"),
-    ):
-        columns[name] = per_digit(name, getattr(recipes, name))
+    starts = make_array(recipes.starts, pa.int32())
+
+    def make_column(field: pa.Field) -> pa.Array:
+        if field.name == "boxes":
+            values = _make_boxes(recipes.digits, rendered.boxes)
+        elif pa.types.is_list(field.type):
+            values = make_array(getattr(recipes, field.name), field.type.value_type)
+        else:
+            return make_array(columns[field.name], field.type)
+        return pa.ListArray.from_arrays(starts, values, type=field.type)
+
     fields = [field for field in SCHEMA if field.name not in PLACE_COLUMNS]
-    arrays = [
-        column if isinstance(column, pa.Array) else pa.array(column, field.type)
-        for field, column in ((field, columns[field.name]) for field in fields)
-    ]
-    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+    return pa.Table.from_arrays(list(map(make_column, fields)), schema=pa.schema(fields))
+
+
+def make_array(values: Any, kind: pa.DataType) -> pa.Array:
+    """Return values without nulls as an Arrow array; ``pa.array`` would import pandas."""
+    if pa.types.is_string(kind):
+        text = "".join(values).encode()  # ASCII, so characters are bytes
+        bounds = np.cumsum([0, *map(len, values)], dtype=np.int32)
+        buffers = [None, pa.py_buffer(bounds), pa.py_buffer(text)]
+    elif pa.types.is_boolean(kind):
+        buffers = [None, pa.py_buffer(np.packbits(values, bitorder="little"))]
+    else:
+        buffers = [None, pa.py_buffer(np.ascontiguousarray(values, kind.to_pandas_dtype()))]
+    return pa.Array.from_buffers(kind, len(values), buffers)
 
 
 def _make_boxes(digits: NDArray[np.int64], boxes: NDArray[np.int32]) -> pa.StructArray:
     values = [digits, *boxes.T]
-    arrays = [pa.array(value, field.type) for value, field in zip(values, BOX, strict=True)]
+    arrays = [make_array(value, field.type) for value, field in zip(values, BOX, strict=True)]
     return pa.StructArray.from_arrays(arrays, fields=list(BOX))
 
 
-def add_places(rows: pa.Table, files: list[str], offsets: list[int], sizes: list[int]) -> pa.Table:
-    """Return label rows with where each image is."""
+def add_places(
+    rows: pa.Table, files: Sequence[str], offsets: Sequence[int], sizes: Sequence[int]
+) -> pa.Table:
+    """Return label rows with where each image is, in one chunk."""
     places = dict(zip(PLACE_COLUMNS, (files, offsets, sizes), strict=True))
+    rows = rows.combine_chunks()
     arrays = [
-        pa.array(places[field.name], field.type) if field.name in places else rows[field.name]
+        make_array(places[field.name], field.type) if field.name in places else rows[field.name]
         for field in SCHEMA
     ]
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
+class _Digest(io.RawIOBase):
+    """A file that keeps nothing but the SHA-256 of what is written to it."""
+
+    def __init__(self) -> None:
+        self.sha256 = hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        self.sha256.update(content)
+        return len(content)
+
+
 def hash_rows(rows: pa.Table) -> str:
     """Return the SHA-256 of label rows, whatever file they are or were in."""
-    sink = pa.BufferOutputStream()
+    order = make_array(np.arange(len(rows)), pa.int64())
     # Taking copies the rows: bits beyond the end of a slice would be hashed with it.
-    table = rows.replace_schema_metadata(None).take(np.arange(len(rows))).combine_chunks()
-    with pa.ipc.new_stream(sink, table.schema) as stream:
+    table = rows.replace_schema_metadata(None).take(order).combine_chunks()
+    digest = _Digest()
+    with pa.PythonFile(digest, "w") as file, pa.ipc.new_stream(file, table.schema) as stream:
         stream.write_table(table)
-    return hashlib.sha256(sink.getvalue()).hexdigest()
+    return digest.sha256.hexdigest()
 
 
 def encode_labels(rows: pa.Table, commit: Commit) -> bytes:
@@ -222,14 +253,14 @@ def encode_labels(rows: pa.Table, commit: Commit) -> bytes:
 def _dictionary_columns() -> list[str]:
     """Return the Parquet paths of the columns worth a dictionary."""
     sink = pa.BufferOutputStream()
-    pq.write_table(SCHEMA.empty_table(), sink)
+    pq.write_table(pa.Table.from_batches([], SCHEMA), sink)
     leaves = pq.ParquetFile(pa.BufferReader(sink.getvalue())).schema
     return [leaf.path for leaf in leaves if leaf.path not in _NO_DICTIONARY]
 
 
-def read_labels(file: Any) -> pa.Table:
-    """Read the rows of a label file."""
-    return pq.read_table(file)
+def read_labels(file: Any, columns: list[str] | None = None) -> pa.Table:
+    """Read the rows of a label file, all columns or some."""
+    return pq.read_table(file, columns=columns)
 
 
 def read_commit(file: Any) -> Commit | None:
@@ -239,7 +270,7 @@ def read_commit(file: Any) -> Commit | None:
     except (pa.ArrowException, ValueError):
         return None
     except OSError as error:
-        if error.errno is not None:
+        if error.errno is not None or isinstance(error, OutputError):
             raise  # the storage's; without a number it is pyarrow's, about what the file holds
         return None
 
@@ -247,6 +278,8 @@ def read_commit(file: Any) -> Commit | None:
 def parse_commit(metadata: Mapping[bytes, bytes] | None) -> Commit | None:
     """Return what the metadata of a label file says, or None if it is not a label file of ours."""
     try:
-        return Commit(**json.loads((metadata or {})[METADATA_KEY]))
-    except (KeyError, TypeError, ValueError):
+        record = json.loads((metadata or {})[METADATA_KEY])
+        kinds = {name: type(value) for name, value in record.items()}
+        return Commit(**record) if kinds == _COMMIT_KINDS else None
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         return None

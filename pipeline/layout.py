@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import Config
+from pipeline.config import MIN_DIGIT_WIDTH, Config
 from pipeline.recipe import Recipes
 
 SMOOTHING_FREE = 1.25
@@ -145,12 +145,9 @@ def _fit_lines(
     Returns the columns and the widths (G,) of the cells, and which lines (B,) were shrunk.
     """
     space = config.canvas.width
-    last = recipes.starts[1:] - 1
+    samples, first, last = recipes.samples, recipes.starts[:-1], recipes.starts[1:] - 1
     length = (lefts + widths)[last]
     scaled = length > space
-    line_length = length[recipes.samples]
-    begin, end = lefts * space // line_length, (lefts + widths) * space // line_length
-    shrunk = scaled[recipes.samples]
     match config.canvas.align:
         case "left":
             offset = np.zeros_like(length)
@@ -158,9 +155,20 @@ def _fit_lines(
             offset = (space - length) // 2
         case "right":
             offset = space - length
+    # A shrunk digit keeps MIN_DIGIT_WIDTH columns of its own; the rest of its width and the
+    # spacing share the columns that are left, in proportion.
+    kept = np.minimum(widths, MIN_DIGIT_WIDTH)
+    kept_before = np.cumsum(kept) - kept
+    kept_before -= kept_before[first][samples]
+    kept_in_line = (kept_before + kept)[last]
+    room = np.maximum(space - kept_in_line, 0)[samples]
+    elastic = np.maximum(length - kept_in_line, 1)[samples]
+    begin = (lefts - kept_before) * room // elastic
+    end = (lefts - kept_before + widths - kept) * room // elastic
+    is_shrunk = scaled[samples]
     return (
-        np.where(shrunk, begin, lefts + offset[recipes.samples]),
-        np.where(shrunk, np.maximum(1, end - begin), widths),
+        np.where(is_shrunk, kept_before + begin, lefts + offset[samples]),
+        np.where(is_shrunk, kept + end - begin, widths),
         scaled,
     )
 

@@ -8,18 +8,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from pipeline.build import pack_shard, write_shard
 from pipeline.config import Config, parse_config
+from pipeline.engines import Engine
 from pipeline.errors import ConfigError, OutputError
 from pipeline.labels import Commit, read_commit
 from pipeline.plan import Shard
 from pipeline.sampler import open_config
-from pipeline.shards import Packed, pack_folders
+from pipeline.shards import Batch, Packed, pack_folders
 from pipeline.storage import Storage
 
 
@@ -81,8 +81,10 @@ def make_config(
     return parse_config(tree, "number")
 
 
-def write_images(config: Config, image_dir: str, overwrite: bool = False) -> list[Path]:
-    """Draw the images of a config of one number, and return their paths.
+def write_images(config: Config, image_dir: str, overwrite: bool = False) -> tuple[list[Path], int]:
+    """Draw the images of a config of one number.
+
+    Returns their paths, and how many lines were wider than the canvas and were shrunk.
 
     Raises
     ------
@@ -95,13 +97,13 @@ def write_images(config: Config, image_dir: str, overwrite: bool = False) -> lis
     storage = Storage(image_dir)
     labels = f"{number}/labels.parquet"
 
-    def pack(_shard: Shard, rows: pa.Table, images: list[bytes], extension: str) -> Packed:
-        return pack_folders("", rows, images, extension)
+    def pack(_shard: Shard, batches: Iterable[Batch], extension: str, _engine: Engine) -> Packed:
+        return pack_folders("", batches, extension)
 
     packed, commit = pack_shard(sampler, Shard("train", 0, 0, split.n_samples), pack)
     _claim_folder(storage, number, labels, packed, commit, overwrite)
     write_shard(storage, packed, labels, commit)
-    return [Path(image_dir, path) for path in packed.files]
+    return [Path(image_dir, path) for path in packed.files], commit.scaled
 
 
 def _claim_folder(

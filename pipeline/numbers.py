@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -31,8 +31,9 @@ from pipeline.config import (
     check_number,
     check_number_list,
 )
+from pipeline.engines import Engine
 from pipeline.errors import ConfigError
-from pipeline.randomness import RandomWords, to_uniform
+from pipeline.randomness import draw_words, to_uniform
 
 BALANCE_BLOCK = 100
 """Consecutive random numbers among which digits are stratified, per digit slot."""
@@ -59,7 +60,7 @@ class NumberSource(Protocol):
     def identity(self) -> dict[str, object]:
         """Return what decides which numbers these are, for the fingerprint."""
 
-    def take(self, positions: NDArray[np.int64]) -> list[str]:
+    def take(self, positions: NDArray[np.int64], engine: Engine = "skimage") -> list[str]:
         """Return the numbers at `positions`, int64 of shape (B,)."""
 
 
@@ -90,7 +91,7 @@ class ListedNumbers:
         digest = hashlib.sha256("\n".join(self.values).encode()).hexdigest()
         return {"count": self.count, "sha256": digest}
 
-    def take(self, positions: NDArray[np.int64]) -> list[str]:
+    def take(self, positions: NDArray[np.int64], engine: Engine = "skimage") -> list[str]:  # noqa: ARG002
         """Return the numbers at `positions`."""
         return [self.values[position] for position in positions]
 
@@ -126,7 +127,7 @@ class RangeNumbers:
         """Return what decides which numbers these are."""
         return {"first": self.first, "last": self.last, "step": self.step, "width": self.width}
 
-    def take(self, positions: NDArray[np.int64]) -> list[str]:
+    def take(self, positions: NDArray[np.int64], engine: Engine = "skimage") -> list[str]:  # noqa: ARG002
         """Return the numbers at `positions`."""
         width = self.width
         return [f"{self.first + position * self.step:0{width}d}" for position in positions.tolist()]
@@ -163,41 +164,48 @@ class DrawnNumbers:
         """Return what decides which numbers these are."""
         return self.spec.model_dump(mode="json")
 
-    def take(self, positions: NDArray[np.int64]) -> list[str]:
+    def take(self, positions: NDArray[np.int64], engine: Engine = "skimage") -> list[str]:
         """Return the numbers at `positions`."""
-        words = self._draw(positions)
-        lengths = self._lengths[
-            np.searchsorted(self._length_steps, to_uniform(words[:, 0]), side="right")
-        ]
-        shares = self._stratify(positions) if self.spec.balance else to_uniform(words[:, 1:])
+        words = self._draw(positions, engine)
+        lengths = self._to_lengths(words)
+        shares = (
+            self._stratify(positions, engine) if self.spec.balance else to_uniform(words[:, 1:])
+        )
         digits = self._to_digits(shares, lengths)
         rows = (digits + ord("0")).astype(np.uint8)
         return [row[:length].tobytes().decode() for row, length in zip(rows, lengths, strict=True)]
 
-    def _draw(self, positions: NDArray[np.int64]) -> NDArray[np.uint64]:
-        """Return the words of each position: one for the length, one for each digit."""
-        source = RandomWords(self._seed, "numbers")
-        n_words = 1 + self.max_digits
-        return np.stack([source.draw(self._name, int(i), n_words) for i in positions])
+    def _to_lengths(self, words: NDArray[np.uint64]) -> NDArray[np.int64]:
+        steps = np.searchsorted(self._length_steps, to_uniform(words[:, 0]), side="right")
+        lengths: NDArray[np.int64] = self._lengths[steps]
+        return lengths
 
-    def _stratify(self, positions: NDArray[np.int64]) -> NDArray[np.float64]:
+    def _draw(self, positions: NDArray[np.int64], engine: Engine) -> NDArray[np.uint64]:
+        """Return the words of each position: one for the length, one for each digit."""
+        n_words = -(-(1 + self.max_digits) // 4) * 4
+        names, counts = [self._name] * len(positions), np.full(len(positions), n_words)
+        words = draw_words(self._seed, "numbers", names, positions, counts, engine)
+        return words.reshape(-1, n_words)[:, : 1 + self.max_digits]
+
+    def _stratify(self, positions: NDArray[np.int64], engine: Engine) -> NDArray[np.float64]:
         """Return uniform numbers that, over a block of positions, fill [0, 1) evenly per slot.
 
-        Within a block, slot by slot, position i gets a stratum of its own (latin hypercube
-        sampling, McKay et al. 1979): the rank of its word among the words of the block.
+        Within a block, slot by slot, each number that is long enough to use the slot gets a stratum
+        of its own (latin hypercube sampling, McKay et al. 1979): the rank of its word among theirs.
         """
         shares = np.empty((len(positions), self.max_digits))
         blocks = positions // BALANCE_BLOCK
         for block in np.unique(blocks):
-            members = np.arange(BALANCE_BLOCK) + block * BALANCE_BLOCK
-            words = self._draw(members)[:, 1:]
-            strata = np.argsort(np.argsort(words, axis=0, kind="stable"), axis=0, kind="stable")
-            rows = np.flatnonzero(blocks == block)
-            chosen = positions[rows] - block * BALANCE_BLOCK
+            words = self._draw(np.arange(BALANCE_BLOCK) + block * BALANCE_BLOCK, engine)
+            is_used = np.arange(self.max_digits) < self._to_lengths(words)[:, None]
+            ranked = np.where(is_used, words[:, 1:] >> np.uint64(1), np.uint64(2**63))
+            strata = np.argsort(np.argsort(ranked, axis=0, kind="stable"), axis=0, kind="stable")
             # Where in its stratum: by the lower half, for the upper one has decided on the stratum.
-            within = to_uniform(words[chosen] << np.uint64(32))
-            shares[rows] = (strata[chosen] + within) / BALANCE_BLOCK
-        return shares
+            within = to_uniform(words[:, 1:] << np.uint64(32))
+            spread = (strata + within) / np.maximum(is_used.sum(axis=0), 1)
+            rows = np.flatnonzero(blocks == block)
+            shares[rows] = spread[positions[rows] - block * BALANCE_BLOCK]
+        return shares.clip(0, np.nextafter(1, 0))
 
     def _to_digits(
         self, shares: NDArray[np.float64], lengths: NDArray[np.int64]
@@ -261,16 +269,12 @@ def read_numbers(file: NumberFile) -> list[str]:
             if file.column is None:
                 rows = [(n, line.strip()) for n, line in enumerate(lines, start=1)]
             else:
-                reader = csv.DictReader(lines)
-                if file.column not in (reader.fieldnames or ()):
-                    raise ConfigError(
-                        f"{path}: expected a column {file.column!r}, got "
-                        f"{', '.join(map(repr, reader.fieldnames or ())) or 'an empty file'}"
-                    )
-                rows = [(reader.line_num, (row[file.column] or "").strip()) for row in reader]
+                rows = _read_column(lines, file.column, path)
+    except ConfigError:
+        raise
     except OSError as error:
         raise ConfigError(f"{path}: numbers cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
+    except (ValueError, csv.Error) as error:  # not UTF-8, or a NUL in the path
         raise ConfigError(f"{path}: numbers cannot be read: {error}") from error
     values = []
     for line, text in rows:
@@ -285,3 +289,15 @@ def read_numbers(file: NumberFile) -> list[str]:
     except ValueError as error:
         raise ConfigError(f"{path}: {error}") from None
     return values
+
+
+def _read_column(lines: Iterable[str], column: str, path: Path) -> list[tuple[int, str]]:
+    """Return the line number and the text of each row of a CSV column."""
+    reader = csv.DictReader(lines)
+    names = list(reader.fieldnames or ())
+    if names.count(column) != 1:
+        raise ConfigError(
+            f"{path}: expected one column {column!r}, got "
+            f"{', '.join(map(repr, names)) or 'an empty file'}"
+        )
+    return [(reader.line_num, (row[column] or "").strip()) for row in reader]

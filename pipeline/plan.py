@@ -21,16 +21,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import __version__
-from pipeline.config import Config, SplitName
+from pipeline.config import MIN_DIGIT_WIDTH, SPLITS, Config, SplitName
+from pipeline.engines import Engine
 from pipeline.errors import ConfigError
 from pipeline.names import SCHEMA_VERSION, sample_key, shard_name
 from pipeline.numbers import NumberSource, inline_number_files, open_numbers
 
-MIN_DIGIT_WIDTH = 4
-"""Columns that a digit keeps, at least, when its line is shrunk to the canvas."""
 MAX_SAMPLES = 10**12
 """Samples of one split, at most: as many as `samples` may ask for."""
-_PIXEL_LIBRARIES = ("imageio", "numpy", "pillow", "pyarrow", "scikit-image", "scipy")
+_PIXEL_LIBRARIES = ("imagecodecs", "numpy", "pyarrow", "scikit-image", "scipy")
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,9 @@ class SplitPlan:
         """Yield all shards in order."""
         return map(self.shard, range(self.n_shards))
 
-    def identities(self, start: int, stop: int) -> tuple[list[str], NDArray[np.int64]]:
+    def identities(
+        self, start: int, stop: int, engine: Engine = "skimage"
+    ) -> tuple[list[str], NDArray[np.int64]]:
         """Return (numbers, sample indices) of the samples with ordinals `start` to `stop` - 1."""
         if not 0 <= start <= stop <= self.n_samples:
             raise IndexError(
@@ -95,7 +96,7 @@ class SplitPlan:
         ordinals = np.arange(start, stop, dtype=np.int64)
         count = self.numbers.count or self.n_samples
         indices = ordinals if self.numbers.repeats else ordinals // count
-        return self.numbers.take(ordinals % count), indices
+        return self.numbers.take(ordinals % count, engine), indices
 
 
 @dataclass(frozen=True)
@@ -213,3 +214,15 @@ def parse_key(plan: Plan, key: str) -> tuple[SplitPlan, int]:
             f"most {split.n_samples - 1}, got {ordinal}"
         )
     return split, ordinal
+
+
+def parse_shard(name: str) -> tuple[SplitName, int]:
+    """Return the split and the index that the name of a shard stands for.
+
+    >>> parse_shard("train-00042")
+    ('train', 42)
+    """
+    split, _, index = name.partition("-")
+    if split not in SPLITS:
+        raise ValueError(f"expected the name of a shard, got {name!r}")
+    return split, int(index)

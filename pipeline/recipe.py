@@ -32,13 +32,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import MAX_SPECKS, Config, SplitName, Transform
+from pipeline.config import Config, SplitName, Transform
+from pipeline.engines import Engine
 from pipeline.errors import ConfigError
 from pipeline.glyphs import GlyphPool
 from pipeline.randomness import (
     RandomWords,
     Words,
-    split_words,
+    draw_words,
+    make_addresses,
+    make_key,
     to_decimals,
     to_integers,
     to_uniform,
@@ -46,6 +49,10 @@ from pipeline.randomness import (
 
 LINE_WORDS = 16
 SLOT_WORDS = 40
+SPECK_WORD = 16
+"""First word of a slot that holds positions of specks."""
+PIXELS = "pixels"
+"""Purpose of the words for canvas noise."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +82,7 @@ class Recipes:
     """(G,) bright pixels."""
     pepper: NDArray[np.int64]
     """(G,) dark pixels."""
-    speck_positions: NDArray[np.uint64]
+    speck_positions: NDArray[np.uint32]
     """(G, 48) 32-bit shares of the ink box: 24 for salt, then 24 for pepper."""
     shear_degrees: NDArray[np.float64]
     """(G,)"""
@@ -104,6 +111,7 @@ def draw_recipes(
     split: SplitName,
     numbers: list[str],
     sample_indices: NDArray[np.int64],
+    engine: Engine = "skimage",
 ) -> Recipes:
     """Draw the recipes of some samples of a split.
 
@@ -116,6 +124,7 @@ def draw_recipes(
     numbers : list of str
         The B numbers.
     sample_indices : ndarray of int64, shape (B,)
+    engine : {"skimage", "numba"}
 
     Returns
     -------
@@ -129,13 +138,21 @@ def draw_recipes(
     """
     lengths = np.array([len(number) for number in numbers])
     starts = np.concatenate([[0], np.cumsum(lengths)])
-    line, slot = _draw_words(config.seed, split, numbers, sample_indices, starts)
+    samples = np.repeat(np.arange(len(numbers)), lengths)
+    names = _name_samples(split, numbers)
+    counts = LINE_WORDS + lengths * SLOT_WORDS
+    words = draw_words(config.seed, "recipe", names, sample_indices, counts, engine)
+    first_line = LINE_WORDS * np.arange(len(numbers)) + SLOT_WORDS * starts[:-1]
+    first_slot = LINE_WORDS * (samples + 1) + SLOT_WORDS * np.arange(len(samples))
+    line = words[np.arange(LINE_WORDS)[:, None] + first_line]
+    slot = words[np.arange(SPECK_WORD)[:, None] + first_slot]
+    specks = words[first_slot[:, None] + np.arange(SPECK_WORD, SLOT_WORDS)]
     digits = np.frombuffer("".join(numbers).encode(), np.uint8).astype(np.int64) - ord("0")
     sizes = np.diff(pool.starts)[digits]
     if not sizes.all():
         raise ConfigError(missing_glyphs(split, {int(digits[sizes.argmin()])}))
     glyph = config.glyph
-    spacing = to_integers(slot[:, 1], *config.line.spacing)
+    spacing = to_integers(slot[1], *config.line.spacing)
     spacing[starts[:-1]] = 0
     return Recipes(
         seed=config.seed,
@@ -143,28 +160,38 @@ def draw_recipes(
         numbers=numbers,
         sample_indices=sample_indices,
         starts=starts,
-        samples=np.repeat(np.arange(len(numbers)), lengths),
+        samples=samples,
         digits=digits,
-        glyph_ids=pool.ids[pool.starts[digits] + to_integers(slot[:, 0], 0, sizes - 1)],
+        glyph_ids=pool.ids[pool.starts[digits] + to_integers(slot[0], 0, sizes - 1)],
         spacing=spacing,
-        salt=_draw_integers(slot[:, 2:4], glyph.salt, "pixels"),
-        pepper=_draw_integers(slot[:, 4:6], glyph.pepper, "pixels"),
-        speck_positions=split_words(slot[:, 16:], 32).reshape(-1, 2 * MAX_SPECKS),
-        shear_degrees=_draw_decimals(slot[:, 6:8], glyph.shear, "degrees", 2),
-        rotate_degrees=_draw_decimals(slot[:, 8:10], glyph.rotate, "degrees", 2),
-        stroke=_draw_strokes(slot[:, 10:13], config),
-        noise_sigma=_draw_decimals(line[:, 0:2], config.line.noise, "sigma", 2),
-        salt_pepper=_draw_decimals(line[:, 2:4], config.line.salt_pepper, "amount", 4),
-        blur_sigma=_draw_decimals(line[:, 4:6], config.line.blur, "sigma", 3),
-        inverted=_draw_chance(line[:, 6], config.line.invert),
+        salt=_draw_integers(slot[2:4], glyph.salt, "pixels"),
+        pepper=_draw_integers(slot[4:6], glyph.pepper, "pixels"),
+        speck_positions=specks.astype("<u8", copy=False).view("<u4"),
+        shear_degrees=_draw_decimals(slot[6:8], glyph.shear, "degrees", 2),
+        rotate_degrees=_draw_decimals(slot[8:10], glyph.rotate, "degrees", 2),
+        stroke=_draw_strokes(slot[10:13], config),
+        noise_sigma=_draw_decimals(line[0:2], config.line.noise, "sigma", 2),
+        salt_pepper=_draw_decimals(line[2:4], config.line.salt_pepper, "amount", 4),
+        blur_sigma=_draw_decimals(line[4:6], config.line.blur, "sigma", 3),
+        inverted=_draw_chance(line[6], config.line.invert),
     )
+
+
+def _name_samples(split: str, numbers: list[str]) -> list[str]:
+    return [f"{split}/{number}" for number in numbers]
 
 
 def draw_pixel_words(recipes: Recipes, sample: int, n_words: int) -> Words:
     """Return the words for the canvas noise of one sample of a batch."""
-    source = RandomWords(recipes.seed, "pixels")
-    name = f"{recipes.split}/{recipes.numbers[sample]}"
+    source = RandomWords(recipes.seed, PIXELS)
+    (name,) = _name_samples(recipes.split, [recipes.numbers[sample]])
     return source.draw(name, int(recipes.sample_indices[sample]), n_words)
+
+
+def pixel_addresses(recipes: Recipes) -> tuple[Words, Words]:
+    """Return the key (2,) and the addresses (B, 3) of the words for the canvas noise of a batch."""
+    names = _name_samples(recipes.split, recipes.numbers)
+    return make_key(recipes.seed, PIXELS), make_addresses(names, recipes.sample_indices)
 
 
 def missing_glyphs(split: str, digits: set[int]) -> str:
@@ -176,24 +203,6 @@ def missing_glyphs(split: str, digits: set[int]) -> str:
     )
 
 
-def _draw_words(
-    seed: int,
-    split: str,
-    numbers: list[str],
-    sample_indices: NDArray[np.int64],
-    starts: NDArray[np.int64],
-) -> tuple[Words, Words]:
-    """Return the words of the lines (B, 16) and of the slots (G, 40)."""
-    source = RandomWords(seed, "recipe")
-    line = np.empty((len(numbers), LINE_WORDS), np.uint64)
-    slot = np.empty((int(starts[-1]), SLOT_WORDS), np.uint64)
-    for b, (number, index) in enumerate(zip(numbers, sample_indices.tolist(), strict=True)):
-        words = source.draw(f"{split}/{number}", index, LINE_WORDS + len(number) * SLOT_WORDS)
-        line[b] = words[:LINE_WORDS]
-        slot[starts[b] : starts[b + 1]] = words[LINE_WORDS:].reshape(-1, SLOT_WORDS)
-    return line, slot
-
-
 def _draw_chance(words: Words, transform: Transform | None) -> NDArray[np.bool_]:
     probability = transform.probability if transform is not None else 0.0
     return to_uniform(words) < probability
@@ -202,9 +211,9 @@ def _draw_chance(words: Words, transform: Transform | None) -> NDArray[np.bool_]
 def _draw_integers(words: Words, transform: Transform | None, field: str) -> NDArray[np.int64]:
     """Draw (chance, value) pairs; 0 where the transform is not applied."""
     if transform is None:
-        return np.zeros(len(words), np.int64)
-    values = to_integers(words[:, 1], *getattr(transform, field))
-    return np.where(_draw_chance(words[:, 0], transform), values, 0)
+        return np.zeros(words.shape[1], np.int64)
+    values = to_integers(words[1], *getattr(transform, field))
+    return np.where(_draw_chance(words[0], transform), values, 0)
 
 
 def _draw_decimals(
@@ -212,15 +221,15 @@ def _draw_decimals(
 ) -> NDArray[np.float64]:
     """Draw (chance, value) pairs; 0 where the transform is not applied."""
     if transform is None:
-        return np.zeros(len(words))
+        return np.zeros(words.shape[1])
     low, high = getattr(transform, field)
-    values = to_decimals(words[:, 1], low, high, decimals)
-    return np.where(_draw_chance(words[:, 0], transform), values, 0.0)
+    values = to_decimals(words[1], low, high, decimals)
+    return np.where(_draw_chance(words[0], transform), values, 0.0)
 
 
 def _draw_strokes(words: Words, config: Config) -> NDArray[np.int64]:
     stroke = config.glyph.stroke
     if stroke is None:
-        return np.zeros(len(words), np.int64)
-    side = _draw_integers(words[:, [0, 2]], stroke, "pixels")
-    return np.where(to_uniform(words[:, 1]) < stroke.dilate, side, -side)
+        return np.zeros(words.shape[1], np.int64)
+    side = _draw_integers(words[::2], stroke, "pixels")
+    return np.where(to_uniform(words[1]) < stroke.dilate, side, -side)

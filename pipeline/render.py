@@ -7,29 +7,28 @@ brighter pixel wins; then, for each canvas: noise, salt and pepper, blur, invert
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
-from skimage.filters import gaussian
-from skimage.morphology import dilation, erosion
-from skimage.transform import warp
 
-from pipeline.config import MAX_SPECKS, Config
+from pipeline.config import MAX_SPECKS, Canvas, Config
+from pipeline.engines import Engine
 from pipeline.errors import RenderError
 from pipeline.glyphs import GlyphBank
 from pipeline.layout import Layout, lay_out
 from pipeline.randomness import split_words
-from pipeline.recipe import Recipes, draw_pixel_words
+from pipeline.recipe import Recipes, draw_pixel_words, pixel_addresses
 
 ERODED_PEAK = 64
 """An erosion that would leave a digit without any pixel this bright is not applied."""
-BATCH_SAMPLES = 256
-"""Samples to render at a time; bounds the memory of a batch, changes no pixel."""
+BATCH_SAMPLES = 512
+"""Samples to render at a time, at most; bounds the memory of a batch, changes no pixel."""
+BATCH_PIXELS = {"skimage": 2_000_000, "numba": 8_000_000}
+"""Canvas pixels of a batch; scikit-image needs tens of bytes for each."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,9 @@ class Rendered:
     ink (0 then), and spacing that would have hidden one digit behind another."""
 
 
-def render_batch(recipes: Recipes, bank: GlyphBank, config: Config) -> Rendered:
+def render_batch(
+    recipes: Recipes, bank: GlyphBank, config: Config, engine: Engine = "skimage"
+) -> Rendered:
     """Render samples.
 
     Parameters
@@ -57,6 +58,8 @@ def render_batch(recipes: Recipes, bank: GlyphBank, config: Config) -> Rendered:
     bank : GlyphBank
     config : Config
         Its blocks `canvas`, `glyph` and `line` are used.
+    engine : {"skimage", "numba"}
+        Changes the speed and nothing else.
 
     Raises
     ------
@@ -66,22 +69,132 @@ def render_batch(recipes: Recipes, bank: GlyphBank, config: Config) -> Rendered:
     ink = bank.ink[recipes.glyph_ids]
     layout = lay_out(recipes, ink, bank.images.shape[1:], config)
     recipes = replace(recipes, spacing=layout.spacing)
-    glyphs, recipes = _add_specks(bank.images[recipes.glyph_ids], ink, recipes)
-    cells = _warp_glyphs(_smooth_glyphs(glyphs, layout), layout, config.canvas.height)
-    cells, recipes = _change_strokes(cells, layout, recipes)
-    images = _compose(cells, layout, recipes, config)
-    boxes = _find_boxes(cells, layout, recipes, config)
+    images = np.zeros((recipes.n_samples, config.canvas.height, config.canvas.width), np.uint8)
+    boxes, pepper, stroke = ENGINES[engine](Drawing(recipes, layout, bank.images, ink, images))
     _check_boxes(boxes, recipes)
+    recipes = replace(recipes, pepper=pepper, stroke=stroke)
+    return Rendered(images, boxes, layout.scaled, recipes)
+
+
+def fit_batch(canvas: Canvas, engine: Engine) -> int:
+    """Return how many samples make a batch of `BATCH_PIXELS`, at least one."""
+    return max(1, BATCH_PIXELS[engine] // (canvas.height * canvas.width))
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What an engine draws: the samples of a batch on black canvases."""
+
+    recipes: Recipes
+    layout: Layout
+    glyphs: NDArray[np.uint8]
+    """(N, h, w) all glyphs of the bank."""
+    ink: NDArray[np.int16]
+    """(G, 4) ink boxes of the glyphs that the recipes name."""
+    images: NDArray[np.uint8]
+    """(B, H, W) the canvases, drawn on in place."""
+
+
+Drawn = tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]
+"""Boxes (G, 4), and pepper (G,) and stroke (G,) as they were applied."""
+
+
+def _draw_with_skimage(drawing: Drawing) -> Drawn:
+    recipes, layout, images = drawing.recipes, drawing.layout, drawing.images
+    glyphs = drawing.glyphs[recipes.glyph_ids]
+    glyphs, pepper = _add_specks(glyphs, drawing.ink, recipes)
+    smoothed = _smooth_glyphs(glyphs, layout.smoothing)
+    cells = _warp_glyphs(smoothed, layout, images.shape[1])
+    stroke = _change_strokes(cells, layout, recipes.stroke)
+    _compose(cells, layout, recipes, images)
+    boxes = _place_boxes(cells, layout, recipes, images.shape[2])
     _add_noise(images, recipes)
     _blur(images, recipes.blur_sigma)
     images[recipes.inverted] = 255 - images[recipes.inverted]
-    return Rendered(images, boxes, layout.scaled, recipes)
+    return boxes, pepper, stroke
+
+
+def _draw_with_numba(drawing: Drawing) -> Drawn:
+    from pipeline import kernels
+
+    recipes, layout, images = drawing.recipes, drawing.layout, drawing.images
+    sigmas, places = np.unique(
+        np.concatenate([recipes.blur_sigma, *layout.smoothing.T]), return_inverse=True
+    )
+    filters, radii = _tabulate_filters(sigmas)
+    blur, *smooth = np.split(places, [recipes.n_samples, len(places) - len(layout.widths)])
+    blur = np.where(recipes.blur_sigma > 0, blur, -1)
+    is_smoothed = layout.smoothing.any(axis=1)
+    glyphs = np.empty(len(layout.widths), kernels.GLYPH)
+    a_to_f = layout.matrices[:, :2].reshape(-1, 6).T
+    for name, column in {
+        **dict(zip("abcdef", a_to_f, strict=True)),
+        **dict(zip(("top", "left", "bottom", "right"), drawing.ink.T, strict=True)),
+        "id": recipes.glyph_ids,
+        "salt": recipes.salt,
+        "pepper": recipes.pepper,
+        "stroke": recipes.stroke,
+        "smooth_rows": np.where(is_smoothed, smooth[0], -1),
+        "smooth_columns": smooth[1],
+        "blur": blur[recipes.samples],
+        "reach": _blur_reach(recipes.blur_sigma)[recipes.samples],
+        "sample": recipes.samples,
+        "column": layout.lefts,
+        "width": layout.widths,
+    }.items():
+        glyphs[name] = column
+    kernels.draw_digits(
+        drawing.glyphs, glyphs, recipes.speck_positions, filters, radii, ERODED_PEAK, images
+    )
+    lines = np.empty(recipes.n_samples, kernels.LINE)
+    lines["noise_sigma"], lines["salt_pepper"] = recipes.noise_sigma, recipes.salt_pepper
+    lines["blur"], lines["inverted"] = blur, recipes.inverted
+    key, addresses = pixel_addresses(recipes)
+    quantiles = _normal_quantiles() if recipes.noise_sigma.any() else np.zeros(1)
+    kernels.finish_canvases(lines, key, addresses, quantiles, filters, radii, images)
+    boxes = np.stack([glyphs[edge] for edge in ("top", "left", "bottom", "right")], axis=-1)
+    return boxes, glyphs["pepper"].astype(np.int64), glyphs["stroke"].astype(np.int64)
+
+
+ENGINES: dict[Engine, Callable[[Drawing], Drawn]] = {
+    "skimage": _draw_with_skimage,
+    "numba": _draw_with_numba,
+}
+
+
+def _tabulate_filters(
+    sigmas: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the weights (F, R) of Gaussian filters from the middle one on, and their radii."""
+    rows = [_gaussian_weights(sigma) for sigma in sigmas.tolist()]
+    radii = np.array([len(row) - 1 for row in rows])
+    filters = np.zeros((len(rows), radii.max() + 1))
+    for row, weights in zip(filters, rows, strict=True):
+        row[: len(weights)] = weights
+    return filters, radii
+
+
+@lru_cache(maxsize=8192)
+def _gaussian_weights(sigma: float) -> NDArray[np.float64]:
+    """Return the weights of scipy's Gaussian filter: what it makes of a single bright pixel."""
+    if sigma == 0:
+        return np.ones(1)
+    from scipy.ndimage import gaussian_filter1d
+
+    radius = int(4 * sigma + 0.5)
+    pixel = np.zeros(2 * radius + 1)
+    pixel[radius] = 1
+    weights: NDArray[np.float64] = gaussian_filter1d(pixel, sigma, mode="constant")
+    return weights[radius:]
 
 
 def _add_specks(
     glyphs: NDArray[np.uint8], ink: NDArray[np.int16], recipes: Recipes
-) -> tuple[NDArray[np.uint8], Recipes]:
-    """Set salt to 255, then pepper to 0, at drawn positions of the ink boxes."""
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Set salt to 255, then pepper to 0, at drawn positions of the ink boxes.
+
+    Returns the glyphs, changed in place, and how many pepper pixels each has got.
+    """
     top, left, bottom, right = ink.T.astype(np.int64)[:, :, None]
     area = ((bottom - top) * (right - left)).astype(np.uint64)
     position = (recipes.speck_positions * area >> np.uint64(32)).astype(np.int64)
@@ -94,19 +207,23 @@ def _add_specks(
         glyphs[glyph, row[place], column[place]] = value
 
     put(recipes.salt, 0, 255)
-    salted = glyphs.copy() if recipes.pepper.any() else glyphs
+    salted = glyphs.copy()
     put(recipes.pepper, MAX_SPECKS, 0)
     empty = ~glyphs.any(axis=(1, 2))
     glyphs[empty] = salted[empty]
-    return glyphs, replace(recipes, pepper=np.where(empty, 0, recipes.pepper))
+    return glyphs, np.where(empty, 0, recipes.pepper)
 
 
-def _smooth_glyphs(glyphs: NDArray[np.uint8], layout: Layout) -> NDArray[np.float64]:
+def _smooth_glyphs(
+    glyphs: NDArray[np.uint8], smoothing: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Low-pass the glyphs that are about to be reduced, against aliasing."""
+    from skimage.filters import gaussian
+
     smoothed = glyphs.astype(np.float64)
-    needed = layout.smoothing.any(axis=1)
-    for sigma in np.unique(layout.smoothing[needed], axis=0):
-        chosen = (layout.smoothing == sigma).all(axis=1)
+    needed = smoothing.any(axis=1)
+    for sigma in np.unique(smoothing[needed], axis=0):
+        chosen = (smoothing == sigma).all(axis=1)
         smoothed[chosen] = gaussian(
             smoothed[chosen], sigma=(0, *sigma), mode="constant", preserve_range=True
         )
@@ -115,6 +232,8 @@ def _smooth_glyphs(glyphs: NDArray[np.uint8], layout: Layout) -> NDArray[np.floa
 
 def _warp_glyphs(glyphs: NDArray[np.float64], layout: Layout, height: int) -> NDArray[np.uint8]:
     """Interpolate each glyph once, bilinearly, into its cell; returns (G, height, widest)."""
+    from skimage.transform import warp
+
     n_glyphs, rows, columns = glyphs.shape
     widest = int(layout.widths.max())
     # `warp` is three times as fast when the output has the shape of the input.
@@ -135,10 +254,15 @@ def _cut_to_width(cells: NDArray[Any], layout: Layout) -> None:
 
 
 def _change_strokes(
-    cells: NDArray[np.uint8], layout: Layout, recipes: Recipes
-) -> tuple[NDArray[np.uint8], Recipes]:
-    """Dilate or erode the cells that drew it; beyond a cell is paper."""
-    stroke = recipes.stroke.copy()
+    cells: NDArray[np.uint8], layout: Layout, drawn: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Dilate or erode, in place, the cells that drew it; beyond a cell is paper.
+
+    Returns the strokes as they were applied.
+    """
+    from skimage.morphology import dilation, erosion
+
+    stroke = drawn.copy()
     for side in np.unique(stroke[stroke != 0]):
         chosen = np.flatnonzero(stroke == side)
         operation = dilation if side > 0 else erosion
@@ -150,37 +274,39 @@ def _change_strokes(
             chosen, changed = chosen[legible], changed[legible]
         cells[chosen] = changed
     _cut_to_width(cells, layout)
-    return cells, replace(recipes, stroke=stroke)
+    return stroke
 
 
 def _compose(
-    cells: NDArray[np.uint8], layout: Layout, recipes: Recipes, config: Config
-) -> NDArray[np.uint8]:
+    cells: NDArray[np.uint8], layout: Layout, recipes: Recipes, images: NDArray[np.uint8]
+) -> None:
     """Place the cells on black canvases; where two overlap, the brighter pixel wins."""
-    canvas = config.canvas
-    images = np.zeros((recipes.n_samples, canvas.height, canvas.width), np.uint8)
     places = zip(recipes.samples, layout.lefts, layout.widths, cells, strict=True)
     for sample, left, width, cell in places:
         target = images[sample, :, left : left + width]
         np.maximum(target, cell[:, :width], out=target)
-    return images
 
 
-def _find_boxes(
-    cells: NDArray[np.uint8], layout: Layout, recipes: Recipes, config: Config
+def _place_boxes(
+    cells: NDArray[np.uint8], layout: Layout, recipes: Recipes, canvas_width: int
 ) -> NDArray[np.int32]:
     """Find the extent of each digit's ink on its canvas, as if it stood there alone."""
     boxes = _find_extents(cells > 0)
     sigmas = recipes.blur_sigma[recipes.samples]
     for sigma in np.unique(sigmas[sigmas > 0]):
         chosen = np.flatnonzero(sigmas == sigma)
-        reach = math.ceil(4 * sigma) + 1
+        reach = int(_blur_reach(sigma))
         padded = np.pad(cells[chosen], ((0, 0), (0, 0), (reach, reach)))
         boxes[chosen] = _find_extents(_gaussian_blur(padded, sigma) > 0)
         boxes[chosen, 1::2] -= reach
     boxes[:, 1::2] += layout.lefts[:, None]
-    boxes[:, 1::2] = boxes[:, 1::2].clip(0, config.canvas.width)
+    boxes[:, 1::2] = boxes[:, 1::2].clip(0, canvas_width)
     return boxes.astype(np.int32)
+
+
+def _blur_reach(sigma: Any) -> Any:
+    """Return how many columns farther ink may reach when it is blurred."""
+    return np.ceil(4 * sigma).astype(np.int64) + 1
 
 
 def _find_extents(masks: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -216,6 +342,8 @@ def _add_noise(images: NDArray[np.uint8], recipes: Recipes) -> None:
 @cache
 def _normal_quantiles() -> NDArray[np.float64]:
     """Return the quantiles of the standard normal distribution at 2**16 even shares."""
+    from scipy.special import ndtri
+
     quantiles: NDArray[np.float64] = ndtri((np.arange(2**16) + 0.5) / 2**16)
     return quantiles
 
@@ -227,6 +355,8 @@ def _blur(images: NDArray[np.uint8], sigmas: NDArray[np.float64]) -> None:
 
 def _gaussian_blur(images: NDArray[np.uint8], sigma: float) -> NDArray[np.uint8]:
     """Blur a stack of images; beyond them is paper."""
+    from skimage.filters import gaussian
+
     blurred = gaussian(
         images.astype(np.float64), sigma=(0, sigma, sigma), mode="constant", preserve_range=True
     )

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipeline.config import Config, SplitName
-from pipeline.errors import ConfigError, SourceError
+from pipeline.engines import Engine, choose_engine
+from pipeline.errors import ConfigError
 from pipeline.glyphs import GlyphBank, GlyphPool, check_disjoint, load_bank, partition_glyphs
-from pipeline.manifest import load_plan
+from pipeline.manifest import load_glyphs, load_plan
 from pipeline.plan import Plan, make_plan
 from pipeline.recipe import draw_recipes, missing_glyphs
 from pipeline.render import Rendered, render_batch
@@ -22,6 +23,7 @@ class Sampler:
     plan: Plan
     bank: GlyphBank
     pools: Mapping[SplitName, GlyphPool]
+    engine: Engine
 
     def draw(self, split: SplitName, start: int, stop: int) -> Rendered:
         """Draw and render the samples with ordinals `start` to `stop` - 1 of a split.
@@ -29,12 +31,12 @@ class Sampler:
         Each is the same whatever others are drawn with it.
         """
         config = self.plan.config
-        numbers, indices = self.plan.splits[split].identities(start, stop)
-        recipes = draw_recipes(config, self.pools[split], split, numbers, indices)
-        return render_batch(recipes, self.bank, config)
+        numbers, indices = self.plan.splits[split].identities(start, stop, self.engine)
+        recipes = draw_recipes(config, self.pools[split], split, numbers, indices, self.engine)
+        return render_batch(recipes, self.bank, config, self.engine)
 
 
-def open_config(config: Config) -> Sampler:
+def open_config(config: Config, engine: str | None = None) -> Sampler:
     """Plan the dataset of a config.
 
     Raises
@@ -45,30 +47,22 @@ def open_config(config: Config) -> Sampler:
         If the digits cannot be read, or a glyph would be in two splits.
     """
     bank = load_bank(config.source)
-    return _make_sampler(make_plan(config, bank.digest), bank)
+    return _make_sampler(make_plan(config, bank.digest), bank, engine)
 
 
-def open_output(storage: Storage) -> Sampler:
+def open_output(storage: Storage, engine: str | None = None) -> Sampler:
     """Take up the plan of a dataset directory, with the digits it was planned with.
 
     Raises
     ------
     OutputError
-        If there is no plan in it.
-    SourceError
-        If the digits cannot be read, or are others by now.
+        If there is no plan in it, or its digits are missing or changed.
     """
     plan = load_plan(storage)
-    bank = load_bank(plan.config.source)
-    if bank.digest != plan.source_digest:
-        raise SourceError(
-            f"source {plan.config.source.name}: expected the digits that {storage.uri} was planned "
-            f"with, {plan.source_digest[:16]}, got {bank.digest[:16]}; restore them"
-        )
-    return _make_sampler(plan, bank)
+    return _make_sampler(plan, load_glyphs(storage, plan), engine)
 
 
-def _make_sampler(plan: Plan, bank: GlyphBank) -> Sampler:
+def _make_sampler(plan: Plan, bank: GlyphBank, engine: str | None) -> Sampler:
     pools = partition_glyphs(bank, plan.config.source)
     check_disjoint(pools)
     for name, split in plan.splits.items():
@@ -76,4 +70,4 @@ def _make_sampler(plan: Plan, bank: GlyphBank) -> Sampler:
         lacking = {digit for digit in split.numbers.digits() if starts[digit] == starts[digit + 1]}
         if lacking:
             raise ConfigError(missing_glyphs(name, lacking))
-    return Sampler(plan, bank, pools)
+    return Sampler(plan, bank, pools, choose_engine(engine))

@@ -12,17 +12,19 @@ files        images/SPLIT/NUMBER/NUMBER_INDEX.png (or .jpg): a folder for each n
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.engines import Engine
 from pipeline.labels import add_places
 from pipeline.plan import Shard
+from pipeline.storage import Content
 
 _HF_FEATURES = {
     "info": {
@@ -37,7 +39,7 @@ image as a dict."""
 class Packed:
     """A shard ready to be written."""
 
-    files: dict[str, bytes]
+    files: Mapping[str, Content]
     """By path in the dataset."""
     rows: pa.Table
     """Label rows, places filled in."""
@@ -56,30 +58,75 @@ class Packed:
         return digest.hexdigest()
 
 
-def pack_webdataset(shard: Shard, rows: pa.Table, images: list[bytes], extension: str) -> Packed:
+Batch = tuple[pa.Table, list[bytes]]
+"""Label rows, all columns but those of their place, and the encoded images."""
+
+
+def pack_webdataset(
+    shard: Shard, batches: Iterable[Batch], extension: str, engine: Engine
+) -> Packed:
     """Pack a shard as one tar file."""
     path = f"images/{shard.split}/{shard.name}.tar"
-    buffer = io.BytesIO()
+    content = bytearray()
+    placed = []
+    for rows, images in batches:
+        place = Place(path, len(content))
+        members, offsets = _WRITERS[engine](rows, images, extension, place)
+        content += members
+        placed.append(add_places(rows, [path] * len(images), offsets, list(map(len, images))))
+    # The end is marked by two blocks of zeros, and files are multiples of a record.
+    content += bytes(2 * tarfile.BLOCKSIZE)
+    content += bytes(-len(content) % tarfile.RECORDSIZE)
+    return Packed({path: content}, pa.concat_tables(placed).combine_chunks())
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where members are written."""
+
+    path: str
+    """Of the tar file in the dataset."""
+    position: int
+    """Bytes of the file before them."""
+
+
+def _write_members(
+    rows: pa.Table, images: list[bytes], extension: str, place: Place
+) -> tuple[bytes, list[int]]:
+    """Return images and their rows as members of a tar file, and the offsets of the images."""
+    parts: list[bytes] = []
     offsets = []
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for row, image in zip(rows.to_pylist(), images, strict=True):
-            offset = tar.offset + tarfile.BLOCKSIZE
-            _add_member(tar, f"{row['key']}{extension}", image)
-            row |= {"file": path, "offset": offset, "size": len(image)}
-            _add_member(tar, f"{row['key']}.json", json.dumps(row, separators=(",", ":")).encode())
-            offsets.append(offset)
-    placed = add_places(rows, [path] * len(images), offsets, list(map(len, images)))
-    return Packed({path: buffer.getvalue()}, placed)
+    position = place.position
+    for row, image in zip(rows.to_pylist(), images, strict=True):
+        offsets.append(position + tarfile.BLOCKSIZE)
+        row |= {"file": place.path, "offset": offsets[-1], "size": len(image)}
+        text = json.dumps(row, separators=(",", ":")).encode()
+        for name, content in ((row["key"] + extension, image), (row["key"] + ".json", text)):
+            member = tarfile.TarInfo(name)  # mtime, uid and gid 0
+            member.size = len(content)
+            padding = -len(content) % tarfile.BLOCKSIZE
+            parts += (member.tobuf(tarfile.USTAR_FORMAT), content, bytes(padding))
+            position += tarfile.BLOCKSIZE + len(content) + padding
+    return b"".join(parts), offsets
 
 
-def _add_member(tar: tarfile.TarFile, name: str, content: bytes) -> None:
-    member = tarfile.TarInfo(name)  # mtime, uid, gid 0 and no names
-    member.size = len(content)
-    tar.addfile(member, io.BytesIO(content))
+def _write_members_compiled(
+    rows: pa.Table, images: list[bytes], extension: str, place: Place
+) -> tuple[memoryview, list[int]]:
+    from pipeline.members import write_members  # noqa: PLC0415 - numba is optional
+
+    return write_members(rows, images, extension, place)
 
 
-def pack_parquet(shard: Shard, rows: pa.Table, images: list[bytes], extension: str) -> Packed:
+_WRITERS: dict[Engine, Callable[..., tuple[bytes | memoryview, list[int]]]] = {
+    "skimage": _write_members,
+    "numba": _write_members_compiled,
+}
+
+
+def pack_parquet(shard: Shard, batches: Iterable[Batch], extension: str, _engine: Engine) -> Packed:
     """Pack a shard as one Parquet file, in the form that HF datasets takes for images."""
+    rows, images = _join_batches(batches)
     path = f"images/{shard.split}/{shard.name}.parquet"
     names = [f"{key}{extension}" for key in rows["key"].to_pylist()]
     fields = [pa.field("bytes", pa.binary()), pa.field("path", pa.string())]
@@ -105,20 +152,26 @@ def pack_parquet(shard: Shard, rows: pa.Table, images: list[bytes], extension: s
     return Packed({path: content}, placed)
 
 
-def pack_files(shard: Shard, rows: pa.Table, images: list[bytes], extension: str) -> Packed:
+def pack_files(shard: Shard, batches: Iterable[Batch], extension: str, _engine: Engine) -> Packed:
     """Pack a shard as one file per image."""
-    return pack_folders(f"images/{shard.split}/", rows, images, extension)
+    return pack_folders(f"images/{shard.split}/", batches, extension)
 
 
-def pack_folders(root: str, rows: pa.Table, images: list[bytes], extension: str) -> Packed:
+def pack_folders(root: str, batches: Iterable[Batch], extension: str) -> Packed:
     """Pack samples as one file per image, in a folder for each number under `root`."""
+    rows, images = _join_batches(batches)
     identities = zip(rows["number"].to_pylist(), rows["sample_index"].to_pylist(), strict=True)
     paths = [f"{root}{number}/{number}_{index}{extension}" for number, index in identities]
     placed = add_places(rows, paths, [0] * len(images), list(map(len, images)))
     return Packed(dict(zip(paths, images, strict=True)), placed)
 
 
-Pack = Callable[[Shard, pa.Table, list[bytes], str], Packed]
+def _join_batches(batches: Iterable[Batch]) -> Batch:
+    tables, images = zip(*batches, strict=True)
+    return pa.concat_tables(tables).combine_chunks(), list(chain(*images))
+
+
+Pack = Callable[[Shard, Iterable[Batch], str, Engine], Packed]
 CONTAINERS: dict[str, Pack] = {
     "webdataset": pack_webdataset,
     "parquet": pack_parquet,

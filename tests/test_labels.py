@@ -56,6 +56,19 @@ def test_module_describes_every_column():
     assert ", ".join(named).split(", ") == SCHEMA.names
 
 
+def test_types():
+    """Columns have the documented types: numbers are strings, places and hashes have 64 bits."""
+    types = {field.name: str(field.type) for field in SCHEMA}
+    for name in ("key", "split", "number", "shard", "file"):
+        assert types[name] == "string"
+    for name in ("ordinal", "sample_index", "offset", "size", "pixel_hash"):
+        assert types[name] == "int64"
+    assert {types[name] for name in ("scaled", "inverted")} == {"bool"}
+    assert types["glyph_ids"] == "list<element: int32 not null>"
+    edges = ", ".join(f"{edge}: int32 not null" for edge in ("top", "left", "bottom", "right"))
+    assert types["boxes"] == f"list<element: struct<digit: int8 not null, {edges}> not null>"
+
+
 def list_fields(kind):
     """Yield every field inside a type."""
     for index in range(kind.num_fields):

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from pipeline.build import pack_shard
 from pipeline.codec import decode_image
 from pipeline.labels import PLACE_COLUMNS, SCHEMA, hash_pixels
-from pipeline.plan import Shard, sample_key
+from pipeline.names import sample_key
+from pipeline.plan import Shard
 from pipeline.sampler import open_config
 from pipeline.shards import CONTAINERS, Packed, pack_parquet
 
@@ -225,7 +226,7 @@ def test_parquet_offsets_of_any_bytes(images):
         [{**dict.fromkeys(rows.schema.names), "key": key, "number": "1"} for key in keys],
         pa.schema([field.with_nullable(True) for field in rows.schema]),
     )
-    packed = pack_parquet(Shard("train", 0, 0, len(images)), rows, images, ".png")
+    packed = pack_parquet(Shard("train", 0, 0, len(images)), [(rows, images)], ".png", "skimage")
     ((path, content),) = packed.files.items()
     places = packed.rows.select(PLACE_COLUMNS).to_pylist()
     for place, image in zip(places, images, strict=True):
@@ -246,7 +247,7 @@ def test_parquet_of_many_pages():
         for field in SCHEMA
     ]
     rows = pa.table(columns, schema=pa.schema([field.with_nullable(True) for field in SCHEMA]))
-    packed = pack_parquet(Shard("val", 0, 0, 60), rows, images, ".png")
+    packed = pack_parquet(Shard("val", 0, 0, 60), [(rows, images)], ".png", "skimage")
     (content,) = packed.files.values()
     places = packed.rows.select(["offset", "size"]).to_pylist()
     for place, image in zip(places, images, strict=True):

@@ -25,12 +25,12 @@ from dask.delayed import Delayed
 
 from pipeline.codec import EXTENSIONS, decode_image, encode_image
 from pipeline.config import Output
-from pipeline.errors import BuildError, ConfigError, OutputError, PipelineError
+from pipeline.errors import BuildError, BuildStopped, ConfigError, OutputError, PipelineError
 from pipeline.exports import FORMATS
 from pipeline.exports.formats import Format, Index, Piece
 from pipeline.names import BUILD_FOLDER, shard_name
 from pipeline.reader import Dataset, Split, open_dataset
-from pipeline.schedulers import Run
+from pipeline.schedulers import Run, TaskLost
 from pipeline.storage import Storage
 
 PLAN_PATH = f"{BUILD_FOLDER}/export.json"
@@ -76,6 +76,7 @@ def export_dataset(
     export: Export,
     run: Run,
     on_progress: Callable[[int, bool], None] = lambda _samples, _is_new: None,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> int:
     """Export a dataset, or what is missing of it; returns how many samples this run exported.
 
@@ -86,6 +87,8 @@ def export_dataset(
         From `open_scheduler`.
     on_progress : callable
         Called with a count of samples and whether this run has exported them.
+    should_stop : callable
+        Whether to start no further tasks.
 
     Raises
     ------
@@ -95,6 +98,8 @@ def export_dataset(
         If the folder holds something else, or cannot be written.
     BuildError
         If shards failed; the others are kept.
+    BuildStopped
+        If it was to stop.
     """
     dataset = export.dataset
     kind = check_fit(export)
@@ -110,8 +115,11 @@ def export_dataset(
     failures: list[str] = []
     exported = 0
 
-    def collect(outcome: Outcome) -> None:
+    def collect(outcome: Outcome | TaskLost) -> None:
         nonlocal exported
+        if isinstance(outcome, TaskLost):
+            failures.append(f"{outcome.key}: {outcome.error}")
+            return
         if outcome.error is not None:
             failures.append(outcome.error)
             return
@@ -119,11 +127,16 @@ def export_dataset(
         on_progress(outcome.n_samples, True)
 
     missing = [unit for unit in units if _part_path(unit) not in there]
-    run(_make_tasks(export, missing), collect)
+    run.execute(_make_tasks(export, missing), collect, should_stop)
     if failures:
         raise BuildError(
             f"{len(failures)} of {len(units)} parts failed; the others are kept. The first: "
             f"{failures[0]}"
+        )
+    if should_stop():
+        raise BuildStopped(
+            f"{storage.uri}: stopped: {exported:,} samples were exported; give the same command "
+            "again to go on"
         )
     _finish(storage, dataset, kind, units, plan)
     return exported

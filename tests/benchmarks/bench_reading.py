@@ -146,13 +146,13 @@ def _build(folder: str) -> None:
     from pipeline.build import build_dataset
     from pipeline.config import load_config
     from pipeline.sampler import open_config
-    from pipeline.schedulers import open_scheduler
+    from pipeline.schedulers import SchedulerOptions, open_scheduler
     from pipeline.storage import Storage
 
     sizes = {"train": 6000, "val": 1, "test": 1}
     overrides = [f"splits.{name}.samples={size}" for name, size in sizes.items()]
     config = load_config(ROOT / "configs/default.yaml", overrides)
-    with open_scheduler("processes", None, lambda _line: None) as scheduler:
+    with open_scheduler(SchedulerOptions("processes")) as scheduler:
         build_dataset(open_config(config), Storage(folder), scheduler)
 
 

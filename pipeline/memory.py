@@ -1,0 +1,89 @@
+"""How much memory a worker needs for a shard, known before the run.
+
+What is counted is a worker's own memory. Files mapped into memory, which are the libraries and the
+glyph bank, are there once for all workers of a machine and are not counted.
+
+=========  ========================================================================================
+base       the interpreter and the libraries' own state, with the compiled loops if they are used
+shard      the shard file, which is in memory until it is written
+rows       the label rows: of the batches, joined, copied for their digest, and encoded
+batch      random words, canvases and whatever an engine keeps for each of their pixels
+=========  ========================================================================================
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.config import Config
+from pipeline.engines import Engine
+from pipeline.errors import ConfigError
+from pipeline.recipe import LINE_WORDS, SLOT_WORDS
+from pipeline.render import BATCH_SAMPLES, fit_batch
+
+LIMIT_BYTES = 350_000_000
+"""What a worker may need."""
+_BASE_BYTES: dict[Engine, int] = {"skimage": 95_000_000, "numba": 125_000_000}
+"""Measured: a worker of Dask that has imported `build`, drawn and written a shard of one sample."""
+_ROW_BYTES, _ROW_DIGIT_BYTES, _ROW_COPIES = 250, 45, 5
+_PIXEL_BYTES: dict[Engine, int] = {"skimage": 60, "numba": 4}
+_WORD_COPIES = 4
+
+
+@dataclass(frozen=True)
+class TaskMemory:
+    """Bytes that a worker needs to build a shard."""
+
+    base: int
+    shard: int
+    rows: int
+    batch: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.base + self.shard + self.rows + self.batch
+
+
+def estimate_memory(
+    config: Config, n_samples: int, sample_bytes: float, max_digits: int, engine: Engine
+) -> TaskMemory:
+    """Estimate the memory that a worker needs for a shard.
+
+    Parameters
+    ----------
+    config : Config
+    n_samples : int
+        Of the shard.
+    sample_bytes : float
+        Bytes of a sample in a shard file.
+    max_digits : int
+        Of the longest number.
+    engine : {"skimage", "numba"}
+    """
+    batch_samples = min(BATCH_SAMPLES, fit_batch(config.canvas, engine), n_samples)
+    pixels = config.canvas.height * config.canvas.width
+    words = LINE_WORDS + SLOT_WORDS * max_digits
+    return TaskMemory(
+        base=_BASE_BYTES[engine],
+        shard=round(n_samples * sample_bytes * 9 / 8),  # room that a growing buffer keeps ready
+        rows=n_samples * (_ROW_BYTES + _ROW_DIGIT_BYTES * max_digits) * _ROW_COPIES,
+        batch=round(
+            batch_samples * (pixels * _PIXEL_BYTES[engine] + words * 8 * _WORD_COPIES)
+            + 2 * batch_samples * sample_bytes
+        ),
+    )
+
+
+def check_memory(need: TaskMemory, config: Config, limit: int = LIMIT_BYTES) -> None:
+    """Raise a ConfigError if a shard needs more memory than `limit` bytes, and say what fits."""
+    if need.total <= limit:
+        return
+    n_samples = config.output.shard_samples
+    for_samples = limit - need.base - need.batch
+    fitting = int(n_samples * for_samples / (need.shard + need.rows))
+    remedy = f"lower it to {fitting:,} or less" if fitting >= 1 else "make the canvas smaller"
+    raise ConfigError(
+        f"output.shard_samples: expected shards that a worker can build in {limit / 1e6:,.0f} MB, "
+        f"got {n_samples:,} samples, which need about {need.total / 1e6:,.0f} MB; {remedy}"
+    )

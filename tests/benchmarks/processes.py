@@ -1,0 +1,158 @@
+"""Measurements that need a process of their own: start-up, imports, memory, worker processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dask
+
+from pipeline.build import build_dataset
+from pipeline.schedulers import open_scheduler
+from pipeline.storage import Storage
+from tests.benchmarks.work import SHARD_SAMPLES, open_work, take_median, time_call
+
+_MEMORY = """
+import json, sys
+from pathlib import Path
+import distributed
+from pipeline.build import build_shard, estimate_task
+from pipeline.manifest import publish_plan
+from pipeline.storage import Storage
+from tests.benchmarks.work import open_work
+
+def read_status():
+    lines = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
+    return {key: int(lines[key].split()[0]) / 1000 for key in ("VmHWM", "RssAnon", "RssFile")}
+
+image, mnist, uri = sys.argv[1], sys.argv[2], sys.argv[3]
+sampler = open_work(image, Path(mnist) if mnist else None, 30_000, 10_000)
+publish_plan(Storage(uri), sampler.plan)
+model = estimate_task(sampler)
+figures = []
+for index in range(3):
+    build_shard(uri, sampler.plan.fingerprint, (30_000,), "train", index, sampler.engine)
+    figures.append(read_status())
+print(json.dumps({"model_mb": model.total / 1e6, "shards": figures}))
+"""
+_PLAN = """
+import json, resource, sys, time
+from pathlib import Path
+from tests.benchmarks.work import open_work
+image, mnist = sys.argv[1], sys.argv[2]
+mnist = Path(mnist) if mnist else None
+open_work(image, mnist, 1, 1)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+start = time.perf_counter()
+sampler = open_work(image, mnist, 10**9, 10_000)
+split = sampler.plan.splits["train"]
+split.identities(split.shard(99_999).start, split.n_samples)
+fingerprint = sampler.plan.fingerprint
+seconds = time.perf_counter() - start
+after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(json.dumps({"seconds": seconds, "added_mb": (after - before) / 1000, "rss_mb": after / 1000}))
+"""
+
+
+def run_python(*arguments: str, environment: Mapping[str, str] | None = None) -> str:
+    """Run Python from the root of the repository and return what it prints."""
+    root = str(Path(__file__).parents[2])
+    paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": paths, **(environment or {})},
+    )
+    return done.stdout
+
+
+def measure_memory(image: str, mnist: Path | None) -> dict[str, Any]:
+    """Return the memory of a process that builds shards of 10,000 samples, and the model's."""
+    with tempfile.TemporaryDirectory() as folder:
+        result: dict[str, Any] = json.loads(
+            run_python("-c", _MEMORY, image, str(mnist or ""), f"{folder}/out")
+        )
+    return result
+
+
+def measure_plan(image: str, mnist: Path | None) -> dict[str, float]:
+    """Return seconds and memory of planning 10^9 samples."""
+    result: dict[str, float] = json.loads(run_python("-c", _PLAN, image, str(mnist or "")))
+    return result
+
+
+def measure_imports(repeats: int) -> dict[str, float]:
+    """Return the seconds of importing the package and of the help, each in a new interpreter."""
+    commands = {"import pipeline": ("-c", "import pipeline"), "--help": ("-m", "pipeline", "-h")}
+    found: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(repeats):
+        for name, command in commands.items():
+            start = time.perf_counter()
+            run_python(*command)
+            found[name].append(time.perf_counter() - start)
+    return {name: take_median(seconds) for name, seconds in found.items()}
+
+
+def measure_start(mnist: Path | None, config: Path) -> dict[str, float]:
+    """Return the seconds from the command to the first committed shard: cold, then warm.
+
+    Cold means that no compiled loops are on the disk; the digits are there in both cases.
+    """
+    seconds = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("cold", "warm"):
+            out = Path(folder, name)
+            command = [sys.executable, "-m", "pipeline", "build", str(config), "-o", str(out)]
+            if mnist:
+                command += ["--set", f"source.path={mnist}"]
+            start = time.perf_counter()
+            child = subprocess.Popen(
+                [*command, "--workers", "2"],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd=Path(__file__).parents[2],
+                env={**os.environ, "NUMBA_CACHE_DIR": f"{folder}/numba"},
+            )
+            while not any(out.glob("labels/*/*.parquet")) and child.poll() is None:
+                time.sleep(0.01)
+            seconds[name] = round(time.perf_counter() - start, 2)
+            child.wait()
+    return seconds
+
+
+def measure_workers(
+    image: str, mnist: Path | None, samples: int, repeats: int
+) -> dict[int, list[float]]:
+    """Return images per second with one and with two worker processes, in turn."""
+    rates: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(repeats):
+        for workers, found in rates.items():
+            with (
+                tempfile.TemporaryDirectory() as folder,
+                open_scheduler("processes", workers, lambda _: None) as run,
+            ):
+                warm = open_work(image, mnist, 2 * workers * 500, 500)
+                build_dataset(warm, Storage(f"{folder}/warm"), run)
+                sampler = open_work(image, mnist, samples, SHARD_SAMPLES)
+                result = build_dataset(sampler, Storage(f"{folder}/out"), run)
+            found.append(samples / result.seconds)
+    return rates
+
+
+def measure_scheduling(tasks: int) -> float:
+    """Return the milliseconds that the scheduler and a worker spend on a task that does nothing."""
+    with open_scheduler("processes", 1, lambda _: None) as run:
+        nothing = dask.delayed(abs, pure=False)
+        run((nothing(-i) for i in range(20)), lambda _: None)
+        seconds, _, _ = time_call(lambda: run((nothing(-i) for i in range(tasks)), lambda _: None))
+    return seconds / tasks * 1000

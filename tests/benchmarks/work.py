@@ -1,0 +1,137 @@
+"""The work that is measured: the yardstick's, five digits with all augmentation on 200 x 28."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipeline.build import pack_shard, write_shard
+from pipeline.codec import EXTENSIONS, encode_image
+from pipeline.config import Config, parse_config
+from pipeline.labels import encode_labels, hash_pixels, hash_rows, make_rows
+from pipeline.layout import lay_out
+from pipeline.manifest import label_path
+from pipeline.plan import Shard
+from pipeline.recipe import draw_recipes
+from pipeline.render import BATCH_SAMPLES, render_batch
+from pipeline.sampler import Sampler, open_config
+from pipeline.shards import CONTAINERS
+from pipeline.storage import Storage
+
+FORMATS = ("jpeg", "png")
+SHARD_SAMPLES = 2500
+
+
+def make_config(image: str, mnist: Path | None, samples: int, shard_samples: int) -> Config:
+    """Return the config of the yardstick's work."""
+    source: dict[str, Any] = (
+        {"name": "mnist", "path": str(mnist)} if mnist else {"name": "mnist-5k"}
+    )
+    return parse_config(
+        {
+            "seed": 1,
+            "source": source,
+            "splits": {"train": {"numbers": {"values": ["14543"]}, "samples": samples}},
+            "canvas": {"height": 28, "width": 200},
+            "glyph": {
+                "crop": {"margin": 0},
+                "aspect": "stretch",
+                "salt": {"probability": 0.5, "pixels": [10, 10]},
+                "shear": {"probability": 0.7, "degrees": [-15, 0]},
+                "rotate": {"probability": 0.5, "degrees": [-40, 40]},
+                "overflow": "clip",
+                "stroke": {"probability": 0.5, "dilate": 0.5, "pixels": [2, 2]},
+            },
+            "line": {"spacing": [5, 10]},
+            "output": {"image": image, "quality": 95, "shard_samples": shard_samples},
+        },
+        "benchmark",
+    )
+
+
+def open_work(
+    image: str,
+    mnist: Path | None,
+    samples: int = 10**6,
+    shard_samples: int = SHARD_SAMPLES,
+    engine: str | None = None,
+) -> Sampler:
+    """Open the yardstick's work."""
+    return open_config(make_config(image, mnist, samples, shard_samples), engine)
+
+
+def take_median(values: list[float]) -> float:
+    """Return the median, rounded for a table."""
+    return round(statistics.median(values), 2)
+
+
+def time_call(call: Callable[[], Any]) -> tuple[float, float, Any]:
+    """Return the seconds on the clock and on the processor, and what a call returns.
+
+    Garbage is collected before. The two differ on a machine that others use as well.
+    """
+    gc.collect()
+    start, start_cpu = time.perf_counter(), time.process_time()
+    result = call()
+    return time.perf_counter() - start, time.process_time() - start_cpu, result
+
+
+def build_one(sampler: Sampler, storage: Storage, index: int) -> int:
+    """Build one shard in this process, as a worker does; return its samples."""
+    shard = sampler.plan.splits["train"].shard(index)
+    pack = CONTAINERS[sampler.plan.config.output.container]
+    packed, commit = pack_shard(sampler, shard, pack)
+    write_shard(storage, packed, label_path(shard), commit)
+    return shard.n_samples
+
+
+def measure_stages(sampler: Sampler, storage: Storage, samples: int) -> dict[str, float]:
+    """Return the processor's microseconds per image of each stage of a build, taken apart."""
+    spent: dict[str, float] = {}
+
+    @contextmanager
+    def stage(name: str) -> Iterator[None]:
+        start = time.process_time()
+        yield
+        spent[name] = spent.get(name, 0.0) + (time.process_time() - start) / samples * 1e6
+
+    config, bank, engine = sampler.plan.config, sampler.bank, sampler.engine
+    shard = Shard("train", 0, 0, samples)
+    batches = []
+    for start in range(0, samples, BATCH_SAMPLES):
+        stop = min(start + BATCH_SAMPLES, samples)
+        numbers, indices = sampler.plan.splits["train"].identities(start, stop)
+        with stage("draw"):
+            recipes = draw_recipes(
+                config, sampler.pools["train"], "train", numbers, indices, engine
+            )
+        with stage("render"):
+            rendered = render_batch(recipes, bank, config, engine)
+        with stage("(layout, in render)"):
+            lay_out(recipes, bank.ink[recipes.glyph_ids], bank.images.shape[1:], config)
+        with stage("encode"):
+            images = [encode_image(image, config.output) for image in rendered.images]
+        with stage("label rows"):
+            rows = make_rows(shard, start, rendered)
+        with stage("(pixel hash, in label rows)"):
+            list(map(hash_pixels, rendered.images))
+        batches.append((rows, images))
+    with stage("pack"):
+        packed = CONTAINERS["webdataset"](shard, batches, EXTENSIONS[config.output.image], engine)
+    with stage("sha256 of the shard"):
+        digest = packed.sha256
+    with stage("hash of the rows"):
+        hash_rows(packed.rows)
+    _, commit = pack_shard(sampler, Shard("train", 0, 0, 1), CONTAINERS["webdataset"])
+    with stage("label file"):
+        labels = encode_labels(packed.rows, commit)
+    with stage("write"):
+        for path, content in (*packed.files.items(), (label_path(shard), labels)):
+            storage.write(path, content)
+    assert len(digest) == 64
+    return spent
