@@ -19,7 +19,7 @@ LOADERS_STAMP := $(LOADERS)/.loaders-$(INPUTS)-$(shell cksum < .ci/loaders.txt |
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt
 BUILD := $(BIN)/digit-sequence build $(CONFIG) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(if $(WORKERS),--workers $(WORKERS))
 
-.PHONY: help install install-dev dataset dry-run preview test test-all bench engine-equality train lint format types clean
+.PHONY: help install install-dev dataset dry-run preview test test-all train bench engine-equality lint format types clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list

@@ -288,9 +288,9 @@ def export(
     check_fit(request)
     n_samples = sum(map(len, request.dataset.values()))
     with (
+        _drain_on_signal() as should_stop,
         open_scheduler(SchedulerOptions(**scheduler)) as run,
         _progress(n_samples) as on_progress,
-        _drain_on_signal() as should_stop,
     ):
         exported = export_dataset(request, run, on_progress, should_stop)
     click.echo(f"{output}: {n_samples:,} samples, {exported:,} of them exported now")

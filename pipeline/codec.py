@@ -1,6 +1,6 @@
 """Images to bytes and back.
 
-Reading goes through imageio. Writing calls imagecodecs (libjpeg-turbo and libpng): at 200 x 28
+Reading is in `decoding`. Writing calls imagecodecs (libjpeg-turbo and libpng): at 200 x 28
 pixels imageio spends most of its time around the encoder, and does not offer what makes PNG both
 small and fast here: run lengths over unfiltered rows, for flat black or white ground.
 """

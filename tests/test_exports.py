@@ -24,11 +24,11 @@ import pytest
 from builds import ALL_TRANSFORMS, ROOT, build, read_rows, read_tree
 from PIL import Image
 
-from pipeline.errors import BuildError, ConfigError, OutputError
+from pipeline.errors import BuildError, BuildStopped, ConfigError, OutputError
 from pipeline.exports import FORMATS
 from pipeline.exports.run import Export, export_dataset
 from pipeline.reader import open_dataset
-from pipeline.schedulers import Run, SchedulerOptions, open_scheduler
+from pipeline.schedulers import SchedulerOptions, open_scheduler
 
 FILE_FORMATS = [name for name in FORMATS if name != "lmdb"]
 
@@ -353,19 +353,15 @@ def test_hidden_files_are_all_that_is_added(exported, kind):
 @pytest.mark.parametrize("kind", FILE_FORMATS)
 def test_stopped_export_goes_on(dataset, exported, tmp_path, kind):
     """An export that stopped after some shards does the others, and ends as if uninterrupted."""
-
-    def stop_after_two(tasks, hand_over, _should_stop):
-        for count, task in enumerate(tasks):
-            if count == 2:
-                raise KeyboardInterrupt
-            hand_over(task.compute(scheduler="synchronous"))
-
-    run = Run("stopping", 1, stop_after_two, probe=None)
-    with pytest.raises(KeyboardInterrupt):
-        export_dataset(Export(dataset, kind, tmp_path), run)
     seen = []
     with open_scheduler(SchedulerOptions("synchronous")) as run:
         request = Export(dataset, kind, tmp_path)
+        with pytest.raises(BuildStopped, match="10 samples were exported; give the same command"):
+            export_dataset(
+                request, run, lambda *progress: seen.append(progress), lambda: len(seen) > 2
+            )
+        assert seen == [(0, False), (5, True), (5, True)]
+        seen.clear()
         n_samples = export_dataset(request, run, lambda *progress: seen.append(progress))
     assert n_samples == 7
     assert seen == [(10, False), (2, True), (5, True)]
@@ -379,6 +375,7 @@ from pathlib import Path
 from pipeline.exports import lmdb_files
 from pipeline.exports.run import Export, export_dataset
 from pipeline.reader import open_dataset
+from pipeline.schedulers import SchedulerOptions, open_scheduler
 lmdb_files.COMMIT_SAMPLES = 2
 write = lmdb_files._write_samples
 def wait(environment, split, positions):
@@ -387,8 +384,8 @@ def wait(environment, split, positions):
     if positions.start == 6:
         sys.stdin.read()
 lmdb_files._write_samples = wait
-run = lambda tasks, hand_over: [hand_over(t.compute(scheduler="synchronous")) for t in tasks]
-export_dataset(Export(open_dataset(sys.argv[1]), "lmdb", Path(sys.argv[2])), run)
+with open_scheduler(SchedulerOptions("synchronous")) as run:
+    export_dataset(Export(open_dataset(sys.argv[1]), "lmdb", Path(sys.argv[2])), run)
 """
 
 

@@ -88,7 +88,7 @@ def export_dataset(
     on_progress : callable
         Called with a count of samples and whether this run has exported them.
     should_stop : callable
-        Asked before every new task; true: finish the parts under way and no more.
+        Whether to start no further tasks.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def export_dataset(
     BuildError
         If shards failed; the others are kept.
     BuildStopped
-        If `should_stop` became true before the end.
+        If it was to stop.
     """
     dataset = export.dataset
     kind = check_fit(export)
@@ -118,7 +118,7 @@ def export_dataset(
     def collect(outcome: Outcome | TaskLost) -> None:
         nonlocal exported
         if isinstance(outcome, TaskLost):
-            failures.append(outcome.error)
+            failures.append(f"{outcome.key}: {outcome.error}")
             return
         if outcome.error is not None:
             failures.append(outcome.error)
@@ -128,15 +128,15 @@ def export_dataset(
 
     missing = [unit for unit in units if _part_path(unit) not in there]
     run.execute(_make_tasks(export, missing), collect, should_stop)
-    if should_stop():
-        raise BuildStopped(
-            f"stopped: {exported:,} samples are exported and kept; give the same command again to "
-            "go on"
-        )
     if failures:
         raise BuildError(
             f"{len(failures)} of {len(units)} parts failed; the others are kept. The first: "
             f"{failures[0]}"
+        )
+    if should_stop():
+        raise BuildStopped(
+            f"{storage.uri}: stopped: {exported:,} samples were exported; give the same command "
+            "again to go on"
         )
     _finish(storage, dataset, kind, units, plan)
     return exported
