@@ -32,7 +32,17 @@ from pipeline.cli import Program, main
 from pipeline.errors import SourceError
 from pipeline.sampler import open_config
 
-COMMANDS = ["build", "verify", "status", "sample", "preview", "number", "completion"]
+COMMANDS = [
+    "build",
+    "completion",
+    "export",
+    "number",
+    "preview",
+    "sample",
+    "status",
+    "train",
+    "verify",
+]
 HERE = ("--scheduler", "synchronous")
 
 
