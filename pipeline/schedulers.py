@@ -386,7 +386,7 @@ def _run_on_cluster(
         if future.status == "cancelled" or (
             isinstance(result, TaskLost) and client.status != "running"
         ):
-            raise _lose("the connection to the scheduler was lost", len(running))
+            raise _lose("the scheduler is gone", len(running))
         del running[future.key]
         hand_over(result)
         watch.note_result()
