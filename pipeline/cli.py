@@ -152,9 +152,10 @@ def build(
         click.echo(_describe_plan(sampler, estimate_bytes(sampler), uri))
         return
     storage.check()
+    options = SchedulerOptions(**scheduler, is_profiled=performance_report is not None)
     with (
         _drain_on_signal() as should_stop,
-        open_scheduler(SchedulerOptions(**scheduler)) as run,
+        open_scheduler(options) as run,
     ):
         if run.client is not None:
             dashboard = f", dashboard {run.dashboard}" if run.dashboard else ""

@@ -48,8 +48,8 @@ TEXT, INTEGER, DECIMAL, INTEGERS, DECIMALS, BOXES = range(6)
 COLUMN = np.dtype([("kind", np.int64), ("place", np.int64), ("label", np.int64, 2)])
 """A column of label rows: its kind, where it is among those of that kind, and the bounds of the
 label that stands before its value."""
-DECIMAL_PLACES = 4
-"""Fractions are multiples of 10 to minus this; none is drawn finer."""
+UNIT = 10**4
+"""Fractions are multiples of 1 / UNIT; none is drawn finer."""
 MAX_STROKE = 9
 """Side of the largest square, in pixels."""
 _LANES = 8
@@ -557,19 +557,18 @@ def _write_integer(out, at, value):
 
 @_inner
 def _write_decimal(out, at, value):
-    """Write `value` / 10**DECIMAL_PLACES as Python does: 0.0, -1.25; return where it ends."""
-    unit = 10**DECIMAL_PLACES
+    """Write `value` / UNIT as Python does: 0.0, -1.25; return where it ends."""
     if value < 0:
         out[at] = _MINUS
         at += 1
-    rest = abs(value) % unit
-    at = _write_integer(out, at, abs(value) // unit)
+    rest = abs(value) % UNIT
+    at = _write_integer(out, at, abs(value) // UNIT)
     out[at] = _POINT
     while True:
         at += 1
-        unit //= 10
-        out[at] = _DIGIT + rest // unit
-        rest %= unit
+        rest *= 10
+        out[at] = _DIGIT + rest // UNIT
+        rest %= UNIT
         if rest == 0:
             return at + 1
 

@@ -434,6 +434,7 @@ def make_manifest(plan: Plan, ledger: Ledger) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "program": f"digit-sequence {__version__}",
         "digest": ledger.digest(),
+        "fingerprint": plan.fingerprint,
         "splits": ledger.describe_splits(),
         "container": config.output.container,
         "shard_samples": config.output.shard_samples,

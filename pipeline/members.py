@@ -97,9 +97,8 @@ def _to_integers(values: pa.Array) -> NDArray[np.int64]:
     array = array[values.offset : values.offset + len(values)]
     if not pa.types.is_floating(values.type):
         return array.astype(np.int64)
-    unit = 10**kernels.DECIMAL_PLACES
-    whole: NDArray[np.float64] = np.rint(array * unit)
-    assert (whole / unit == array).all()
+    whole: NDArray[np.float64] = np.rint(array * kernels.UNIT)
+    assert (whole / kernels.UNIT == array).all()
     return whole.astype(np.int64)
 
 

@@ -27,9 +27,13 @@ Words = NDArray[np.uint64]
 
 
 @lru_cache(maxsize=4096)
-def _digest_words(text: str) -> tuple[int, int]:
-    digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
-    return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def _digest_words(*texts: str) -> Words:
+    """Return two words for each text, shape (N, 2)."""
+    return np.frombuffer(b"".join(map(_digest, texts)), "<u8").astype(np.uint64).reshape(-1, 2)
 
 
 class RandomWords:
@@ -73,7 +77,7 @@ class RandomWords:
         -------
         ndarray of uint64, shape (n_words,)
         """
-        self._state["state"]["counter"][:] = (first_block, index, *_digest_words(name))
+        self._state["state"]["counter"][:] = (first_block, index, *_digest_words(name)[0])
         self._state["buffer_pos"] = 4  # nothing left over from the identity before
         self._generator.state = self._state
         words: Words = self._generator.random_raw(n_words)
@@ -82,13 +86,13 @@ class RandomWords:
 
 def make_key(seed: int, purpose: str) -> Words:
     """Return the key of a seed and a purpose, two words."""
-    return np.array(_digest_words(f"{seed}/{purpose}"), np.uint64)
+    key: Words = _digest_words(f"{seed}/{purpose}")[0]
+    return key
 
 
 def make_addresses(names: Sequence[str], indices: NDArray[np.int64]) -> Words:
     """Return counter words 1 to 3 of each identity, shape (B, 3)."""
-    hashes = np.array([_digest_words(name) for name in names], np.uint64).reshape(-1, 2)
-    return np.column_stack([indices.astype(np.uint64), hashes])
+    return np.column_stack([indices.astype(np.uint64), _digest_words(*names)])
 
 
 def draw_words(

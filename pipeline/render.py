@@ -118,12 +118,14 @@ def _draw_with_numba(drawing: Drawing) -> Drawn:
     from pipeline import kernels
 
     recipes, layout, images = drawing.recipes, drawing.layout, drawing.images
-    sigmas, places = np.unique(
-        np.concatenate([recipes.blur_sigma, *layout.smoothing.T]), return_inverse=True
-    )
-    filters, radii = _tabulate_filters(sigmas)
+    sigmas = np.concatenate([recipes.blur_sigma, *layout.smoothing.T])
+    places = np.zeros(len(sigmas), np.int64)
+    if sigmas.any():
+        sigmas, places = np.unique(sigmas, return_inverse=True)
+    filters, radii = _tabulate_filters(sigmas[: places.max() + 1])
     blur, *smooth = np.split(places, [recipes.n_samples, len(places) - len(layout.widths)])
-    blur = np.where(recipes.blur_sigma > 0, blur, -1)
+    is_blurred = recipes.blur_sigma > 0
+    blur = np.where(is_blurred, blur, -1)
     is_smoothed = layout.smoothing.any(axis=1)
     glyphs = np.empty(len(layout.widths), kernels.GLYPH)
     a_to_f = layout.matrices[:, :2].reshape(-1, 6).T
@@ -149,9 +151,12 @@ def _draw_with_numba(drawing: Drawing) -> Drawn:
     lines = np.empty(recipes.n_samples, kernels.LINE)
     lines["noise_sigma"], lines["salt_pepper"] = recipes.noise_sigma, recipes.salt_pepper
     lines["blur"], lines["inverted"] = blur, recipes.inverted
-    key, addresses = pixel_addresses(recipes)
-    quantiles = _normal_quantiles() if recipes.noise_sigma.any() else np.zeros(1)
-    kernels.finish_canvases(lines, key, addresses, quantiles, filters, radii, images)
+    is_changed = (
+        is_blurred | recipes.inverted | (recipes.noise_sigma > 0) | (recipes.salt_pepper > 0)
+    )
+    if is_changed.any():
+        key, addresses = pixel_addresses(recipes)
+        kernels.finish_canvases(lines, key, addresses, _normal_quantiles(), filters, radii, images)
     boxes = np.stack([glyphs[edge] for edge in ("top", "left", "bottom", "right")], axis=-1)
     return boxes, glyphs["pepper"].astype(np.int64), glyphs["stroke"].astype(np.int64)
 

@@ -100,7 +100,7 @@ def run_program(*arguments: object, **options: Any) -> subprocess.CompletedProce
 
 
 FORK_PROGRAMS = """
-import json, os, sys, time
+import json, os, resource, sys, time
 import dask, scipy.ndimage, skimage.transform
 import distributed.cli.dask_scheduler, distributed.cli.dask_worker
 import pipeline.build, pipeline.cli, pipeline.status, pipeline.verify
@@ -111,10 +111,15 @@ PROGRAMS = {
     "worker": distributed.cli.dask_worker.main,
 }
 
-def run(program, arguments, output, folder):
+def run(program, arguments, output, folder, terminal, file_bytes):
     os.setsid()
+    if terminal:  # the first that a session opens is the one whose Ctrl-C it gets
+        os.dup2(os.open(terminal, os.O_RDWR), 0)
     for descriptor, name in ((1, "out"), (2, "err")):
-        os.dup2(os.open(f"{output}.{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
+        path = terminal or f"{output}.{name}"
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
+    if file_bytes:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
     os.chdir(folder)
     try:
         PROGRAMS[program](arguments)
@@ -164,9 +169,14 @@ class Forks:
         )
 
     def start(
-        self, *arguments: object, program: str = "pipeline", folder: Path | None = None
+        self,
+        *arguments: object,
+        program: str = "pipeline",
+        folder: Path | None = None,
+        terminal: str | None = None,
+        file_bytes: int | None = None,
     ) -> Fork:
-        """Start a command in a session of its own."""
+        """Start a command in its own session, on a terminal or with little room on the disk."""
         self._count += 1
         output = self._folder / str(self._count)
         child = self.ask(
@@ -174,12 +184,14 @@ class Forks:
             arguments=list(map(str, arguments)),
             output=str(output),
             folder=str(folder or self._folder),
+            terminal=terminal,
+            file_bytes=file_bytes,
         )
         return Fork(self, child, output)
 
-    def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run the command line in a process of its own, to its end."""
-        child = self.start(*arguments)
+        child = self.start(*arguments, **options)
         code = child.wait()
         return subprocess.CompletedProcess(arguments, code, child.read("out"), child.read("err"))
 

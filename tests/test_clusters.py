@@ -141,8 +141,9 @@ def silent_address():
 @pytest.mark.parametrize(
     "place", ["refused", "silent", "tls", "no file", "empty file", "other file"]
 )
-def test_no_scheduler_there(tiny_config, cluster, tmp_path, capsys, place):
+def test_no_scheduler_there(tiny_config, cluster, tmp_path, monkeypatch, capsys, place):
     """A scheduler that does not answer is one clear error in bounded time."""
+    monkeypatch.setattr("pipeline.schedulers._CONNECT_SECONDS", 2.0)
     server, silent = silent_address()
     (tmp_path / "empty.json").write_text("")
     (tmp_path / "other.json").write_text("{}")
@@ -209,7 +210,7 @@ def test_workers_come_and_go(many, object_store, tmp_path, folder, uri):
         def disturb(_samples, is_new):
             nonlocal n_results
             n_results += is_new
-            if is_new and n_results % 30 == 0:
+            if is_new and n_results % 40 == 0:
                 cluster.start_worker()
                 workers.pop(0).send_signal(signal.SIGKILL)
 

@@ -238,8 +238,8 @@ def start_build(forks, config, folder, cluster, *options):
 
 @pytest.fixture
 def long(tiny_config, tmp_path):
-    """Write a config of 1,000 shards."""
-    return write_config(tmp_path / "long.yaml", make_config(tiny_config, samples=1000))
+    """Write a config of 300 shards."""
+    return write_config(tmp_path / "long.yaml", make_config(tiny_config, samples=300))
 
 
 def test_last_worker_dies(forks, long, tiny_config, folder, cluster, tmp_path):
@@ -259,7 +259,7 @@ def test_last_worker_dies(forks, long, tiny_config, folder, cluster, tmp_path):
     assert "Traceback" not in stderr
     assert not (folder / "dataset.json").exists()
     n_done = len(list(folder.glob("labels/*/*")))
-    assert build(make_config(tiny_config, samples=1000), folder).built_samples == 1000 - n_done
+    assert build(make_config(tiny_config, samples=300), folder).built_samples == 300 - n_done
 
 
 def test_silent_scheduler(forks, long, folder, cluster):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import chisquare
 
 from pipeline.config import MAX_DIGITS, Mnist5k, NumberFile, Numbers, RandomNumbers, Split
+from pipeline.engines import Engine
 from pipeline.errors import ConfigError
 from pipeline.numbers import (
     BALANCE_BLOCK,
@@ -223,7 +224,7 @@ def test_balance_does_not_tie_the_places_together() -> None:
 class _GreatestWords(DrawnNumbers):
     """Random numbers all of whose words are the greatest there is."""
 
-    def _draw(self, positions: NDArray[np.int64]) -> NDArray[np.uint64]:
+    def _draw(self, positions: NDArray[np.int64], _engine: Engine) -> NDArray[np.uint64]:
         return np.full((len(positions), 1 + self.max_digits), 2**64 - 1, np.uint64)
 
 

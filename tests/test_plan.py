@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipeline.config import Config, parse_config
+from pipeline.engines import Engine
 from pipeline.errors import ConfigError
 from pipeline.names import sample_key
 from pipeline.numbers import ListedNumbers
@@ -169,9 +170,9 @@ class _WatchedNumbers(ListedNumbers):
 
     asked: list[int] = field(default_factory=list)
 
-    def take(self, positions: NDArray[np.int64]) -> list[str]:
+    def take(self, positions: NDArray[np.int64], engine: Engine = "skimage") -> list[str]:
         self.asked.append(len(positions))
-        return super().take(positions)
+        return super().take(positions, engine)
 
 
 def test_far_samples_cost_as_much_as_near_ones() -> None:

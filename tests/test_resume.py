@@ -7,17 +7,16 @@ import os
 import pty
 import random
 import re
-import resource
 import shutil
 import signal
 import subprocess
-import termios
+import threading
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from builds import Cluster, build, read_tree, run_program, start_python, write_config
+from builds import Cluster, build, read_tree, start_python, write_config
 
 from pipeline.config import load_config
 from pipeline.labels import read_commit
@@ -226,49 +225,44 @@ def find_workers(driver):
 
 
 @contextmanager
-def start_on_terminal(*arguments):
+def start_on_terminal(forks, *arguments):
     """Start the program as a terminal does: its processes get the Ctrl-C that is typed."""
     terminal, end = pty.openpty()
-    process = start_python(
-        *("-m", "pipeline", *arguments),
-        stdin=end,
-        stdout=end,
-        stderr=end,
-        start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-    )
-    os.close(end)
+    shown = bytearray()
+
+    def read():
+        with suppress(OSError):
+            while chunk := os.read(terminal, 4096):
+                shown.extend(chunk)
+
+    child = forks.start(*arguments, terminal=os.ttyname(end))
+    reader = threading.Thread(target=read)
+    reader.start()
     try:
-        yield process, terminal
+        yield child, terminal, shown
     finally:
-        process.kill()
-        process.wait()
+        child.kill()
+        child.wait()
+        os.close(end)  # the last one: the reader sees the end
+        reader.join(timeout=30)
         os.close(terminal)
-
-
-def read_terminal(terminal):
-    """Return all that is printed, to the end."""
-    shown = b""
-    with suppress(OSError):  # the other end is closed
-        while chunk := os.read(terminal, 4096):
-            shown += chunk
-    return shown.decode().replace("\r\n", "\n")
 
 
 STOPPED = r"stopped: (\d+) of 300 shards are done and kept; give the same command again to go on\n"
 
 
 @pytest.mark.parametrize("scheduler", ["synchronous", "threads", "processes"])
-def test_ctrl_c(tiny_config, folder, tmp_path, scheduler):
+def test_ctrl_c(forks, tiny_config, folder, tmp_path, scheduler):
     """Ctrl-C drains: shards under way are finished and counted, exit code 130; then it goes on."""
     config = make_config(tiny_config, samples=600)
     path = write_config(tmp_path / "config.yaml", config)
     command = ("build", path, "-o", folder, "--scheduler", scheduler, "--workers", 2)
-    with start_on_terminal(*command) as (process, terminal):
+    with start_on_terminal(forks, *command) as (child, terminal, screen):
         wait_for_shards(folder, 3)
         os.write(terminal, b"\x03")
-        shown = read_terminal(terminal)
-        assert process.wait(timeout=60) == 130, shown
+        code = child.wait()
+    shown = screen.decode().replace("\r\n", "\n")
+    assert code == 130, shown
     assert "stopping when the shards under way are done; Ctrl-C again: now" in shown
     assert "Traceback" not in shown
     assert "KeyboardInterrupt" not in shown
@@ -294,20 +288,24 @@ def test_sigterm(forks, small, folder):
     assert not (folder / "dataset.json").exists()
 
 
-def test_second_ctrl_c(tiny_config, folder, tmp_path):
+def test_second_ctrl_c(forks, tiny_config, folder, tmp_path):
     """The second Ctrl-C does not wait for the shard under way."""
     config = make_config(tiny_config, samples=10**6, output={"shard_samples": 10**5})
     path = write_config(tmp_path / "config.yaml", config)
     command = ("build", path, "-o", folder, "--scheduler", "synchronous")
-    with start_on_terminal(*command) as (process, terminal):
+    with start_on_terminal(forks, *command) as (child, terminal, screen):
+        end = time.monotonic() + 60
         while not list(folder.glob(".build/runs/*")):
+            assert time.monotonic() < end
             time.sleep(0.01)
         os.write(terminal, b"\x03")
-        time.sleep(0.5)
-        assert process.poll() is None
+        while b"Ctrl-C again: now" not in screen:
+            assert time.monotonic() < end
+            time.sleep(0.01)
         os.write(terminal, b"\x03")
-        shown = read_terminal(terminal)
-        assert process.wait(timeout=10) == 130, shown
+        code = child.wait(30)
+    shown = screen.decode()
+    assert code == 130, shown
     assert "stopped at once; what is finished is kept" in shown
     assert "Traceback" not in shown
 
@@ -379,17 +377,14 @@ def test_full_disk_in_the_middle(tiny_config, folder, forks, tmp_path):
     tree = read_tree(tmp_path / "whole")
     limit = 25_000
     assert len(tree[".build/glyphs"]) < limit < len(tree["images/train/train-00000.tar"])
-    done = run_program(
-        *("build", config, "-o", folder, "--scheduler", "synchronous"),
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
-    )
+    command = ("build", config, "-o", folder, "--scheduler", "synchronous")
+    done = forks.run(*command, file_bytes=limit)
     assert done.returncode == 2
     assert "bytes cannot be written: File too large; finished shards are kept" in done.stderr
     check_partial(folder, tree)
     assert list((folder / ".build/tmp").iterdir()) == []
     finished = list_finished(folder)
     assert finished
-    command = ("build", config, "-o", folder, "--scheduler", "synchronous")
     run(forks, *command)
     assert finished.items() <= list_finished(folder).items()
     assert read_tree(folder) == tree
