@@ -498,7 +498,7 @@ def open_dataset(uri: str | os.PathLike[str], check_pixels: bool = False) -> Dat
             )
         layout = DatasetLayout(
             uri=storage.uri,
-            fingerprint=manifest["plan"]["fingerprint"],
+            fingerprint=manifest["fingerprint"],
             container=manifest["container"],
             height=manifest["image"]["height"],
             width=manifest["image"]["width"],

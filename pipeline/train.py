@@ -138,7 +138,11 @@ class Run:
         progress = self.progress
         self.sampler.load_state_dict({"epoch": progress.epoch, "batches": progress.batches})
         loader = DataLoader(
-            NumberDataset(self.train), batch_sampler=self.sampler, collate_fn=collate
+            NumberDataset(self.train),
+            batch_sampler=self.sampler,
+            collate_fn=collate,
+            # Of its own: a loader begun in the middle of an epoch must not change the dropout.
+            generator=torch.Generator(),
         )
         self.model.train()
         self._clock = (time.perf_counter(), time.process_time())
@@ -278,7 +282,9 @@ def compute_loss(scores: Any, batch: CtcBatch) -> Any:
 
 def read_split(model: Recognizer, split: Split) -> tuple[float, Reading]:
     """Read all samples of a split; returns the mean loss and what was read."""
-    loader = DataLoader(NumberDataset(split), EVALUATION_BATCH, collate_fn=collate)
+    loader = DataLoader(
+        NumberDataset(split), EVALUATION_BATCH, collate_fn=collate, generator=torch.Generator()
+    )
     reading, losses = Reading([], [], []), []
     model.eval()
     with torch.inference_mode():

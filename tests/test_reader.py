@@ -372,7 +372,7 @@ def write_manifest(folder: Path, **changes: object) -> Path:
     manifest = {
         "schema_version": 1,
         "program": "digit-sequence 0",
-        "plan": {"fingerprint": "f" * 32},
+        "fingerprint": "f" * 32,
         "splits": {"train": {"samples": 10**9}},
         "container": "webdataset",
         "shard_samples": 10_000,

@@ -81,7 +81,7 @@ def test_neighbours_are_read_in_one_request(remote, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-@pytest.mark.parametrize("method", ["spawn", "forkserver", "fork"])
+@pytest.mark.parametrize("method", ["spawn", "fork"])  # a fork server keeps its environment
 def test_processes_read_from_the_object_store(remote, method):
     """Other processes, forked ones too, make connections of their own."""
     uri, local = remote("webdataset")
