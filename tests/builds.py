@@ -176,7 +176,7 @@ class Forks:
         terminal: str | None = None,
         file_bytes: int | None = None,
     ) -> Fork:
-        """Start a command in a session of its own, on a terminal or with little room on the disk."""
+        """Start a command in a session of its own, on a terminal, or on a full disk."""
         self._count += 1
         output = self._folder / str(self._count)
         child = self.ask(
