@@ -201,6 +201,8 @@ def _open_processes(workers: int, is_profiled: bool) -> Iterator[Any]:
         )
     with cluster:
         yield cluster
+        # Everything is built: that a busy machine ends a process slowly is no news.
+        logging.getLogger("distributed.nanny").setLevel(logging.ERROR)
 
 
 @contextmanager

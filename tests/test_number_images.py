@@ -44,7 +44,7 @@ def run(*flags, source="mnist-5k", status=0):
     """Run `digit-sequence number`, and return what it printed."""
     result = CliRunner().invoke(main, ["number", "--source", source, *map(str, flags)])
     assert result.exit_code == status, result.output
-    return result.output
+    return result.stdout if status == 0 else result.output
 
 
 def read_labels(tmp_path, folder="images/14543"):

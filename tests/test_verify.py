@@ -559,9 +559,8 @@ def repack(folder, container, change_images, change_rows=None):
         ]
         place = rows.schema.get_field_index("pixel_hash")
         rows = rows.set_column(place, rows.schema.field(place), pa.array(hashes, pa.int64()))
-        packed = CONTAINERS[container](
-            shard, rows.drop_columns(["file", "offset", "size"]), encoded, extension
-        )
+        rows = rows.drop_columns(["file", "offset", "size"])
+        packed = CONTAINERS[container](shard, [(rows, encoded)], extension, "skimage")
         return packed.files, packed.rows
 
     rewrite(folder, change_files=change)
