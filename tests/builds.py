@@ -176,11 +176,7 @@ class Forks:
         terminal: str | None = None,
         file_bytes: int | None = None,
     ) -> Fork:
-<<<<<<< HEAD
-        """Start a command in its own session, on a terminal or with little room on the disk."""
-=======
         """Start a command in a session of its own, on a terminal, or on a full disk."""
->>>>>>> robust-a
         self._count += 1
         output = self._folder / str(self._count)
         child = self.ask(
