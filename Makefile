@@ -12,10 +12,14 @@ BIN := $(VENV)/bin
 INPUTS := $(shell cat pyproject.toml .ci/constraints.txt | cksum | cut -d' ' -f1)-$(shell $(PYTHON) -c 'import sys; print(*sys.version_info[:3], sep=".")')
 RUN_STAMP := $(VENV)/.run-$(INPUTS)
 DEV_STAMP := $(VENV)/.dev-$(INPUTS)
+ALL_STAMP := $(VENV)/.all-$(INPUTS)
+# docTR and mosaicml-streaming, to read exports; the packages of .venv are in their reach.
+LOADERS := .venv-loaders
+LOADERS_STAMP := $(LOADERS)/.loaders-$(INPUTS)-$(shell cksum < .ci/loaders.txt | cut -d' ' -f1)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt
 BUILD := $(BIN)/digit-sequence build $(CONFIG) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(if $(WORKERS),--workers $(WORKERS))
 
-.PHONY: help install install-dev dataset dry-run preview test bench engine-equality lint format types clean
+.PHONY: help install install-dev dataset dry-run preview test test-all train bench engine-equality lint format types clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -41,6 +45,20 @@ $(DEV_STAMP): | $(RUN_STAMP)
 	@$(PIP) --editable '.[dev]'
 	@touch $@
 
+$(ALL_STAMP): | $(DEV_STAMP)
+	@echo 'Installing all extras, PyTorch among them, into $(VENV) (once) ...'
+	@rm -f $(VENV)/.all-*
+	@$(PIP) --editable '.[dev,all]'
+	@touch $@
+
+$(LOADERS_STAMP): $(ALL_STAMP) .ci/loaders.txt
+	@echo 'Installing what reads exports into $(LOADERS) (once) ...'
+	@rm -rf $(LOADERS)
+	@$(PYTHON) -m venv $(LOADERS)
+	@$(LOADERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement .ci/loaders.txt
+	@$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' > $$($(LOADERS)/bin/python -c 'import site; print(site.getsitepackages()[0])')/venv.pth
+	@touch $@
+
 dataset: $(RUN_STAMP) ## Build the dataset of CONFIG
 	@$(BUILD)
 
@@ -50,8 +68,15 @@ dry-run: $(RUN_STAMP) ## Print the plan of CONFIG
 preview: $(RUN_STAMP) ## Draw a contact sheet of CONFIG: preview.png
 	@$(BIN)/digit-sequence preview $(CONFIG) -o preview.png
 
-test: $(DEV_STAMP) ## Run the tests
+test: $(DEV_STAMP) ## Run the tests that need no extra
 	@$(BIN)/python -m pytest
+
+test-all: $(LOADERS_STAMP) ## Run all tests, those of the extras too
+	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -m ''
+
+train: $(ALL_STAMP) ## Build configs/train.yaml and teach a small network to read it
+	@$(BIN)/digit-sequence build configs/train.yaml
+	@$(BIN)/digit-sequence train data/train --epochs 2
 
 bench: $(DEV_STAMP) ## Measure speed and memory, under ten minutes: bench.json
 	@$(BIN)/python -m tests.benchmarks $(BENCH)
@@ -60,16 +85,16 @@ engine-equality: $(DEV_STAMP) ## Compare the engines on a million random glyphs,
 	@$(BIN)/python -m tests.benchmarks.equality $(EQUALITY)
 
 lint: $(DEV_STAMP) ## Check style
-	@$(BIN)/ruff check pipeline tests
-	@$(BIN)/ruff format --check pipeline tests
+	@$(BIN)/ruff check pipeline tests configs
+	@$(BIN)/ruff format --check pipeline tests configs
 
 format: $(DEV_STAMP) ## Correct style
-	@$(BIN)/ruff check --fix pipeline tests
-	@$(BIN)/ruff format pipeline tests
+	@$(BIN)/ruff check --fix pipeline tests configs
+	@$(BIN)/ruff format pipeline tests configs
 
 types: $(DEV_STAMP) ## Check types
 	@$(BIN)/mypy
 
 clean: ## Remove .venv, caches and the pictures of preview; data/ stays
-	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist preview.png
+	@rm -rf $(VENV) $(LOADERS) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist preview.png
 	@find pipeline tests -name __pycache__ -type d -exec rm -rf {} +

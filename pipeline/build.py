@@ -8,12 +8,12 @@ task costs the scheduler a few hundred bytes.
 from __future__ import annotations
 
 import threading
-import time
 import traceback
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -23,14 +23,31 @@ from dask.delayed import Delayed
 
 from pipeline.codec import EXTENSIONS, encode_image
 from pipeline.config import SplitName
-from pipeline.errors import BuildError, OutputError, PipelineError, RenderError
+from pipeline.errors import (
+    BuildError,
+    BuildStopped,
+    ConfigError,
+    OutputError,
+    RenderError,
+    SourceError,
+)
+from pipeline.events import RUNS_FOLDER, RunLog
 from pipeline.labels import Commit, encode_labels, hash_rows, make_rows
-from pipeline.manifest import finalize, find_commits, label_path, publish_plan
+from pipeline.manifest import (
+    PROBE_PATH,
+    Ledger,
+    finalize,
+    label_path,
+    load_plan,
+    publish_plan,
+    read_ledger,
+)
 from pipeline.memory import LIMIT_BYTES, TaskMemory, check_memory, estimate_memory
-from pipeline.plan import Plan, Shard
+from pipeline.names import MANIFEST_PATH, sample_key
+from pipeline.plan import Plan, Shard, parse_shard
 from pipeline.render import BATCH_SAMPLES, fit_batch
 from pipeline.sampler import Sampler, open_output
-from pipeline.schedulers import Run
+from pipeline.schedulers import Run, TaskLost
 from pipeline.shards import CONTAINERS, Batch, Pack, Packed
 from pipeline.storage import Storage
 
@@ -38,14 +55,32 @@ _ESTIMATE_SAMPLES = 64
 _sampler_lock = threading.Lock()
 
 
+MAX_ATTEMPTS = 3
+"""How often a shard is tried, all in all."""
+ABORT_AFTER = 8
+"""Results after which a build gives up, if most of them are failures."""
+_RECENT_RESULTS = 64
+"""How many results are looked at for that: a disk may be full late in a build."""
+_KEPT_TRACEBACKS = 20
+
+
 @dataclass(frozen=True)
 class ShardFailure:
     """Why a shard was not built."""
 
-    shard: str
+    split: SplitName
+    index: int
     error: str
-    traceback: str | None
-    """None if the error is the user's to solve."""
+    traceback: str
+    is_final: bool
+    """Whether another try would fail as well."""
+    sample: str | None = None
+    """Key of the sample that cannot be drawn, if it is one."""
+
+    @property
+    def shard(self) -> str:
+        """Name of the shard."""
+        return f"{self.split}-{self.index:05d}"
 
 
 @dataclass(frozen=True)
@@ -59,7 +94,7 @@ class BuildResult:
 
 
 @lru_cache(maxsize=1)
-def _open_sampler(
+def open_sampler(
     uri: str, fingerprint: str, _n_samples: tuple[int, ...], engine: str | None = None
 ) -> Sampler:
     """Keep the sampler of one build in a process; a plan of other sizes is read again."""
@@ -98,7 +133,7 @@ def build_shard(
         What the footer of the label file says.
     """
     with _sampler_lock:
-        sampler = _open_sampler(uri, fingerprint, n_samples, engine)
+        sampler = open_sampler(uri, fingerprint, n_samples, engine)
     shard = sampler.plan.splits[split].shard(index)
     packed, commit = pack_shard(sampler, shard, CONTAINERS[sampler.plan.config.output.container])
     write_shard(Storage(uri), packed, label_path(shard), commit)
@@ -147,17 +182,44 @@ def _attempt_shard(
     """Build a shard, and return what went wrong instead of raising it."""
     try:
         return build_shard(uri, fingerprint, n_samples, split, index, engine)
-    except PipelineError as error:
-        return ShardFailure(f"{split}-{index:05d}", str(error), None)
-    except Exception as error:
-        trace = traceback.format_exc()
-        return ShardFailure(f"{split}-{index:05d}", f"{type(error).__name__}: {error}", trace)
+    except Exception as error:  # reported with its traceback, the others go on
+        is_of_files = isinstance(error, OutputError | SourceError)
+        return ShardFailure(
+            split,
+            index,
+            f"{type(error).__name__}: {error}",
+            traceback.format_exc(),
+            is_final=isinstance(error, RenderError | ConfigError | SourceError),
+            sample=None
+            if is_of_files
+            else _find_bad_sample(uri, fingerprint, n_samples, split, index, engine),
+        )
+
+
+def _find_bad_sample(
+    uri: str,
+    fingerprint: str,
+    n_samples: tuple[int, ...],
+    split: SplitName,
+    index: int,
+    engine: str | None,
+) -> str | None:
+    """Return the key of the first sample of a shard that cannot be drawn, if there is one."""
+    ordinal = None
+    try:
+        sampler = open_sampler(uri, fingerprint, n_samples, engine)
+        shard = sampler.plan.splits[split].shard(index)
+        for ordinal in range(shard.start, shard.stop):
+            sampler.draw(split, ordinal, ordinal + 1)
+    except Exception:  # known already
+        return None if ordinal is None else sample_key(split, ordinal)
+    return None
 
 
 def make_tasks(
     storage: Storage, plan: Plan, shards: Iterable[Shard], engine: str | None = None
 ) -> Iterator[Delayed]:
-    """Yield the Dask graph, one task for each shard, keyed by this run and the shard."""
+    """Yield the Dask graph, one task for each shard, keyed by shard and run."""
     run = uuid.uuid4().hex[:8]
     attempt = dask.delayed(_attempt_shard, pure=False)
     n_samples = tuple(split.n_samples for split in plan.splits.values())
@@ -179,8 +241,12 @@ def build_dataset(
     run: Run,
     on_progress: Callable[[int, bool], None] = lambda _samples, _is_new: None,
     overwrite: bool = False,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> BuildResult:
     """Build what is missing of a dataset, and complete it.
+
+    A shard that fails is tried again, `MAX_ATTEMPTS` times in all, unless another try would fail
+    as well; the others go on meanwhile.
 
     Parameters
     ----------
@@ -193,50 +259,177 @@ def build_dataset(
         Called with a count of samples and whether this run has made them.
     overwrite : bool
         Delete the dataset of another config that is there.
+    should_stop : callable
+        Asked before every new task; true: finish the shards under way and no more.
 
     Raises
     ------
     ConfigError
         If a shard needs more memory than a worker may use.
     OutputError
-        If the directory holds something else, or cannot be written.
+        If the directory holds something else, or cannot be written, or a worker cannot use it.
     BuildError
-        If shards failed; the others are kept, and no manifest is written.
+        If shards failed, or the cluster is gone; what is built is kept, and no manifest is written.
+    BuildStopped
+        If `should_stop` became true before the end.
     """
-    begin = time.perf_counter()
-    plan = sampler.plan
     _check_memory(sampler)
-    publish_plan(storage, plan, overwrite)
-    commits = find_commits(storage, plan)
-    on_progress(sum(commit.rows for commit in commits.values()), False)
-    failures: list[ShardFailure] = []
-    built_samples = 0
+    storage.clean()
+    publish_plan(storage, sampler.plan, sampler.bank, overwrite)
+    log = RunLog(storage)
+    plan = sampler.plan
+    try:
+        probe_workers(run, storage, plan)
+        ledger = read_ledger(storage, plan)
+        if next(ledger.missing(), None) is not None:
+            storage.delete(MANIFEST_PATH)  # without its shards it would promise too much
+        on_progress(ledger.done_samples, False)
+        log.write(
+            "start",
+            fingerprint=plan.fingerprint,
+            versions=plan.inputs["versions"],
+            scheduler=run.kind,
+            threads=run.threads,
+            shards=plan.n_shards,
+            done=ledger.n_done,
+        )
+        crew = _Crew(sampler, ledger, log, on_progress, should_stop)
+        crew.build(run, storage)
+        manifest = finalize(storage, plan, ledger)
+    except BaseException as error:
+        with suppress(OutputError):  # a full disk must not hide why the build ended
+            log.write("end", outcome=type(error).__name__, message=str(error)[:2000])
+        raise
+    log.write("end", outcome="complete", samples=crew.built_samples, digest=manifest["digest"])
+    return BuildResult(manifest, crew.built_samples, log.seconds)
 
-    def collect(result: Commit | ShardFailure) -> None:
-        nonlocal built_samples
+
+class _Crew:
+    """Follows the shards of one run: what came out, what is to be tried again."""
+
+    def __init__(
+        self,
+        sampler: Sampler,
+        ledger: Ledger,
+        log: RunLog,
+        on_progress: Callable[[int, bool], None],
+        should_stop: Callable[[], bool],
+    ) -> None:
+        self.built_samples = 0
+        self._plan = sampler.plan
+        # A worker without numba may take part: the bytes are the same.
+        self._engine = None if sampler.engine == "numba" else sampler.engine
+        self._ledger = ledger
+        self._log = log
+        self._on_progress = on_progress
+        self._should_stop = should_stop
+        self._is_failure: deque[bool] = deque(maxlen=_RECENT_RESULTS)
+        self._failures: dict[str, ShardFailure] = {}
+
+    def build(self, run: Run, storage: Storage) -> None:
+        """Build the missing shards, some of them repeatedly."""
+        for attempt in range(MAX_ATTEMPTS):
+            shards: Iterable[Shard] = self._ledger.missing()
+            if attempt:
+                again = [failed for failed in self._failures.values() if not failed.is_final]
+                shards = [self._plan.splits[failed.split].shard(failed.index) for failed in again]
+                for failed in again:
+                    self._log.write("retry", shard=failed.shard, attempt=attempt + 1)
+            run.execute(
+                make_tasks(storage, self._plan, shards, self._engine), self._collect, self._is_over
+            )
+            if self._should_stop():
+                raise BuildStopped(self._describe_stop())
+            if self._is_hopeless() or all(failed.is_final for failed in self._failures.values()):
+                break
+        if self._failures:
+            raise BuildError(self._describe_failures())
+
+    def _collect(self, result: Commit | ShardFailure | TaskLost) -> None:
+        if isinstance(result, TaskLost):
+            split, index = parse_shard(result.key.rpartition("-")[0])
+            # Several workers died over it, or beside it: it gets one more chance.
+            is_final = f"{split}-{index:05d}" in self._failures
+            result = ShardFailure(split, index, result.error, "", is_final)
+        self._is_failure.append(isinstance(result, ShardFailure))
         if isinstance(result, ShardFailure):
-            failures.append(result)
+            self._note_failure(result)
             return
-        commits[result.shard] = result
-        built_samples += result.rows
-        on_progress(result.rows, True)
+        split, index = parse_shard(result.shard)
+        self._failures.pop(result.shard, None)
+        self._ledger.add(self._plan.splits[split].shard(index), result)
+        self.built_samples += result.rows
+        self._on_progress(result.rows, True)
+        rate = self.built_samples / self._log.seconds
+        self._log.write_progress(done=self._ledger.n_done, images_per_second=round(rate, 1))
 
-    done = set(commits)
-    missing = (shard for shard in plan.shards() if shard.name not in done)
-    run(make_tasks(storage, plan, missing, sampler.engine), collect)
-    if failures:
-        raise _describe_failures(failures, plan)
-    manifest = finalize(storage, plan, commits)
-    return BuildResult(manifest, built_samples, time.perf_counter() - begin)
+    def _note_failure(self, failure: ShardFailure) -> None:
+        self._log.write(
+            "failure",
+            shard=failure.shard,
+            sample=failure.sample,
+            seed=self._plan.config.seed,
+            error=failure.error,
+            traceback=failure.traceback,
+        )
+        if len(self._failures) >= _KEPT_TRACEBACKS:
+            failure = replace(failure, traceback="")
+        self._failures[failure.shard] = failure
+
+    def _is_hopeless(self) -> bool:
+        n_results = len(self._is_failure)
+        return n_results >= ABORT_AFTER and sum(self._is_failure) > n_results / 2
+
+    def _is_over(self) -> bool:
+        return self._should_stop() or self._is_hopeless()
+
+    def _describe_stop(self) -> str:
+        done, total = self._ledger.n_done, self._plan.n_shards
+        return (
+            f"stopped: {done:,} of {total:,} shards are done and kept; give the same command "
+            "again to go on"
+        )
+
+    def _describe_failures(self) -> str:
+        first = next(iter(self._failures.values()))
+        where = f"sample {first.sample}, " if first.sample else ""
+        given_up = "; most failed, so the rest was not tried" if self._is_hopeless() else ""
+        return (
+            f"{len(self._failures)} of {self._plan.n_shards:,} shards failed{given_up}; "
+            f"{self._ledger.n_done:,} are done and kept. The first, {first.shard} ({where}seed "
+            f"{self._plan.config.seed}): {first.error}\nEvery failure is in "
+            f"{RUNS_FOLDER}/ with its traceback; mend the cause and give the same command again"
+        )
 
 
-def _describe_failures(failures: list[ShardFailure], plan: Plan) -> PipelineError:
-    first = failures[0]
-    detail = first.error if first.traceback is None else f"{first.error}\n{first.traceback}"
-    return BuildError(
-        f"{len(failures)} of {plan.n_shards} shards failed; the others are kept. The first, "
-        f"{first.shard}: {detail}"
-    )
+def probe_workers(run: Run, storage: Storage, plan: Plan) -> None:
+    """Check that every worker has the same versions, and can read and write the output.
+
+    Raises
+    ------
+    OutputError
+        With the workers that cannot.
+    """
+    results = run.probe(_probe, (storage.uri, plan.fingerprint))
+    problems = [f"  {worker}: {error}" for worker, error in results.items() if error is not None]
+    if problems:
+        raise OutputError(
+            f"{len(problems)} of {len(results)} workers cannot take part:\n" + "\n".join(problems)
+        )
+
+
+def _probe(uri: str, fingerprint: str) -> None:
+    """Read the plan, write a file and read it.
+
+    All workers write the same bytes to the same file and nobody removes it, so that they, and those
+    of another driver, do not get in each other's way.
+    """
+    storage = Storage(uri)
+    if load_plan(storage).fingerprint != fingerprint:
+        raise OutputError(f"{uri}: expected the plan {fingerprint}; is it the same directory?")
+    storage.write(PROBE_PATH, fingerprint.encode())
+    if storage.read(PROBE_PATH) != fingerprint.encode():
+        raise OutputError(f"{uri}: {PROBE_PATH}: expected what was written, got something else")
 
 
 def estimate_bytes(sampler: Sampler) -> int:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline import __version__
-from pipeline.errors import ConfigError, OutputError, PipelineError
+from pipeline.errors import BuildStopped, ConfigError, OutputError, PipelineError
 
 if TYPE_CHECKING:  # the heavy imports wait for the command that needs them
     from pipeline.build import BuildResult
     from pipeline.config import Config
     from pipeline.plan import Plan
     from pipeline.sampler import Sampler
+    from pipeline.schedulers import Run
+    from pipeline.storage import Storage
+    from pipeline.verify import VerifyResult
 
 Command = Callable[..., Any]
 
@@ -25,12 +30,22 @@ class Program(click.Group):
     """The group of all commands; turns errors that are the user's into one message."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run, and exit with 2 after a `PipelineError`."""
+        """Run, and exit with 2 after a `PipelineError`, with 130 after Ctrl-C."""
         try:
             return super().main(*args, **kwargs)
+        except BuildStopped as stop:
+            click.echo(stop, err=True)
+            sys.exit(130)
         except PipelineError as error:
             click.echo(f"error: {error}", err=True)
             sys.exit(2)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; Ctrl-C at any time is a way to stop it."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise BuildStopped("stopped at once; what is finished is kept") from None
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
@@ -58,16 +73,41 @@ def config_options(command: Command) -> Command:
 
 
 def scheduler_options(command: Command) -> Command:
-    """Add the options --workers and --scheduler."""
-    command = click.option(
-        "--workers", type=click.IntRange(1), help="Local processes or threads.  [default: cores]"
-    )(command)
-    return click.option(
-        "--scheduler",
-        metavar="NAME|ADDRESS",
-        help="synchronous, threads, processes, or a Dask scheduler's address such as "
-        "tcp://10.0.0.1:8786.  [default: DASK_SCHEDULER_ADDRESS, else processes]",
-    )(command)
+    """Add the options that say which Dask scheduler runs the tasks."""
+    options = [
+        click.option(
+            "--scheduler",
+            metavar="NAME|ADDRESS",
+            help="synchronous, threads, processes, or a Dask scheduler's address such as "
+            "tcp://10.0.0.1:8786.  [default: DASK_SCHEDULER_ADDRESS, else processes]",
+        ),
+        click.option(
+            "--scheduler-file", metavar="FILE", help="File a Dask scheduler wrote its address to."
+        ),
+        click.option(
+            "--cluster",
+            metavar="MODULE:FACTORY",
+            help="Function that returns a Dask cluster, such as "
+            "configs/clusters/slurm.py:make_cluster.",
+        ),
+        click.option(
+            "--workers",
+            type=click.IntRange(1),
+            help="Local processes or threads.  [default: cores]",
+        ),
+        click.option(
+            "--worker-timeout",
+            "worker_timeout_seconds",
+            type=click.FloatRange(1),
+            default=300.0,
+            show_default=True,
+            metavar="SECONDS",
+            help="How long to wait for a cluster without workers.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @main.command()
@@ -81,39 +121,101 @@ def scheduler_options(command: Command) -> Command:
 )
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop; nothing is written.")
 @click.option("--overwrite", is_flag=True, help="Delete the dataset that OUT holds first.")
+@click.option(
+    "--performance-report", metavar="FILE", help="Write Dask's report of the run, an HTML page."
+)
 def build(
     config: Path,
     overrides: tuple[str, ...],
-    scheduler: str | None,
-    workers: int | None,
     output: str | None,
     engine: str | None,
     dry_run: bool,
     overwrite: bool,
+    performance_report: str | None,
+    **scheduler: Any,
 ) -> None:
     """Build the dataset that CONFIG describes.
 
-    Shards that OUT holds already are kept, so a build that was stopped goes on when the same
-    command is given again.
+    Shards that OUT holds already are kept, so a build that was stopped, by Ctrl-C or otherwise,
+    goes on when the same command is given again. OUT may be a URI such as s3://bucket/folder.
     """
     from pipeline.build import build_dataset, estimate_bytes
     from pipeline.sampler import open_config
-    from pipeline.schedulers import open_scheduler
+    from pipeline.schedulers import SchedulerOptions, open_scheduler
     from pipeline.storage import Storage
 
     settings = _load(config, overrides)
     uri = output or settings.output.uri or f"data/{config.stem}"
+    storage = Storage(uri)
     sampler = open_config(settings, engine)
     if dry_run:
         click.echo(_describe_plan(sampler, estimate_bytes(sampler), uri))
         return
-    storage = Storage(uri)
+    storage.check()
+    options = SchedulerOptions(**scheduler, is_profiled=performance_report is not None)
     with (
-        open_scheduler(scheduler, workers, lambda line: click.echo(line, err=True)) as run,
-        _progress(sampler.plan.n_samples) as on_progress,
+        _drain_on_signal() as should_stop,
+        open_scheduler(options) as run,
     ):
-        result = build_dataset(sampler, storage, run, on_progress, overwrite)
+        if run.client is not None:
+            dashboard = f", dashboard {run.dashboard}" if run.dashboard else ""
+            click.echo(f"{run.kind}, {run.threads} at a time{dashboard}", err=True)
+        with (
+            _progress(sampler.plan.n_samples) as on_progress,
+            _report_performance(run, performance_report),
+        ):
+            result = build_dataset(sampler, storage, run, on_progress, overwrite, should_stop)
     click.echo(_describe_result(result, sampler.plan, uri))
+
+
+@main.command()
+@click.argument("out")
+@scheduler_options
+@click.option("--quick", is_flag=True, help="Footers, sizes and names only; no image is read.")
+@click.option(
+    "--sample",
+    "redraw",
+    default=0,
+    type=click.IntRange(0),
+    metavar="N",
+    help="Draw N random samples again and compare.",
+)
+@click.option("--repair", is_flag=True, help="Build again what is broken, and just that.")
+def verify(out: str, quick: bool, redraw: int, repair: bool, **scheduler: Any) -> None:
+    """Check that the dataset in OUT is complete and sound.
+
+    Every shard's bytes, container, images and label rows are compared with each other and with the
+    plan. Exit code 1 if something is wrong and was not repaired.
+    """
+    from pipeline.build import build_dataset
+    from pipeline.sampler import open_output
+    from pipeline.schedulers import SchedulerOptions, open_scheduler
+    from pipeline.verify import repair_dataset, verify_dataset
+
+    storage = _open_storage(out)
+    with _drain_on_signal() as should_stop, open_scheduler(SchedulerOptions(**scheduler)) as run:
+        result = verify_dataset(storage, run, quick=quick, redraw=redraw, should_stop=should_stop)
+        click.echo(_describe_verification(result))
+        if result.problems and repair:
+            repair_dataset(storage, result.problems)
+            # What could not be looked at before the plan and the digits were whole.
+            again = verify_dataset(storage, run, quick=quick, should_stop=should_stop)
+            repair_dataset(storage, again.problems)
+            sampler = open_output(storage)
+            with _progress(sampler.plan.n_samples) as on_progress:
+                built = build_dataset(sampler, storage, run, on_progress, False, should_stop)
+            click.echo(_describe_result(built, sampler.plan, out))
+        elif result.problems:
+            sys.exit(1)
+
+
+@main.command()
+@click.argument("out")
+def status(out: str) -> None:
+    """Show how far the build in OUT is, while it runs or afterwards."""
+    from pipeline.status import describe_status
+
+    click.echo(describe_status(_open_storage(out)))
 
 
 @main.command()
@@ -122,12 +224,11 @@ def build(
     "--from",
     "origin",
     required=True,
-    type=click.Path(path_type=Path),
     metavar="OUT|CONFIG",
-    help="A dataset directory or a config.",
+    help="A dataset directory, or its URI, or a config.",
 )
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False))
-def sample(key: str, origin: Path, output: Path) -> None:
+def sample(key: str, origin: str, output: Path) -> None:
     """Draw one sample again, pixel for pixel.
 
     KEY is the key of its label row, such as train-000000042. The picture is always a PNG.
@@ -145,7 +246,128 @@ def sample(key: str, origin: Path, output: Path) -> None:
 
 
 @main.command()
-@click.argument("origin", metavar="OUT|CONFIG", type=click.Path(path_type=Path))
+@click.argument("dataset", metavar="OUT")
+@click.option("--to", "kind", required=True, metavar="FORMAT", help="See the list above.")
+@click.option("-o", "--output", required=True, metavar="DIR")
+@click.option(
+    "--max-digits",
+    type=click.IntRange(1),
+    help="The longest number that the reader is set to take.  [default: what it takes unless set]",
+)
+@scheduler_options
+def export(
+    dataset: str,
+    kind: str,
+    output: str,
+    max_digits: int | None,
+    **scheduler: Any,
+) -> None:
+    """Export the dataset OUT to a format that trainers read.
+
+    \b
+      lmdb         deep-text-recognition-benchmark, parseq, PaddleOCR, MMOCR
+      paddleocr    PaddleOCR's text lists
+      doctr        docTR
+      mmocr        MMOCR, one JSON object a line
+      imagefolder  Hugging Face datasets, TrOCR
+      tesstrain    Tesseract
+      easyocr      EasyOCR's trainer
+      yolo, coco   a box for every digit
+      mds          mosaicml-streaming
+
+    An export that was stopped goes on when the same command is given again.
+    """
+    from pipeline.exports import FORMATS
+    from pipeline.exports.run import Export, check_fit, export_dataset
+    from pipeline.reader import open_dataset
+    from pipeline.schedulers import SchedulerOptions, open_scheduler
+
+    if "://" in output:
+        raise ConfigError(f"--output: expected a folder that is mounted here, got {output}")
+    request = Export(open_dataset(dataset), kind, Path(output), max_digits)
+    check_fit(request)
+    n_samples = sum(map(len, request.dataset.values()))
+    with (
+        _drain_on_signal() as should_stop,
+        open_scheduler(SchedulerOptions(**scheduler)) as run,
+        _progress(n_samples) as on_progress,
+    ):
+        exported = export_dataset(request, run, on_progress, should_stop)
+    click.echo(f"{output}: {n_samples:,} samples, {exported:,} of them exported now")
+    if FORMATS[kind].note:
+        click.echo(FORMATS[kind].note)
+
+
+@main.command()
+@click.argument("dataset", metavar="OUT")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Folder of the run.  [default: runs/ and the name of OUT]",
+)
+@click.option("--epochs", default=6, show_default=True, type=click.IntRange(1))
+@click.option("--batch-size", default=64, show_default=True, type=click.IntRange(1))
+@click.option("--learning-rate", default=3e-3, show_default=True, help="At its highest.")
+@click.option(
+    "--patience",
+    default=4,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Stop after this many epochs in which val was not read better.",
+)
+@click.option("--limit", type=click.IntRange(1), help="Use the first samples of train only.")
+@click.option("--seed", default=0, show_default=True, help="Another seed, other weights.")
+@click.option(
+    "--also",
+    multiple=True,
+    metavar="OUT",
+    help="Another dataset whose test split is read in the end. Can be given many times.",
+)
+@click.option("--overwrite", is_flag=True, help="Train anew where RUN holds another run.")
+def train(dataset: str, output: Path | None, also: tuple[str, ...], **options: Any) -> None:
+    """Teach a small network to read the dataset OUT, and report how well it does.
+
+    Writes report.md, report.json, curve.png, mistakes.png and the weights to RUN. A run that was
+    stopped goes on when the same command is given again. Needs the extra torch.
+    """
+    import os
+    import shutil
+
+    # Idle threads sleep instead of spinning: five times as fast where cores are shared.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    try:
+        from pipeline import train as training
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"training needs the package {error.name}: pip install 'digit-sequence[torch]'"
+        ) from error
+    from pipeline.reader import open_dataset
+
+    opened = open_dataset(dataset)
+    others = {Path(uri).name: open_dataset(uri) for uri in also}
+    folder = output or Path("runs", Path(dataset).name)
+    if options.pop("overwrite"):
+        shutil.rmtree(folder, ignore_errors=True)
+    run = training.Run(opened, folder, training.TrainOptions(**options))
+    epochs = run.options.epochs
+    with _progress(epochs * len(run.train)) as on_progress:
+        on_progress(run.done_samples, False)
+        for entry in training.train(run, lambda samples, _loss: on_progress(samples, True)):
+            click.echo(
+                f"epoch {entry['epoch'] + 1} of {epochs}: loss {entry['train_loss']:.3f}, val "
+                f"{entry['val_loss']:.3f}, {entry['val_exact_match']:.2%} exact, "
+                f"{entry['seconds'] / 60:.1f} min",
+                err=True,
+            )
+    for line in training.summarize(training.write_report(run, others)):
+        click.echo(line)
+    click.echo(f"in {folder}: report.md, report.json, curve.png, mistakes.png, best.pt")
+
+
+@main.command()
+@click.argument("origin", metavar="OUT|CONFIG")
 @click.option(
     "-o",
     "--output",
@@ -156,21 +378,18 @@ def sample(key: str, origin: Path, output: Path) -> None:
 @click.option("-n", "--count", default=24, show_default=True, type=click.IntRange(1, 1000))
 @click.option("--boxes/--no-boxes", default=True, show_default=True)
 @click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE")
-def preview(
-    origin: Path, output: Path, count: int, boxes: bool, overrides: tuple[str, ...]
-) -> None:
+def preview(origin: str, output: Path, count: int, boxes: bool, overrides: tuple[str, ...]) -> None:
     """Draw a contact sheet: the first samples of each split with labels and boxes.
 
     Of a config the samples are rendered; of a dataset they are read from its shards.
     """
     from pipeline.manifest import load_plan
     from pipeline.preview import draw_sheet, draw_tiles, read_tiles
-    from pipeline.storage import Storage
 
-    if origin.is_dir():
+    if _is_dataset(origin):
         if overrides:
             raise ConfigError(f"--set: {origin} is a dataset, whose config cannot change")
-        storage = Storage(str(origin))
+        storage = _open_storage(origin)
         tiles = read_tiles(storage, load_plan(storage), count)
     else:
         tiles = draw_tiles(_open(origin, overrides), count)
@@ -215,8 +434,12 @@ def number(**options: Any) -> None:
         raise ConfigError(f"expected one NUMBER, as an argument or with -n, got {len(numbers)}")
     image_dir, show = options.pop("image_dir"), options.pop("show")
     overwrite = options.pop("overwrite")
-    paths = write_images(make_config(numbers[0], **options), image_dir, overwrite)
+    config = make_config(numbers[0], **options)
+    paths, n_scaled = write_images(config, image_dir, overwrite)
     click.echo(f"{paths[0]}" if len(paths) == 1 else f"{len(paths)} images in {paths[0].parent}")
+    if n_scaled:
+        width = config.canvas.width
+        click.echo(f"{n_scaled} wider than {width} columns, shrunk to fit; see -w", err=True)
     if len(paths) == 1 and (show or (show is None and _has_screen())):
         click.launch(str(paths[0]))
 
@@ -248,14 +471,26 @@ def _load(path: Path, overrides: Sequence[str]) -> Config:
     return load_config(path, overrides)
 
 
-def _open(origin: Path, overrides: Sequence[str]) -> Sampler:
+def _open(origin: str, overrides: Sequence[str]) -> Sampler:
     """Open a dataset directory or a config."""
     from pipeline.sampler import open_config, open_output
+
+    if _is_dataset(origin):
+        return open_output(_open_storage(origin))
+    return open_config(_load(Path(origin), overrides))
+
+
+def _is_dataset(origin: str) -> bool:
+    """Return whether it is a directory or a URI; else it is a config."""
+    return "://" in origin or Path(origin).is_dir()
+
+
+def _open_storage(uri: str) -> Storage:
     from pipeline.storage import Storage
 
-    if origin.is_dir():
-        return open_output(Storage(str(origin)))
-    return open_config(_load(origin, overrides))
+    storage = Storage(uri)
+    storage.check()
+    return storage
 
 
 def _write_file(path: Path, content: bytes) -> None:
@@ -266,10 +501,50 @@ def _write_file(path: Path, content: bytes) -> None:
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
 
 
+@contextmanager
+def _drain_on_signal() -> Iterator[Callable[[], bool]]:
+    """Stop a build at the first Ctrl-C or SIGTERM when its shards under way are done.
+
+    The second Ctrl-C stops it at once.
+    """
+    import signal
+
+    is_stopping = False
+
+    def stop(number: int, _frame: Any) -> None:
+        nonlocal is_stopping
+        if is_stopping and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        is_stopping = True
+        click.echo("\nstopping when the shards under way are done; Ctrl-C again: now", err=True)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: is_stopping
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _report_performance(run: Run, path: str | None) -> AbstractContextManager[Any]:
+    from importlib.util import find_spec
+
+    if path is None:
+        return nullcontext()
+    if run.client is None or not find_spec("bokeh"):
+        raise ConfigError(
+            "--performance-report: expected a cluster or the scheduler processes, and bokeh "
+            "installed (pip install 'digit-sequence[dashboard]')"
+        )
+    _write_file(Path(path), b"")  # rather now than when the build is done
+    from distributed import performance_report
+
+    report: AbstractContextManager[Any] = performance_report(filename=path)
+    return report
+
+
 def _progress(n_samples: int) -> Any:
     """Show one line with done, total, images/s and time left; nothing if not on a terminal."""
-    from contextlib import contextmanager
-
     from tqdm import tqdm
 
     @contextmanager
@@ -303,6 +578,17 @@ def _describe_plan(sampler: Sampler, n_bytes: int, uri: str) -> str:
     return "\n".join(lines)
 
 
+def _describe_verification(result: VerifyResult) -> str:
+    looked_at = f"{result.n_shards:,} shards, {result.n_samples:,} samples"
+    if result.redrawn:
+        looked_at += f", {result.redrawn:,} of them drawn again"
+    if not result.problems:
+        return f"sound: {looked_at}"
+    width = max(len(problem.path) for problem in result.problems)
+    lines = [f"  {problem.path:{width}}  {problem.reason}" for problem in result.problems]
+    return "\n".join([f"{len(lines)} problems in {looked_at}:", *lines])
+
+
 def _describe_result(result: BuildResult, plan: Plan, uri: str) -> str:
     splits = result.manifest["splits"]
     lines = [f"{'split':8}{'images':>12}{'shards':>8}{'bytes':>10}"]
@@ -321,7 +607,7 @@ def _describe_result(result: BuildResult, plan: Plan, uri: str) -> str:
         if result.built_samples
         else "nothing to build: the dataset was complete",
         f"digest {result.manifest['digest']}",
-        f"in {uri}; look at it: digit-sequence preview {uri}",
+        f"in {uri}; look at it: digit-sequence preview {quote(uri)}",
     ]
     return "\n".join(lines)
 

@@ -1,18 +1,20 @@
 """Images to bytes and back.
 
-Reading goes through imageio. Writing calls imagecodecs (libjpeg-turbo and libpng): at 200 x 28
+Reading is in `decoding`. Writing calls imagecodecs (libjpeg-turbo and libpng): at 200 x 28
 pixels imageio spends most of its time around the encoder, and does not offer what makes PNG both
 small and fast here: run lengths over unfiltered rows, for flat black or white ground.
 """
 
 from __future__ import annotations
 
-import imageio.v3 as iio
 import numpy as np
 from imagecodecs import PNG, jpeg8_encode, png_encode
 from numpy.typing import NDArray
 
 from pipeline.config import Output
+from pipeline.decoding import decode_image
+
+__all__ = ["EXTENSIONS", "decode_image", "encode_image"]
 
 EXTENSIONS = {"png": ".png", "jpeg": ".jpg"}
 """File extension of each image format."""
@@ -32,9 +34,3 @@ def encode_image(image: NDArray[np.uint8], output: Output) -> bytes:
     else:
         encoded = png_encode(image, level=1, strategy=PNG.STRATEGY.RLE, filter=PNG.FILTER.NO)
     return bytes(encoded)  # as they are, unless a buffer was given to fill
-
-
-def decode_image(encoded: bytes) -> NDArray[np.uint8]:
-    """Decode a grey image to uint8 of shape (H, W)."""
-    image: NDArray[np.uint8] = iio.imread(encoded, plugin="pillow")
-    return image

@@ -7,10 +7,11 @@
     ├── SourceError   (OSError)       digits: files, downloads, the glyph cache
     ├── OutputError   (OSError)       the output directory: unwritable, full, foreign
     ├── RenderError   (RuntimeError)  a sample that cannot be drawn
-    └── BuildError    (RuntimeError)  shards that failed
+    ├── BuildError    (RuntimeError)  shards that failed, a cluster that is gone
+    └── BuildStopped  (RuntimeError)  a build that was asked to stop
 
-Only the command line turns them into ``error: ...`` and exit code 2; every other
-exception is a defect of this package and keeps its traceback.
+Only the command line turns them into ``error: ...`` and exit code 2, or 130 for `BuildStopped`;
+every other exception is a defect of this package and keeps its traceback.
 """
 
 
@@ -36,3 +37,7 @@ class RenderError(PipelineError, RuntimeError):
 
 class BuildError(PipelineError, RuntimeError):
     """A build ended without all of its shards."""
+
+
+class BuildStopped(PipelineError, RuntimeError):  # noqa: N818 - asked for
+    """A build was asked to stop before its end; what is built is kept."""

@@ -1,6 +1,7 @@
 """Keep the glyphs of a source in a memory-mapped cache, and share them out to the splits.
 
-A bank is a folder of the cache, ``banks/KEY``, published whole and never changed:
+A bank is a folder of the cache, ``banks/DIGEST``, published whole and never changed. Files
+``sources/KEY`` hold the digests of the banks that sources have become:
 
 ===========  ===============  =========================================================
 images.npy   uint8 (N, H, W)  ink bright on 0
@@ -15,10 +16,12 @@ bank.json    UTF-8            format, digest, shape, bytes and sha256 of each fi
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import re
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import __version__
-from pipeline.config import SPLITS, Mnist, Mnist5k, SourceConfig, SplitName
+from pipeline.config import SPLITS, Mnist, Mnist5k, SourceConfig, SplitName, shorten
 from pipeline.errors import SourceError
 from pipeline.randomness import RandomWords
 from pipeline.sources import (
@@ -40,6 +43,8 @@ from pipeline.sources import (
 )
 
 BANK_FORMAT = 1
+_PACKED_HEAD = 65
+"""Bytes of the line before a packed bank."""
 _REMEDY = f"set {CACHE_VARIABLE} to another cache folder"
 _ARRAYS = ("images", "digits", "parts", "ink")
 
@@ -91,15 +96,100 @@ def load_bank(source: SourceConfig) -> GlyphBank:
         If the source cannot be read, the cache folder cannot be written, or a cached file is not
         as it was written.
     """
-    folder = cache_folder() / "banks" / _name_bank(source)
-    with writing_into(folder.parent, _REMEDY):
-        is_cached = folder.is_dir()
-    if not is_cached:
-        _publish_bank(read_source(source), folder)
+    pointer = cache_folder() / "sources" / _name_source(source)
+    with writing_into(pointer.parent, _REMEDY):
+        name = pointer.read_text(errors="replace") if pointer.is_file() else None
+        folder = _bank_folder(name) if name is not None else None
+        is_cached = folder is not None and folder.is_dir()
+    if folder is None or not is_cached:
+        folder = _publish_bank(read_source(source))
+        with writing_into(pointer.parent, _REMEDY):
+            pointer.parent.mkdir(parents=True, exist_ok=True)
+            temporary = pointer.with_name(f".{uuid.uuid4().hex}")
+            temporary.write_text(folder.name)
+            temporary.replace(pointer)
     return _open_bank(folder)
 
 
-def _name_bank(source: SourceConfig) -> str:
+def find_bank(digest: str) -> GlyphBank | None:
+    """Open the bank of a digest if the cache has it."""
+    folder = _bank_folder(digest)
+    return _open_bank(folder) if folder.is_dir() else None
+
+
+def pack_bank(bank: GlyphBank) -> bytes:
+    """Return a bank as one file, to travel with a dataset: a line of SHA-256, then an .npz."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, images=bank.images, digits=bank.digits, parts=bank.parts)
+    content = buffer.getvalue()
+    return hashlib.sha256(content).hexdigest().encode() + b"\n" + content
+
+
+def unpack_bank(read: Callable[[], bytes], digest: str) -> GlyphBank:
+    """Open the bank of a digest, from the cache or else from what `pack_bank` has made.
+
+    Parameters
+    ----------
+    read : callable
+        Returns the packed bank; called only if the cache does not have it.
+    digest : str
+        Of the bank.
+
+    Raises
+    ------
+    SourceError
+        If what `read` returns is not that bank.
+    """
+    return find_bank(digest) or _open_bank(_publish_bank(parse_bank(read(), digest)))
+
+
+def parse_bank(content: bytes, digest: str) -> RawGlyphs:
+    """Return the glyphs that `pack_bank` has packed.
+
+    Raises
+    ------
+    SourceError
+        Unless the bytes are as they were written, and hold the bank of that digest.
+    """
+    sha256, packed = content[:_PACKED_HEAD], content[_PACKED_HEAD:]
+    got = hashlib.sha256(packed).hexdigest()
+    if sha256 != got.encode() + b"\n":
+        raise SourceError(f"packed glyphs: expected the sha256 {shorten(sha256[:-1])}, got {got}")
+    try:
+        with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
+            glyphs = RawGlyphs(arrays["images"], arrays["digits"], arrays["parts"])
+        _check_arrays(glyphs)
+        got = _digest_glyphs(glyphs)
+    except Exception as error:  # a digest that is right makes no archive sound
+        raise SourceError(f"packed glyphs: expected an .npz of glyphs, got: {error!r}") from error
+    if got != digest:
+        raise SourceError(f"packed glyphs: expected the digest {digest}, got {got}")
+    return glyphs
+
+
+def _check_arrays(glyphs: RawGlyphs) -> None:
+    """Raise a ValueError unless the arrays are what they are declared to be."""
+    for name, array, rank in (
+        ("images", glyphs.images, 3),
+        ("digits", glyphs.digits, 1),
+        ("parts", glyphs.parts, 1),
+    ):
+        if array.dtype != np.uint8 or array.ndim != rank or len(array) != len(glyphs.digits):
+            raise ValueError(f"{name}: got {array.dtype} of shape {array.shape}")
+    if not glyphs.images.size or glyphs.digits.max() > 9 or glyphs.parts.max() > 1:
+        raise ValueError("expected digits of 0 to 9 and parts of 0 and 1")
+
+
+def _bank_folder(digest: str) -> Path:
+    if not re.fullmatch("[0-9a-f]{64}", digest):
+        raise SourceError(
+            f"{cache_folder()}: expected the digest of a glyph bank, got {shorten(digest)}; delete "
+            "the folder and run again"
+        )
+    return cache_folder() / "banks" / digest
+
+
+def _name_source(source: SourceConfig) -> str:
     """Return a name that changes with the bytes that the bank would hold."""
     origin: list[Any] = [BANK_FORMAT, getattr(source, "size", None), getattr(source, "ink", None)]
     if isinstance(source, Mnist5k) or (isinstance(source, Mnist) and source.path is None):
@@ -114,8 +204,9 @@ def _name_bank(source: SourceConfig) -> str:
     return f"{source.name}-{hashlib.sha256(json.dumps(origin).encode()).hexdigest()[:32]}"
 
 
-def _publish_bank(glyphs: RawGlyphs, folder: Path) -> None:
+def _publish_bank(glyphs: RawGlyphs) -> Path:
     """Write a bank beside its place and move it there, unless another process was faster."""
+    folder = _bank_folder(_digest_glyphs(glyphs))
     temporary = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
     with writing_into(folder.parent, _REMEDY):
         try:
@@ -127,6 +218,7 @@ def _publish_bank(glyphs: RawGlyphs, folder: Path) -> None:
                 raise
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+    return folder
 
 
 def _write_bank(glyphs: RawGlyphs, folder: Path) -> None:
@@ -179,8 +271,8 @@ def _hash_record(record: Mapping[str, Any]) -> str:
 def _open_bank(folder: Path) -> GlyphBank:
     try:
         record = _read_record(folder / "bank.json")
-        for name, expected in record["files"].items():
-            _check_file(folder / name, expected)
+        for name in _ARRAYS:
+            _check_file(folder / f"{name}.npy", record["files"][f"{name}.npy"])
         arrays = {
             name: np.load(
                 folder / f"{name}.npy",
@@ -195,6 +287,10 @@ def _open_bank(folder: Path) -> GlyphBank:
         raise SourceError(
             f"{error.filename or folder}: expected a readable file of the cache, got: "
             f"{error.strerror or error}; delete the folder {folder} and run again"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise SourceError(
+            f"{folder}: expected a glyph bank, got: {error!r}; delete the folder and run again"
         ) from error
     for array in arrays.values():
         array.flags.writeable = False

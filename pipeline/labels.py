@@ -33,20 +33,21 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import xxhash
 from numpy.typing import NDArray
 
-from pipeline.plan import SCHEMA_VERSION, Shard, sample_key
+from pipeline.errors import OutputError
+from pipeline.names import SCHEMA_VERSION, sample_key
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # who only reads labels needs neither the config nor scikit-image
+    from pipeline.plan import Shard
     from pipeline.render import Rendered
 
 METADATA_KEY = b"digit-sequence"
@@ -117,8 +118,13 @@ class Commit:
     schema_version: int = SCHEMA_VERSION
 
 
+_COMMIT_KINDS = get_type_hints(Commit)
+
+
 def hash_pixels(image: NDArray[np.uint8]) -> int:
     """Return the XXH3-64 of an image's pixels, as a signed 64-bit integer."""
+    import xxhash  # noqa: PLC0415 - who only reads labels does without it
+
     word = xxhash.xxh3_64_intdigest(np.ascontiguousarray(image).data)
     return int(word - (word >> 63 << 64))
 
@@ -252,19 +258,28 @@ def _dictionary_columns() -> list[str]:
     return [leaf.path for leaf in leaves if leaf.path not in _NO_DICTIONARY]
 
 
-def read_labels(file: Any) -> pa.Table:
-    """Read the rows of a label file."""
-    return pq.read_table(file)
+def read_labels(file: Any, columns: list[str] | None = None) -> pa.Table:
+    """Read the rows of a label file, all columns or some."""
+    return pq.read_table(file, columns=columns)
 
 
 def read_commit(file: Any) -> Commit | None:
     """Return what the footer of a label file says, or None if it is not a label file of ours."""
     try:
-        metadata = pq.read_schema(file).metadata or {}
-        return Commit(**json.loads(metadata[METADATA_KEY]))
-    except (pa.ArrowException, KeyError, TypeError, ValueError):
+        return parse_commit(pq.read_schema(file).metadata)
+    except (pa.ArrowException, ValueError):
         return None
     except OSError as error:
-        if error.errno is not None:
+        if error.errno is not None or isinstance(error, OutputError):
             raise  # the storage's; without a number it is pyarrow's, about what the file holds
+        return None
+
+
+def parse_commit(metadata: Mapping[bytes, bytes] | None) -> Commit | None:
+    """Return what the metadata of a label file says, or None if it is not a label file of ours."""
+    try:
+        record = json.loads((metadata or {})[METADATA_KEY])
+        kinds = {name: type(value) for name, value in record.items()}
+        return Commit(**record) if kinds == _COMMIT_KINDS else None
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         return None

@@ -8,6 +8,9 @@
       images/SPLIT/SHARD.tar             see `shards`
       labels/SPLIT/SHARD.parquet         see `labels`
       .build/plan.json                   config and fingerprint, written first
+      .build/glyphs                      the digits it is drawn from
+      .build/probe                       fingerprint; written by each worker, to see that it can
+      .build/runs/TIME-ID.jsonl          what each run did, see `events`
 
 A shard is written before its label file, whose footer therefore says that the shard is complete.
 No manifest: the dataset is not complete.
@@ -19,37 +22,65 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import PurePath
 from typing import Any
+
+import numpy as np
 
 from pipeline import __version__
 from pipeline.codec import EXTENSIONS
 from pipeline.config import Config, Mnist, Mnist5k, parse_config
-from pipeline.errors import OutputError
+from pipeline.errors import ConfigError, OutputError, SourceError
+from pipeline.glyphs import GlyphBank, pack_bank, parse_bank, unpack_bank
 from pipeline.labels import Commit, read_commit
-from pipeline.plan import SCHEMA_VERSION, Plan, Shard, make_plan
-from pipeline.storage import BUILD_FOLDER, Storage
+from pipeline.names import (
+    BUILD_FOLDER,
+    CARD_PATH,
+    MANIFEST_PATH,
+    PLAN_PATH,
+    SCHEMA_VERSION,
+    label_file,
+)
+from pipeline.plan import Plan, Shard, make_plan
+from pipeline.storage import Storage
 
-PLAN_PATH = f"{BUILD_FOLDER}/plan.json"
-MANIFEST_PATH = "dataset.json"
-CARD_PATH = "README.md"
-_PLAN_KEYS = ("fingerprint", "inputs", "samples", "source_digest", "config")
+GLYPHS_PATH = f"{BUILD_FOLDER}/glyphs"
+PROBE_PATH = f"{BUILD_FOLDER}/probe"
+MAX_SHARDS = 10**7
+"""Shards of one dataset, at most: what a process remembers of each adds up to half a gigabyte."""
+_PLAN_KEYS = {
+    "fingerprint": str,
+    "inputs": dict,
+    "samples": dict,
+    "source_digest": str,
+    "config": dict,
+    "sha256": str,
+}
+_REPAIR = "run `digit-sequence verify OUT --repair`"
+_READERS = 16
+"""Label files read at a time, for the latency of an object store."""
 _SHARD_EXTENSIONS = {"webdataset": "tar", "parquet": "parquet"}
 
 
 def label_path(shard: Shard) -> str:
     """Return the path of a shard's label file in the dataset."""
-    return f"labels/{shard.split}/{shard.name}.parquet"
+    return label_file(shard.split, shard.name)
 
 
-def publish_plan(storage: Storage, plan: Plan, overwrite: bool = False) -> None:
+def publish_plan(storage: Storage, plan: Plan, bank: GlyphBank, overwrite: bool = False) -> None:
     """Claim a directory for a plan, or take up the same plan again.
+
+    The glyphs go with it, so that a worker needs nothing but the directory, and any sample can be
+    drawn again when the source is gone.
 
     Raises
     ------
     OutputError
         If the directory holds something else; nothing is touched then.
     """
-    document = _describe_plan(plan)
+    _check_countable(plan)
+    document = describe_plan(plan)
     published = _read_plan(storage)
     if published is None:
         _check_empty(storage)
@@ -65,8 +96,26 @@ def publish_plan(storage: Storage, plan: Plan, overwrite: bool = False) -> None:
     elif published != document:
         _check_not_smaller(storage, published["samples"], document["samples"])
         storage.delete(MANIFEST_PATH)
+    if published is None or not _has_glyphs(storage, plan):
+        storage.write(GLYPHS_PATH, pack_bank(bank))
     if published != document:
-        storage.write(PLAN_PATH, _to_json(document))
+        storage.write(PLAN_PATH, to_json(document))
+
+
+def _has_glyphs(storage: Storage, plan: Plan) -> bool:
+    try:
+        parse_bank(storage.read(GLYPHS_PATH), plan.source_digest)
+    except (FileNotFoundError, SourceError):
+        return False
+    return True
+
+
+def _check_countable(plan: Plan) -> None:
+    if plan.n_shards > MAX_SHARDS:
+        raise ConfigError(
+            f"output.shard_samples: expected at most {MAX_SHARDS:,} shards, got {plan.n_shards:,}; "
+            "put more samples into a shard"
+        )
 
 
 def _check_empty(storage: Storage) -> None:
@@ -81,27 +130,37 @@ def _check_empty(storage: Storage) -> None:
 
 def _delete_shards(storage: Storage) -> None:
     """Delete what a build wrote; the manifest first, which says that all is there."""
-    for path in [MANIFEST_PATH, CARD_PATH, *storage.list("labels"), *storage.list("images")]:
+    shards = [*storage.list("labels"), *storage.list("images")]
+    for path in [MANIFEST_PATH, CARD_PATH, GLYPHS_PATH, *shards]:
         storage.delete(path)
 
 
 def _check_not_smaller(storage: Storage, old: Mapping[str, int], new: Mapping[str, int]) -> None:
     for split, samples in old.items():
-        if new[split] < samples:
+        if (got := new.get(split, 0)) < samples:
             raise OutputError(
                 f"{storage.uri}: planned for {samples:,} samples of {split}, and a dataset can "
-                f"grow but not shrink: got {new[split]:,}; choose another output, or --overwrite"
+                f"grow but not shrink: got {got:,}; choose another output, or --overwrite"
             )
 
 
-def _describe_plan(plan: Plan) -> dict[str, Any]:
-    return {
+def describe_plan(plan: Plan) -> dict[str, Any]:
+    """Return what plan.json holds, and the manifest repeats.
+
+    It has the same bytes wherever it was made: of paths to the source only the last part is kept.
+    """
+    config = plan.config.model_dump(mode="json", exclude={"output": {"uri"}, "source": {"path"}})
+    for key in ("path", "images", "labels"):
+        if path := getattr(plan.config.source, key, None):
+            config["source"][key] = PurePath(path).name
+    document = {
         "fingerprint": plan.fingerprint,
         "inputs": dict(plan.inputs),
         "samples": {name: split.n_samples for name, split in plan.splits.items()},
         "source_digest": plan.source_digest,
-        "config": plan.config.model_dump(mode="json", exclude={"output": {"uri"}}),
+        "config": config,
     }
+    return document | {"sha256": _hash_json(document)}
 
 
 def load_plan(storage: Storage) -> Plan:
@@ -115,7 +174,26 @@ def load_plan(storage: Storage) -> Plan:
     published = _read_plan(storage)
     if published is None:
         raise OutputError(f"{storage.uri}: expected a dataset built by this program, got none")
+    return _parse_plan(storage, published)
+
+
+def load_plan_copy(storage: Storage) -> Plan | None:
+    """Return the plan that the manifest repeats, or None if there is no sound manifest."""
+    try:
+        published = json.loads(storage.read(MANIFEST_PATH))["plan"]
+        _check_plan(published)
+    except (FileNotFoundError, KeyError, TypeError, ValueError, RecursionError):
+        return None
+    return _parse_plan(storage, published)
+
+
+def _parse_plan(storage: Storage, published: Mapping[str, Any]) -> Plan:
     config = parse_config(published["config"], f"{storage.uri}/{PLAN_PATH}")
+    if any(split.numbers.file is not None for split in config.splits.values()):
+        raise OutputError(
+            f"{storage.uri}: {PLAN_PATH}: expected numbers, got the name of a file of numbers; "
+            "no build has written that"
+        )
     plan = make_plan(config, published["source_digest"])
     if plan.fingerprint != published["fingerprint"]:
         differing = "\n".join(_differences(published["inputs"], plan.inputs))
@@ -124,6 +202,23 @@ def load_plan(storage: Storage) -> Plan:
             "install the versions of the plan, or build into another directory"
         )
     return plan
+
+
+def load_glyphs(storage: Storage, plan: Plan) -> GlyphBank:
+    """Return the glyphs that a dataset is drawn from.
+
+    Raises
+    ------
+    OutputError
+        If they are missing or not those of the plan.
+    """
+    try:
+        return unpack_bank(lambda: storage.read(GLYPHS_PATH), plan.source_digest)
+    except FileNotFoundError as error:
+        problem = "is missing"
+        raise OutputError(f"{storage.uri}: {GLYPHS_PATH}: {problem}; {_REPAIR}") from error
+    except SourceError as error:
+        raise OutputError(f"{storage.uri}: {GLYPHS_PATH}: {error}; {_REPAIR}") from error
 
 
 def _differences(old: Any, new: Any, place: str = "") -> Iterator[str]:
@@ -138,8 +233,7 @@ def _differences(old: Any, new: Any, place: str = "") -> Iterator[str]:
 def _read_plan(storage: Storage) -> dict[str, Any] | None:
     try:
         published: dict[str, Any] = json.loads(storage.read(PLAN_PATH))
-        if set(published) != set(_PLAN_KEYS):
-            raise ValueError(f"expected the keys {', '.join(_PLAN_KEYS)}")
+        _check_plan(published)
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, RecursionError) as error:
@@ -150,88 +244,198 @@ def _read_plan(storage: Storage) -> dict[str, Any] | None:
     return published
 
 
-def _to_json(document: Mapping[str, Any]) -> bytes:
+def _check_plan(published: Any) -> None:
+    """Raise a ValueError unless a JSON value has the keys and the digest of a plan."""
+    if {key: type(value) for key, value in dict(published).items()} != _PLAN_KEYS:
+        raise ValueError(f"expected the keys {', '.join(_PLAN_KEYS)} of a plan")
+    if any(type(count) is not int for count in published["samples"].values()):
+        raise ValueError(f"expected counts as samples, got {published['samples']}")
+    rest = {key: value for key, value in published.items() if key != "sha256"}
+    if published["sha256"] != _hash_json(rest):
+        raise ValueError(f"expected the sha256 {published['sha256']}, got {_hash_json(rest)}")
+
+
+def _hash_json(document: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+def to_json(document: Mapping[str, Any]) -> bytes:
+    """Return a JSON file."""
     return (json.dumps(document, indent=1) + "\n").encode()
 
 
-def find_commits(storage: Storage, plan: Plan) -> dict[str, Commit]:
-    """Return what label files say of the complete shards of a plan, by shard name.
+class Ledger:
+    """Which shards of a plan are complete, and what their label files say; a few bytes each."""
+
+    def __init__(self, plan: Plan) -> None:
+        _check_countable(plan)
+        self._plan = plan
+        self._columns = {
+            name: np.zeros(split.n_shards, _LEDGER_ROW) for name, split in plan.splits.items()
+        }
+
+    def add(self, shard: Shard, commit: Commit) -> None:
+        """Note that a shard is complete."""
+        text = f"{commit.shard} {commit.shard_sha256} {commit.labels_sha256}"
+        digest = np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint8)
+        row = (True, commit.shard_bytes, commit.scaled, digest)
+        self._columns[shard.split][shard.index] = row
+
+    def __contains__(self, shard: Shard) -> bool:
+        return bool(self._columns[shard.split]["done"][shard.index])
+
+    @property
+    def n_done(self) -> int:
+        """Complete shards."""
+        return sum(int(rows["done"].sum()) for rows in self._columns.values())
+
+    @property
+    def done_samples(self) -> int:
+        """Samples of the complete shards."""
+        return sum(
+            split.shard(int(index)).n_samples
+            for name, split in self._plan.splits.items()
+            for index in np.flatnonzero(self._columns[name]["done"])
+        )
+
+    def missing(self) -> Iterator[Shard]:
+        """Yield the shards that are not complete, in order."""
+        return (shard for shard in self._plan.shards() if shard not in self)
+
+    def describe_splits(self) -> dict[str, dict[str, int]]:
+        """Return the counts of each split, as the manifest has them."""
+        return {
+            name: {
+                "samples": split.n_samples,
+                "shards": split.n_shards,
+                "bytes": int(self._columns[name]["bytes"].sum()),
+                "scaled": int(self._columns[name]["scaled"].sum()),
+            }
+            for name, split in self._plan.splits.items()
+        }
+
+    def digest(self) -> str:
+        """Return the SHA-256 over all shards and label rows."""
+        digest = hashlib.sha256()
+        for rows in self._columns.values():
+            digest.update(np.ascontiguousarray(rows["digest"]).data)
+        return digest.hexdigest()
+
+
+_LEDGER_ROW = np.dtype(
+    [("done", np.bool_), ("bytes", np.int64), ("scaled", np.int64), ("digest", np.uint8, 32)]
+)
+
+
+def read_ledger(storage: Storage, plan: Plan) -> Ledger:
+    """Find the complete shards of a plan.
 
     A shard is complete if its label file exists and names this fingerprint, this shard and its
     rows, and the shard has the size that the label file records.
     """
     sizes = storage.list("images")
     labelled = storage.list("labels")
-    candidates = [shard for shard in plan.shards() if label_path(shard) in labelled]
+    ledger = Ledger(plan)
 
-    def check(shard: Shard) -> Commit | None:
-        with storage.open(label_path(shard)) as file:
-            commit = read_commit(file)
-        expected = (plan.fingerprint, shard.name, shard.n_samples)
-        if commit is None or (commit.fingerprint, commit.shard, commit.rows) != expected:
-            return None
-        return commit if _shard_bytes(plan, shard, sizes) == commit.shard_bytes else None
+    def check(shard: Shard) -> tuple[Shard, Commit | None]:
+        try:
+            with storage.open(label_path(shard)) as file:
+                commit = read_commit(file)
+        except FileNotFoundError:  # a repair has taken it back meanwhile
+            return shard, None
+        is_complete = commit is not None and not check_commit(plan, shard, commit, sizes)
+        return shard, commit if is_complete else None
 
-    with ThreadPoolExecutor(16) as pool:
-        commits = zip(candidates, pool.map(check, candidates), strict=True)
-        return {shard.name: commit for shard, commit in commits if commit is not None}
+    candidates = (shard for shard in plan.shards() if label_path(shard) in labelled)
+    with ThreadPoolExecutor(_READERS) as pool:
+        while window := list(islice(candidates, 100 * _READERS)):
+            for shard, commit in pool.map(check, window):
+                if commit is not None:
+                    ledger.add(shard, commit)
+    return ledger
 
 
-def _shard_bytes(plan: Plan, shard: Shard, sizes: Mapping[str, int]) -> int | None:
-    """Return the bytes that a shard has on disk, or None if a file of it is missing."""
-    config = plan.config
-    extension = _SHARD_EXTENSIONS.get(config.output.container)
+def check_commit(
+    plan: Plan, shard: Shard, commit: Commit, sizes: Mapping[str, int]
+) -> tuple[str, str] | None:
+    """Return what is wrong with a shard and its commit record: (path, reason); None if nothing.
+
+    Parameters
+    ----------
+    sizes : mapping of str to int
+        Bytes of the files below ``images``, by path.
+    """
+    for field, expected in (
+        ("schema_version", SCHEMA_VERSION),
+        ("fingerprint", plan.fingerprint),
+        ("shard", shard.name),
+        ("rows", shard.n_samples),
+    ):
+        if (got := getattr(commit, field)) != expected:
+            return label_path(shard), f"footer: {field}: expected {expected}, got {got}"
+    if not 0 <= commit.scaled <= commit.rows:
+        return label_path(
+            shard
+        ), f"footer: scaled: expected 0 to {commit.rows}, got {commit.scaled}"
+    n_bytes = 0
+    for path in shard_paths(plan, shard):
+        if path not in sizes:
+            return path, "is missing"
+        n_bytes += sizes[path]
+    if n_bytes != commit.shard_bytes:
+        place = next(iter(shard_paths(plan, shard)))
+        return place, f"expected {commit.shard_bytes:,} bytes, got {n_bytes:,}"
+    return None
+
+
+def shard_paths(plan: Plan, shard: Shard) -> list[str]:
+    """Return the paths of the files that hold the images of a shard."""
+    output = plan.config.output
+    extension = _SHARD_EXTENSIONS.get(output.container)
     if extension:
-        return sizes.get(f"images/{shard.split}/{shard.name}.{extension}")
+        return [f"images/{shard.split}/{shard.name}.{extension}"]
     numbers, indices = plan.splits[shard.split].identities(shard.start, shard.stop)
-    suffix = EXTENSIONS[config.output.image]
-    found = [
-        sizes.get(f"images/{shard.split}/{number}/{number}_{index}{suffix}")
+    return [
+        f"images/{shard.split}/{number}/{number}_{index}{EXTENSIONS[output.image]}"
         for number, index in zip(numbers, indices, strict=True)
     ]
-    return None if None in found else sum(size for size in found if size is not None)
 
 
-def finalize(storage: Storage, plan: Plan, commits: Mapping[str, Commit]) -> dict[str, Any]:
+def finalize(storage: Storage, plan: Plan, ledger: Ledger) -> dict[str, Any]:
     """Write the dataset card and, last, the manifest; return the manifest.
 
     Raises
     ------
     OutputError
-        If a shard is missing.
+        If a shard is missing, or another build has taken the directory over.
     """
-    missing = [shard.name for shard in plan.shards() if shard.name not in commits]
-    if missing:
+    missing = next(ledger.missing(), None)
+    if missing is not None:
         raise OutputError(
-            f"{storage.uri}: expected {plan.n_shards} shards, got {len(commits)}; the first "
-            f"missing one is {missing[0]}; run the build again"
+            f"{storage.uri}: expected {plan.n_shards} shards, got {ledger.n_done}; the first "
+            f"missing one is {missing.name}; run the build again"
         )
-    manifest = _make_manifest(plan, commits)
-    storage.write(CARD_PATH, _make_card(plan.config, manifest).encode())
-    storage.write(MANIFEST_PATH, _to_json(manifest))
+    published = _read_plan(storage)
+    if published != describe_plan(plan):
+        raise OutputError(
+            f"{storage.uri}: another build has taken over the directory while this one ran; "
+            "build into another directory"
+        )
+    manifest = make_manifest(plan, ledger)
+    storage.write(CARD_PATH, make_card(plan.config, manifest).encode())
+    storage.write(MANIFEST_PATH, to_json(manifest))
     return manifest
 
 
-def _make_manifest(plan: Plan, commits: Mapping[str, Commit]) -> dict[str, Any]:
-    digest = hashlib.sha256()
-    splits = {}
-    for name, split in plan.splits.items():
-        done = [commits[shard.name] for shard in split.shards()]
-        for commit in done:
-            digest.update(f"{commit.shard} {commit.shard_sha256} {commit.labels_sha256}\n".encode())
-        splits[name] = {
-            "samples": split.n_samples,
-            "shards": split.n_shards,
-            "bytes": sum(commit.shard_bytes for commit in done),
-            "scaled": sum(commit.scaled for commit in done),
-        }
+def make_manifest(plan: Plan, ledger: Ledger) -> dict[str, Any]:
+    """Return the manifest of a complete dataset."""
     config = plan.config
     return {
         "schema_version": SCHEMA_VERSION,
         "program": f"digit-sequence {__version__}",
-        "digest": digest.hexdigest(),
+        "digest": ledger.digest(),
         "fingerprint": plan.fingerprint,
-        "splits": splits,
+        "splits": ledger.describe_splits(),
         "container": config.output.container,
         "shard_samples": config.output.shard_samples,
         "image": {
@@ -240,11 +444,11 @@ def _make_manifest(plan: Plan, commits: Mapping[str, Commit]) -> dict[str, Any]:
             "width": config.canvas.width,
         },
         "source": {"name": config.source.name, "digest": plan.source_digest},
-        "inputs": dict(plan.inputs),
+        "plan": describe_plan(plan),
     }
 
 
-def _make_card(config: Config, manifest: Mapping[str, Any]) -> str:
+def make_card(config: Config, manifest: Mapping[str, Any]) -> str:
     """Return the dataset card: front matter for the HF hub, then words for people."""
     patterns = {
         "webdataset": "images/{}/*.tar",

@@ -81,8 +81,10 @@ def make_config(
     return parse_config(tree, "number")
 
 
-def write_images(config: Config, image_dir: str, overwrite: bool = False) -> list[Path]:
-    """Draw the images of a config of one number, and return their paths.
+def write_images(config: Config, image_dir: str, overwrite: bool = False) -> tuple[list[Path], int]:
+    """Draw the images of a config of one number.
+
+    Returns their paths, and how many lines were wider than the canvas and were shrunk.
 
     Raises
     ------
@@ -101,7 +103,7 @@ def write_images(config: Config, image_dir: str, overwrite: bool = False) -> lis
     packed, commit = pack_shard(sampler, Shard("train", 0, 0, split.n_samples), pack)
     _claim_folder(storage, number, labels, packed, commit, overwrite)
     write_shard(storage, packed, labels, commit)
-    return [Path(image_dir, path) for path in packed.files]
+    return [Path(image_dir, path) for path in packed.files], commit.scaled
 
 
 def _claim_folder(

@@ -21,13 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import __version__
-from pipeline.config import MIN_DIGIT_WIDTH, Config, SplitName
+from pipeline.config import MIN_DIGIT_WIDTH, SPLITS, Config, SplitName
 from pipeline.engines import Engine
 from pipeline.errors import ConfigError
+from pipeline.names import SCHEMA_VERSION, sample_key, shard_name
 from pipeline.numbers import NumberSource, inline_number_files, open_numbers
 
-SCHEMA_VERSION = 1
-"""Layout of the output directory and of its files."""
 MAX_SAMPLES = 10**12
 """Samples of one split, at most: as many as `samples` may ask for."""
 _PIXEL_LIBRARIES = ("imagecodecs", "numpy", "pyarrow", "scikit-image", "scipy")
@@ -47,7 +46,7 @@ class Shard:
     @property
     def name(self) -> str:
         """File name without extension, the same for the images and their labels."""
-        return f"{self.split}-{self.index:05d}"
+        return shard_name(self.split, self.index)
 
     @property
     def n_samples(self) -> int:
@@ -193,15 +192,6 @@ def _fingerprint_inputs(
     }
 
 
-def sample_key(split: str, ordinal: int) -> str:
-    """Return the key of a sample, unique in its dataset.
-
-    >>> sample_key("train", 42)
-    'train-000000042'
-    """
-    return f"{split}-{ordinal:09d}"
-
-
 def parse_key(plan: Plan, key: str) -> tuple[SplitPlan, int]:
     """Return the split and the ordinal that a key names.
 
@@ -224,3 +214,15 @@ def parse_key(plan: Plan, key: str) -> tuple[SplitPlan, int]:
             f"most {split.n_samples - 1}, got {ordinal}"
         )
     return split, ordinal
+
+
+def parse_shard(name: str) -> tuple[SplitName, int]:
+    """Return the split and the index that the name of a shard stands for.
+
+    >>> parse_shard("train-00042")
+    ('train', 42)
+    """
+    split, _, index = name.partition("-")
+    if split not in SPLITS:
+        raise ValueError(f"expected the name of a shard, got {name!r}")
+    return split, int(index)

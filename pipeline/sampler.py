@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from pipeline.config import Config, SplitName
 from pipeline.engines import Engine, choose_engine
-from pipeline.errors import ConfigError, SourceError
+from pipeline.errors import ConfigError
 from pipeline.glyphs import GlyphBank, GlyphPool, check_disjoint, load_bank, partition_glyphs
-from pipeline.manifest import load_plan
+from pipeline.manifest import load_glyphs, load_plan
 from pipeline.plan import Plan, make_plan
 from pipeline.recipe import draw_recipes, missing_glyphs
 from pipeline.render import Rendered, render_batch
@@ -56,18 +56,10 @@ def open_output(storage: Storage, engine: str | None = None) -> Sampler:
     Raises
     ------
     OutputError
-        If there is no plan in it.
-    SourceError
-        If the digits cannot be read, or are others by now.
+        If there is no plan in it, or its digits are missing or changed.
     """
     plan = load_plan(storage)
-    bank = load_bank(plan.config.source)
-    if bank.digest != plan.source_digest:
-        raise SourceError(
-            f"source {plan.config.source.name}: expected the digits that {storage.uri} was planned "
-            f"with, {plan.source_digest[:16]}, got {bank.digest[:16]}; restore them"
-        )
-    return _make_sampler(plan, bank, engine)
+    return _make_sampler(plan, load_glyphs(storage, plan), engine)
 
 
 def _make_sampler(plan: Plan, bank: GlyphBank, engine: str | None) -> Sampler:

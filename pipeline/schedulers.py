@@ -4,138 +4,442 @@
 synchronous         in this thread; for debugging
 threads             a pool of threads in this process
 processes           a local cluster of processes, one thread each (the default)
-tcp://HOST:PORT     a running cluster
+tcp://HOST:PORT     a running cluster; tls:// with the certificates that Dask's config names
 ==================  ==============================================================================
 
-Tasks are taken from an iterator a window at a time, and their results are handed over as they
-come, so neither the client nor the scheduler ever holds all of them.
+Tasks are taken from an iterator as others end, and their results are handed over as they come, so
+neither the client nor the scheduler ever holds more than a few for each thread. No wait is without
+a bound: when the scheduler or the last worker of a cluster is gone, the run ends with an error.
 """
 
 from __future__ import annotations
 
+import json
+import logging
 import os
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from functools import partial
-from importlib.util import find_spec
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from itertools import islice
+from multiprocessing import resource_tracker
+from pathlib import Path
 from typing import Any
 
 import dask
-from dask.callbacks import Callback
 from dask.delayed import Delayed
 
-from pipeline.errors import ConfigError
+from pipeline.errors import BuildError, ConfigError
 
 LOCAL_SCHEDULERS = ("synchronous", "threads", "processes")
 TASKS_PER_THREAD = 4
 """Tasks that a cluster holds for each of its threads."""
-LOCAL_WINDOW = 256
-"""Tasks of one graph on the synchronous and the threaded scheduler."""
+_CONNECT_SECONDS = 10.0
+"""How long a scheduler may take to answer at first."""
+_PROBE_SECONDS = 120.0
+"""How long all workers may take, at least, to import this package and try the output."""
+_TICK_SECONDS = 1.0
+"""How often a cluster is looked at while no result comes."""
+_RECOUNT_SECONDS = 5.0
+"""How often its threads are counted while results come."""
+_ANSWER_SECONDS = 10.0
+"""How long its scheduler may take to say how many they are."""
 
-Run = Callable[[Iterable[Delayed], Callable[[Any], None]], None]
-"""Runs tasks in any order and calls a function with each result."""
+
+@dataclass(frozen=True)
+class TaskLost:
+    """What is handed over for a task that has no result, because of what happened to its worker."""
+
+    key: str
+    error: str
 
 
-def open_scheduler(
-    scheduler: str | None, workers: int | None, announce: Callable[[str], None]
-) -> AbstractContextManager[Run]:
-    """Open a scheduler to run tasks on.
+@dataclass(frozen=True)
+class Run:
+    """An open scheduler."""
 
-    Parameters
-    ----------
-    scheduler : str or None
-        One of `LOCAL_SCHEDULERS` or the address of a cluster. Default: the address in
-        ``DASK_SCHEDULER_ADDRESS`` or in Dask's own config, else processes.
-    workers : int or None
-        Threads or processes to use locally; default: one for each core.
-    announce : callable
-        Called with a line about the cluster, its dashboard included.
+    kind: str
+    """As people name it: threads, tcp://..."""
+    threads: int
+    """How many tasks run at a time, when it was opened."""
+    execute: Callable[[Iterable[Delayed], Callable[[Any], None], Callable[[], bool]], None]
+    """Runs tasks. Gets a function for each result, in any order, and one that says whether to stop:
+    then no new task is started, and those under way are waited for."""
+    probe: Callable[[Callable[..., Any], tuple[Any, ...]], dict[str, Any]]
+    """Runs a function once on every worker there is; returns results, or exceptions, by worker."""
+    dashboard: str | None = None
+    client: Any = None
+    """Of distributed, where there is a cluster."""
+
+
+@dataclass(frozen=True)
+class SchedulerOptions:
+    """Which scheduler to open; the first that is given, in this order."""
+
+    scheduler: str | None = None
+    """One of `LOCAL_SCHEDULERS`, or an address."""
+    scheduler_file: str | None = None
+    """File that a scheduler wrote its address to."""
+    cluster: str | None = None
+    """``module:factory`` or ``path.py:factory`` of a function that returns a Dask cluster."""
+    workers: int | None = None
+    """Local threads or processes; default: one for each core."""
+    worker_timeout_seconds: float = 300.0
+    """How long to wait for a worker when a cluster has none, and for a scheduler that is silent."""
+    is_profiled: bool = False
+    """Whether local processes note where their time goes, for a report: 0.1 MB a second each."""
+
+
+@contextmanager
+def open_scheduler(options: SchedulerOptions = SchedulerOptions()) -> Iterator[Run]:
+    """Open a scheduler to run tasks on, and close it again.
+
+    Without any option it is the one at ``DASK_SCHEDULER_ADDRESS`` or in Dask's own config, else
+    local processes.
 
     Raises
     ------
     ConfigError
-        If there is no such scheduler, or the cluster does not answer.
+        If there is no such scheduler, or it does not answer.
     """
-    scheduler = scheduler or dask.config.get("scheduler-address", None) or "processes"
-    if scheduler in ("synchronous", "threads"):
-        return _open_in_process(scheduler, workers or os.cpu_count() or 1)
-    if scheduler == "processes":
-        return _open_processes(workers or os.cpu_count() or 1, announce)
-    if "://" in scheduler:
-        return _open_cluster(scheduler, announce)
-    raise ConfigError(
-        f"--scheduler: expected one of {', '.join(LOCAL_SCHEDULERS)} or an address such as "
-        f"tcp://127.0.0.1:8786, got {scheduler!r}"
+    name = options.scheduler
+    if name is None and options.scheduler_file is None and options.cluster is None:
+        name = dask.config.get("scheduler-address", None) or "processes"
+    workers = options.workers or os.cpu_count() or 1
+    if name == "synchronous":
+        yield _make_local_run(name, 1)
+    elif name == "threads":
+        yield _make_local_run(name, workers)
+    elif name is not None and name != "processes" and "://" not in name:
+        raise ConfigError(
+            f"--scheduler: expected one of {', '.join(LOCAL_SCHEDULERS)} or an address such as "
+            f"tcp://127.0.0.1:8786, got {name!r}"
+        )
+    elif name == "processes":
+        with _open_processes(workers, options.is_profiled) as cluster, _connect(cluster) as client:
+            yield _make_cluster_run(name, client, options)
+    elif options.cluster is not None and name is None and options.scheduler_file is None:
+        with _open_factory(options.cluster) as cluster, _connect(cluster) as client:
+            yield _make_cluster_run(options.cluster, client, options)
+    else:
+        with _open_client(name, options.scheduler_file) as client:
+            yield _make_cluster_run(name or client.scheduler.address, client, options)
+
+
+# -- in this process ------------------------------------------------------------------------------
+
+
+def _make_local_run(scheduler: str, workers: int) -> Run:
+    def execute(
+        tasks: Iterable[Delayed], hand_over: Callable[[Any], None], should_stop: Callable[[], bool]
+    ) -> None:
+        tasks = iter(tasks)
+        running: set[Future[Any]] = set()
+        with ThreadPoolExecutor(workers) as pool:
+            while True:
+                for task in islice(tasks, 0 if should_stop() else workers - len(running)):
+                    running.add(pool.submit(_compute, task))
+                if not running:
+                    return
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    hand_over(future.result())
+
+    def execute_here(
+        tasks: Iterable[Delayed], hand_over: Callable[[Any], None], should_stop: Callable[[], bool]
+    ) -> None:
+        tasks = iter(tasks)
+        while not should_stop() and (task := next(tasks, None)) is not None:
+            hand_over(_compute(task))
+
+    return Run(
+        kind=scheduler,
+        threads=workers,
+        execute=execute if scheduler == "threads" else execute_here,
+        probe=lambda call, args: {scheduler: _try(call, *args)},
     )
 
 
+def _compute(task: Delayed) -> Any:
+    """Run the graph of one task in this thread."""
+    return task.compute(scheduler="synchronous")
+
+
+def _try(call: Callable[..., Any], *args: Any) -> Any:
+    """Return what a function returns or raises."""
+    try:
+        return call(*args)
+    except Exception as error:
+        return error
+
+
+# -- clusters -------------------------------------------------------------------------------------
+
+
 @contextmanager
-def _open_in_process(scheduler: str, workers: int) -> Iterator[Run]:
-    def run(tasks: Iterable[Delayed], hand_over: Callable[[Any], None]) -> None:
-        def on_done(_key: Any, result: Any, *_state: Any) -> None:
-            hand_over(result)
+def _open_processes(workers: int, is_profiled: bool) -> Iterator[Any]:
+    from distributed import LocalCluster  # noqa: PLC0415 - takes half a second
 
-        tasks = iter(tasks)
-        with Callback(posttask=on_done):
-            while window := list(islice(tasks, LOCAL_WINDOW)):
-                dask.compute(*window, scheduler=scheduler, num_workers=workers)
-
-    yield run
-
-
-@contextmanager
-def _open_processes(workers: int, announce: Callable[[str], None]) -> Iterator[Run]:
-    from distributed import Client, LocalCluster  # noqa: PLC0415 - takes half a second
-
-    with (
-        LocalCluster(
+    settings = {
+        "distributed.worker.memory.terminate": False,
+        "distributed.worker.profile.enabled": is_profiled,
+    }
+    with _hold_interrupts(), dask.config.set(settings):
+        cluster = LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
             host="127.0.0.1",
             dashboard_address="127.0.0.1:0" if find_spec("bokeh") else None,
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        announce(f"{workers} processes" + _dashboard(client))
-        yield partial(_run_on_cluster, client)
+        )
+    with cluster:
+        yield cluster
+        # Everything is built: that a busy machine ends a process slowly is no news.
+        logging.getLogger("distributed.nanny").setLevel(logging.ERROR)
 
 
 @contextmanager
-def _open_cluster(address: str, announce: Callable[[str], None]) -> Iterator[Run]:
+def _hold_interrupts() -> Iterator[None]:
+    """Keep Ctrl-C in the terminal from the processes that are started, and from those after them.
+
+    Processes and threads inherit which signals are blocked. A Ctrl-C that comes meanwhile is not
+    lost: it reaches this process afterwards.
+    """
+    resource_tracker.ensure_running()  # it would unblock signals when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _open_factory(name: str) -> Any:
+    """Call ``module:factory`` and return the cluster."""
+    factory = load_factory(name)
+    try:
+        return factory()
+    except Exception as error:  # whatever a cluster's package raises
+        _, *frames = traceback.extract_tb(error.__traceback__)
+        place = f"{frames[0].filename}:{frames[0].lineno}" if frames else name
+        told = f"--cluster: {place}: {type(error).__name__}: {error}"
+        if isinstance(error, ImportError) and error.name:
+            package = error.name.partition(".")[0].replace("_", "-")
+            told += f"; it needs the package {package}: pip install {package}"
+        raise ConfigError(told) from error
+
+
+def load_factory(name: str) -> Callable[[], Any]:
+    """Load the function that ``module:factory`` or ``path.py:factory`` names.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+    """
+    module_name, colon, factory_name = name.rpartition(":")
+    try:
+        if not colon:
+            raise ValueError("there is no colon")
+        if module_name.endswith(".py"):
+            spec = spec_from_file_location(Path(module_name).stem, module_name)
+            assert spec is not None
+            assert spec.loader is not None
+            module = module_from_spec(spec)
+            spec.loader.exec_module(module)
+        else:
+            sys.path.insert(0, str(Path.cwd()))
+            module = import_module(module_name)
+        factory: Callable[[], Any] = getattr(module, factory_name)
+        if not callable(factory):
+            raise ValueError(f"{factory_name} is not a function")
+    except (ImportError, AttributeError, OSError, SyntaxError, ValueError) as error:
+        raise ConfigError(
+            f"--cluster: expected module:factory or path.py:factory, got {name!r}: {error}"
+        ) from error
+    return factory
+
+
+def _open_client(address: str | None, scheduler_file: str | None) -> Any:
+    place = address or scheduler_file
+    try:
+        if address is None and scheduler_file is not None:  # Client would wait for it for ever
+            address = json.loads(Path(scheduler_file).read_text())["address"]
+        # Its own timeout does not cover a peer that takes the connection and says nothing.
+        return _call_within(
+            2 * _CONNECT_SECONDS, lambda: _connect(address, timeout=_CONNECT_SECONDS)
+        )
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ConfigError(
+            f"--scheduler: {place}: no Dask scheduler answers: {type(error).__name__}: {error}; "
+            "start one with `dask scheduler`, or leave the option out to build on this machine"
+        ) from error
+
+
+def _call_within(seconds: float, call: Callable[[], Any]) -> Any:
+    """Return what a function returns; a TimeoutError if it takes longer, and it is left alone."""
+    outcome: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    threading.Thread(target=lambda: outcome.put(_try(call)), daemon=True).start()
+    try:
+        result = outcome.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError(f"silent for {seconds:g} s") from None
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def _connect(place: Any, **options: Any) -> Any:
     from distributed import Client  # noqa: PLC0415 - takes half a second
 
+    # What is lost is this module's to tell, without tracebacks of what Dask tries in vain.
+    for name in ("distributed.client", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    return Client(place, **options)
+
+
+def _make_cluster_run(kind: str, client: Any, options: SchedulerOptions) -> Run:
+    _wait_for_worker(client, options.worker_timeout_seconds)
+
+    def execute(
+        tasks: Iterable[Delayed], hand_over: Callable[[Any], None], should_stop: Callable[[], bool]
+    ) -> None:
+        _run_on_cluster(client, tasks, hand_over, should_stop, options.worker_timeout_seconds)
+
+    def probe(call: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, Any]:
+        try:
+            results: dict[str, Any] = _call_within(
+                max(_PROBE_SECONDS, options.worker_timeout_seconds),
+                lambda: client.run(call, *args, on_error="return"),
+            )
+        except TimeoutError as error:
+            raise BuildError(f"{kind}: a worker does not answer: {error}") from error
+        except OSError as error:
+            raise BuildError(
+                f"{client.scheduler.address}: the scheduler is gone: {error}; run the same command "
+                "again"
+            ) from error
+        return results
+
+    return Run(
+        kind=kind,
+        threads=_count_threads(client) or 0,
+        execute=execute,
+        probe=probe,
+        dashboard=client.dashboard_link if find_spec("bokeh") else None,
+        client=client,
+    )
+
+
+def _wait_for_worker(client: Any, seconds: float) -> None:
     try:
-        client = Client(address, timeout="10s")
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"--scheduler: {address}: no Dask scheduler answers: {error}; start one with "
-            "`dask scheduler`, or leave the option out to build on this machine"
+        client.wait_for_workers(1, timeout=seconds)
+    except TimeoutError as error:
+        raise BuildError(
+            f"{client.scheduler.address}: no worker came within {seconds:g} s; start workers with "
+            "`dask worker`, and run the same command again"
         ) from error
-    with client:
-        announce(f"cluster {address}, {_count_threads(client)} threads" + _dashboard(client))
-        yield partial(_run_on_cluster, client)
 
 
-def _dashboard(client: Any) -> str:
-    return f", dashboard {client.dashboard_link}" if find_spec("bokeh") else ""
-
-
-def _count_threads(client: Any) -> int:
-    return sum(client.nthreads().values())
+def _count_threads(client: Any) -> int | None:
+    """Return the threads of all workers; None if the scheduler does not answer."""
+    try:
+        threads: dict[str, int] = client.sync(
+            client.scheduler.ncores, callback_timeout=_ANSWER_SECONDS
+        )
+        return sum(threads.values())
+    except (OSError, TimeoutError, RuntimeError, AttributeError):
+        return None
 
 
 def _run_on_cluster(
     client: Any,
     tasks: Iterable[Delayed],
     hand_over: Callable[[Any], None],
+    should_stop: Callable[[], bool],
+    patience_seconds: float,
 ) -> None:
-    from distributed import as_completed  # noqa: PLC0415 - takes half a second
-
+    done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    running: dict[str, Any] = {}
     tasks = iter(tasks)
-    window = TASKS_PER_THREAD * max(1, _count_threads(client))
-    running = as_completed(map(client.compute, islice(tasks, window)), with_results=True)
-    for _, result in running:
+    watch = _Watch(client, patience_seconds)
+
+    def submit(count: int) -> None:
+        # Below 0 when workers were lost: what they had is with the others now.
+        for task in islice(tasks, 0 if should_stop() else max(0, count)):
+            future = client.compute(task)
+            running[future.key] = future
+            future.add_done_callback(done.put)
+
+    submit(watch.window())
+    while running:
+        try:
+            future = done.get(timeout=_TICK_SECONDS)
+        except queue.Empty:
+            watch.check(len(running))
+            continue
+        result = _take_result(future, min(60.0, patience_seconds))
+        if future.status == "cancelled" or (
+            isinstance(result, TaskLost) and client.status != "running"
+        ):
+            raise _lose("the scheduler is gone", len(running))
+        del running[future.key]
         hand_over(result)
-        for task in islice(tasks, 1):
-            running.add(client.compute(task))
+        watch.note_result()
+        submit(max(0, watch.window() - len(running)))
+
+
+def _take_result(future: Any, seconds: float) -> Any:
+    """Return the result of a task that has ended, or a `TaskLost`."""
+    try:
+        if future.status == "error":
+            error = future.exception(timeout=seconds)
+            return TaskLost(future.key, f"{type(error).__name__}: {error}")
+        return future.result(timeout=seconds)
+    except (OSError, CancelledError) as error:  # its worker died with it, and no other had it since
+        return TaskLost(future.key, f"its result was lost: {type(error).__name__}: {error}")
+
+
+def _lose(problem: str, n_running: int) -> BuildError:
+    return BuildError(
+        f"{problem} with {n_running} shards under way; what is built is kept: run the same command "
+        "again"
+    )
+
+
+class _Watch:
+    """Looks after a cluster while tasks are on it."""
+
+    def __init__(self, client: Any, patience_seconds: float) -> None:
+        self._client = client
+        self._patience = patience_seconds
+        self._alive_at = self._counted_at = time.monotonic()
+        self._threads = _count_threads(client) or 1
+
+    def note_result(self) -> None:
+        """Note that a result has come."""
+        self._alive_at = time.monotonic()
+
+    def window(self) -> int:
+        """Return how many tasks the cluster may hold; it may have grown or shrunk."""
+        if time.monotonic() - self._counted_at > _RECOUNT_SECONDS:
+            self._counted_at = time.monotonic()
+            self._threads = _count_threads(self._client) or self._threads
+        return TASKS_PER_THREAD * self._threads
+
+    def check(self, n_running: int) -> None:
+        """Raise a BuildError if nothing can come any more."""
+        threads = _count_threads(self._client)
+        if threads:
+            self._alive_at = time.monotonic()
+            return
+        waited = time.monotonic() - self._alive_at
+        if waited > self._patience or self._client.status in ("closed", "closing"):
+            problem = "no worker is left" if threads == 0 else "the scheduler does not answer"
+            raise _lose(f"{problem} since {waited:.0f} s,", n_running)

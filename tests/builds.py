@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ import pyarrow.parquet as pq
 from pipeline.build import BuildResult, build_dataset
 from pipeline.config import Config
 from pipeline.sampler import open_config
-from pipeline.schedulers import open_scheduler
+from pipeline.schedulers import SchedulerOptions, open_scheduler
 from pipeline.storage import Storage
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,17 +49,18 @@ def build(
     overwrite: bool = False,
 ) -> BuildResult:
     """Build the dataset of a config in a folder."""
-    with open_scheduler(scheduler, workers, lambda _line: None) as run:
+    with open_scheduler(SchedulerOptions(scheduler, workers=workers)) as run:
         sampler = open_config(config)
         return build_dataset(sampler, Storage(str(folder)), run, overwrite=overwrite)
 
 
 def read_tree(folder: Path) -> dict[str, bytes]:
-    """Return the content of every file of a dataset, by path, but for temporary files."""
+    """Return the content of every file of a dataset, by path, but for what differs between runs."""
+    passing = {folder / ".build/tmp", folder / ".build/runs"}
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.parent != folder / ".build/tmp"
+        if path.is_file() and path.parent not in passing
     }
 
 
@@ -93,3 +97,203 @@ def run_program(*arguments: object, **options: Any) -> subprocess.CompletedProce
     process = start_python("-m", "pipeline", *arguments, **(pipes | options))
     stdout, stderr = process.communicate(timeout=120)
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+FORK_PROGRAMS = """
+import json, os, resource, sys, time
+import dask, scipy.ndimage, skimage.transform
+import distributed.cli.dask_scheduler, distributed.cli.dask_worker
+import pipeline.build, pipeline.cli, pipeline.status, pipeline.verify
+
+PROGRAMS = {
+    "pipeline": pipeline.cli.main,
+    "scheduler": distributed.cli.dask_scheduler.main,
+    "worker": distributed.cli.dask_worker.main,
+}
+
+def run(program, arguments, output, folder, terminal, file_bytes):
+    os.setsid()
+    if terminal:  # the first that a session opens is the one whose Ctrl-C it gets
+        os.dup2(os.open(terminal, os.O_RDWR), 0)
+    for descriptor, name in ((1, "out"), (2, "err")):
+        path = terminal or f"{output}.{name}"
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
+    if file_bytes:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
+    os.chdir(folder)
+    try:
+        PROGRAMS[program](arguments)
+    except SystemExit as end:
+        return end.code or 0
+    return 1
+
+def wait(child, seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found, status = os.waitpid(child, os.WNOHANG)
+        if found:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.005)
+    return 1000
+
+for line in sys.stdin:
+    request = json.loads(line)
+    if "child" in request:
+        print(wait(**request), flush=True)
+        continue
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            code = run(**request)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    print(child, flush=True)
+"""
+
+
+class Forks:
+    """Starts programs many times: by forks of a process that has imported everything."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._count = 0
+        self._process = start_python(
+            *("-c", FORK_PROGRAMS),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={"DIGIT_SEQUENCE_CACHE": str(folder / "cache"), "OPENBLAS_NUM_THREADS": "1"},
+        )
+
+    def start(
+        self,
+        *arguments: object,
+        program: str = "pipeline",
+        folder: Path | None = None,
+        terminal: str | None = None,
+        file_bytes: int | None = None,
+    ) -> Fork:
+        """Start a command in a session of its own, on a terminal, or on a full disk."""
+        self._count += 1
+        output = self._folder / str(self._count)
+        child = self.ask(
+            program=program,
+            arguments=list(map(str, arguments)),
+            output=str(output),
+            folder=str(folder or self._folder),
+            terminal=terminal,
+            file_bytes=file_bytes,
+        )
+        return Fork(self, child, output)
+
+    def run(self, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run the command line in a process of its own, to its end."""
+        child = self.start(*arguments, **options)
+        code = child.wait()
+        return subprocess.CompletedProcess(arguments, code, child.read("out"), child.read("err"))
+
+    def ask(self, **request: object) -> int:
+        """Let the process fork or wait."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def stop(self) -> None:
+        """End the process that forks."""
+        self._process.communicate(timeout=60)
+
+
+class Fork:
+    """One of its forks."""
+
+    def __init__(self, forks: Forks, pid: int, output: Path) -> None:
+        self.pid = pid
+        self._forks = forks
+        self._output = output
+        self._code: int | None = None
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal to it, unless it has ended."""
+        if self._code is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Kill it, and all processes of its session."""
+        if self._code is None:
+            with contextlib.suppress(ProcessLookupError):  # it is just about to begin
+                os.killpg(self.pid, signal.SIGKILL)
+                return
+            os.kill(self.pid, signal.SIGKILL)
+
+    def wait(self, seconds: float = 120) -> int:
+        """Wait for its end, and return its exit code, or minus the signal that has killed it."""
+        if self._code is None:
+            code = self._forks.ask(child=self.pid, seconds=seconds)
+            assert code != 1000, f"runs for more than {seconds} s"
+            self._code = code
+        return self._code
+
+    def read(self, stream: str = "err") -> str:
+        """Return what it has printed on `out` or `err`."""
+        return Path(f"{self._output}.{stream}").read_text()
+
+
+class Cluster:
+    """A Dask scheduler and its workers: processes of their own, in a directory of their own."""
+
+    def __init__(self, folder: Path, forks: Forks | None = None) -> None:
+        folder.mkdir(exist_ok=True)
+        self._folder = folder
+        self._forks = forks
+        self._file = folder / "scheduler.json"
+        self._processes: list[Any] = []
+        self.scheduler = self._start(
+            *("scheduler", "--port", 0, "--dashboard-address", "127.0.0.1:0"),
+            *("--scheduler-file", self._file),
+        )
+        end = time.monotonic() + 30
+        while not self._file.exists() or not self._file.read_text():
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        self.address = json.loads(self._file.read_text())["address"]
+
+    def start_worker(self, *options: object, **environment: str) -> Any:
+        """Start a worker of one thread, and return its process."""
+        return self._start(
+            *("worker", "--scheduler-file", self._file, "--nthreads", 1, "--no-nanny"),
+            *("--no-dashboard", "--local-directory", self._folder, *options),
+            **environment,
+        )
+
+    def wait_for_workers(self, count: int) -> None:
+        """Wait until this many workers are there."""
+        from distributed import Client
+
+        with Client(self.address) as client:
+            client.wait_for_workers(count, timeout=30)
+
+    def _start(self, program: str, *arguments: object, **environment: str) -> Any:
+        arguments = (*arguments, "--host", "127.0.0.1")
+        process: Any
+        if self._forks and not environment:
+            process = self._forks.start(*arguments, program=program, folder=self._folder)
+        else:
+            process = start_python(
+                *("-m", "dask", program, *arguments),
+                cwd=self._folder,
+                env={"DIGIT_SEQUENCE_CACHE": str(self._folder / "cache"), **environment},
+                stderr=subprocess.DEVNULL,
+            )
+        self._processes.append(process)
+        return process
+
+    def stop(self) -> None:
+        """Kill the processes that were started."""
+        for process in self._processes:
+            process.kill()
+            process.wait()

@@ -32,7 +32,17 @@ from pipeline.cli import Program, main
 from pipeline.errors import SourceError
 from pipeline.sampler import open_config
 
-COMMANDS = ["build", "sample", "preview", "number", "completion"]
+COMMANDS = [
+    "build",
+    "completion",
+    "export",
+    "number",
+    "preview",
+    "sample",
+    "status",
+    "train",
+    "verify",
+]
 HERE = ("--scheduler", "synchronous")
 
 
@@ -200,7 +210,7 @@ def test_default_build_is_quiet(built, config, work):
     """Into a pipe, a build with default options prints nothing to steer a terminal."""
     done = run_program("build", config, "-o", "out", "--workers", 2)
     assert done.returncode == 0
-    assert re.fullmatch(r"2 processes.*\n", done.stderr)
+    assert done.stderr.startswith("processes, 2 at a time")
     assert not re.search(r"[^\n -~]", done.stdout + done.stderr)
     assert read_tree(work / "out") == read_tree(built())
 
@@ -236,7 +246,7 @@ def test_progress_is_one_line(config):
 
 
 def test_interrupt(tiny_config, tmp_path, work):
-    """Ctrl-C ends a build at once without a traceback; it can go on later."""
+    """Ctrl-C ends a build without a traceback, and says how it goes on later."""
     splits = {"train": {"numbers": {"random": {"lengths": [1, 5]}}, "samples": 3000}}
     path = write_config(tmp_path / "long.yaml", tiny_config(splits=splits))
     process = start_python(
@@ -251,8 +261,12 @@ def test_interrupt(tiny_config, tmp_path, work):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert (stdout, stderr.strip()) == ("", "Aborted!")
+    assert (process.returncode, stdout) == (130, "")
+    assert re.fullmatch(
+        r"\nstopping when the shards under way are done; Ctrl-C again: now\n"
+        r"stopped: \d+ of 600 shards are done and kept; give the same command again to go on\n",
+        stderr,
+    )
     assert not (work / "out/dataset.json").exists()
 
 
@@ -508,30 +522,32 @@ def test_failing_shard(config, work):
     (work / "out/images/train/train-00001.tar").mkdir(parents=True)
     done = run_program("build", config, "-o", "out", "--workers", 1)
     assert (done.returncode, done.stdout) == (2, "")
-    _, message = done.stderr.split("\n", 1)
-    assert message.startswith("error: 1 of 4 shards failed; the others are kept. The first, ")
-    assert message.count("\n") == 1
+    (message,) = re.findall("^error: .*", done.stderr, re.MULTILINE)
+    assert message.startswith("error: 1 of 4 shards failed; 3 are done and kept. The first, ")
+    assert "Traceback" not in done.stderr
     assert len(list(work.glob("out/labels/*/*"))) == 3
 
 
 def limit_files():
-    """Let no file grow beyond 9,000 bytes: the plan has room, a tar file has none."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))
+    """Let no file grow beyond 20,000 bytes: plan and glyphs have room, a tar file has none."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
 
 def test_full_disk(built, config, tiny_config, work):
     """A disk that is full is one message with what to do; the same command goes on later."""
     open_config(tiny_config())  # fills the cache of glyphs
-    arguments = ("build", config, "-o", "out", *HERE)
+    arguments = ("build", config, "-o", "out", *HERE, "--set", "output.shard_samples=20")
     done = run_program(*arguments, preexec_fn=limit_files)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: 4 of 4 shards failed; ")
+    assert done.stderr.startswith("error: 2 of 2 shards failed; ")
     assert re.search(r"out: images/(train|test)/.*.tar: [\d,]+ bytes cannot be", done.stderr)
     assert "make room or choose another output, and run the same command again" in done.stderr
-    assert set(read_tree(work / "out")) == {".build/plan.json"}
+    assert set(read_tree(work / "out")) == {
+        *(".build/plan.json", ".build/glyphs", ".build/probe"),
+    }
     assert list(work.glob("out/.build/tmp/*")) == []
     assert run_program(*arguments).returncode == 0
-    assert read_tree(work / "out") == read_tree(built())
+    assert read_tree(work / "out") == read_tree(built(shard_samples=20))
 
 
 def test_only_errors_of_users_become_messages():

@@ -17,6 +17,7 @@ SAMPLES = {
     "mnist": {"train": 100_000, "val": 10_000, "test": 10_000},
     "original": {"train": 10},
     "tiny": {"train": 200, "val": 50, "test": 50},
+    "train": {"train": 144_000, "val": 2_000, "test": 6_000},
 }
 
 
@@ -82,7 +83,7 @@ def test_default_builds(tmp_path):
         assert any(row[name] for row in rows)
 
 
-@pytest.mark.parametrize("name", ["mnist", "million"])
+@pytest.mark.parametrize("name", ["mnist", "million", "train"])
 def test_configs_of_mnist_build(tmp_path, mnist_folder, name):
     """The configs of the full MNIST build from its files; test digits are those of t10k."""
     rows = build_few(name, tmp_path / "out", *few(12), f"source.path={mnist_folder}")

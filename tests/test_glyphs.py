@@ -223,7 +223,7 @@ def test_second_publisher_uses_the_first_bank(source, cache):
     load_bank(source)
     (folder,) = (cache / "banks").iterdir()
     before = (folder / "bank.json").stat()
-    _publish_bank(read_source(source), folder)
+    _publish_bank(read_source(source))
     assert (folder / "bank.json").stat() == before
     assert list((cache / "banks").iterdir()) == [folder]
 

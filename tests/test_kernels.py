@@ -83,7 +83,7 @@ def test_random_numbers_are_the_same(tiny_config, start, lengths):
     seed=st.integers(0, 2**62),
     numbers=st.lists(st.text("0123456789", min_size=1, max_size=8), min_size=1, max_size=6),
 )
-def test_engines_draw_the_same(tiny_config, bank, canvas, glyph, line, seed, numbers):  # noqa: PLR0917
+def test_engines_draw_the_same(tiny_config, bank, canvas, glyph, line, seed, numbers):
     """Whatever is drawn, boxes, images and recipes are the same, and so are refusals."""
     try:
         config = tiny_config(seed=seed, canvas=canvas, glyph=glyph, line=line)

@@ -131,7 +131,7 @@ def test_overlap_is_half_the_narrower_digit_at_most(tiny_config: MakeConfig) -> 
 
 
 @given(identities, canvases, glyph_transforms, line_transforms | wide_lines)
-def test_lines_fit_and_keep_their_order(  # noqa: PLR0917
+def test_lines_fit_and_keep_their_order(
     tiny_config: MakeConfig,
     bank: GlyphBank,
     pools: Pools,
@@ -185,7 +185,7 @@ def test_lines_fit_and_keep_their_order(  # noqa: PLR0917
 
 
 @given(identities, canvases, glyph_transforms, line_transforms)
-def test_sample_alone_is_laid_out_as_in_a_batch(  # noqa: PLR0917
+def test_sample_alone_is_laid_out_as_in_a_batch(
     tiny_config: MakeConfig,
     bank: GlyphBank,
     pools: Pools,
@@ -342,7 +342,7 @@ def test_matrices_equal_those_of_scikit_image(
 
 
 @given(identities, canvases, glyph_transforms, line_transforms)
-def test_overflow_fit_keeps_all_ink_inside(  # noqa: PLR0917
+def test_overflow_fit_keeps_all_ink_inside(
     tiny_config: MakeConfig,
     bank: GlyphBank,
     pools: Pools,

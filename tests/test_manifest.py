@@ -17,14 +17,8 @@ from ruamel.yaml import YAML
 from pipeline import __version__
 from pipeline.errors import OutputError
 from pipeline.labels import encode_labels, read_commit, read_labels
-from pipeline.manifest import (
-    PLAN_PATH,
-    finalize,
-    find_commits,
-    label_path,
-    load_plan,
-    publish_plan,
-)
+from pipeline.manifest import Ledger, finalize, label_path, load_plan, publish_plan, read_ledger
+from pipeline.names import PLAN_PATH
 from pipeline.sampler import open_config
 from pipeline.storage import Storage
 
@@ -67,26 +61,26 @@ def copy(built, folder):
 # -- the plan -------------------------------------------------------------------------------------
 
 
-def test_empty_folder_is_claimed(storage, plan, folder):
+def test_empty_folder_is_claimed(storage, plan, folder, bank):
     """A plan goes into a folder that is not there, and nothing else does."""
-    publish_plan(storage, plan)
-    assert set(read_tree(folder)) == {".build/plan.json"}
+    publish_plan(storage, plan, bank)
+    assert set(read_tree(folder)) == {".build/plan.json", ".build/glyphs"}
     document = json.loads((folder / ".build/plan.json").read_text())
     assert document["fingerprint"] == plan.fingerprint
     assert document["samples"] == {"train": 12, "test": 5}
 
 
-def test_plan_is_published_once(storage, plan, folder):
+def test_plan_is_published_once(storage, plan, folder, bank):
     """The same plan is taken up again, and its file is left as it is."""
-    publish_plan(storage, plan)
+    publish_plan(storage, plan, bank)
     before = (folder / PLAN_PATH).stat()
-    publish_plan(storage, plan)
+    publish_plan(storage, plan, bank)
     assert (folder / PLAN_PATH).stat() == before
 
 
-def test_plan_comes_back(storage, plan):
+def test_plan_comes_back(storage, plan, bank):
     """A plan that was published can be taken up from the folder alone."""
-    publish_plan(storage, plan)
+    publish_plan(storage, plan, bank)
     loaded = load_plan(storage)
     assert loaded.fingerprint == plan.fingerprint
     assert list(loaded.shards()) == list(plan.shards())
@@ -101,23 +95,23 @@ def test_plan_comes_back(storage, plan):
         {"random": {"lengths": [2, 4], "count": 3}},
     ],
 )
-def test_plan_of_any_numbers_comes_back(storage, tiny_config, numbers):
+def test_plan_of_any_numbers_comes_back(storage, tiny_config, numbers, bank):
     """Whatever the numbers are, the plan in the folder gives the same ones."""
     config = tiny_config(splits={"train": {"numbers": numbers, "samples": 9}})
     plan = open_config(config).plan
-    publish_plan(storage, plan)
+    publish_plan(storage, plan, bank)
     loaded = load_plan(storage).splits["train"].identities(0, 9)
     numbers, indices = plan.splits["train"].identities(0, 9)
     assert loaded[0] == numbers
     assert loaded[1].tolist() == indices.tolist()
 
 
-def test_plan_has_the_numbers_of_files(storage, tiny_config, tmp_path):
+def test_plan_has_the_numbers_of_files(storage, tiny_config, tmp_path, bank):
     """Numbers from a file are in the plan, which does not need the file any more."""
     path = tmp_path / "numbers.txt"
     path.write_text("007\n12\n")
     splits = {"train": {"numbers": {"file": {"path": str(path)}}, "samples": 4}}
-    publish_plan(storage, open_config(tiny_config(splits=splits)).plan)
+    publish_plan(storage, open_config(tiny_config(splits=splits)).plan, bank)
     path.unlink()
     assert load_plan(storage).splits["train"].identities(0, 4)[0] == ["007", "12"] * 2
 
@@ -217,10 +211,10 @@ def test_dataset_grows(tiny_config, folder, tmp_path):
     assert read_tree(folder) == read_tree(tmp_path / "fresh")
 
 
-def test_growing_dataset_has_no_manifest(tiny_config, folder, storage):
+def test_growing_dataset_has_no_manifest(tiny_config, folder, storage, bank):
     """As soon as a larger plan is published, the dataset does not pass for complete."""
     build(tiny_config(), folder)
-    publish_plan(storage, open_config(tiny_config(splits=GROWN)).plan)
+    publish_plan(storage, open_config(tiny_config(splits=GROWN)).plan, bank)
     assert not (folder / "dataset.json").exists()
 
 
@@ -258,6 +252,9 @@ def test_plan_of_other_versions(copy, folder, storage):
     document = json.loads((folder / PLAN_PATH).read_text())
     document["inputs"]["versions"]["numpy"] = "1.0"
     document["fingerprint"] = "0" * 32
+    del document["sha256"]
+    text = json.dumps(document, sort_keys=True).encode()
+    document["sha256"] = hashlib.sha256(text).hexdigest()
     (folder / PLAN_PATH).write_text(json.dumps(document))
     with pytest.raises(OutputError, match=r'versions\.numpy: "1\.0" there, .* here\ninstall the'):
         load_plan(storage)
@@ -276,11 +273,21 @@ def test_no_plan(tmp_path):
 def test_complete_shards_are_found(copy, storage, container):
     """All shards of a complete dataset are found, with what their footers say."""
     plan = copy(container=container)
-    commits = find_commits(storage, plan)
-    assert set(commits) == FOUR_SHARDS
+    ledger = read_ledger(storage, plan)
+    assert find_complete(storage, plan) == FOUR_SHARDS
+    assert (ledger.n_done, ledger.done_samples) == (4, 17)
+    again = Ledger(plan)
     for shard in plan.shards():
         with storage.open(label_path(shard)) as file:
-            assert commits[shard.name] == read_commit(file)
+            again.add(shard, read_commit(file))
+    assert ledger.digest() == again.digest()
+    assert ledger.describe_splits() == again.describe_splits()
+
+
+def find_complete(storage, plan):
+    """Return the names of the complete shards."""
+    ledger = read_ledger(storage, plan)
+    return {shard.name for shard in plan.shards() if shard in ledger}
 
 
 def change_commit(path, **changes):
@@ -316,7 +323,7 @@ def test_damaged_shard_is_not_complete(copy, storage, folder, damage, built):
     """A shard without its files as they were is not complete; others are."""
     plan = copy()
     damage(folder / "images/train/train-00001.tar", folder / "labels/train/train-00001.parquet")
-    assert set(find_commits(storage, plan)) == FOUR_SHARDS - {"train-00001"}
+    assert find_complete(storage, plan) == FOUR_SHARDS - {"train-00001"}
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, cut])
@@ -324,7 +331,7 @@ def test_shard_of_files_is_complete_with_all_of_them(copy, storage, folder, dama
     """In the container files a shard lacks something if one image does."""
     plan = copy(container="files")
     damage(folder / "images/train/42/42_2.png")  # ordinal 7
-    assert set(find_commits(storage, plan)) == FOUR_SHARDS - {"train-00001"}
+    assert find_complete(storage, plan) == FOUR_SHARDS - {"train-00001"}
 
 
 def test_damaged_dataset_is_mended(copy, folder, built, tiny_config):
@@ -346,12 +353,12 @@ def test_manifest_needs_every_shard(copy, storage, folder):
     plan = copy()
     for name in ("dataset.json", "README.md"):
         (folder / name).unlink()
-    commits = find_commits(storage, plan)
-    del commits["train-00002"]
+    (folder / "labels/train/train-00002.parquet").unlink()
+    ledger = read_ledger(storage, plan)
     with pytest.raises(
         OutputError, match=r"expected 4 shards, got 3; .* missing one is train-00002"
     ):
-        finalize(storage, plan, commits)
+        finalize(storage, plan, ledger)
     assert not (folder / "dataset.json").exists()
     assert not (folder / "README.md").exists()
 
@@ -360,7 +367,7 @@ def test_finalize_again(copy, storage, folder):
     """To finalize a complete dataset again changes no byte."""
     plan = copy()
     before = read_tree(folder)
-    finalize(storage, plan, find_commits(storage, plan))
+    finalize(storage, plan, read_ledger(storage, plan))
     assert read_tree(folder) == before
 
 
@@ -376,8 +383,8 @@ def test_manifest_says_what_is_there(copy, folder):
             "bytes": sum(path.stat().st_size for path in folder.glob(f"images/{name}/*")),
             "scaled": sum(row["scaled"] for row in rows if row["split"] == name),
         }
-    assert manifest["fingerprint"] == plan.fingerprint
-    assert manifest["inputs"] == plan.inputs
+    assert manifest["plan"]["fingerprint"] == plan.fingerprint
+    assert manifest["plan"]["inputs"] == plan.inputs
     assert manifest["program"] == f"digit-sequence {__version__}"
     assert (manifest["container"], manifest["shard_samples"]) == ("webdataset", 5)
     assert manifest["image"] == {"format": "png", "height": 28, "width": 160}
@@ -387,7 +394,7 @@ def test_manifest_says_what_is_there(copy, folder):
         for path in sorted(folder.glob(f"images/{split}/*.tar")):
             shard = hashlib.sha256(path.read_bytes()).hexdigest()
             labels = read_commit(folder / f"labels/{split}/{path.stem}.parquet").labels_sha256
-            digest.update(f"{path.stem} {shard} {labels}\n".encode())
+            digest.update(hashlib.sha256(f"{path.stem} {shard} {labels}".encode()).digest())
     assert manifest["digest"] == digest.hexdigest()
 
 

@@ -8,7 +8,7 @@ from pipeline.build import build_dataset, estimate_task
 from pipeline.errors import ConfigError
 from pipeline.memory import LIMIT_BYTES, check_memory, estimate_memory
 from pipeline.sampler import open_config
-from pipeline.schedulers import open_scheduler
+from pipeline.schedulers import SchedulerOptions, open_scheduler
 from pipeline.storage import Storage
 
 
@@ -54,7 +54,7 @@ def test_build_checks_its_memory(tiny_config, tmp_path):
     sampler = open_config(config)
     assert estimate_task(sampler).total > LIMIT_BYTES
     with (
-        open_scheduler("synchronous", None, lambda _: None) as run,
+        open_scheduler(SchedulerOptions("synchronous")) as run,
         pytest.raises(ConfigError, match=r"output\.shard_samples: expected"),
     ):
         build_dataset(sampler, Storage(str(tmp_path / "out")), run)

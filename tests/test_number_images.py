@@ -44,7 +44,7 @@ def run(*flags, source="mnist-5k", status=0):
     """Run `digit-sequence number`, and return what it printed."""
     result = CliRunner().invoke(main, ["number", "--source", source, *map(str, flags)])
     assert result.exit_code == status, result.output
-    return result.output
+    return result.stdout if status == 0 else result.output
 
 
 def read_labels(tmp_path, folder="images/14543"):
@@ -385,3 +385,11 @@ def test_unwritable_folder(tmp_path):
     output = run("14543", "-s", "file/images", status=2)
     assert "file/images: " in output
     assert "Not a directory" in output
+
+
+def test_shrunk_lines_are_told(tmp_path, shared_cache):
+    """Lines that were squeezed into the width are counted on the terminal."""
+    options = ("--source", "mnist-5k", "-w", 60, "-b", "-bn", 3, "-s", tmp_path)
+    done = run_program("number", "14543", *options, env={"DIGIT_SEQUENCE_CACHE": str(shared_cache)})
+    assert done.returncode == 0
+    assert done.stderr == "3 wider than 60 columns, shrunk to fit; see -w\n"

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from pipeline.config import Config, parse_config
 from pipeline.engines import Engine
 from pipeline.errors import ConfigError
+from pipeline.names import sample_key
 from pipeline.numbers import ListedNumbers
-from pipeline.plan import Plan, Shard, SplitPlan, make_plan, parse_key, sample_key
+from pipeline.plan import Plan, Shard, SplitPlan, make_plan, parse_key
 
 MakeConfig = Callable[..., Config]
 LISTED = {"values": ["007", "42", "7"]}

@@ -23,11 +23,11 @@ def folder(tmp_path_factory):
 
 
 def test_readme_has_examples():
-    """There are three ways to read a dataset."""
-    assert len(EXAMPLES) == 3
+    """There are four ways to read a dataset."""
+    assert len(EXAMPLES) == 4
 
 
-@pytest.mark.parametrize("code", EXAMPLES, ids=["pyarrow", "webdataset", "datasets"])
+@pytest.mark.parametrize("code", EXAMPLES, ids=["pyarrow", "webdataset", "datasets", "reader"])
 def test_readme_example_runs(code, folder, monkeypatch):
     """Each example prints the number of a sample."""
     monkeypatch.setenv("HF_HOME", str(folder / "hf"))

@@ -104,7 +104,7 @@ def test_slots_by_hand(tiny_config: MakeConfig, pools: Pools) -> None:
 
 
 @given(identities, glyph_transforms, line_transforms, st.integers(0, 2**63 - 1), st.randoms())
-def test_sample_alone_equals_its_row_in_any_batch(  # noqa: PLR0917
+def test_sample_alone_equals_its_row_in_any_batch(
     tiny_config: MakeConfig,
     pools: Pools,
     samples: list[tuple[str, int]],

@@ -140,7 +140,7 @@ def assert_alone_as_in_batch(
 
 
 @given(identities, canvases, glyph_transforms, line_transforms)
-def test_sample_alone_equals_its_row_in_any_batch(  # noqa: PLR0917
+def test_sample_alone_equals_its_row_in_any_batch(
     tiny_config: MakeConfig,
     bank: GlyphBank,
     pools: Pools,
@@ -182,7 +182,7 @@ def test_recipes_are_not_changed(tiny_config: MakeConfig, bank: GlyphBank, pools
 
 
 @given(identities, canvases, glyph_transforms, line_transforms)
-def test_boxes_are_the_ink_of_each_digit_alone(  # noqa: PLR0917
+def test_boxes_are_the_ink_of_each_digit_alone(
     tiny_config: MakeConfig,
     bank: GlyphBank,
     pools: Pools,
@@ -224,7 +224,7 @@ def test_boxes_are_the_ink_of_each_digit_alone(  # noqa: PLR0917
         }
     ),
 )
-def test_long_numbers_on_the_narrowest_canvas(  # noqa: PLR0917
+def test_long_numbers_on_the_narrowest_canvas(
     tiny_config: MakeConfig,
     bank: GlyphBank,
     pools: Pools,
@@ -299,7 +299,7 @@ def test_glyphs_appear_unchanged(tiny_config: MakeConfig, bank: GlyphBank, pools
 
 
 @given(identities, canvases, glyph_transforms, ranges(-1000, 10, 0))
-def test_brighter_pixel_wins(  # noqa: PLR0917
+def test_brighter_pixel_wins(
     tiny_config: MakeConfig,
     bank: GlyphBank,
     pools: Pools,

@@ -2,69 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import signal
-import subprocess
-import time
 
 import dask
 import pytest
-from builds import ALL_TRANSFORMS, build, read_tree, run_program, start_python, write_config
+from builds import ALL_TRANSFORMS, Cluster, build, read_tree, run_program, write_config
 
 from pipeline.errors import ConfigError
 from pipeline.sampler import open_config
-from pipeline.schedulers import LOCAL_WINDOW, TASKS_PER_THREAD, open_scheduler
+from pipeline.schedulers import TASKS_PER_THREAD, SchedulerOptions, open_scheduler
 from pipeline.storage import Storage
-
-
-class Cluster:
-    """A Dask scheduler and its workers: processes of their own, in a directory of their own."""
-
-    def __init__(self, folder):
-        self._folder = folder
-        self._file = folder / "scheduler.json"
-        self._processes = []
-        self._start(
-            *("scheduler", "--port", 0, "--dashboard-address", "127.0.0.1:0"),
-            *("--scheduler-file", self._file),
-        )
-        end = time.monotonic() + 30
-        while not self._file.exists() or not self._file.read_text():
-            assert time.monotonic() < end
-            time.sleep(0.05)
-        self.address = json.loads(self._file.read_text())["address"]
-
-    def start_worker(self):
-        """Start a worker of one thread, and return its process."""
-        return self._start(
-            *("worker", "--scheduler-file", self._file, "--nthreads", 1),
-            *("--no-nanny", "--no-dashboard", "--local-directory", self._folder),
-        )
-
-    def wait_for_workers(self, count):
-        """Wait until this many workers are there."""
-        from distributed import Client
-
-        with Client(self.address) as client:
-            client.wait_for_workers(count, timeout=30)
-
-    def _start(self, *arguments):
-        process = start_python(
-            *("-m", "dask", *arguments, "--host", "127.0.0.1"),
-            cwd=self._folder,
-            env={"DIGIT_SEQUENCE_CACHE": str(self._folder / "cache")},
-            stderr=subprocess.DEVNULL,
-        )
-        self._processes.append(process)
-        return process
-
-    def stop(self):
-        """Kill the processes that were started."""
-        for process in self._processes:
-            process.kill()
-            process.wait()
 
 
 @pytest.fixture(scope="session")
@@ -137,7 +85,7 @@ def test_lost_worker(tiny_config, tmp_path, cluster):
     config = tiny_config(**ALL_TRANSFORMS, output={"shard_samples": 1})
     worker = cluster.start_worker()
     cluster.wait_for_workers(3)
-    with open_scheduler(cluster.address, None, lambda _line: None) as run:
+    with open_scheduler(SchedulerOptions(cluster.address)) as run:
 
         def kill(_samples, is_new):
             if is_new:
@@ -163,18 +111,18 @@ def run_tasks(scheduler, n_tasks):
             most_ahead = max(most_ahead, taken - len(results))
             yield dask.delayed(int)(index, dask_key_name=f"task-{os.getpid()}-{index}")
 
-    with open_scheduler(scheduler, 2, lambda _line: None) as run:
-        run(make_tasks(), results.append)
+    with open_scheduler(SchedulerOptions(scheduler, workers=2)) as run:
+        run.execute(make_tasks(), results.append, lambda: False)
     return results, most_ahead
 
 
-@pytest.mark.parametrize("scheduler", ["synchronous", "threads"])
-@pytest.mark.parametrize("n_tasks", [0, 1, LOCAL_WINDOW, 2 * LOCAL_WINDOW + 1])
-def test_window_here(scheduler, n_tasks):
-    """Each task gives one result, and no more than a window of tasks is there at a time."""
+@pytest.mark.parametrize(("scheduler", "window"), [("synchronous", 1), ("threads", 2)])
+@pytest.mark.parametrize("n_tasks", [0, 1, 256, 513])
+def test_window_here(scheduler, window, n_tasks):
+    """Each task gives one result, and no more tasks are there at a time than run."""
     results, most_ahead = run_tasks(scheduler, n_tasks)
     assert sorted(results) == list(range(n_tasks))
-    assert most_ahead == min(n_tasks, LOCAL_WINDOW)
+    assert most_ahead == min(n_tasks, window)
 
 
 @pytest.mark.parametrize("n_tasks", [0, 1, 50])
@@ -203,8 +151,8 @@ def test_task_is_small(built, config):
 @pytest.mark.parametrize("name", ["thread", "tcp", "127.0.0.1:8786", "Threads"])
 def test_unknown_scheduler(name):
     """A name that is none is an error that lists the names and shows an address."""
-    with pytest.raises(ConfigError) as caught:
-        open_scheduler(name, None, lambda _line: None)
+    with pytest.raises(ConfigError) as caught, open_scheduler(SchedulerOptions(name)):
+        pass
     assert str(caught.value) == (
         "--scheduler: expected one of synchronous, threads, processes or an address such as "
         f"tcp://127.0.0.1:8786, got {name!r}"
@@ -216,7 +164,7 @@ def test_malformed_address(address):
     """An address that means nothing is an error that names it and says what to do."""
     with (
         pytest.raises(ConfigError, match=f"--scheduler: {address}: .*`dask scheduler`"),
-        open_scheduler(address, None, lambda _line: None),
+        open_scheduler(SchedulerOptions(address)),
     ):
         pass
 
@@ -228,7 +176,7 @@ def test_address_of_the_environment(built, config, tmp_path, cluster):
         *("build", path, "-o", tmp_path / "out"),
         env={"DASK_SCHEDULER_ADDRESS": cluster.address},
     )
-    assert re.fullmatch(f"cluster {cluster.address}, 2 threads.*\n", done.stderr)
+    assert done.stderr.startswith(f"{cluster.address}, 2 at a time")
     assert read_tree(tmp_path / "out") == read_tree(built())
 
 
@@ -246,9 +194,8 @@ def test_option_comes_before_the_environment(built, config, tmp_path):
 def test_processes_are_the_default(monkeypatch):
     """Without an address anywhere a build runs on local processes."""
     monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
-    lines = []
-    with open_scheduler(None, 1, lines.append) as run:
+    with open_scheduler(SchedulerOptions(workers=1)) as run:
         results = []
-        run([dask.delayed(os.getpid)()], results.append)
+        run.execute([dask.delayed(os.getpid)()], results.append, lambda: False)
     assert results[0] != os.getpid()
-    assert lines[0].startswith("1 processes")
+    assert (run.kind, run.threads) == ("processes", 1)

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from pipeline.build import pack_shard
 from pipeline.codec import decode_image
 from pipeline.labels import PLACE_COLUMNS, SCHEMA, hash_pixels
-from pipeline.plan import Shard, sample_key
+from pipeline.names import sample_key
+from pipeline.plan import Shard
 from pipeline.sampler import open_config
 from pipeline.shards import CONTAINERS, Packed, pack_parquet
 

@@ -15,7 +15,7 @@ from typing import Any
 import dask
 
 from pipeline.build import build_dataset
-from pipeline.schedulers import open_scheduler
+from pipeline.schedulers import SchedulerOptions, open_scheduler
 from pipeline.storage import Storage
 from tests.benchmarks.work import SHARD_SAMPLES, open_work, take_median, time_call
 
@@ -139,7 +139,7 @@ def measure_workers(
         for workers, found in rates.items():
             with (
                 tempfile.TemporaryDirectory() as folder,
-                open_scheduler("processes", workers, lambda _: None) as run,
+                open_scheduler(SchedulerOptions("processes", workers=workers)) as run,
             ):
                 warm = open_work(image, mnist, 2 * workers * 500, 500)
                 build_dataset(warm, Storage(f"{folder}/warm"), run)
@@ -151,7 +151,7 @@ def measure_workers(
 
 def measure_scheduling(tasks: int) -> float:
     """Return the milliseconds that the scheduler and a worker spend on a task that does nothing."""
-    with open_scheduler("processes", 1, lambda _: None) as run:
+    with open_scheduler(SchedulerOptions("processes", workers=1)) as run:
         nothing = dask.delayed(abs, pure=False)
         run((nothing(-i) for i in range(20)), lambda _: None)
         seconds, _, _ = time_call(lambda: run((nothing(-i) for i in range(tasks)), lambda _: None))

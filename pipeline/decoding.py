@@ -1,0 +1,57 @@
+"""Bytes to images: what a training job needs of a codec, and nothing that only builds need.
+
+A grey PNG of eight bits whose rows are not filtered is zlib and a copy. Anything else goes to
+Pillow, with which imageio reads too: at every call, imageio tries to import two plugins that are
+not there, 0.3 ms an image, of which decoding is 0.08.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+_FORMATS = ("PNG", "JPEG")
+_PNG_BEGIN = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4s", 13, b"IHDR")
+_GREY_8_BIT = (8, 0, 0, 0, 0)
+"""Bit depth, colour type, compression, filter method, interlace."""
+
+
+def decode_image(encoded: bytes) -> NDArray[np.uint8]:
+    """Decode a grey image to uint8 of shape (H, W)."""
+    try:
+        image = _decode_unfiltered(encoded)
+    except (struct.error, zlib.error, ValueError):
+        image = None  # Pillow finds the words for what is wrong with it
+    if image is not None:
+        return image
+    with Image.open(io.BytesIO(encoded), formats=_FORMATS) as opened:
+        return np.array(opened)
+
+
+def _decode_unfiltered(encoded: bytes) -> NDArray[np.uint8] | None:
+    """Decode a PNG (ISO/IEC 15948) of grey bytes without row filters; None if it is not one."""
+    if not encoded.startswith(_PNG_BEGIN):
+        return None
+    width, height, *kind, checksum = struct.unpack_from(">II5BI", encoded, 16)
+    if tuple(kind) != _GREY_8_BIT or checksum != zlib.crc32(encoded[12:29]):
+        return None
+    # zlib has a checksum of its own, so those of the chunks with pixels need no look.
+    rows = np.frombuffer(zlib.decompress(_join_pixels(encoded)), np.uint8)
+    rows = rows.reshape(height, width + 1)
+    return None if rows[:, 0].any() else rows[:, 1:].copy()
+
+
+def _join_pixels(encoded: bytes) -> bytes:
+    """Return the content of the chunks IDAT."""
+    parts, place = [], 33
+    while place < len(encoded):
+        size, name = struct.unpack_from(">I4s", encoded, place)
+        if name == b"IDAT":
+            parts.append(encoded[place + 8 : place + 8 + size])
+        place += size + 12
+    return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -1,0 +1,79 @@
+"""How far a build is: from its directory and from the events of its last run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
+from typing import Any
+
+from pipeline.events import PROGRESS_SECONDS, read_last_run
+from pipeline.manifest import label_path, load_plan
+from pipeline.names import MANIFEST_PATH
+from pipeline.plan import Shard, SplitPlan
+from pipeline.storage import Storage
+
+_LONGEST_SECONDS = 1e9
+_SILENT_SECONDS = 12 * PROGRESS_SECONDS
+
+
+def describe_status(storage: Storage) -> str:
+    """Return what is done, missing and failed, the rate, and the time left.
+
+    Raises
+    ------
+    OutputError
+        If the directory holds no build.
+    """
+    plan = load_plan(storage)
+    lines = [f"{'split':8}{'shards':>10}{'done':>10}{'missing':>10}"]
+    done: set[str] = set()
+    samples_left = 0
+    for name, split in plan.splits.items():
+        shards = list(_find_done(storage, split))
+        samples_left += split.n_samples - sum(shard.n_samples for shard in shards)
+        done.update(shard.name for shard in shards)
+        n_missing = split.n_shards - len(shards)
+        lines.append(f"{name:8}{split.n_shards:10,}{len(shards):10,}{n_missing:10,}")
+    lines += _describe_run(read_last_run(storage), samples_left, done)
+    if storage.size(MANIFEST_PATH) is not None:
+        lines.append("complete")
+    elif len(done) == plan.n_shards:
+        lines.append("all shards are done, the manifest is not written: give the command again")
+    else:
+        lines.append("not complete: the same build command goes on")
+    return "\n".join(lines)
+
+
+def _find_done(storage: Storage, split: SplitPlan) -> Iterator[Shard]:
+    """Yield the shards that have a label file; what is in it, `verify` tells."""
+    for path in storage.list(f"labels/{split.name}"):
+        index = PurePosixPath(path).stem.removeprefix(f"{split.name}-")
+        if re.fullmatch("[0-9]{5,18}", index) and int(index) < split.n_shards:
+            shard = split.shard(int(index))
+            if path == label_path(shard):
+                yield shard
+
+
+def _describe_run(events: list[dict[str, Any]], samples_left: int, done: set[str]) -> list[str]:
+    if not events:
+        return ["no run is on record"]
+    lines = []
+    begin, last = events[0], events[-1]
+    failed = {event["shard"] for event in events if "shard" in event} - done
+    if failed:
+        lines.append(f"failed in the last run: {', '.join(sorted(failed)[:10])}")
+    if last["event"] == "end":
+        lines.append(f"last run ended {last['time']}: {last.get('outcome', 'unknown')}")
+        return lines
+    age = datetime.now(UTC) - datetime.fromisoformat(last["time"])
+    rate = next((e["images_per_second"] for e in reversed(events) if "images_per_second" in e), 0)
+    if age > timedelta(seconds=_SILENT_SECONDS):
+        lines.append(f"last run began {begin['time']} and is silent since {last['time']}")
+    elif rate:
+        left = timedelta(seconds=round(min(samples_left / rate, _LONGEST_SECONDS)))
+        lines.append(f"running since {begin['time']}, {rate:,.0f} images/s, about {left} left")
+    else:
+        lines.append(f"running since {begin['time']}")
+    return lines

@@ -1,0 +1,158 @@
+"""Memory of worker, scheduler and client while shards pass through them.
+
+    python tests/benchmarks/bench_memory.py [--shards 100 1000 10000 100000] [--folder /dev/shm]
+
+Each row is a build on a fresh cluster of real processes: first 1,000 shards of 50 samples with
+every transform, then ever more shards of one sample on the smallest canvas. Prints a table of the
+resident memory when a tenth of the shards is done, at the end, and at most; then the same as JSON.
+Workers run without Dask's profile, as local processes do: it grows by 0.1 MB a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from builds import ALL_TRANSFORMS, Cluster
+from conftest import draw_bank
+
+from pipeline.build import build_dataset
+from pipeline.config import Config, parse_config
+from pipeline.sampler import open_config
+from pipeline.schedulers import SchedulerOptions, open_scheduler
+from pipeline.storage import Storage
+
+MEGABYTE = 2**20
+PROCESSES = ("worker", "scheduler", "client")
+
+
+def write_source(folder: Path) -> dict[str, Any]:
+    """Write drawn digits as IDX files; return the block `source`."""
+    bank = draw_bank()
+    for name, array in (("images", bank.images), ("labels", bank.digits)):
+        header = np.array([0x800 + array.ndim, *array.shape], ">u4").tobytes()
+        (folder / name).write_bytes(header + array.tobytes())
+    paths = {name: str(folder / name) for name in ("images", "labels")}
+    return {"name": "idx", **paths, "test_fraction": 0.25}
+
+
+def make_tiny(source: dict[str, Any], n_shards: int) -> Config:
+    """Return a config of shards that cost next to nothing."""
+    numbers = {"random": {"lengths": [1, 2]}}
+    return parse_config(
+        {
+            "source": source,
+            "splits": {"train": {"numbers": numbers, "samples": n_shards}},
+            "canvas": {"height": 8, "width": 16},
+            "output": {"shard_samples": 1},
+        },
+        "tiny",
+    )
+
+
+def make_full(source: dict[str, Any], n_shards: int) -> Config:
+    """Return a config of shards with everything in them."""
+    numbers = {"random": {"lengths": [1, 9]}}
+    return parse_config(
+        {
+            "source": source,
+            "splits": {"train": {"numbers": numbers, "samples": 50 * n_shards}},
+            "canvas": {"height": 32, "width": 200},
+            "output": {"shard_samples": 50},
+            **ALL_TRANSFORMS,
+        },
+        "full",
+    )
+
+
+def measure_build(config: Config, folder: Path) -> dict[str, Any]:
+    """Build on a fresh cluster of one worker; return megabytes by process, and shards a second."""
+    folder.mkdir()
+    cluster = Cluster(folder / "cluster")
+    try:
+        processes = {
+            "worker": psutil.Process(
+                cluster.start_worker(DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED="False").pid
+            ),
+            "scheduler": psutil.Process(cluster.scheduler.pid),
+            "client": psutil.Process(),
+        }
+        cluster.wait_for_workers(1)
+        sampler = open_config(config)
+        n_shards = sampler.plan.n_shards
+        seen: list[dict[str, float]] = []
+        n_done = 0
+
+        def look(_samples: int, is_new: bool) -> None:
+            nonlocal n_done
+            n_done += is_new
+            if is_new and n_done % max(1, n_shards // 100) == 0:
+                seen.append(
+                    {
+                        name: process.memory_info().rss / MEGABYTE
+                        for name, process in processes.items()
+                    }
+                )
+
+        begin = time.monotonic()
+        with open_scheduler(SchedulerOptions(cluster.address)) as run:
+            build_dataset(sampler, Storage(str(folder / "out")), run, look)
+        seconds = time.monotonic() - begin
+    finally:
+        cluster.stop()
+    row: dict[str, Any] = {"shards": n_shards, "shards_per_second": round(n_shards / seconds, 1)}
+    for name in PROCESSES:
+        values = [sample[name] for sample in seen]
+        row[name] = {
+            "at_a_tenth": round(values[len(values) // 10], 1),
+            "at_the_end": round(values[-1], 1),
+            "peak": round(max(values), 1),
+        }
+    return row
+
+
+def describe_row(kind: str, row: dict[str, Any]) -> str:
+    """Return a row of the table."""
+    cells = [f"{kind:6}{row['shards']:>9,}{row['shards_per_second']:>10}"]
+    for name in PROCESSES:
+        values = row[name]
+        cells.append(f"{values['at_a_tenth']:>16}{values['at_the_end']:>7}{values['peak']:>7}")
+    return "".join(cells)
+
+
+def main() -> None:
+    """Measure, and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--shards", type=int, nargs="+", default=[100, 1000, 10_000, 100_000])
+    parser.add_argument("--full", type=int, default=1000, help="shards of 50 samples")
+    parser.add_argument("--folder", type=Path, default=None)
+    options = parser.parse_args()
+    columns = "".join(f"{f'{name}: 10 %':>16}{'end':>7}{'peak':>7}" for name in PROCESSES)
+    print(f"{'MB':6}{'shards':>9}{'shards/s':>10}{columns}")
+    rows = []
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+        folder = Path(name)
+        os.environ["DIGIT_SEQUENCE_CACHE"] = str(folder / "cache")
+        source = write_source(folder)
+        builds = [("full", make_full(source, options.full))]
+        builds += [("tiny", make_tiny(source, count)) for count in options.shards]
+        for index, (kind, config) in enumerate(builds):
+            row = measure_build(config, folder / str(index))
+            rows.append({"kind": kind, **row})
+            print(describe_row(kind, row), flush=True)
+    print(json.dumps(rows))
+
+
+if __name__ == "__main__":
+    main()

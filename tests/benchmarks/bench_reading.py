@@ -1,0 +1,169 @@
+"""How fast a dataset is read: images a second, decoded, each with its number, all in one run.
+
+``python tests/benchmarks/bench_reading.py [OUT]``; without OUT, 6,000 images are built first. OUT
+must be of the container webdataset. Every loader gives each image as an array and its number.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.reader import Split, open_dataset
+
+ROOT = Path(__file__).resolve().parents[2]
+REPEATS = 3
+BATCH = 64
+WORKERS = 2
+
+
+def read_in_order(split: Split) -> Iterator[int]:
+    """Read batches in order."""
+    for batch in split.batches(BATCH):
+        yield len(batch.numbers)
+
+
+def read_shuffled(split: Split) -> Iterator[int]:
+    """Read batches of samples from anywhere."""
+    order = np.random.default_rng(0).permutation(len(split))
+    for start in range(0, len(split), BATCH):
+        yield len(split.read_batch(order[start : start + BATCH]).numbers)
+
+
+def read_one_by_one(split: Split) -> Iterator[int]:
+    """Read single samples from anywhere."""
+    for position in np.random.default_rng(0).permutation(len(split)):
+        sample = split[position]
+        yield len([(sample.image, sample.number)])
+
+
+def read_torch(split: Split, num_workers: int) -> Iterator[int]:
+    """Read shuffled batches for CTC through a DataLoader."""
+    from torch.utils.data import DataLoader
+
+    from pipeline.torch_data import NumberStream, collate
+
+    stream = NumberStream(split, seed=1)
+    loader = DataLoader(stream, BATCH, num_workers=num_workers, collate_fn=collate)
+    for batch in loader:
+        yield len(batch.numbers)
+
+
+def _open_webdataset(split: Split) -> Any:
+    import webdataset
+
+    urls = sorted(str(path) for path in Path(split.dataset.uri).glob(f"images/{split.name}/*.tar"))
+    dataset = webdataset.WebDataset(urls, shardshuffle=len(urls), seed=1).shuffle(1000)
+    return dataset.decode("l8").to_tuple("png", "json")
+
+
+def read_webdataset(split: Split) -> Iterator[int]:
+    """Read with webdataset, shuffled."""
+    for image, label in _open_webdataset(split):
+        yield len([(image, label["number"])])
+
+
+def read_webdataset_torch(split: Split, num_workers: int) -> Iterator[int]:
+    """Read with webdataset's own loader, batches of float32 images."""
+    import torch
+    import webdataset
+
+    def collate(samples: list[Any]) -> Any:
+        images = torch.from_numpy(np.stack([image for image, _ in samples]))
+        return images.unsqueeze(1).float().div_(255), [label["number"] for _, label in samples]
+
+    dataset = _open_webdataset(split).batched(BATCH, collation_fn=collate)
+    for _, numbers in webdataset.WebLoader(dataset, batch_size=None, num_workers=num_workers):
+        yield len(numbers)
+
+
+def read_hugging_face(split: Split, cache: str, streaming: bool) -> Iterator[int]:
+    """Read with Hugging Face datasets; what it converts beforehand is not counted."""
+    import datasets
+
+    files = f"{split.dataset.uri}/images/{split.name}/*.tar"
+    options = {"data_files": files, "split": "train", "cache_dir": cache}
+    dataset = datasets.load_dataset("webdataset", streaming=streaming, **options)
+    yield 0  # the clock starts here
+    for example in dataset:
+        yield len([(np.asarray(example["png"]), example["json"]["number"])])
+
+
+def measure(read: Callable[[], Iterator[int]]) -> float:
+    """Return images a second, the best of a few runs."""
+    rates = []
+    for _ in range(REPEATS):
+        counts = read()
+        begin, first = time.perf_counter(), next(counts)
+        if first == 0:
+            begin = time.perf_counter()
+        rates.append((first + sum(counts)) / (time.perf_counter() - begin))
+    return max(rates)
+
+
+def measure_all(split: Split, cache: str) -> dict[str, float]:
+    """Return images a second of every way of reading, by its name."""
+    ways = {
+        "reader, batches in order": read_in_order,
+        "reader, batches from anywhere": read_shuffled,
+        "reader, single samples from anywhere": read_one_by_one,
+        "PyTorch NumberStream, no workers": partial(read_torch, num_workers=0),
+        f"PyTorch NumberStream, {WORKERS} workers": partial(read_torch, num_workers=WORKERS),
+        "webdataset": read_webdataset,
+        "webdataset WebLoader, no workers": partial(read_webdataset_torch, num_workers=0),
+        f"webdataset WebLoader, {WORKERS} workers": partial(
+            read_webdataset_torch, num_workers=WORKERS
+        ),
+        "HF datasets, streaming": partial(read_hugging_face, cache=cache, streaming=True),
+        "HF datasets, converted before": partial(read_hugging_face, cache=cache, streaming=False),
+    }
+    return {name: measure(partial(read, split)) for name, read in ways.items()}
+
+
+def run(folder: str | None = None) -> dict[str, float]:
+    """Measure a dataset, or one that is built for it; returns images a second by way of reading."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
+    warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory() as temporary:
+        if folder is None:
+            folder = f"{temporary}/dataset"
+            _build(folder)
+        return measure_all(open_dataset(folder)["train"], f"{temporary}/hf")
+
+
+def _build(folder: str) -> None:
+    """Build 6,000 images of configs/default.yaml, in shards of 1,000."""
+    from pipeline.build import build_dataset
+    from pipeline.config import load_config
+    from pipeline.sampler import open_config
+    from pipeline.schedulers import SchedulerOptions, open_scheduler
+    from pipeline.storage import Storage
+
+    sizes = {"train": 6000, "val": 1, "test": 1}
+    overrides = [f"splits.{name}.samples={size}" for name, size in sizes.items()]
+    config = load_config(ROOT / "configs/default.yaml", overrides)
+    with open_scheduler(SchedulerOptions("processes")) as scheduler:
+        build_dataset(open_config(config), Storage(folder), scheduler)
+
+
+def main() -> None:
+    """Print the table."""
+    rates = run(sys.argv[1] if len(sys.argv) > 1 else None)
+    best = max(rates.values())
+    print(f"{'images/s':>10}  of best")
+    for name, rate in rates.items():
+        print(f"{rate:10,.0f}  {rate / best:7.0%}  {name}")
+
+
+if __name__ == "__main__":
+    main()
