@@ -34,7 +34,7 @@ def read_status():
 
 image, mnist, uri = sys.argv[1], sys.argv[2], sys.argv[3]
 sampler = open_work(image, Path(mnist) if mnist else None, 30_000, 10_000)
-publish_plan(Storage(uri), sampler.plan)
+publish_plan(Storage(uri), sampler.plan, sampler.bank)
 model = estimate_task(sampler)
 figures = []
 for index in range(3):
