@@ -304,7 +304,7 @@ def _connect(place: Any, **options: Any) -> Any:
     from distributed import Client  # noqa: PLC0415 - takes half a second
 
     # What is lost is this module's to tell, without tracebacks of what Dask tries in vain.
-    for name in ("distributed.client", "asyncio"):
+    for name in ("distributed.client", "distributed.batched", "distributed.core", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return Client(place, **options)
 

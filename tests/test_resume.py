@@ -290,13 +290,13 @@ def test_sigterm(forks, small, folder):
 
 def test_second_ctrl_c(forks, tiny_config, folder, tmp_path):
     """The second Ctrl-C does not wait for the shard under way."""
-    config = make_config(tiny_config, samples=10**6, output={"shard_samples": 10**5})
+    config = make_config(tiny_config, samples=10**6, output={"shard_samples": 30_000})
     path = write_config(tmp_path / "config.yaml", config)
     command = ("build", path, "-o", folder, "--scheduler", "synchronous")
     with start_on_terminal(forks, *command) as (child, terminal, screen):
         end = time.monotonic() + 60
         while not list(folder.glob(".build/runs/*")):
-            assert time.monotonic() < end
+            assert time.monotonic() < end, screen.decode()
             time.sleep(0.01)
         os.write(terminal, b"\x03")
         while b"Ctrl-C again: now" not in screen:
