@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import random
 import re
-import shutil
 import signal
 import socket
 import time
@@ -18,7 +16,7 @@ from builds import ALL_TRANSFORMS, build, read_tree, write_config
 from pyarrow import fs
 from servers import ACCESS_KEY, BUCKET, SECRET_KEY, Driver, open_proxy, wait_until
 
-from pipeline.build import build_dataset, open_sampler
+from pipeline.build import build_dataset
 from pipeline.cli import main
 from pipeline.codec import decode_image
 from pipeline.errors import BuildError, OutputError
