@@ -67,7 +67,7 @@ class Storage:
     def __init__(self, uri: str) -> None:
         # A worker of a cluster gets it, and may run in another directory.
         self.uri = uri if "://" in uri else str(Path(uri).absolute())
-        self._files, self._root = _open_filesystem(self.uri, _ATTEMPTS)
+        self._files, self._root = _open_filesystem(self.uri, _ATTEMPTS, os.getpid())
         self._is_local = isinstance(self._files, fs.LocalFileSystem)
         self._remedy = (
             "make room or choose another output"
@@ -85,7 +85,7 @@ class Storage:
         """
         if self._is_local:
             return
-        files, root = _open_filesystem(self.uri, _FIRST_ATTEMPTS)
+        files, root = _open_filesystem(self.uri, _FIRST_ATTEMPTS, os.getpid())
         bucket = root.partition("/")[0]
         try:
             found = files.get_file_info(fs.FileSelector(root, allow_not_found=True))
@@ -283,8 +283,11 @@ class _StoreFile:
 
 
 @lru_cache(maxsize=16)
-def _open_filesystem(uri: str, attempts: int) -> tuple[Any, str]:
-    """Open what a local path or a URI names; return it, and the path in it."""
+def _open_filesystem(uri: str, attempts: int, _process: int) -> tuple[Any, str]:
+    """Open what a local path or a URI names; return it, and the path in it.
+
+    Each process opens its own: after a fork, two would read each other's answers from a connection.
+    """
     if "://" not in uri:
         return fs.LocalFileSystem(), uri
     parts = urlsplit(uri)
