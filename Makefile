@@ -17,9 +17,10 @@ ALL_STAMP := $(VENV)/.all-$(INPUTS)
 LOADERS := .venv-loaders
 LOADERS_STAMP := $(LOADERS)/.loaders-$(INPUTS)-$(shell cksum < .ci/loaders.txt | cut -d' ' -f1)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt
+PYTEST := OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 BUILD := $(BIN)/digit-sequence build $(CONFIG) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(if $(WORKERS),--workers $(WORKERS))
 
-.PHONY: help install install-dev dataset dry-run preview test test-all train bench engine-equality lint format types clean
+.PHONY: help install install-dev dataset dry-run preview test test-extras test-all train bench engine-equality lint format types clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -69,10 +70,12 @@ preview: $(RUN_STAMP) ## Draw a contact sheet of CONFIG: preview.png
 	@$(BIN)/digit-sequence preview $(CONFIG) -o preview.png
 
 test: $(DEV_STAMP) ## Run the tests that need no extra
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 
-test-all: $(LOADERS_STAMP) ## Run all tests, those of the extras too
-	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -m ''
+test-extras: $(LOADERS_STAMP) ## Run the others: those of the extras, and those that kill many builds
+	@$(PYTEST) -m 'extras or slow'
+
+test-all: test test-extras ## Run all tests
 
 train: $(ALL_STAMP) ## Build configs/train.yaml and teach a small network to read it
 	@$(BIN)/digit-sequence build configs/train.yaml

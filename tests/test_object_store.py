@@ -201,6 +201,7 @@ def test_other_build_is_refused(tiny_config, object_store, folder, uri):
 # -- killed ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_killed_drivers(many, object_store, folder, uri, start_build):
     """A build killed a dozen times at random moments ends with the bytes of one that is not."""
     config, tree = many
@@ -250,6 +251,7 @@ def test_two_drivers(many, object_store, folder, uri, start_build):
     assert drop_records(object_store.read_tree(folder)) == tree
 
 
+@pytest.mark.slow
 def test_store_is_killed_and_comes_back(many, object_store, folder, uri, start_build):
     """A build outlives a store that is killed and silent for seconds, and stays whole."""
     config, tree = many
@@ -265,6 +267,7 @@ def test_store_is_killed_and_comes_back(many, object_store, folder, uri, start_b
     assert drop_records(object_store.read_tree(folder)) == tree
 
 
+@pytest.mark.slow
 def test_store_is_gone(many, object_store, folder, uri, tmp_path, monkeypatch):
     """A build whose store is gone for good ends with one error, and goes on when it is back."""
     config, tree = many

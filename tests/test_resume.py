@@ -109,6 +109,7 @@ def kill_builds(forks, command, folder, tree, n_kills, longest):
     return n_datasets + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scheduler", "n_kills"), LOCAL_KILLS.items())
 def test_killed_local_builds(forks, small, folder, scheduler, n_kills):
     """Builds that are killed at any moment, several times each, end in the same dataset."""
@@ -133,6 +134,7 @@ def open_cluster(folder, forks, n_workers=2):
         cluster.stop()
 
 
+@pytest.mark.slow
 def test_killed_drivers_of_a_cluster(forks, small, folder, tmp_path):
     """A driver that is killed leaves tasks on the cluster; the next one ends what it began."""
     config, tree = small
