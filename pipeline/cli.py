@@ -227,7 +227,13 @@ def status(out: str) -> None:
     metavar="OUT|CONFIG",
     help="A dataset directory, or its URI, or a config.",
 )
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Picture to write, a PNG.",
+)
 def sample(key: str, origin: str, output: Path) -> None:
     """Draw one sample again, pixel for pixel.
 
@@ -248,7 +254,7 @@ def sample(key: str, origin: str, output: Path) -> None:
 @main.command()
 @click.argument("dataset", metavar="OUT")
 @click.option("--to", "kind", required=True, metavar="FORMAT", help="See the list above.")
-@click.option("-o", "--output", required=True, metavar="DIR")
+@click.option("-o", "--output", required=True, metavar="DIR", help="Folder of the export.")
 @click.option(
     "--max-digits",
     type=click.IntRange(1),
@@ -307,8 +313,12 @@ def export(
     metavar="RUN",
     help="Folder of the run.  [default: runs/ and the name of OUT]",
 )
-@click.option("--epochs", default=6, show_default=True, type=click.IntRange(1))
-@click.option("--batch-size", default=64, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--epochs", default=6, show_default=True, type=click.IntRange(1), help="At most this many."
+)
+@click.option(
+    "--batch-size", default=64, show_default=True, type=click.IntRange(1), help="Images of a step."
+)
 @click.option("--learning-rate", default=3e-3, show_default=True, help="At its highest.")
 @click.option(
     "--patience",
@@ -374,10 +384,24 @@ def train(dataset: str, output: Path | None, also: tuple[str, ...], **options: A
     default="preview.png",
     show_default=True,
     type=click.Path(path_type=Path, dir_okay=False),
+    help="Picture to write, a PNG.",
 )
-@click.option("-n", "--count", default=24, show_default=True, type=click.IntRange(1, 1000))
-@click.option("--boxes/--no-boxes", default=True, show_default=True)
-@click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE")
+@click.option(
+    "-n",
+    "--count",
+    default=24,
+    show_default=True,
+    type=click.IntRange(1, 1000),
+    help="Samples of each split.",
+)
+@click.option("--boxes/--no-boxes", default=True, show_default=True, help="Draw digits' boxes.")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="SECTION.KEY=VALUE",
+    help="Override a key of the config; not for a dataset.",
+)
 def preview(origin: str, output: Path, count: int, boxes: bool, overrides: tuple[str, ...]) -> None:
     """Draw a contact sheet: the first samples of each split with labels and boxes.
 

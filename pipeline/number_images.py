@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,32 @@ from pipeline.plan import Shard
 from pipeline.sampler import open_config
 from pipeline.shards import Batch, Packed, pack_folders
 from pipeline.storage import Storage
+
+_OPTIONS = {
+    "number: seed": "--seed",
+    "number: ": "",
+    "splits.train.numbers.values.0": "NUMBER",
+    "splits.train.samples": "--batch-count",
+    "canvas.height": "--height",
+    "canvas.width": "--width",
+    "glyph.crop.margin": "--margin",
+    "line.spacing": "--min-spacing, --max-spacing",
+    "source.path": "--data-dir",
+    "source.name": "--source",
+}
+"""What an option is called in a config."""
+
+
+@contextmanager
+def _naming_options() -> Iterator[None]:
+    """Name options in errors, rather than the keys of a config that its user has not written."""
+    try:
+        yield
+    except ConfigError as error:
+        message = str(error)
+        for key, option in _OPTIONS.items():
+            message = message.replace(key, option)
+        raise ConfigError(message) from error
 
 
 def make_config(
@@ -78,7 +105,8 @@ def make_config(
         "line": {"spacing": [min_spacing, max_spacing]},
         "output": {"container": "files", "image": "jpeg", "quality": 95},
     }
-    return parse_config(tree, "number")
+    with _naming_options():
+        return parse_config(tree, "number")
 
 
 def write_images(config: Config, image_dir: str, overwrite: bool = False) -> tuple[list[Path], int]:
@@ -91,7 +119,8 @@ def write_images(config: Config, image_dir: str, overwrite: bool = False) -> tup
     OutputError
         If the number's folder holds images made with other options, and `overwrite` is false.
     """
-    sampler = open_config(config)
+    with _naming_options():
+        sampler = open_config(config)
     split = sampler.plan.splits["train"]
     (number,), _ = split.identities(0, 1)
     storage = Storage(image_dir)

@@ -272,12 +272,12 @@ def test_same_images_as_the_original_config(tmp_path):
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("width", 7, "canvas.width: expected greater than or equal to 8, got 7"),
-        ("height", 7, "canvas.height: expected greater than or equal to 8, got 7"),
-        ("max_spacing", 4, r"line.spacing: expected \[low, high\] with low <= high, got \[5, 4\]"),
-        ("margin", -1, "glyph.crop.margin: expected greater than or equal to 0, got -1"),
-        ("batch_count", 0, "splits.train.samples: expected greater than or equal to 1, got 0"),
-        ("seed", -1, "seed: expected greater than or equal to 0, got -1"),
+        ("width", 7, "--width: expected greater than or equal to 8, got 7"),
+        ("height", 7, "--height: expected greater than or equal to 8, got 7"),
+        ("max_spacing", 4, r"--max-spacing: expected \[low, high\] with low <= high, got \[5, 4\]"),
+        ("margin", -1, "--margin: expected greater than or equal to 0, got -1"),
+        ("batch_count", 0, "--batch-count: expected greater than or equal to 1, got 0"),
+        ("seed", -1, "--seed: expected greater than or equal to 0, got -1"),
     ],
 )
 def test_bad_options(option, value, message):
