@@ -1,34 +1,15 @@
-"""Read handwritten digits from MNIST, a package, IDX files or folders of images into arrays.
-
-An IDX file, plain or gzipped, of unsigned bytes; all integers are big-endian and of 32 bits:
-
-=======================  ==========================  =================
-bytes                    images                      labels
-=======================  ==========================  =================
-0 to 3                   0x00000803 (uint8, 3 axes)  0x00000801 (1 axis)
-4 to 7                   count                       count
-8 to 11, 12 to 15        rows, columns
-8 or 16 to the last one  pixels, row by row          digits 0 to 9
-=======================  ==========================  =================
-"""
+"""Read handwritten digits from MNIST, a package, IDX files or folders of images into arrays."""
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import io
 import math
 import os
-import struct
-import threading
 import uuid
-import zlib
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import shorten
 from typing import Any, Literal
 
 import imageio.v3 as iio
@@ -36,22 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import Folder, Idx, Mnist, Mnist5k, SourceConfig
+from pipeline.downloads import download
 from pipeline.errors import SourceError
+from pipeline.idx import IMAGES_MAGIC, LABELS_MAGIC, parse_idx, parse_shape, read_plain
 
 CACHE_VARIABLE = "DIGIT_SEQUENCE_CACHE"
 """Environment variable that names the cache folder."""
-STALL_SECONDS = 20.0
-"""A download fails if its server is silent for this long."""
-DOWNLOAD_SECONDS = 600.0
-"""A download of one file fails if it is not complete after this long."""
-MAX_SIDE = 256
-"""Rows or columns of a glyph, at most; as `source.size` of a folder."""
-MAX_GLYPHS = 2**31 - 1
-"""Glyph ids are int32."""
 
-_IMAGES_MAGIC = 0x00000803
-_LABELS_MAGIC = 0x00000801
-_CHUNK_BYTES = 1 << 20
 _READ_AS = {"P": "RGBA", "PA": "RGBA", "RGBa": "RGBA", "La": "LA", "RGBX": "RGB"} | dict.fromkeys(
     ("CMYK", "YCbCr", "HSV", "LAB"), "RGB"
 )
@@ -222,71 +194,12 @@ def read_source(source: SourceConfig) -> RawGlyphs:
 # -- IDX ------------------------------------------------------------------------------------------
 
 
-def _read_plain(origin: Path | bytes, limit: int, where: object) -> bytearray:
-    """Read at most `limit` bytes of a plain or gzipped file, holding no more than it has."""
-    content = bytearray()
-    try:
-        with _open_plain(origin) as stream:
-            while chunk := stream.read(min(_CHUNK_BYTES, limit - len(content))):
-                content += chunk
-    except (OSError, EOFError, zlib.error) as error:
-        raise SourceError(f"{where}: expected a readable file, got: {error}") from error
-    return content
-
-
-@contextmanager
-def _open_plain(origin: Path | bytes) -> Iterator[io.BufferedIOBase]:
-    """Open a file or its content; gzip is told by its magic number, whatever the name says."""
-    with io.BytesIO(origin) if isinstance(origin, bytes) else origin.open("rb") as stream:
-        is_gzip = stream.read(2) == b"\x1f\x8b"
-        stream.seek(0)
-        if not is_gzip:
-            yield stream
-        else:
-            with gzip.GzipFile(fileobj=stream) as plain:
-                yield plain
-
-
-def _parse_shape(header: bytes | bytearray, magic: int, where: object) -> tuple[int, ...]:
-    """Return the shape that an IDX header declares."""
-    n_axes = magic & 0xFF
-    if len(header) < 4 * (1 + n_axes):
-        raise SourceError(
-            f"{where}: expected an IDX header of {4 * (1 + n_axes)} bytes, got {len(header)} bytes"
-        )
-    found, count, *sides = struct.unpack_from(f">{1 + n_axes}I", header)
-    if found != magic:
-        raise SourceError(
-            f"{where}: expected the magic number 0x{magic:08x} of IDX with uint8 and {n_axes} "
-            f"axes, got 0x{found:08x}"
-        )
-    if not 1 <= count <= MAX_GLYPHS:
-        raise SourceError(f"{where}: expected a count from 1 to {MAX_GLYPHS:,}, got {count:,}")
-    if any(not 1 <= side <= MAX_SIDE for side in sides):
-        raise SourceError(
-            f"{where}: expected 1 to {MAX_SIDE} rows and columns, got {sides[0]:,} x {sides[1]:,}"
-        )
-    return (count, *sides)
-
-
-def _parse_idx(content: bytearray, magic: int, where: object) -> NDArray[np.uint8]:
-    """Return the array of a whole IDX file."""
-    shape = _parse_shape(content, magic, where)
-    n_header, n_bytes = 4 * (1 + len(shape)), math.prod(shape)
-    if len(content) != n_header + n_bytes:
-        got = f"{len(content) - n_header:,}" if len(content) < n_header + n_bytes else "more"
-        raise SourceError(
-            f"{where}: expected {n_bytes:,} bytes after the header, for {shape}, got {got}"
-        )
-    return np.frombuffer(content, np.uint8, offset=n_header).reshape(shape)
-
-
 def _pair_glyphs(
     images: bytearray, labels: bytearray, files: Sequence[Path], part: int
 ) -> RawGlyphs:
     """Put the contents of a file of images and of a file of labels together."""
-    pixels = _parse_idx(images, _IMAGES_MAGIC, files[0])
-    digits = _parse_idx(labels, _LABELS_MAGIC, files[1])
+    pixels = parse_idx(images, IMAGES_MAGIC, files[0])
+    digits = parse_idx(labels, LABELS_MAGIC, files[1])
     if len(pixels) != len(digits):
         raise SourceError(
             f"{files[1]}: expected {len(pixels):,} labels, as many as images in {files[0]}, "
@@ -316,7 +229,7 @@ def _read_idx(files: Sequence[Path]) -> RawGlyphs:
     try:
         contents = [
             _read_idx_content(path, magic)
-            for path, magic in zip(files, (_IMAGES_MAGIC, _LABELS_MAGIC), strict=True)
+            for path, magic in zip(files, (IMAGES_MAGIC, LABELS_MAGIC), strict=True)
         ]
         return _pair_glyphs(contents[0], contents[1], files, part=0)
     except SourceError as error:
@@ -328,8 +241,8 @@ def _read_idx(files: Sequence[Path]) -> RawGlyphs:
 def _read_idx_content(path: Path, magic: int) -> bytearray:
     """Read as much of a file as its header declares, and one byte, which should not be there."""
     n_header = 4 * (1 + (magic & 0xFF))
-    shape = _parse_shape(_read_plain(path, n_header, path), magic, path)
-    return _read_plain(path, n_header + math.prod(shape) + 1, path)
+    shape = parse_shape(read_plain(path, n_header, path), magic, path)
+    return read_plain(path, n_header + math.prod(shape) + 1, path)
 
 
 # -- MNIST ----------------------------------------------------------------------------------------
@@ -365,7 +278,7 @@ def _read_mnist(files: Sequence[Path]) -> RawGlyphs:
 
 def _read_mnist_file(file: MnistFile, path: Path) -> bytearray:
     try:
-        content = _read_plain(path, file.n_bytes + 1, path)
+        content = read_plain(path, file.n_bytes + 1, path)
         file.check(content, path)
     except SourceError as error:
         raise SourceError(
@@ -384,8 +297,8 @@ def _fetch_mnist_file(file: MnistFile, folder: Path, mirrors: Sequence[str]) -> 
         url = f"{mirror.rstrip('/')}/{file.name}.gz"
         try:
             # What gzip adds to bytes that it cannot compress is far below 1 %.
-            body = _download(url, max_bytes=file.n_bytes + file.n_bytes // 100 + 1000)
-            content = _read_plain(body, file.n_bytes + 1, url)
+            body = download(url, max_bytes=file.n_bytes + file.n_bytes // 100 + 1000)
+            content = read_plain(body, file.n_bytes + 1, url)
             file.check(content, url)
         except SourceError as error:
             failures.append(f"  {error}")
@@ -402,62 +315,6 @@ def _fetch_mnist_file(file: MnistFile, folder: Path, mirrors: Sequence[str]) -> 
         + f"\nPut the four files of MNIST into that folder by hand ({names}), "
         "or use source.name: mnist-5k, which needs no network"
     )
-
-
-class _BoundedBody(io.BytesIO):
-    """A body in memory that refuses to grow over `max_bytes`."""
-
-    def __init__(self, max_bytes: int) -> None:
-        super().__init__()
-        self._max_bytes = max_bytes
-
-    def write(self, chunk: Any) -> int:
-        if self.tell() + len(chunk) > self._max_bytes:
-            raise OSError(f"more than {self._max_bytes:,} bytes")
-        return super().write(chunk)
-
-
-def _download(url: str, max_bytes: int) -> bytes:
-    """Return what an address holds, or raise a SourceError, within DOWNLOAD_SECONDS."""
-    body = _BoundedBody(max_bytes)
-    done: Future[None] = Future()
-
-    def run() -> None:
-        try:
-            _get(url, body)
-            done.set_result(None)
-        except BaseException as error:  # raised again by done.result()
-            done.set_exception(error)
-
-    # A timeout bounds each read of a socket, not their sum: a server that sends a byte now and
-    # then, even of its headers, would hold us for hours. So a thread waits, and may be left alone;
-    # it ends at its next write, because the body is closed.
-    threading.Thread(target=run, daemon=True).start()
-    with body:
-        try:
-            done.result(timeout=DOWNLOAD_SECONDS)
-        except (OSError, ValueError) as error:
-            problem = f"{type(error).__name__}: {error}"
-            if not done.done():
-                problem = f"an incomplete file after {DOWNLOAD_SECONDS:g} seconds"
-            raise SourceError(f"{url}: expected a file, got: {shorten(problem, 300)}") from error
-        return body.getvalue()
-
-
-def _get(url: str, body: io.BytesIO) -> None:
-    """Write what an address holds into `body`."""
-    import pooch
-
-    responses: list[Any] = []
-
-    def keep(response: Any, **_: object) -> None:
-        responses.append(response)
-
-    try:
-        pooch.HTTPDownloader(timeout=STALL_SECONDS, hooks={"response": keep})(url, body, None)
-    finally:
-        for response in responses:
-            response.close()  # pooch leaves it open when it fails
 
 
 def _write_file(path: Path, content: bytes) -> None:

@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline import sources
+from pipeline import downloads, sources
 from pipeline.config import Folder, Idx, Mnist, Mnist5k
 from pipeline.errors import SourceError
 from pipeline.sources import MnistFile, cache_folder, list_files, read_source
@@ -308,7 +308,7 @@ def test_faulty_mirror_is_passed_over(tmp_path, mirror, monkeypatch, behaviour, 
     """A fault of one mirror is met by the next; without one, it is reported and nothing is kept."""
     source = Mnist(name="mnist", path=str(tmp_path), mirrors=(mirror(behaviour),))
     if behaviour in LIMITS:
-        monkeypatch.setattr(sources, *LIMITS[behaviour])
+        monkeypatch.setattr(downloads, *LIMITS[behaviour])
     start = time.monotonic()
     with pytest.raises(SourceError, match=failure):
         read_source(source)
