@@ -49,7 +49,7 @@ $(DEV_STAMP): | $(RUN_STAMP)
 $(ALL_STAMP): | $(DEV_STAMP)
 	@echo 'Installing all extras, PyTorch among them, into $(VENV) (once) ...'
 	@rm -f $(VENV)/.all-*
-	@$(PIP) --editable '.[dev,all]'
+	@$(PIP) --editable '.[dev,all,bench]'
 	@touch $@
 
 $(LOADERS_STAMP): $(ALL_STAMP) .ci/loaders.txt
@@ -81,7 +81,7 @@ train: $(ALL_STAMP) ## Build configs/train.yaml and teach a small network to rea
 	@$(BIN)/digit-sequence build configs/train.yaml
 	@$(BIN)/digit-sequence train data/train --epochs 2
 
-bench: $(DEV_STAMP) ## Measure speed and memory, under ten minutes: bench.json
+bench: $(ALL_STAMP) ## Measure speed and memory, under ten minutes: bench.json
 	@$(BIN)/python -m tests.benchmarks $(BENCH)
 
 engine-equality: $(DEV_STAMP) ## Compare the engines on a million random glyphs, for 15 minutes

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from pipeline.config import Config
 from pipeline.sampler import open_config
 from pipeline.schedulers import SchedulerOptions, open_scheduler
 from pipeline.storage import Storage
+
+START_SECONDS = 60
 
 ROOT = Path(__file__).resolve().parents[1]
 ALL_TRANSFORMS: dict[str, Any] = {
@@ -244,49 +247,62 @@ class Fork:
 
 
 class Cluster:
-    """A Dask scheduler and its workers: processes of their own, in a directory of their own."""
+    """A Dask scheduler and its workers: processes that share no folder with each other or us."""
 
-    def __init__(self, folder: Path, forks: Forks | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        forks: Forks | None = None,
+        environment: dict[str, str] | None = None,
+        protocol: str = "tcp",
+    ) -> None:
         folder.mkdir(exist_ok=True)
         self._folder = folder
         self._forks = forks
-        self._file = folder / "scheduler.json"
+        self._environment = environment or {}
+        self._protocol = protocol
         self._processes: list[Any] = []
-        self.scheduler = self._start(
-            *("scheduler", "--port", 0, "--dashboard-address", "127.0.0.1:0"),
-            *("--scheduler-file", self._file),
-        )
-        end = time.monotonic() + 30
-        while not self._file.exists() or not self._file.read_text():
+        self.workers: list[Any] = []
+        self.file = folder / "scheduler.json"
+        self.scheduler = self._start("scheduler", "--port", 0, "--scheduler-file", self.file)
+        end = time.monotonic() + START_SECONDS
+        while not self.file.exists() or not self.file.read_text():
             assert time.monotonic() < end
-            time.sleep(0.05)
-        self.address = json.loads(self._file.read_text())["address"]
+            time.sleep(0.02)
+        self.address: str = json.loads(self.file.read_text())["address"]
 
     def start_worker(self, *options: object, **environment: str) -> Any:
         """Start a worker of one thread, and return its process."""
-        return self._start(
-            *("worker", "--scheduler-file", self._file, "--nthreads", 1, "--no-nanny"),
-            *("--no-dashboard", "--local-directory", self._folder, *options),
-            **environment,
+        worker = self._start(
+            *("worker", self.address, "--nthreads", 1, "--no-nanny", *options), **environment
         )
+        self.workers.append(worker)
+        return worker
 
     def wait_for_workers(self, count: int) -> None:
         """Wait until this many workers are there."""
         from distributed import Client
 
         with Client(self.address) as client:
-            client.wait_for_workers(count, timeout=30)
+            client.wait_for_workers(count, timeout=START_SECONDS)
 
     def _start(self, program: str, *arguments: object, **environment: str) -> Any:
-        arguments = (*arguments, "--host", "127.0.0.1")
+        home = self._folder / f"{program}-{len(self._processes)}"
+        home.mkdir()
+        arguments = (
+            *(*arguments, "--host", "127.0.0.1", "--protocol", self._protocol),
+            *("--dashboard-address", "127.0.0.1:0"),
+        )
+        environment = self._environment | environment
         process: Any
         if self._forks and not environment:
-            process = self._forks.start(*arguments, program=program, folder=self._folder)
+            process = self._forks.start(*arguments, program=program, folder=home)
         else:
+            homes = dict.fromkeys(("HOME", "TMPDIR", "DIGIT_SEQUENCE_CACHE"), str(home))
             process = start_python(
                 *("-m", "dask", program, *arguments),
-                cwd=self._folder,
-                env={"DIGIT_SEQUENCE_CACHE": str(self._folder / "cache"), **environment},
+                cwd=home,
+                env=homes | environment,
                 stderr=subprocess.DEVNULL,
             )
         self._processes.append(process)
@@ -297,3 +313,17 @@ class Cluster:
         for process in self._processes:
             process.kill()
             process.wait()
+
+
+@contextlib.contextmanager
+def open_cluster(
+    folder: Path, n_workers: int, *arguments: Any, **options: Any
+) -> Iterator[Cluster]:
+    """Run a cluster; further arguments are those of `Cluster`."""
+    cluster = Cluster(folder, *arguments, **options)
+    try:
+        for _ in range(n_workers):
+            cluster.start_worker()
+        yield cluster
+    finally:
+        cluster.stop()

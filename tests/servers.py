@@ -1,4 +1,4 @@
-"""Real servers on loopback, for tests: an object store, a proxy with faults, a Dask cluster."""
+"""Real servers on loopback, for tests: an object store, and a proxy with faults."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from builds import start_python
 from pyarrow import fs
 
 START_SECONDS = 60
@@ -343,77 +342,3 @@ def open_proxy(endpoint: str, choose_fault: Fault) -> Iterator[Proxy]:
         finally:
             proxy.shutdown()
             thread.join()
-
-
-# -- Dask -----------------------------------------------------------------------------------------
-
-
-class DaskCluster:
-    """A Dask scheduler and its workers: processes that share no folder with each other or us."""
-
-    def __init__(
-        self, folder: Path, environment: dict[str, str] | None = None, protocol: str = "tcp"
-    ) -> None:
-        self._folder = folder
-        self._environment = environment or {}
-        self._processes: list[subprocess.Popen[Any]] = []
-        self.workers: list[subprocess.Popen[Any]] = []
-        self._protocol = protocol
-        self.file = folder / "scheduler.json"
-        self.scheduler = self._start("scheduler", "--port", 0, "--scheduler-file", self.file)
-        wait_until(lambda: self.file.exists() and self.file.read_text())
-        self.address: str = json.loads(self.file.read_text())["address"]
-
-    def start_worker(self) -> subprocess.Popen[Any]:
-        """Start a worker of one thread, and return its process."""
-        process = self._start("worker", self.address, "--nthreads", 1, "--no-nanny")
-        self.workers.append(process)
-        return process
-
-    def wait_for_workers(self, count: int) -> None:
-        """Wait until this many workers are there."""
-        from distributed import Client
-
-        with Client(self.address) as client:
-            client.wait_for_workers(count, timeout=START_SECONDS)
-
-    def _start(self, kind: str, *arguments: Any) -> subprocess.Popen[Any]:
-        home = self._folder / f"{kind}-{len(self._processes)}"
-        home.mkdir()
-        with (home / "log").open("wb") as log:
-            process = start_python(
-                *("-m", "distributed.cli.dask_" + kind, *arguments),
-                *("--host", "127.0.0.1", "--protocol", self._protocol),
-                *("--dashboard-address", "127.0.0.1:0"),
-                cwd=home,
-                env={name: str(home) for name in ("HOME", "TMPDIR", "DIGIT_SEQUENCE_CACHE")}
-                | self._environment,
-                stdout=log,
-                stderr=log,
-            )
-        self._processes.append(process)
-        return process
-
-    def stop(self) -> None:
-        """Kill every process that was started."""
-        for process in self._processes:
-            process.kill()
-        for process in self._processes:
-            process.wait()
-
-
-@contextmanager
-def open_cluster(
-    folder: Path,
-    n_workers: int,
-    environment: dict[str, str] | None = None,
-    protocol: str = "tcp",
-) -> Iterator[DaskCluster]:
-    """Run a Dask cluster."""
-    cluster = DaskCluster(folder, environment, protocol)
-    try:
-        for _ in range(n_workers):
-            cluster.start_worker()
-        yield cluster
-    finally:
-        cluster.stop()

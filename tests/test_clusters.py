@@ -15,8 +15,16 @@ import uuid
 from pathlib import Path
 
 import pytest
-from builds import ALL_TRANSFORMS, ROOT, build, read_tree, run_program, write_config
-from servers import BUCKET, open_cluster
+from builds import (
+    ALL_TRANSFORMS,
+    ROOT,
+    build,
+    open_cluster,
+    read_tree,
+    run_program,
+    write_config,
+)
+from servers import BUCKET
 
 from pipeline.build import build_dataset
 from pipeline.cli import main
@@ -35,7 +43,7 @@ EXAMPLES = ROOT / "configs" / "clusters"
 def cluster(object_store, tmp_path_factory):
     """Run a cluster of two workers that share nothing but the object store."""
     folder = tmp_path_factory.mktemp("cluster")
-    with open_cluster(folder, 2, object_store.environment) as cluster:
+    with open_cluster(folder, 2, environment=object_store.environment) as cluster:
         cluster.wait_for_workers(2)
         yield cluster
 
@@ -202,7 +210,7 @@ def test_workers_come_and_go(many, object_store, tmp_path, folder, uri):
     """
     config, tree = many
     source = Path(config.source.images).parent
-    with open_cluster(tmp_path, 2, object_store.environment) as cluster:
+    with open_cluster(tmp_path, 2, environment=object_store.environment) as cluster:
         workers = cluster.workers
         sampler = open_config(config)
         n_results = 0
@@ -229,7 +237,7 @@ def test_workers_come_and_go(many, object_store, tmp_path, folder, uri):
 def test_cluster_is_gone(many, object_store, tmp_path, folder, uri, victim):
     """A build whose cluster is gone ends in bounded time, and goes on elsewhere."""
     config, tree = many
-    with open_cluster(tmp_path, 2, object_store.environment) as cluster:
+    with open_cluster(tmp_path, 2, environment=object_store.environment) as cluster:
         cluster.wait_for_workers(2)
         n_results = 0
 
@@ -261,7 +269,7 @@ def test_cluster_is_gone(many, object_store, tmp_path, folder, uri, victim):
 def test_worker_that_cannot_write(tiny_config, cluster, tmp_path, uri, monkeypatch):
     """Workers that lack the credentials are named before a shard is tried."""
     with (
-        open_cluster(tmp_path, 1, {"AWS_SECRET_ACCESS_KEY": "wrong"}) as other,
+        open_cluster(tmp_path, 1, environment={"AWS_SECRET_ACCESS_KEY": "wrong"}) as other,
         open_scheduler(SchedulerOptions(other.address)) as here,
         pytest.raises(OutputError, match=r"1 of 1 workers cannot .*\n  tcp://127.0.0.1:\d+: .*s3:"),
     ):
@@ -324,7 +332,7 @@ def test_tls(built, tiny_config, object_store, tmp_path):
     environment["DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION"] = "True"
     path = write_config(tmp_path / "config.yaml", tiny_config(**ALL_TRANSFORMS))
     command = ("build", path, "-o", tmp_path / "out", "--scheduler")
-    with open_cluster(tmp_path, 2, environment, protocol="tls") as cluster:
+    with open_cluster(tmp_path, 2, environment=environment, protocol="tls") as cluster:
         assert cluster.address.startswith("tls://127.0.0.1:")
         done = run_program(*command, cluster.address, env=environment)
         assert done.returncode == 0, done.stderr

@@ -12,7 +12,7 @@ from pathlib import Path
 import dask
 import numpy as np
 import pytest
-from builds import ROOT, Cluster, build, read_tree, write_config
+from builds import ROOT, build, open_cluster, read_tree, write_config
 
 from pipeline.build import ABORT_AFTER, MAX_ATTEMPTS
 from pipeline.errors import BuildError
@@ -30,9 +30,8 @@ def folder(tmp_path):
 @pytest.fixture
 def cluster(tmp_path, forks):
     """Start a scheduler; its workers come with the test."""
-    cluster = Cluster(tmp_path / "cluster", forks)
-    yield cluster
-    cluster.stop()
+    with open_cluster(tmp_path / "cluster", 0, forks) as cluster:
+        yield cluster
 
 
 @pytest.fixture

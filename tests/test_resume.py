@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from builds import Cluster, build, read_tree, start_python, write_config
+from builds import build, open_cluster, read_tree, start_python, write_config
 
 from pipeline.config import load_config
 from pipeline.labels import read_commit
@@ -122,23 +122,11 @@ def test_killed_local_builds(forks, small, folder, scheduler, n_kills):
     kill_builds(forks, command, folder, tree, n_kills, longest * 0.8)
 
 
-@contextmanager
-def open_cluster(folder, forks, n_workers=2):
-    """Start a cluster of real processes."""
-    cluster = Cluster(folder, forks)
-    try:
-        cluster.workers = [cluster.start_worker() for _ in range(n_workers)]
-        cluster.wait_for_workers(n_workers)
-        yield cluster
-    finally:
-        cluster.stop()
-
-
 @pytest.mark.slow
 def test_killed_drivers_of_a_cluster(forks, small, folder, tmp_path):
     """A driver that is killed leaves tasks on the cluster; the next one ends what it began."""
     config, tree = small
-    with open_cluster(tmp_path / "cluster", forks) as cluster:
+    with open_cluster(tmp_path / "cluster", 2, forks) as cluster:
         command = ("build", config, "-o", folder, "--scheduler", cluster.address)
         n_killed = 0
         while n_killed < CLUSTER_KILLS["driver"]:
@@ -159,7 +147,7 @@ def test_killed_workers_of_a_cluster(forks, small, folder, tmp_path):
     """Workers that are killed, and others that come, cost time and nothing else."""
     config, tree = small
     n_killed = 0
-    with open_cluster(tmp_path / "cluster", forks) as cluster:
+    with open_cluster(tmp_path / "cluster", 2, forks) as cluster:
         command = ("build", config, "-o", folder, "--scheduler", cluster.address)
         while n_killed < CLUSTER_KILLS["worker"]:
             shutil.rmtree(folder, ignore_errors=True)
@@ -168,7 +156,9 @@ def test_killed_workers_of_a_cluster(forks, small, folder, tmp_path):
             for worker in cluster.workers:  # all of them: for a while there is none
                 worker.kill()
                 n_killed += 1
-            cluster.workers = [cluster.start_worker() for _ in range(2)]
+            cluster.workers.clear()
+            for _ in range(2):
+                cluster.start_worker()
             assert child.wait() == 0, child.read()
             assert read_tree(folder) == tree
 
@@ -177,7 +167,7 @@ def test_killed_workers_of_a_cluster(forks, small, folder, tmp_path):
 def test_killed_scheduler(forks, small, folder, tmp_path, attempt):
     """When the scheduler is killed the driver says so at once; the command goes on elsewhere."""
     config, tree = small
-    with open_cluster(tmp_path / "cluster", forks, n_workers=1) as cluster:
+    with open_cluster(tmp_path / "cluster", 1, forks) as cluster:
         child = forks.start("build", config, "-o", folder, "--scheduler", cluster.address)
         wait_for_shards(folder, 1 + 8 * attempt)
         cluster.scheduler.kill()

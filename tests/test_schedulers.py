@@ -7,7 +7,7 @@ import signal
 
 import dask
 import pytest
-from builds import ALL_TRANSFORMS, Cluster, build, read_tree, run_program, write_config
+from builds import ALL_TRANSFORMS, build, open_cluster, read_tree, run_program, write_config
 
 from pipeline.errors import ConfigError
 from pipeline.sampler import open_config
@@ -18,14 +18,9 @@ from pipeline.storage import Storage
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory):
     """Start a cluster of two workers."""
-    cluster = Cluster(tmp_path_factory.mktemp("cluster"))
-    try:
-        for _ in range(2):
-            cluster.start_worker()
+    with open_cluster(tmp_path_factory.mktemp("cluster"), 2) as cluster:
         cluster.wait_for_workers(2)
         yield cluster
-    finally:
-        cluster.stop()
 
 
 @pytest.fixture

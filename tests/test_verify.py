@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from builds import ALL_TRANSFORMS, Cluster, read_tree
+from builds import ALL_TRANSFORMS, open_cluster, read_tree
 from click.testing import CliRunner
 
 from pipeline.cli import main
@@ -113,14 +113,10 @@ def test_cluster_finds_the_same(copy, tmp_path, forks):
     folder = copy()
     path = folder / "images/test/test-00000.tar"
     path.write_bytes(bytes(path.stat().st_size))
-    cluster = Cluster(tmp_path / "cluster", forks)
-    try:
-        cluster.start_worker()
+    with open_cluster(tmp_path / "cluster", 1, forks) as cluster:
         assert [path for path, _ in find_problems(folder, cluster.address)] == [
             "images/test/test-00000.tar"
         ]
-    finally:
-        cluster.stop()
 
 
 # -- the mutation table ---------------------------------------------------------------------------

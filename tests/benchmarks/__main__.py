@@ -17,7 +17,7 @@ from typing import Any
 
 from pipeline.codec import encode_image
 from pipeline.storage import Storage
-from tests.benchmarks import processes
+from tests.benchmarks import memory, processes, reading
 from tests.benchmarks.work import (
     FORMATS,
     SHARD_SAMPLES,
@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--mnist", type=Path, default=ROOT / "../shared/mnist")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--samples", type=int, default=5000, help="images of one repeat")
+    parser.add_argument("--shards", type=int, nargs="*", default=[100, 10_000])
     parser.add_argument("--million", action="store_true", help="linearity up to 10^6 images")
     parser.add_argument("--output", type=Path, default=ROOT / "bench.json")
     given = parser.parse_args()
@@ -65,10 +66,16 @@ def main() -> None:
     results["imports"] = processes.measure_imports(given.repeats)
     results["start"] = processes.measure_start(mnist, ROOT / "configs/original.yaml")
     results["task_ms"] = round(processes.measure_scheduling(200), 2)
+    _say("memory from few shards to many")
+    results["shards"] = list(memory.measure(given.shards, 200, None))
+    _say("reading")
+    results["reading"] = reading.run()
     results["seconds"] = round(time.perf_counter() - begin, 1)
     given.output.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     _print_stages(results)
     _print_targets(results)
+    print("\n" + "\n".join(map(memory.describe, [None, *results["shards"]])))
+    print("\n" + reading.describe(results["reading"]))
     print(f"\n{results['seconds']:.0f} s; all figures in {given.output}")
 
 

@@ -1,6 +1,6 @@
 """How fast a dataset is read: images a second, decoded, each with its number, all in one run.
 
-``python tests/benchmarks/bench_reading.py [OUT]``; without OUT, 6,000 images are built first. OUT
+``python -m tests.benchmarks.reading [OUT]``; without OUT, 6,000 images are built first. OUT
 must be of the container webdataset. Every loader gives each image as an array and its number.
 """
 
@@ -156,13 +156,16 @@ def _build(folder: str) -> None:
         build_dataset(open_config(config), Storage(folder), scheduler)
 
 
+def describe(rates: dict[str, float]) -> str:
+    """Return the table."""
+    best = max(rates.values())
+    lines = [f"{rate:10,.0f}  {rate / best:7.0%}  {name}" for name, rate in rates.items()]
+    return "\n".join([f"{'images/s':>10}  of best", *lines])
+
+
 def main() -> None:
     """Print the table."""
-    rates = run(sys.argv[1] if len(sys.argv) > 1 else None)
-    best = max(rates.values())
-    print(f"{'images/s':>10}  of best")
-    for name, rate in rates.items():
-        print(f"{rate:10,.0f}  {rate / best:7.0%}  {name}")
+    print(describe(run(sys.argv[1] if len(sys.argv) > 1 else None)))
 
 
 if __name__ == "__main__":

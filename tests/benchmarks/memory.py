@@ -1,37 +1,33 @@
 """Memory of worker, scheduler and client while shards pass through them.
 
-    python tests/benchmarks/bench_memory.py [--shards 100 1000 10000 100000] [--folder /dev/shm]
+    python -m tests.benchmarks.memory [--shards 100 1000 10000 100000] [--folder /dev/shm]
 
 Each row is a build on a fresh cluster of real processes: first 1,000 shards of 50 samples with
 every transform, then ever more shards of one sample on the smallest canvas. Prints a table of the
-resident memory when a tenth of the shards is done, at the end, and at most; then the same as JSON.
+resident memory when a tenth of the shards is done, at the end, and at most.
 Workers run without Dask's profile, as local processes do: it grows by 0.1 MB a second.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import sys
 import tempfile
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from builds import ALL_TRANSFORMS, Cluster
-from conftest import draw_bank
-
 from pipeline.build import build_dataset
 from pipeline.config import Config, parse_config
 from pipeline.sampler import open_config
 from pipeline.schedulers import SchedulerOptions, open_scheduler
 from pipeline.storage import Storage
+from tests.builds import ALL_TRANSFORMS, open_cluster
+from tests.conftest import draw_bank
 
 MEGABYTE = 2**20
 PROCESSES = ("worker", "scheduler", "client")
@@ -79,16 +75,11 @@ def make_full(source: dict[str, Any], n_shards: int) -> Config:
 def measure_build(config: Config, folder: Path) -> dict[str, Any]:
     """Build on a fresh cluster of one worker; return megabytes by process, and shards a second."""
     folder.mkdir()
-    cluster = Cluster(folder / "cluster")
-    try:
-        processes = {
-            "worker": psutil.Process(
-                cluster.start_worker(DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED="False").pid
-            ),
-            "scheduler": psutil.Process(cluster.scheduler.pid),
-            "client": psutil.Process(),
-        }
+    with open_cluster(folder / "cluster", 0) as cluster:
+        worker = cluster.start_worker(DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED="False")
         cluster.wait_for_workers(1)
+        pids = {"worker": worker.pid, "scheduler": cluster.scheduler.pid, "client": os.getpid()}
+        processes = {name: psutil.Process(pid) for name, pid in pids.items()}
         sampler = open_config(config)
         n_shards = sampler.plan.n_shards
         seen: list[dict[str, float]] = []
@@ -109,8 +100,6 @@ def measure_build(config: Config, folder: Path) -> dict[str, Any]:
         with open_scheduler(SchedulerOptions(cluster.address)) as run:
             build_dataset(sampler, Storage(str(folder / "out")), run, look)
         seconds = time.monotonic() - begin
-    finally:
-        cluster.stop()
     row: dict[str, Any] = {"shards": n_shards, "shards_per_second": round(n_shards / seconds, 1)}
     for name in PROCESSES:
         values = [sample[name] for sample in seen]
@@ -122,9 +111,24 @@ def measure_build(config: Config, folder: Path) -> dict[str, Any]:
     return row
 
 
-def describe_row(kind: str, row: dict[str, Any]) -> str:
-    """Return a row of the table."""
-    cells = [f"{kind:6}{row['shards']:>9,}{row['shards_per_second']:>10}"]
+def measure(counts: Iterable[int], n_full: int, place: Path | None) -> Iterator[dict[str, Any]]:
+    """Yield a row for each build: first full shards, then tiny ones."""
+    with tempfile.TemporaryDirectory(dir=place) as name:
+        folder = Path(name)
+        os.environ["DIGIT_SEQUENCE_CACHE"] = str(folder / "cache")
+        source = write_source(folder)
+        builds = [("full", make_full(source, n_full))]
+        builds += [("tiny", make_tiny(source, count)) for count in counts]
+        for index, (kind, config) in enumerate(builds):
+            yield {"kind": kind, **measure_build(config, folder / str(index))}
+
+
+def describe(row: dict[str, Any] | None = None) -> str:
+    """Return a row of the table, or its head."""
+    if row is None:
+        columns = "".join(f"{f'{name}: 10 %':>16}{'end':>7}{'peak':>7}" for name in PROCESSES)
+        return f"{'MB':6}{'shards':>9}{'shards/s':>10}{columns}"
+    cells = [f"{row['kind']:6}{row['shards']:>9,}{row['shards_per_second']:>10}"]
     for name in PROCESSES:
         values = row[name]
         cells.append(f"{values['at_a_tenth']:>16}{values['at_the_end']:>7}{values['peak']:>7}")
@@ -138,20 +142,9 @@ def main() -> None:
     parser.add_argument("--full", type=int, default=1000, help="shards of 50 samples")
     parser.add_argument("--folder", type=Path, default=None)
     options = parser.parse_args()
-    columns = "".join(f"{f'{name}: 10 %':>16}{'end':>7}{'peak':>7}" for name in PROCESSES)
-    print(f"{'MB':6}{'shards':>9}{'shards/s':>10}{columns}")
-    rows = []
-    with tempfile.TemporaryDirectory(dir=options.folder) as name:
-        folder = Path(name)
-        os.environ["DIGIT_SEQUENCE_CACHE"] = str(folder / "cache")
-        source = write_source(folder)
-        builds = [("full", make_full(source, options.full))]
-        builds += [("tiny", make_tiny(source, count)) for count in options.shards]
-        for index, (kind, config) in enumerate(builds):
-            row = measure_build(config, folder / str(index))
-            rows.append({"kind": kind, **row})
-            print(describe_row(kind, row), flush=True)
-    print(json.dumps(rows))
+    print(describe())
+    for row in measure(options.shards, options.full, options.folder):
+        print(describe(row), flush=True)
 
 
 if __name__ == "__main__":
