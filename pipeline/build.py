@@ -1,8 +1,8 @@
 """Building: the shards of a plan become files, on any Dask scheduler.
 
 `build_shard` is the only place with effects for each shard. It gets names and numbers only, reads
-the plan from the output directory and the glyphs from the cache, and returns a small record, so a
-task costs the scheduler a few hundred bytes.
+the plan and the digits from the output directory, and returns a small record, so a task costs the
+scheduler a few hundred bytes.
 """
 
 from __future__ import annotations
@@ -51,10 +51,6 @@ from pipeline.schedulers import Run, TaskLost
 from pipeline.shards import CONTAINERS, Batch, Pack, Packed
 from pipeline.storage import Storage
 
-_ESTIMATE_SAMPLES = 64
-_sampler_lock = threading.Lock()
-
-
 MAX_ATTEMPTS = 3
 """How often a shard is tried, all in all."""
 ABORT_AFTER = 8
@@ -62,6 +58,8 @@ ABORT_AFTER = 8
 _RECENT_RESULTS = 64
 """How many results are looked at for that: a disk may be full late in a build."""
 _KEPT_TRACEBACKS = 20
+_ESTIMATE_SAMPLES = 64
+_sampler_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -93,39 +91,51 @@ class BuildResult:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Job:
+    """A build, as its tasks know it."""
+
+    uri: str
+    """Output directory, which holds the plan and the digits."""
+    fingerprint: str
+    """Of the plan."""
+    n_samples: tuple[int, ...]
+    """Of each split of the plan."""
+    engine: str | None = None
+
+
+def make_job(storage: Storage, plan: Plan, engine: str | None = None) -> Job:
+    """Return the job of building a plan."""
+    n_samples = tuple(split.n_samples for split in plan.splits.values())
+    return Job(storage.uri, plan.fingerprint, n_samples, engine)
+
+
 @lru_cache(maxsize=1)
-def open_sampler(
-    uri: str, fingerprint: str, _n_samples: tuple[int, ...], engine: str | None = None
-) -> Sampler:
-    """Keep the sampler of one build in a process; a plan of other sizes is read again."""
-    sampler = open_output(Storage(uri), engine)
-    if sampler.plan.fingerprint != fingerprint:
-        raise OutputError(f"{uri}: another build has taken over the directory; start this one anew")
+def open_sampler(job: Job) -> Sampler:
+    """Keep the sampler of one job in a process; a plan of other sizes is another job.
+
+    Raises
+    ------
+    OutputError
+        If the directory holds another build, or none.
+    """
+    sampler = open_output(Storage(job.uri), job.engine)
+    if sampler.plan.fingerprint != job.fingerprint:
+        raise OutputError(
+            f"{job.uri}: another build has taken over the directory; start this one anew"
+        )
     return sampler
 
 
-def build_shard(
-    uri: str,
-    fingerprint: str,
-    n_samples: tuple[int, ...],
-    split: SplitName,
-    index: int,
-    engine: str | None = None,
-) -> Commit:
+def build_shard(job: Job, split: SplitName, index: int) -> Commit:
     """Build one shard: render, encode, write the shard, then its label file.
 
     Parameters
     ----------
-    uri : str
-        Output directory, which holds the plan.
-    fingerprint : str
-        Of the plan.
-    n_samples : tuple of int
-        Of each split of the plan.
+    job : Job
     split : {"train", "val", "test"}
     index : int
         Of the shard in its split.
-    engine : {"skimage", "numba"}, optional
 
     Returns
     -------
@@ -133,10 +143,10 @@ def build_shard(
         What the footer of the label file says.
     """
     with _sampler_lock:
-        sampler = open_sampler(uri, fingerprint, n_samples, engine)
+        sampler = open_sampler(job)
     shard = sampler.plan.splits[split].shard(index)
     packed, commit = pack_shard(sampler, shard, CONTAINERS[sampler.plan.config.output.container])
-    write_shard(Storage(uri), packed, label_path(shard), commit)
+    write_shard(Storage(job.uri), packed, label_path(shard), commit)
     return commit
 
 
@@ -171,17 +181,10 @@ def write_shard(storage: Storage, packed: Packed, labels: str, commit: Commit) -
     storage.write(labels, encode_labels(packed.rows, commit))
 
 
-def _attempt_shard(
-    uri: str,
-    fingerprint: str,
-    n_samples: tuple[int, ...],
-    split: SplitName,
-    index: int,
-    engine: str | None = None,
-) -> Commit | ShardFailure:
+def _attempt_shard(job: Job, split: SplitName, index: int) -> Commit | ShardFailure:
     """Build a shard, and return what went wrong instead of raising it."""
     try:
-        return build_shard(uri, fingerprint, n_samples, split, index, engine)
+        return build_shard(job, split, index)
     except Exception as error:  # reported with its traceback, the others go on
         is_of_files = isinstance(error, OutputError | SourceError)
         return ShardFailure(
@@ -190,24 +193,15 @@ def _attempt_shard(
             f"{type(error).__name__}: {error}",
             traceback.format_exc(),
             is_final=isinstance(error, RenderError | ConfigError | SourceError),
-            sample=None
-            if is_of_files
-            else _find_bad_sample(uri, fingerprint, n_samples, split, index, engine),
+            sample=None if is_of_files else _find_bad_sample(job, split, index),
         )
 
 
-def _find_bad_sample(
-    uri: str,
-    fingerprint: str,
-    n_samples: tuple[int, ...],
-    split: SplitName,
-    index: int,
-    engine: str | None,
-) -> str | None:
+def _find_bad_sample(job: Job, split: SplitName, index: int) -> str | None:
     """Return the key of the first sample of a shard that cannot be drawn, if there is one."""
     ordinal = None
     try:
-        sampler = open_sampler(uri, fingerprint, n_samples, engine)
+        sampler = open_sampler(job)
         shard = sampler.plan.splits[split].shard(index)
         for ordinal in range(shard.start, shard.stop):
             sampler.draw(split, ordinal, ordinal + 1)
@@ -222,17 +216,9 @@ def make_tasks(
     """Yield the Dask graph, one task for each shard, keyed by shard and run."""
     run = uuid.uuid4().hex[:8]
     attempt = dask.delayed(_attempt_shard, pure=False)
-    n_samples = tuple(split.n_samples for split in plan.splits.values())
+    job = make_job(storage, plan, engine)
     for shard in shards:
-        yield attempt(
-            storage.uri,
-            plan.fingerprint,
-            n_samples,
-            shard.split,
-            shard.index,
-            engine,
-            dask_key_name=f"{shard.name}-{run}",
-        )
+        yield attempt(job, shard.split, shard.index, dask_key_name=f"{shard.name}-{run}")
 
 
 def build_dataset(

@@ -31,7 +31,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from dask.delayed import Delayed
 
-from pipeline.build import open_sampler, pack_shard
+from pipeline.build import Job, make_job, open_sampler, pack_shard
 from pipeline.codec import EXTENSIONS, decode_image, encode_image
 from pipeline.config import Mnist, Mnist5k, SplitName
 from pipeline.errors import BuildError, BuildStopped, OutputError, SourceError
@@ -192,17 +192,10 @@ def _choose_samples(plan: Plan, count: int) -> dict[str, list[int]]:
 def _make_tasks(storage: Storage, plan: Plan, chosen: Mapping[str, list[int]]) -> Iterator[Delayed]:
     check = dask.delayed(verify_shard, pure=False)
     run = uuid.uuid4().hex[:8]
-    n_samples = tuple(split.n_samples for split in plan.splits.values())
+    job = make_job(storage, plan)
     for shard in plan.shards():
-        yield check(
-            storage.uri,
-            plan.fingerprint,
-            n_samples,
-            shard.split,
-            shard.index,
-            chosen.get(shard.name, []),
-            dask_key_name=f"{shard.name}-{run}",
-        )
+        redraw = chosen.get(shard.name, [])
+        yield check(job, shard.split, shard.index, redraw, dask_key_name=f"{shard.name}-{run}")
 
 
 # -- the dataset as a whole -----------------------------------------------------------------------
@@ -304,25 +297,18 @@ def _find_resized(labels: Any, sizes: Mapping[str, int]) -> tuple[str, str] | No
     return None
 
 
-def verify_shard(
-    uri: str,
-    fingerprint: str,
-    n_samples: tuple[int, ...],
-    split: SplitName,
-    index: int,
-    redraw: list[int],
-) -> ShardReport:
+def verify_shard(job: Job, split: SplitName, index: int, redraw: list[int]) -> ShardReport:
     """Verify one shard in full.
 
     Parameters
     ----------
-    uri, fingerprint, n_samples, split, index
+    job, split, index
         As of `build_shard`.
     redraw : list of int
         Ordinals to draw again.
     """
-    storage = Storage(uri)
-    sampler = open_sampler(uri, fingerprint, n_samples)
+    storage = Storage(job.uri)
+    sampler = open_sampler(job)
     shard = sampler.plan.splits[split].shard(index)
     paths = shard_paths(sampler.plan, shard)
     sizes = {path: size for path in paths if (size := storage.size(path)) is not None}

@@ -19,7 +19,7 @@ from builds import (
     write_config,
 )
 
-from pipeline.build import build_dataset, build_shard, estimate_bytes, make_tasks
+from pipeline.build import Job, build_dataset, build_shard, estimate_bytes, make_tasks
 from pipeline.codec import encode_image
 from pipeline.config import Output
 from pipeline.errors import BuildError, OutputError
@@ -302,7 +302,7 @@ def test_other_build_takes_over(tiny_config, folder):
 def test_shard_needs_a_plan(folder):
     """A shard of a folder without a plan is an error that names the folder."""
     with pytest.raises(OutputError, match=f"{folder}: expected a dataset built by this program"):
-        build_shard(str(folder), "0" * 32, (1,), "train", 0)
+        build_shard(Job(str(folder), "0" * 32, (1,)), "train", 0)
 
 
 # -- estimate -------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ _MEMORY = """
 import json, sys
 from pathlib import Path
 import distributed
-from pipeline.build import build_shard, estimate_task
+from pipeline.build import build_shard, estimate_task, make_job
 from pipeline.manifest import publish_plan
 from pipeline.storage import Storage
 from tests.benchmarks.work import open_work
@@ -38,7 +38,7 @@ publish_plan(Storage(uri), sampler.plan, sampler.bank)
 model = estimate_task(sampler)
 figures = []
 for index in range(3):
-    build_shard(uri, sampler.plan.fingerprint, (30_000,), "train", index, sampler.engine)
+    build_shard(make_job(Storage(uri), sampler.plan, sampler.engine), "train", index)
     figures.append(read_status())
 print(json.dumps({"model_mb": model.total / 1e6, "shards": figures}))
 """
