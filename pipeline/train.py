@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -48,6 +49,8 @@ EVALUATION_BATCH = 256
 CHECKPOINT_SECONDS = 60.0
 """A checkpoint is written at the end of an epoch, and when the last one is this old."""
 MAX_GRADIENT = 5.0
+CURVE_POINTS = 20
+"""Points of the learning curve for each epoch."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,10 @@ class Progress:
     best_epoch: int = -1
     history: list[dict[str, Any]] = field(default_factory=list)
     """One entry for each finished epoch."""
+    curve: list[tuple[float, float]] = field(default_factory=list)
+    """Epochs done, and the mean loss on train since the point before."""
+    recent_losses: list[float] = field(default_factory=list)
+    """Of the batches since the last point of the curve."""
 
 
 class Run:
@@ -150,6 +157,7 @@ class Run:
             loss = self._step(batch)
             progress.loss_sum += loss * len(batch.numbers)
             progress.batches += 1
+            self._extend_curve(loss)
             on_batch(len(batch.numbers), loss)
             if time.perf_counter() - self._saved > CHECKPOINT_SECONDS:
                 self._read_clock()
@@ -157,6 +165,16 @@ class Run:
         val_loss, reading = read_split(self.model, self.dataset["val"])
         self._read_clock()
         self._finish_epoch(val_loss, measure(reading)["exact_match"])
+
+    def _extend_curve(self, loss: float) -> None:
+        progress, n_batches = self.progress, len(self.sampler)
+        progress.recent_losses.append(loss)
+        if progress.batches * CURVE_POINTS // n_batches > (
+            (progress.batches - 1) * CURVE_POINTS // n_batches
+        ):
+            epochs = progress.epoch + progress.batches / n_batches
+            progress.curve.append((epochs, fmean(progress.recent_losses)))
+            progress.recent_losses = []
 
     def _read_clock(self) -> None:
         """Add the time since the clock was read last."""
@@ -359,7 +377,7 @@ def write_report(run: Run, others: Mapping[str, Dataset]) -> dict[str, Any]:
     files = {
         "report.json": (json.dumps(report, indent=1) + "\n").encode(),
         "report.md": write_markdown(report).encode(),
-        "curve.png": draw_curve(progress.history),
+        "curve.png": draw_curve(progress.history, progress.curve),
     }
     if mistakes is not None:
         files["mistakes.png"] = mistakes

@@ -87,12 +87,20 @@ def draw_mistakes(split: Split, reading: Reading) -> bytes | None:
     return draw_sheet({title: tiles}, boxes=False)  # type: ignore[dict-item]
 
 
-def draw_curve(history: Sequence[Mapping[str, Any]]) -> bytes:
-    """Draw the loss and the exact match on val over the epochs. Returns PNG."""
+def draw_curve(history: Sequence[Mapping[str, Any]], curve: Sequence[tuple[float, float]]) -> bytes:
+    """Draw the loss, and the errors on val, over the epochs. Returns PNG.
+
+    Parameters
+    ----------
+    history : sequence of mappings
+        One for each epoch.
+    curve : sequence of (float, float)
+        Epochs done, and the mean loss on train since the point before.
+    """
     figure = Figure(figsize=(9, 4), layout="constrained")
     losses, matches = figure.subplots(1, 2)
     epochs = [entry["epoch"] + 1 for entry in history]
-    losses.plot(epochs, [entry["train_loss"] for entry in history], marker="o", label="train")
+    losses.plot(*np.array(curve).reshape(-1, 2).T, label="train")
     losses.plot(epochs, [entry["val_loss"] for entry in history], marker="o", label="val")
     losses.set(title="CTC loss a sample", xlabel="epoch", yscale="log")
     losses.legend()
