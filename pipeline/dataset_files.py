@@ -1,8 +1,9 @@
 """The files of a dataset as one process reads them: label rows, and image bytes by their place.
 
-Bounded: `MAX_OPEN_FILES` image files stay open and the label rows of `MAX_LABEL_TABLES` shards
-stay in memory, those used last; of label rows, only the columns that were asked for. Every fault
-names the file, the row and how to repair it.
+Bounded: `MAX_OPEN_FILES` image files stay open and some `MAX_LABEL_ROWS` label rows stay in memory,
+those used last; of label rows, only the columns that were asked for. From an object store, where a
+request takes its time, `MAX_REQUESTS` are made at a time. Every fault names the file, the row and
+how to repair it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -25,17 +27,23 @@ from pipeline.errors import ConfigError, OutputError
 from pipeline.label_filter import find_columns
 from pipeline.labels import PLACE_COLUMNS, hash_pixels, parse_commit
 from pipeline.names import label_file, shard_name
-from pipeline.storage import Storage
+from pipeline.storage import RangeFile, Storage
 
 MAX_OPEN_FILES = 32
 """Shards that one process keeps open for one dataset."""
-MAX_LABEL_TABLES = 32
-"""Shards whose label rows one process keeps in memory for one dataset."""
+MAX_LABEL_ROWS = 1 << 19
+"""Label rows that one process keeps in memory for one dataset; what a training job reads of each
+takes some hundred bytes."""
+MIN_LABEL_SHARDS = 32
+"""Shards whose label rows are kept in any case."""
+MAX_REQUESTS = 16
+"""Requests to an object store at a time."""
 MERGE_GAP_BYTES = 1 << 16
 """Images of one shard that are no farther apart are read in one go: on an object store a request
 costs more than these bytes."""
 MERGE_MAX_BYTES = 1 << 23
 
+Argument = TypeVar("Argument")
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
@@ -116,7 +124,7 @@ class ShardLabels:
         layout = self._layout
         try:
             # No pre-buffering: it would start threads of Arrow, which a fork must not inherit.
-            with self._storage.open(self.path) as source:
+            with self._open() as source:
                 file = pq.ParquetFile(source, pre_buffer=False)
                 self._check(file)
                 names = find_columns(columns, file.schema_arrow)
@@ -129,6 +137,12 @@ class ShardLabels:
             raise layout.fault(self.path, f"the label file cannot be read: {error}") from error
         self._columns |= {name: table[name].combine_chunks() for name in names}
         self._schema = file.schema_arrow.remove_metadata()
+
+    def _open(self) -> Any:
+        """Open the label file; from an object store it is read as a whole, in one request."""
+        if self._storage.is_local:
+            return self._storage.open(self.path)
+        return pa.BufferReader(self._storage.read(self.path))
 
     def _check(self, file: pq.ParquetFile) -> None:
         """Check that the label file is the one of this shard and of this build."""
@@ -153,31 +167,73 @@ class DatasetFiles:
         self.layout = layout
         self.pid = os.getpid()
         self._storage = Storage(layout.uri)
-        self._files: _RecentlyUsed[str, Any] = _RecentlyUsed(MAX_OPEN_FILES)
-        self._labels: _RecentlyUsed[tuple[str, int], ShardLabels] = _RecentlyUsed(MAX_LABEL_TABLES)
+        self._files: _RecentlyUsed[str, RangeFile] = _RecentlyUsed(MAX_OPEN_FILES)
+        n_tables = max(MIN_LABEL_SHARDS, MAX_LABEL_ROWS // layout.shard_samples)
+        self._labels: _RecentlyUsed[tuple[str, int], ShardLabels] = _RecentlyUsed(n_tables)
+        self._threads: ThreadPoolExecutor | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether files are read from a disk, where requests take no time."""
+        return self._storage.is_local
 
     def labels(self, split: str, index: int) -> ShardLabels:
         """Return the labels of a shard."""
         make = partial(ShardLabels, self.layout, self._storage, split, index)
         return self._labels.get((split, index), make)
 
-    def read_encoded(self, labels: ShardLabels, rows: Sequence[int]) -> list[bytes]:
-        """Return the encoded images of some rows of a shard."""
+    def load_labels(self, shards: Sequence[ShardLabels], columns: Sequence[str]) -> None:
+        """Read some columns of the label rows of some shards, if they are not there."""
+        self._map(lambda labels: labels.read(columns), shards)
+
+    def read_encoded(
+        self, wanted: Sequence[tuple[ShardLabels, Sequence[int]]]
+    ) -> list[list[bytes]]:
+        """Return the encoded images of some rows of some shards, for each shard a list."""
+        encoded = [[b""] * len(rows) for _, rows in wanted]
+        reads = [
+            (found, members, read)
+            for found, (labels, rows) in zip(encoded, wanted, strict=True)
+            for members, read in self._list_reads(labels, rows)
+        ]
+        contents = self._map(lambda read: read[2](), reads)
+        for (found, members, _), images in zip(reads, contents, strict=True):
+            for member, image in zip(members, images, strict=True):
+                found[member] = image
+        return encoded
+
+    def _map(self, call: Callable[[Argument], Value], arguments: Sequence[Argument]) -> list[Value]:
+        """Apply a function to some arguments, many at a time if each is a request."""
+        if self.is_local or len(arguments) < 2:
+            return list(map(call, arguments))
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(MAX_REQUESTS)
+        return list(self._threads.map(call, arguments))
+
+    def _list_reads(
+        self, labels: ShardLabels, rows: Sequence[int]
+    ) -> Iterator[tuple[list[int], Callable[[], list[bytes]]]]:
+        """Yield positions in `rows`, and what reads the encoded images of these rows in one go."""
         places = labels.read(PLACE_COLUMNS)
         if self.layout.container == "files":
-            return [self._read_alone(labels, places, row) for row in rows]
+            for member, row in enumerate(rows):
+                yield [member], partial(self._read_alone, labels, places, row)
+            return
         path = places["file"][0].as_py()
         offsets, sizes = (places[name].to_numpy()[rows] for name in ("offset", "size"))
-        file = self._files.get(path, partial(self._open, labels, path, rows[0]))
-        encoded = [b""] * len(rows)
+        open_file = partial(self._open, labels, path, rows[0])
         for members in merge_ranges(offsets, sizes):
-            start = int(offsets[members[0]])
-            n_bytes = int(offsets[members[-1]] + sizes[members[-1]]) - start
-            content = file.read_at(n_bytes, start)
-            for member in members:
-                begin = int(offsets[member]) - start
-                encoded[member] = content[begin : begin + int(sizes[member])]
-        return encoded
+            ranges = [(int(offsets[member]), int(sizes[member])) for member in members]
+            yield members, partial(self._read_ranges, path, open_file, ranges)
+
+    def _read_ranges(
+        self, path: str, open_file: Callable[[], RangeFile], ranges: Sequence[tuple[int, int]]
+    ) -> list[bytes]:
+        """Read ranges (offset, size) that are near to each other."""
+        start = ranges[0][0]
+        stop = max(offset + size for offset, size in ranges)
+        content = self._files.get(path, open_file).read_at(stop - start, start)
+        return [content[offset - start : offset - start + size] for offset, size in ranges]
 
     def decode(self, labels: ShardLabels, row: int, encoded: bytes) -> NDArray[np.uint8]:
         """Decode the image of a row, and check that it is the one that was built."""
@@ -194,9 +250,9 @@ class DatasetFiles:
                 raise self._fault(labels, row, "an image with other pixels")
         return image
 
-    def _open(self, labels: ShardLabels, path: str, row: int) -> Any:
+    def _open(self, labels: ShardLabels, path: str, row: int) -> RangeFile:
         try:
-            file = self._storage.open(path)
+            file = self._storage.open_ranges(path)
         except FileNotFoundError:
             raise self._fault(labels, row, "no such file") from None
         except OSError as error:
@@ -206,7 +262,7 @@ class DatasetFiles:
             raise self._fault(labels, row, problem)
         return file
 
-    def _read_alone(self, labels: ShardLabels, places: pa.Table, row: int) -> bytes:
+    def _read_alone(self, labels: ShardLabels, places: pa.Table, row: int) -> list[bytes]:
         path, size = places["file"][row].as_py(), places["size"][row].as_py()
         try:
             content = self._storage.read(path)
@@ -216,7 +272,7 @@ class DatasetFiles:
             raise self._fault(labels, row, str(error)) from error
         if len(content) != size:
             raise self._fault(labels, row, f"a file of {len(content):,} bytes instead of {size:,}")
-        return content
+        return [content]
 
     def _fault(self, labels: ShardLabels, row: int, found: str) -> OutputError:
         place = {name: value[row].as_py() for name, value in _columns(labels, PLACE_COLUMNS)}

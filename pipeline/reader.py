@@ -26,7 +26,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar, overload
+from typing import Any, NamedTuple, TypeVar, cast, overload
 
 import numpy as np
 import pyarrow as pa
@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 from pipeline.dataset_files import DatasetFiles, DatasetLayout, LabelRow, ShardLabels
 from pipeline.errors import ConfigError, OutputError
 from pipeline.label_filter import find_columns, match_expression, match_rows
+from pipeline.labels import PLACE_COLUMNS
 from pipeline.names import (
     MANIFEST_PATH,
     PLAN_PATH,
@@ -47,6 +48,10 @@ from pipeline.storage import Storage
 
 BATCH_COLUMNS = ("key", "number")
 """Label columns of a batch unless others are asked for."""
+FETCH_SAMPLES = 8192
+"""Images that are read ahead from an object store, encoded."""
+Positions = range | Sequence[int] | NDArray[np.int64]
+"""Of samples in a split."""
 _WINDOW_SAMPLES = 1 << 16
 _SCAN_THREADS = 4
 
@@ -159,6 +164,10 @@ class Dataset(Mapping[str, "Split"]):
             )
         return Split(self, split, range(self._layout.samples[split]))
 
+    def get(self, split: str, default: Any = None) -> Any:
+        """Return a split, or a default if there is none."""
+        return self[split] if split in self._layout.samples else default
+
     def __contains__(self, split: object) -> bool:
         return split in self._layout.samples
 
@@ -197,6 +206,14 @@ class Dataset(Mapping[str, "Split"]):
     def __repr__(self) -> str:
         splits = ", ".join(f"{name} {count:,}" for name, count in self._layout.samples.items())
         return f"<dataset {self.uri}: {splits}>"
+
+
+class _Stored(NamedTuple):
+    """An image as it is stored, and its place; what `DatasetFiles.decode` takes."""
+
+    labels: ShardLabels
+    row: int
+    encoded: bytes
 
 
 class Split(Sequence[Sample]):
@@ -256,9 +273,23 @@ class Split(Sequence[Sample]):
             )
         return self._read_one(ordinal)
 
-    def take(self, positions: Sequence[int] | NDArray[np.int64]) -> Split:
-        """Return the samples at some positions, in that order."""
-        chosen = np.asarray(positions, np.int64)
+    def take(self, positions: Positions) -> Split:
+        """Return the samples at some positions, in that order.
+
+        Raises
+        ------
+        IndexError
+            If there is no such position; negative ones count from the end.
+        ConfigError
+            If they are no integers.
+        """
+        chosen = np.asarray(positions)
+        if len(chosen) and chosen.dtype.kind not in "iu":
+            raise ConfigError(
+                f"{self.name}: expected positions, which are integers, got {chosen.dtype}; a mask "
+                "becomes positions by np.flatnonzero"
+            )
+        chosen = chosen.astype(np.int64)
         if len(chosen) and not -len(self) <= chosen.min() <= chosen.max() < len(self):
             raise IndexError(
                 f"{self.name}: expected positions in [{-len(self)}, {len(self)}), got "
@@ -337,73 +368,62 @@ class Split(Sequence[Sample]):
         drop_last : bool
             Leave out a smaller last batch.
         """
+        stop = len(self) // size * size if drop_last and size > 0 else len(self)
+        yield from self.read_batches(range(stop), size, columns)
+
+    def read_batches(
+        self, positions: Positions, size: int, columns: Sequence[str] = BATCH_COLUMNS
+    ) -> Iterator[Batch]:
+        """Yield the samples at some positions, in that order, `size` at a time.
+
+        From an object store the encoded images of `FETCH_SAMPLES` are read ahead together, so that
+        samples from all over a few shards take few requests.
+        """
         if size < 1:
             raise ConfigError(f"expected batches of at least 1 sample, got {size}")
-        stop = len(self) // size * size if drop_last else len(self)
-        for start in range(0, stop, size):
-            yield self.read_batch(range(start, min(start + size, stop)), columns)
+        ordinals = self._ordinals(positions)
+        n_fetched = size if self.dataset.store().is_local else -(-FETCH_SAMPLES // size) * size
+        for start in range(0, len(ordinals), n_fetched):
+            chosen = ordinals[start : start + n_fetched]
+            fetched = self._fetch(chosen, columns)
+            for begin in range(0, len(chosen), size):
+                end = begin + size
+                yield self._decode(chosen[begin:end], fetched[begin:end], columns)
 
-    def read_batch(
-        self,
-        positions: range | Sequence[int] | NDArray[np.int64],
-        columns: Sequence[str] = BATCH_COLUMNS,
-    ) -> Batch:
+    def read_batch(self, positions: Positions, columns: Sequence[str] = BATCH_COLUMNS) -> Batch:
         """Read the samples at some positions, in that order.
 
         Samples that are near to each other in a shard are read together.
         """
         ordinals = self._ordinals(positions)
-        store = self.dataset.store()
-        images = np.empty((len(ordinals), *self.dataset.image_shape), np.uint8)
-        for labels, places, rows in self._group(ordinals):
-            encoded = store.read_encoded(labels, rows)
-            for place, row, content in zip(places.tolist(), rows, encoded, strict=True):
-                images[place] = store.decode(labels, row, content)
-        return Batch(images, self._gather(ordinals, columns))
+        return self._decode(ordinals, self._fetch(ordinals, columns), columns)
 
-    def read(self, positions: range | Sequence[int] | NDArray[np.int64]) -> list[Sample]:
+    def read(self, positions: Positions) -> list[Sample]:
         """Read the samples at some positions, in that order, as `read_batch` does."""
-        ordinals = self._ordinals(positions)
         store = self.dataset.store()
-        samples: dict[int, Sample] = {}
-        for labels, places, rows in self._group(ordinals):
-            encoded = store.read_encoded(labels, rows)
-            for place, row, content in zip(places.tolist(), rows, encoded, strict=True):
-                image = store.decode(labels, row, content)
-                samples[place] = Sample(image, LabelRow(labels, row))
-        return [samples[place] for place in range(len(ordinals))]
+        return [
+            Sample(store.decode(*stored), LabelRow(stored.labels, stored.row))
+            for stored in self._fetch(self._ordinals(positions))
+        ]
 
-    def read_encoded(
-        self, positions: range | Sequence[int] | NDArray[np.int64], check: bool = False
-    ) -> list[bytes]:
+    def read_encoded(self, positions: Positions, check: bool = False) -> list[bytes]:
         """Return the files of the images at some positions, in that order, not decoded.
 
         With `check` they are decoded too, so that a damaged one is found.
         """
-        ordinals = self._ordinals(positions)
-        store = self.dataset.store()
-        found: dict[int, bytes] = {}
-        for labels, places, rows in self._group(ordinals):
-            encoded = store.read_encoded(labels, rows)
-            for row, content in zip(rows, encoded, strict=True) if check else ():
-                store.decode(labels, row, content)
-            found |= dict(zip(places.tolist(), encoded, strict=True))
-        return [found[place] for place in range(len(ordinals))]
+        fetched = self._fetch(self._ordinals(positions))
+        for stored in fetched if check else ():
+            self.dataset.store().decode(*stored)
+        return [stored.encoded for stored in fetched]
 
-    def read_labels(
-        self,
-        positions: range | Sequence[int] | NDArray[np.int64],
-        columns: Sequence[str] = BATCH_COLUMNS,
-    ) -> pa.Table:
+    def read_labels(self, positions: Positions, columns: Sequence[str] = BATCH_COLUMNS) -> pa.Table:
         """Return the label rows at some positions, in that order."""
         return self._gather(self._ordinals(positions), columns)
 
     def _read_one(self, ordinal: int) -> Sample:
-        store = self.dataset.store()
-        index, row = divmod(ordinal, self.dataset.shard_samples)
-        labels = store.labels(self.name, index)
-        (encoded,) = store.read_encoded(labels, [row])
-        return Sample(store.decode(labels, row, encoded), LabelRow(labels, row))
+        (stored,) = self._fetch(np.array([ordinal]))
+        image = self.dataset.store().decode(*stored)
+        return Sample(image, LabelRow(stored.labels, stored.row))
 
     def _has(self, ordinal: int) -> bool:
         return (
@@ -412,10 +432,36 @@ class Split(Sequence[Sample]):
             else ordinal in self.ordinals
         )
 
-    def _ordinals(self, positions: range | Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
-        if isinstance(positions, range) and positions.step == 1:
+    def _ordinals(self, positions: Positions) -> NDArray[np.int64]:
+        if (
+            isinstance(positions, range)
+            and positions.step == 1
+            and 0 <= positions.start <= positions.stop <= len(self)
+        ):
             return _to_array(self.ordinals[positions.start : positions.stop])
-        return _to_array(self.take(np.asarray(positions, np.int64)).ordinals)
+        return _to_array(self.take(positions).ordinals)
+
+    def _fetch(self, ordinals: NDArray[np.int64], columns: Sequence[str] = ()) -> list[_Stored]:
+        """Read the encoded images of samples, and load label columns that are wanted next."""
+        store = self.dataset.store()
+        groups = list(self._group(ordinals))
+        names = find_columns(columns, self.dataset.schema()) if columns else []
+        store.load_labels([labels for labels, _, _ in groups], [*PLACE_COLUMNS, *names])
+        encoded = store.read_encoded([(labels, rows) for labels, _, rows in groups])
+        found: list[_Stored | None] = [None] * len(ordinals)
+        for (labels, places, rows), images in zip(groups, encoded, strict=True):
+            for place, row, image in zip(places.tolist(), rows, images, strict=True):
+                found[place] = _Stored(labels, row, image)
+        return cast(list[_Stored], found)
+
+    def _decode(
+        self, ordinals: NDArray[np.int64], fetched: Sequence[_Stored], columns: Sequence[str]
+    ) -> Batch:
+        store = self.dataset.store()
+        images = np.empty((len(ordinals), *self.dataset.image_shape), np.uint8)
+        for image, stored in zip(images, fetched, strict=True):
+            image[:] = store.decode(*stored)
+        return Batch(images, self._gather(ordinals, columns))
 
     def _group(
         self, ordinals: NDArray[np.int64]
@@ -433,7 +479,9 @@ class Split(Sequence[Sample]):
         """Return label rows in the order of `ordinals`."""
         names = find_columns(columns, self.dataset.schema())
         tables, order = [], []
-        for labels, places, rows in self._group(ordinals):
+        groups = list(self._group(ordinals))
+        self.dataset.store().load_labels([labels for labels, _, _ in groups], names)
+        for labels, places, rows in groups:
             tables.append(labels.read(names).take(rows))
             order.append(places)
         if not tables:

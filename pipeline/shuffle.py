@@ -19,6 +19,7 @@ from pipeline.reader import Split
 
 WINDOW_SHARDS = 8
 """Shards whose samples are shuffled together."""
+_WINDOW_SAMPLES = 1 << 13
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,13 @@ class EpochOrder:
     def positions(self, start: int, stop: int) -> Iterator[NDArray[np.int64]]:
         """Yield positions in the split: the part from `start` to `stop` - 1 of the order.
 
-        One array for each window, so memory does not grow with the number of samples.
+        One array for each window, so memory does not grow with the number of samples. The order
+        is that of the split if it is not to be shuffled.
         """
+        if not self.is_shuffled:
+            for begin in range(start, stop, _WINDOW_SAMPLES):
+                yield np.arange(begin, min(begin + _WINDOW_SAMPLES, stop), dtype=np.int64)
+            return
         n_blocks = len(self.blocks.starts) - 1
         shards = self._permute("shards", 0, n_blocks)
         ends = np.cumsum(np.diff(self.blocks.starts)[shards])
@@ -90,8 +96,6 @@ class EpochOrder:
 
     def _permute(self, what: str, index: int, count: int) -> NDArray[np.int64]:
         """Return a permutation that only the seed, the epoch and `what` decide."""
-        if not self.is_shuffled:
-            return np.arange(count, dtype=np.int64)
         words = RandomWords(self.seed, "order").draw(f"{what}/{self.epoch}", index, count)
         return np.argsort(words, kind="stable").astype(np.int64)
 

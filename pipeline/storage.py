@@ -68,10 +68,10 @@ class Storage:
         # A worker of a cluster gets it, and may run in another directory.
         self.uri = uri if "://" in uri else str(Path(uri).absolute())
         self._files, self._root = _open_filesystem(self.uri, _ATTEMPTS, os.getpid())
-        self._is_local = isinstance(self._files, fs.LocalFileSystem)
+        self.is_local = isinstance(self._files, fs.LocalFileSystem)
         self._remedy = (
             "make room or choose another output"
-            if self._is_local
+            if self.is_local
             else "see to the network, the endpoint and the credentials"
         )
 
@@ -83,7 +83,7 @@ class Storage:
         OutputError
             If it does not answer, refuses the credentials, or has no such bucket.
         """
-        if self._is_local:
+        if self.is_local:
             return
         files, root = _open_filesystem(self.uri, _FIRST_ATTEMPTS, os.getpid())
         bucket = root.partition("/")[0]
@@ -117,7 +117,12 @@ class Storage:
         """Open a file for random reads; FileNotFoundError if there is none."""
         with self.reading(path):
             file = self._files.open_input_file(self.locate(path))
-        return file if self._is_local else pa.PythonFile(_StoreFile(self, path, file), "r")
+        return file if self.is_local else pa.PythonFile(_StoreFile(self, path, file), "r")
+
+    def open_ranges(self, path: str) -> RangeFile:
+        """Open a file to read ranges of it, from any thread; FileNotFoundError if there is none."""
+        with self.reading(path):
+            return RangeFile(self, path, self._files.open_input_file(self.locate(path)))
 
     @contextmanager
     def reading(self, path: str) -> Iterator[None]:
@@ -132,7 +137,7 @@ class Storage:
                 f"{self.uri}: {path or 'the directory'}: cannot be read: {reason}; "
                 + (
                     "choose a directory that can be read and written"
-                    if self._is_local
+                    if self.is_local
                     else self._remedy
                 )
             ) from error
@@ -161,7 +166,7 @@ class Storage:
             If it cannot be written: no permission, no room.
         """
         try:
-            if self._is_local:
+            if self.is_local:
                 self._write_local(Path(self.locate(path)), content)
             else:
                 self._put(path, content)
@@ -208,7 +213,7 @@ class Storage:
         """Remove temporary files that no process is writing; return how many."""
         removed = 0
         folder = Path(self._root, TEMPORARY_FOLDER)
-        for path in folder.iterdir() if self._is_local and folder.is_dir() else ():
+        for path in folder.iterdir() if self.is_local and folder.is_dir() else ():
             with contextlib.suppress(OSError), path.open("r+b") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused while it is written
                 path.unlink()
@@ -218,7 +223,7 @@ class Storage:
     def move(self, path: str, target: str) -> None:
         """Move a file within the directory."""
         try:
-            if self._is_local:
+            if self.is_local:
                 Path(self.locate(target)).parent.mkdir(parents=True, exist_ok=True)
             self._files.move(self.locate(path), self.locate(target))
         except OSError as error:
@@ -226,7 +231,7 @@ class Storage:
 
     def append(self, path: str, line: bytes) -> bool:
         """Append to a file and return true, or return false where files cannot be appended to."""
-        if not self._is_local:
+        if not self.is_local:
             return False
         target = Path(self.locate(path))
         try:
@@ -245,6 +250,27 @@ class Storage:
             pass
         except OSError as error:
             raise OutputError(f"{self.uri}: {path}: cannot be removed: {error}") from error
+
+
+class RangeFile:
+    """An open file whose ranges any thread can read; failures are OutputErrors."""
+
+    def __init__(self, storage: Storage, path: str, file: Any) -> None:
+        self._storage = storage
+        self._path = path
+        self._file = file
+
+    def size(self) -> int:
+        """Return its bytes."""
+        with self._storage.reading(self._path):
+            size: int = self._file.size()
+        return size
+
+    def read_at(self, n_bytes: int, offset: int) -> bytes:
+        """Read bytes from an offset; fewer at the end of the file."""
+        with self._storage.reading(self._path):
+            content: bytes = self._file.read_at(n_bytes, offset)
+        return content
 
 
 class _StoreFile:

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, IterableDataset, Sampler, get_worker_info
 
 from pipeline.errors import ConfigError
-from pipeline.reader import Split
+from pipeline.reader import Batch, Positions, Split
 from pipeline.shuffle import EpochOrder, find_blocks, share
 
 BLANK = 0
@@ -145,6 +145,7 @@ class NumberDataset(Dataset):  # type: ignore[misc]
     ) -> None:
         self.split = split
         self._has_boxes = boxes
+        self._columns = ["key", "number", *(["boxes"] if boxes else [])]
         self._transform = transform
 
     def __len__(self) -> int:
@@ -154,14 +155,20 @@ class NumberDataset(Dataset):  # type: ignore[misc]
         """Return the example at a position."""
         return self.__getitems__([position])[0]
 
-    def __getitems__(self, positions: Sequence[int] | NDArray[np.int64]) -> list[Example]:
+    def __getitems__(self, positions: Positions) -> list[Example]:
         """Return the examples at some positions, which is how a DataLoader asks for a batch."""
-        columns = ["key", "number", *(["boxes"] if self._has_boxes else [])]
-        batch = self.split.read_batch(np.asarray(positions, np.int64), columns)
+        return self._make_examples(self.split.read_batch(positions, self._columns))
+
+    def stream(self, positions: NDArray[np.int64]) -> Iterator[Example]:
+        """Yield the examples at some positions, in that order."""
+        for batch in self.split.read_batches(positions, _READ_SAMPLES, self._columns):
+            yield from self._make_examples(batch)
+
+    def _make_examples(self, batch: Batch) -> list[Example]:
         images: Iterable[NDArray[np.uint8]] = batch.images
         if self._transform is not None:
             images = map(self._transform, images)
-        boxes = batch.boxes if self._has_boxes else [None] * len(positions)
+        boxes = batch.boxes if self._has_boxes else [None] * len(batch.images)
         keys = batch.labels["key"].to_pylist()
         return list(map(Example, images, batch.numbers, keys, boxes))
 
@@ -201,6 +208,7 @@ class ShardBatchSampler(Sampler):  # type: ignore[misc]
         self._rank, self._world_size = _find_rank(rank, world_size)
         self._epoch = 0
         self._done = 0
+        self._skipped = 0
 
     def __len__(self) -> int:
         start, stop = self._part()
@@ -214,11 +222,14 @@ class ShardBatchSampler(Sampler):  # type: ignore[misc]
         return share(n_samples, self._rank, self._world_size)
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch, from its beginning."""
-        self._epoch, self._done = epoch, 0
+        """Choose the epoch; call it before each, also to go on in the epoch of a loaded state."""
+        if epoch != self._epoch:
+            self._skipped = 0
+        self._epoch, self._done = epoch, self._skipped
 
     def __iter__(self) -> Iterator[list[int]]:
-        """Yield the batches of the epoch that are not done; the next time all of them."""
+        """Yield the batches of the epoch; after `load_state_dict`, once, those not done yet."""
+        self._done, self._skipped = self._skipped, 0
         order = EpochOrder(self._blocks, self._seed, self._epoch, self._shuffle)
         start, stop = self._part()
         start = min(start + self._done * self._batch_size, stop)
@@ -229,21 +240,38 @@ class ShardBatchSampler(Sampler):  # type: ignore[misc]
                 self._done += 1
                 yield waiting[: self._batch_size]
                 del waiting[: self._batch_size]
-        self._done = 0
         if waiting:
+            self._done += 1
             yield waiting
 
-    def state_dict(self) -> dict[str, int]:
+    def state_dict(self) -> dict[str, Any]:
         """Return where the sampler is.
 
-        A plain DataLoader asks ahead of what it gives out: save `epoch` and `batches` by your own
-        count then; torchdata's StatefulDataLoader does that by itself.
+        A plain DataLoader asks ahead of what it gives out: save ``state_dict() | {"batches": n}``
+        with your own count then; torchdata's StatefulDataLoader does that by itself.
         """
-        return {"epoch": self._epoch, "batches": self._done}
+        return {"epoch": self._epoch, "batches": self._done, **self._identity()}
 
-    def load_state_dict(self, state: Mapping[str, int]) -> None:
-        """Go on after the first `batches` batches of `epoch`."""
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on after the first `batches` batches of `epoch`.
+
+        Raises
+        ------
+        ConfigError
+            If the state is that of a sampler with other batches.
+        """
+        _check_same(state, self._identity())
         self._epoch, self._done = state["epoch"], state["batches"]
+        self._skipped = self._done
+
+    def _identity(self) -> dict[str, Any]:
+        """Return what decides the batches."""
+        return {
+            "seed": self._seed,
+            "batch_size": self._batch_size,
+            "rank": self._rank,
+            "world_size": self._world_size,
+        }
 
 
 class NumberStream(IterableDataset):  # type: ignore[misc]
@@ -287,6 +315,7 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
         self._rank, self._world_size = _find_rank(rank, world_size)
         # Shared memory: workers that persist see the epoch that the main process sets.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+        self._stream: int | None = None
         self._position = 0
         self._resume: Mapping[str, Any] | None = None
 
@@ -307,36 +336,31 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
     def __iter__(self) -> Iterator[Example]:
         """Return the examples of this worker of this rank that are not done."""
         worker, n_workers = _find_worker()
-        self._position = self._take_resumed(worker, n_workers)
-        start, stop = self._part(worker, n_workers)
+        self._stream, self._position = self._take_resumed(worker, n_workers)
+        start, stop = self._part(self._stream, n_workers)
         return self._generate(min(start + self._position, stop), stop)
 
     def _generate(self, start: int, stop: int) -> Iterator[Example]:
         order = EpochOrder(self._blocks, self._seed, int(self._epoch), self._shuffle)
         for window in order.positions(start, stop):
-            for begin in range(0, len(window), _READ_SAMPLES):
-                for example in self._examples.__getitems__(window[begin : begin + _READ_SAMPLES]):
-                    self._position += 1
-                    yield example
+            for example in self._examples.stream(window):
+                self._position += 1
+                yield example
 
-    def _take_resumed(self, worker: int, n_workers: int) -> int:
+    def _take_resumed(self, worker: int, n_workers: int) -> tuple[int, int]:
         """Return how many samples of this worker a loaded state counts as done; only once."""
         state, self._resume = self._resume, None
         if state is None:
-            return 0
-        expected = (state["rank"], state["world_size"], state["workers"])
-        if expected != (self._rank, self._world_size, n_workers):
-            raise ConfigError(
-                f"state of a stream: expected (rank, world size, workers) {expected}, as it was "
-                f"saved, got {(self._rank, self._world_size, n_workers)}; go on with the same, or "
-                "from the beginning of an epoch"
-            )
-        return int(state["done"].get(str(worker), 0))
+            return worker, 0
+        _check_same(state, self._identity(n_workers))
+        stream = (worker + state["turn"]) % n_workers
+        return stream, int(state["done"].get(str(stream), 0))
 
     def state_dict(self) -> dict[str, Any]:
         """Return where this worker of this rank is."""
         worker, n_workers = _find_worker()
-        return self._make_state(n_workers, {worker: self._position})
+        stream = worker if self._stream is None else self._stream
+        return self._make_state(n_workers, {stream: self._position}, (stream - worker) % n_workers)
 
     def state_after(self, n_batches: int, batch_size: int, num_workers: int) -> dict[str, Any]:
         """Return the state after a DataLoader gave out the first `n_batches` of the epoch."""
@@ -347,26 +371,45 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
         # round are there workers without a turn.
         rounds = min(n_batches // n_workers, min(sizes) // batch_size)
         rest = n_batches - rounds * n_workers
+        turn = rest % n_workers
         done = {}
         for worker, size in enumerate(sizes):
             has_turn = rest > 0 and rounds * batch_size < size
             rest -= has_turn
             done[worker] = min(size, (rounds + has_turn) * batch_size)
-        return self._make_state(n_workers, done)
+        return self._make_state(n_workers, done, turn)
 
-    def _make_state(self, n_workers: int, done: Mapping[int, int]) -> dict[str, Any]:
+    def _make_state(self, n_workers: int, done: Mapping[int, int], turn: int) -> dict[str, Any]:
         return {
             "epoch": int(self._epoch),
+            "turn": turn,
+            "done": {str(stream): count for stream, count in done.items()},
+            **self._identity(n_workers),
+        }
+
+    def _identity(self, n_workers: int) -> dict[str, Any]:
+        """Return what decides the order of each worker."""
+        return {
+            "seed": self._seed,
             "rank": self._rank,
             "world_size": self._world_size,
             "workers": n_workers,
-            "done": {str(worker): count for worker, count in done.items()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on where a state was taken; workers take turns anew, each from its own place."""
+        """Go on where a state was taken, in the same order; the next iteration only."""
         self._epoch.fill_(state["epoch"])
         self._resume = state
+
+
+def _check_same(state: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
+    differing = [name for name, value in identity.items() if state.get(name) != value]
+    if differing:
+        (name, *_) = differing
+        raise ConfigError(
+            f"state: expected {name} {identity[name]}, as here, got {state.get(name)}; go on with "
+            "what it was saved with, or from the beginning of an epoch"
+        )
 
 
 def _find_worker() -> tuple[int, int]:

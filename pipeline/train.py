@@ -143,7 +143,8 @@ class Run:
     def train_epoch(self, on_batch: Callable[[int, float], None]) -> None:
         """Train to the end of the epoch, then read val, and save."""
         progress = self.progress
-        self.sampler.load_state_dict({"epoch": progress.epoch, "batches": progress.batches})
+        place = {"epoch": progress.epoch, "batches": progress.batches}
+        self.sampler.load_state_dict(self.sampler.state_dict() | place)
         loader = DataLoader(
             NumberDataset(self.train),
             batch_sampler=self.sampler,

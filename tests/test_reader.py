@@ -338,7 +338,8 @@ def test_pickles_without_open_files(train):
 def test_threads_share_a_dataset(train, monkeypatch):
     """Threads that crowd each other out of the caches read what one thread reads."""
     monkeypatch.setattr(dataset_files, "MAX_OPEN_FILES", 1)
-    monkeypatch.setattr(dataset_files, "MAX_LABEL_TABLES", 1)
+    monkeypatch.setattr(dataset_files, "MAX_LABEL_ROWS", 1)
+    monkeypatch.setattr(dataset_files, "MIN_LABEL_SHARDS", 1)
     expected = _read_sums(train)
     dataset = open_dataset(train.dataset.uri)
     with ThreadPoolExecutor(8) as pool:
@@ -357,7 +358,8 @@ def test_open_files_are_bounded(built, monkeypatch):
     """However many shards are read, only a bounded number of files is open, and none afterwards."""
     folder = built(container="webdataset", shard_samples=1)
     monkeypatch.setattr(dataset_files, "MAX_OPEN_FILES", 3)
-    monkeypatch.setattr(dataset_files, "MAX_LABEL_TABLES", 4)
+    monkeypatch.setattr(dataset_files, "MAX_LABEL_ROWS", 4)
+    monkeypatch.setattr(dataset_files, "MIN_LABEL_SHARDS", 1)
     dataset = open_dataset(folder)
     for position in range(12):
         _ = dataset["train"][position].number
@@ -546,3 +548,41 @@ def test_check_pixels_finds_a_swapped_image(copy, built):
     assert len([*intact["train"], *intact["test"]]) == 17
     with pytest.raises(ConfigError, match="check_pixels: expected PNG images, got jpeg"):
         open_dataset(built(container="webdataset", image="jpeg"), check_pixels=True)
+
+
+@pytest.mark.parametrize(
+    "positions", [range(5, 20), range(-3, 0), range(12, 15), [5, 12], [-13], range(11, 4, -1)]
+)
+def test_positions_are_those_of_a_list(train, positions):
+    """A range is taken as the list of its numbers is, by everything that takes positions."""
+    assert len(train) == 12
+    reads = (train.read, train.read_labels, train.read_batch, train.read_encoded, train.take)
+    for read in reads:
+        if all(-12 <= position < 12 for position in positions):
+            assert _keys(read(positions)) == _keys(read(list(positions)))
+        else:
+            with pytest.raises(IndexError, match=r"expected positions in \[-12, 12\)"):
+                read(positions)
+
+
+def _keys(found):
+    """Return what tells samples apart, whatever holds them."""
+    if hasattr(found, "ordinals"):
+        return found.labels(["key"])["key"].to_pylist()
+    table = found if hasattr(found, "to_pylist") else getattr(found, "labels", None)
+    if table is not None:
+        return table["key"].to_pylist()
+    return [getattr(one, "key", one) for one in found]
+
+
+@pytest.mark.parametrize("positions", [np.ones(12, bool), [True, False], [1.9], ["1"]])
+def test_positions_are_integers(train, positions):
+    """A mask or a fraction is no position."""
+    with pytest.raises(ConfigError, match="expected positions, which are integers, got"):
+        train.take(positions)
+
+
+def test_splits_are_a_mapping(train):
+    """A split that is not there has the default, as in any mapping."""
+    assert train.dataset.get("other") is None
+    assert len(train.dataset.get("train")) == 12

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.errors import OutputError
 from pipeline.reader import Split, open_dataset
-from pipeline.storage import Storage
+from pipeline.storage import RangeFile, Storage
 
 
 @pytest.fixture
@@ -78,6 +78,27 @@ def test_neighbours_are_read_in_one_request(remote, monkeypatch):
     store._files._values[path] = Counting()
     assert len(train.read_batch(range(5)).images) == 5
     assert len(requests) == 1
+
+
+def test_shuffled_samples_take_few_requests(remote, monkeypatch):
+    """Samples from all over some shards take one request a shard, however small the batches."""
+    uri, local = remote("webdataset")
+    train = open_dataset(uri)["train"]
+    requests = []
+    read_at = RangeFile.read_at
+
+    def count(file, n_bytes, offset):
+        requests.append(n_bytes)
+        return read_at(file, n_bytes, offset)
+
+    monkeypatch.setattr(RangeFile, "read_at", count)
+    order = np.random.default_rng(0).permutation(len(train))
+    batches = list(train.read_batches(order, 2))
+    assert len(requests) == -(-len(train) // train.dataset.shard_samples)
+    expected = local["train"].read_batches(order, 2)
+    for batch, known in zip(batches, expected, strict=True):
+        assert batch.numbers == known.numbers
+        np.testing.assert_array_equal(batch.images, known.images)
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import pickle
 
 import numpy as np
@@ -175,15 +176,26 @@ def test_any_way_to_start_workers(train, keys, method):
     assert epochs[0] == epochs[2] != epochs[1]
 
 
-def test_rank_of_torch_distributed(train, monkeypatch, tmp_path):
-    """Without a rank given, that of an initialized process group is taken."""
-    torch.distributed.init_process_group(
-        "gloo", store=torch.distributed.FileStore(str(tmp_path / "store"), 1), rank=0, world_size=1
-    )
-    try:
-        assert len(flatten(load(NumberStream(train)))) == 12
-    finally:
-        torch.distributed.destroy_process_group()
+def _read_rank(rank, uri, store, found):
+    """Put the keys that one process of a group of two reads."""
+    torch.distributed.init_process_group("gloo", f"file://{store}", rank=rank, world_size=2)
+    found.put((rank, load(NumberStream(open_dataset(uri)["train"], seed=1))))
+    torch.distributed.destroy_process_group()
+
+
+def test_rank_of_torch_distributed(train, tmp_path):
+    """Without a rank given, that of the process group is taken: two processes share an epoch."""
+    context = multiprocessing.get_context("spawn")
+    found = context.Queue()
+    arguments = (train.dataset.uri, tmp_path / "store", found)
+    processes = [context.Process(target=_read_rank, args=(rank, *arguments)) for rank in (0, 1)]
+    for process in processes:
+        process.start()
+    parts = dict(found.get(timeout=60) for _ in processes)
+    for process in processes:
+        process.join(60)
+    for rank, part in parts.items():
+        assert part == load(NumberStream(train, seed=1, rank=rank, world_size=2))
 
 
 def test_wrong_ranks_are_refused(train):
@@ -223,7 +235,7 @@ def test_stream_goes_on_after_any_batch(train, num_workers):
         other.load_state_dict(state)
         other.set_epoch(4)
         rest = load(other, batch_size=2, num_workers=num_workers)
-        assert sorted(rest) == sorted(expected[done:])  # workers take turns anew
+        assert rest == expected[done:]
         other.set_epoch(5)
         assert flatten(load(other, batch_size=2)) == flatten(expected)
 
@@ -259,19 +271,53 @@ def test_sampler_goes_on_after_any_batch(train):
     sampler = ShardBatchSampler(train, 5, seed=1)
     sampler.set_epoch(2)
     expected = list(sampler)
-    assert sampler.state_dict() == {"epoch": 2, "batches": 0}
+    state = sampler.state_dict()
+    assert (state["epoch"], state["batches"]) == (2, 3)
     for done in range(4):
-        sampler.load_state_dict({"epoch": 2, "batches": done})
+        sampler.load_state_dict(state | {"batches": done})
         assert list(sampler) == expected[done:]
         assert list(sampler) == expected
     batches = iter(sampler)
     next(batches)
-    assert sampler.state_dict() == {"epoch": 2, "batches": 1}
+    assert sampler.state_dict() == state | {"batches": 1}
+    assert list(sampler) == expected  # to look at a batch costs nothing
+
+
+@pytest.mark.parametrize("num_workers", [0, 2, 3])
+def test_stream_goes_on_again_and_again(train, num_workers):
+    """A job that is stopped after every batch sees each sample once, in the same order."""
+    expected = load(NumberStream(train, seed=5), batch_size=2, num_workers=num_workers)
+    seen = []
+    for done in range(len(expected)):
+        stream = NumberStream(train, seed=5)
+        if done:
+            stream.load_state_dict(stream.state_after(done, 2, num_workers))
+        seen.append(load(stream, batch_size=2, num_workers=num_workers)[0])
+    assert seen == expected
+
+
+def test_unshuffled_order_is_that_of_any_split(train):
+    """Without shuffling, samples that were chosen come in the order in which they were chosen."""
+    chosen = train.take([7, 1, 10, 3])
+    (keys,) = load(NumberStream(chosen, shuffle=False), batch_size=4)
+    assert keys == chosen.labels()["key"].to_pylist()
+    sampler = ShardBatchSampler(chosen, 3, shuffle=False)
+    assert list(sampler) == [[0, 1, 2], [3]]
+
+
+@pytest.mark.parametrize("other", [{"seed": 2}, {"rank": 1, "world_size": 2}])
+def test_state_of_another_sampler_is_refused(train, other):
+    """A state fits the same batches only."""
+    state = ShardBatchSampler(train, 2, seed=1).state_dict()
+    with pytest.raises(ConfigError, match=r"state: expected (seed 2|rank 1), as here"):
+        ShardBatchSampler(train, 2, **({"seed": 1} | other)).load_state_dict(state)
+    with pytest.raises(ConfigError, match="expected batch_size 3, as here, got 2"):
+        ShardBatchSampler(train, 3, seed=1).load_state_dict(state)
 
 
 def test_state_of_other_workers_is_refused(train):
     """A state does not fit another number of ranks or workers; the error says which it was."""
     stream = NumberStream(train)
     stream.load_state_dict(stream.state_after(1, 2, 2))
-    with pytest.raises(ConfigError, match=r"workers\) \(0, 1, 2\), as it was saved, got \(0, 1, 1"):
+    with pytest.raises(ConfigError, match="state: expected workers 1, as here, got 2"):
         load(stream)

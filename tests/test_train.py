@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 from builds import ROOT, build
 from PIL import Image
@@ -131,6 +132,15 @@ def test_stopped_run_goes_on(dataset, finished, tmp_path, monkeypatch):
             resumed.progress.history, finished.progress.history, strict=True
         ):
             assert entry == pytest.approx(expected | {"seconds": entry["seconds"]})
+        assert resumed.progress.curve == pytest.approx(finished.progress.curve)
+
+
+def test_curve(finished):
+    """The learning curve covers all epochs, and its loss is that of the epochs."""
+    epochs, losses = np.array(finished.progress.curve).T
+    assert (np.diff(epochs) > 0).all()
+    assert epochs[-1] == OPTIONS.epochs
+    assert losses.min() < finished.progress.history[-1]["train_loss"] < losses.max()
 
 
 def test_finished_run_is_not_trained_again(dataset, finished):
