@@ -7,6 +7,7 @@ scheduler a few hundred bytes.
 
 from __future__ import annotations
 
+import platform
 import threading
 import traceback
 import uuid
@@ -36,18 +37,25 @@ from pipeline.labels import Commit, encode_labels, hash_rows, make_rows
 from pipeline.manifest import (
     PROBE_PATH,
     Ledger,
+    check_owner,
     finalize,
+    hash_plan,
     label_path,
-    load_plan,
     publish_plan,
     read_ledger,
 )
-from pipeline.memory import LIMIT_BYTES, TaskMemory, check_memory, estimate_memory
+from pipeline.memory import (
+    LIMIT_BYTES,
+    TaskMemory,
+    check_memory,
+    estimate_memory,
+    keep_freed_memory,
+)
 from pipeline.names import MANIFEST_PATH, sample_key
 from pipeline.plan import Plan, Shard, parse_shard
 from pipeline.render import BATCH_SAMPLES, fit_batch
 from pipeline.sampler import Sampler, open_output
-from pipeline.schedulers import Run, TaskLost
+from pipeline.schedulers import Run, TaskLost, probe_workers
 from pipeline.shards import CONTAINERS, Batch, Pack, Packed
 from pipeline.storage import Storage
 
@@ -59,7 +67,7 @@ _RECENT_RESULTS = 64
 """How many results are looked at for that: a disk may be full late in a build."""
 _KEPT_TRACEBACKS = 20
 _ESTIMATE_SAMPLES = 64
-_sampler_lock = threading.Lock()
+_job_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -97,34 +105,33 @@ class Job:
 
     uri: str
     """Output directory, which holds the plan and the digits."""
-    fingerprint: str
-    """Of the plan."""
-    n_samples: tuple[int, ...]
-    """Of each split of the plan."""
+    plan_sha256: str
+    """Of its plan; another build that takes over the directory, or grows it, has another."""
     engine: str | None = None
 
 
 def make_job(storage: Storage, plan: Plan, engine: str | None = None) -> Job:
     """Return the job of building a plan."""
-    n_samples = tuple(split.n_samples for split in plan.splits.values())
-    return Job(storage.uri, plan.fingerprint, n_samples, engine)
+    return Job(storage.uri, hash_plan(plan), engine)
 
 
-@lru_cache(maxsize=1)
-def open_sampler(job: Job) -> Sampler:
-    """Keep the sampler of one job in a process; a plan of other sizes is another job.
+def open_job(job: Job) -> Sampler:
+    """Return the sampler of a job, opened once in a process.
 
     Raises
     ------
     OutputError
         If the directory holds another build, or none.
     """
-    sampler = open_output(Storage(job.uri), job.engine)
-    if sampler.plan.fingerprint != job.fingerprint:
-        raise OutputError(
-            f"{job.uri}: another build has taken over the directory; start this one anew"
-        )
-    return sampler
+    with _job_lock:
+        return _open_job(job)
+
+
+@lru_cache(maxsize=1)
+def _open_job(job: Job) -> Sampler:
+    storage = Storage(job.uri)
+    check_owner(storage, job.plan_sha256)
+    return open_output(storage, job.engine)
 
 
 def build_shard(job: Job, split: SplitName, index: int) -> Commit:
@@ -142,16 +149,18 @@ def build_shard(job: Job, split: SplitName, index: int) -> Commit:
     Commit
         What the footer of the label file says.
     """
-    with _sampler_lock:
-        sampler = open_sampler(job)
+    sampler = open_job(job)
     shard = sampler.plan.splits[split].shard(index)
     packed, commit = pack_shard(sampler, shard, CONTAINERS[sampler.plan.config.output.container])
-    write_shard(Storage(job.uri), packed, label_path(shard), commit)
+    storage = Storage(job.uri)
+    check_owner(storage, job.plan_sha256)
+    write_shard(storage, packed, label_path(shard), commit)
     return commit
 
 
 def pack_shard(sampler: Sampler, shard: Shard, pack: Pack) -> tuple[Packed, Commit]:
     """Render, encode and pack the samples of one shard; nothing is written."""
+    keep_freed_memory()
     config = sampler.plan.config
     batch_samples = min(BATCH_SAMPLES, fit_batch(config.canvas, sampler.engine))
 
@@ -190,9 +199,9 @@ def _attempt_shard(job: Job, split: SplitName, index: int) -> Commit | ShardFail
         return ShardFailure(
             split,
             index,
-            f"{type(error).__name__}: {error}",
+            f"{type(error).__name__} on {platform.node()}: {error}",
             traceback.format_exc(),
-            is_final=isinstance(error, RenderError | ConfigError | SourceError),
+            is_final=isinstance(error, RenderError | ConfigError),
             sample=None if is_of_files else _find_bad_sample(job, split, index),
         )
 
@@ -201,7 +210,7 @@ def _find_bad_sample(job: Job, split: SplitName, index: int) -> str | None:
     """Return the key of the first sample of a shard that cannot be drawn, if there is one."""
     ordinal = None
     try:
-        sampler = open_sampler(job)
+        sampler = open_job(job)
         shard = sampler.plan.splits[split].shard(index)
         for ordinal in range(shard.start, shard.stop):
             sampler.draw(split, ordinal, ordinal + 1)
@@ -259,13 +268,15 @@ def build_dataset(
     BuildStopped
         If `should_stop` became true before the end.
     """
+    if should_stop():
+        raise BuildStopped("stopped before anything was touched")
     _check_memory(sampler)
     storage.clean()
     publish_plan(storage, sampler.plan, sampler.bank, overwrite)
     log = RunLog(storage)
     plan = sampler.plan
     try:
-        probe_workers(run, storage, plan)
+        probe_workers(run, _probe, make_job(storage, plan))
         ledger = read_ledger(storage, plan)
         if next(ledger.missing(), None) is not None:
             storage.delete(MANIFEST_PATH)  # without its shards it would promise too much
@@ -283,8 +294,7 @@ def build_dataset(
         crew.build(run, storage)
         manifest = finalize(storage, plan, ledger)
     except BaseException as error:
-        with suppress(OutputError):  # a full disk must not hide why the build ended
-            log.write("end", outcome=type(error).__name__, message=str(error)[:2000])
+        log.write("end", outcome=type(error).__name__, message=str(error)[:2000])
         raise
     log.write("end", outcome="complete", samples=crew.built_samples, digest=manifest["digest"])
     return BuildResult(manifest, crew.built_samples, log.seconds)
@@ -388,34 +398,18 @@ class _Crew:
         )
 
 
-def probe_workers(run: Run, storage: Storage, plan: Plan) -> None:
-    """Check that every worker has the same versions, and can read and write the output.
-
-    Raises
-    ------
-    OutputError
-        With the workers that cannot.
-    """
-    results = run.probe(_probe, (storage.uri, plan.fingerprint))
-    problems = [f"  {worker}: {error}" for worker, error in results.items() if error is not None]
-    if problems:
-        raise OutputError(
-            f"{len(problems)} of {len(results)} workers cannot take part:\n" + "\n".join(problems)
-        )
-
-
-def _probe(uri: str, fingerprint: str) -> None:
-    """Read the plan, write a file and read it.
+def _probe(job: Job) -> None:
+    """Open the dataset as a task does, write a file and read it.
 
     All workers write the same bytes to the same file and nobody removes it, so that they, and those
     of another driver, do not get in each other's way.
     """
-    storage = Storage(uri)
-    if load_plan(storage).fingerprint != fingerprint:
-        raise OutputError(f"{uri}: expected the plan {fingerprint}; is it the same directory?")
-    storage.write(PROBE_PATH, fingerprint.encode())
-    if storage.read(PROBE_PATH) != fingerprint.encode():
-        raise OutputError(f"{uri}: {PROBE_PATH}: expected what was written, got something else")
+    open_job(job)
+    storage = Storage(job.uri)
+    content = job.plan_sha256.encode()
+    storage.write(PROBE_PATH, content)
+    if storage.read(PROBE_PATH) != content:
+        raise OutputError(f"{job.uri}: {PROBE_PATH}: expected what was written, got something else")
 
 
 def estimate_bytes(sampler: Sampler) -> int:

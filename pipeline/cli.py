@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline import __version__
-from pipeline.errors import BuildStopped, ConfigError, OutputError, PipelineError
+from pipeline.errors import (
+    BuildStopped,
+    ConfigError,
+    OutputError,
+    PipelineError,
+    how_to_install,
+)
 
 if TYPE_CHECKING:  # the heavy imports wait for the command that needs them
     from pipeline.build import BuildResult
@@ -120,7 +126,9 @@ def scheduler_options(command: Command) -> Command:
     help="What draws: the same bytes at another speed.  [default: numba if installed]",
 )
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop; nothing is written.")
-@click.option("--overwrite", is_flag=True, help="Delete the dataset that OUT holds first.")
+@click.option(
+    "--overwrite", is_flag=True, help="Delete the dataset of another config that OUT holds."
+)
 @click.option(
     "--performance-report", metavar="FILE", help="Write Dask's report of the run, an HTML page."
 )
@@ -190,17 +198,34 @@ def verify(out: str, quick: bool, redraw: int, repair: bool, **scheduler: Any) -
     from pipeline.build import build_dataset
     from pipeline.sampler import open_output
     from pipeline.schedulers import SchedulerOptions, open_scheduler
-    from pipeline.verify import repair_dataset, verify_dataset
+    from pipeline.verify import load_any_plan, repair_dataset, verify_dataset
 
     storage = _open_storage(out)
-    with _drain_on_signal() as should_stop, open_scheduler(SchedulerOptions(**scheduler)) as run:
-        result = verify_dataset(storage, run, quick=quick, redraw=redraw, should_stop=should_stop)
-        click.echo(_describe_verification(result))
+    options = SchedulerOptions(**scheduler)
+    if quick and not repair:  # what the driver does by itself
+        options = SchedulerOptions("synchronous")
+    with _drain_on_signal() as should_stop, open_scheduler(options) as run:
+
+        def check() -> VerifyResult:
+            plan, _ = load_any_plan(storage)
+            with _progress(plan.n_samples) as on_progress:
+                return verify_dataset(
+                    storage,
+                    run,
+                    quick=quick,
+                    redraw=redraw,
+                    on_progress=on_progress,
+                    should_stop=should_stop,
+                )
+
+        result = check()
+        click.echo(_describe_verification(result, quick))
         if result.problems and repair:
             repair_dataset(storage, result.problems)
-            # What could not be looked at before the plan and the digits were whole.
-            again = verify_dataset(storage, run, quick=quick, should_stop=should_stop)
-            repair_dataset(storage, again.problems)
+            if result.is_quick and not quick:  # the plan and the digits are whole now
+                result = check()
+                click.echo(_describe_verification(result, quick))
+                repair_dataset(storage, result.problems)
             sampler = open_output(storage)
             with _progress(sampler.plan.n_samples) as on_progress:
                 built = build_dataset(sampler, storage, run, on_progress, False, should_stop)
@@ -343,7 +368,6 @@ def train(dataset: str, output: Path | None, also: tuple[str, ...], **options: A
     stopped goes on when the same command is given again. Needs the extra torch.
     """
     import os
-    import shutil
 
     # Idle threads sleep instead of spinning: five times as fast where cores are shared.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -351,16 +375,21 @@ def train(dataset: str, output: Path | None, also: tuple[str, ...], **options: A
         from pipeline import train as training
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f"training needs the package {error.name}: pip install 'digit-sequence[torch]'"
+            f"training needs the package {error.name}: {how_to_install('torch')}"
         ) from error
     from pipeline.reader import open_dataset
 
     opened = open_dataset(dataset)
-    others = {Path(uri).name: open_dataset(uri) for uri in also}
-    folder = output or Path("runs", Path(dataset).name)
-    if options.pop("overwrite"):
-        shutil.rmtree(folder, ignore_errors=True)
-    run = training.Run(opened, folder, training.TrainOptions(**options))
+    names = [Path(uri).name for uri in also]
+    others = {
+        name if names.count(name) == 1 else uri: open_dataset(uri)
+        for name, uri in zip(names, also, strict=True)
+    }
+    for other in others.values():
+        training.check_other(opened, other)
+    folder = _choose_run_folder(dataset, output)
+    overwrite = options.pop("overwrite")
+    run = training.Run(opened, folder, training.TrainOptions(**options), overwrite)
     epochs = run.options.epochs
     with _progress(epochs * len(run.train)) as on_progress:
         on_progress(run.done_samples, False)
@@ -489,6 +518,18 @@ def _has_screen() -> bool:
     return sys.stdout.isatty() and bool(os.environ.get("DISPLAY") or sys.platform == "darwin")
 
 
+def _choose_run_folder(dataset: str, output: Path | None) -> Path:
+    if output is None:
+        if (name := Path(dataset).name) in ("", ".."):
+            raise ConfigError(
+                f"{dataset} has no name for a folder of the run; name one by --output"
+            )
+        return Path("runs", name)
+    if "://" in (text := str(output)) or text.startswith(("s3:/", "gs:/")):
+        raise ConfigError(f"--output: expected a folder that is mounted here, got {output}")
+    return output
+
+
 def _load(path: Path, overrides: Sequence[str]) -> Config:
     from pipeline.config import load_config
 
@@ -558,13 +599,12 @@ def _report_performance(run: Run, path: str | None) -> AbstractContextManager[An
     if run.client is None or not find_spec("bokeh"):
         raise ConfigError(
             "--performance-report: expected a cluster or the scheduler processes, and bokeh "
-            "installed (pip install 'digit-sequence[dashboard]')"
+            f"installed: {how_to_install('dashboard')}"
         )
     _write_file(Path(path), b"")  # rather now than when the build is done
-    from distributed import performance_report
+    from pipeline.schedulers import report_performance
 
-    report: AbstractContextManager[Any] = performance_report(filename=path)
-    return report
+    return report_performance(run, path)
 
 
 def _progress(n_samples: int) -> Any:
@@ -602,7 +642,7 @@ def _describe_plan(sampler: Sampler, n_bytes: int, uri: str) -> str:
     return "\n".join(lines)
 
 
-def _describe_verification(result: VerifyResult) -> str:
+def _describe_verification(result: VerifyResult, quick: bool) -> str:
     looked_at = f"{result.n_shards:,} shards, {result.n_samples:,} samples"
     if result.redrawn:
         looked_at += f", {result.redrawn:,} of them drawn again"
@@ -610,7 +650,9 @@ def _describe_verification(result: VerifyResult) -> str:
         return f"sound: {looked_at}"
     width = max(len(problem.path) for problem in result.problems)
     lines = [f"  {problem.path:{width}}  {problem.reason}" for problem in result.problems]
-    return "\n".join([f"{len(lines)} problems in {looked_at}:", *lines])
+    if result.is_quick and not quick:
+        lines.append("no image was looked at: first the files above have to be repaired")
+    return "\n".join([f"{len(result.problems)} problems in {looked_at}:", *lines])
 
 
 def _describe_result(result: BuildResult, plan: Plan, uri: str) -> str:

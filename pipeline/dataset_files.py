@@ -31,7 +31,7 @@ from pipeline.storage import RangeFile, Storage
 
 MAX_OPEN_FILES = 32
 """Shards that one process keeps open for one dataset."""
-MAX_LABEL_ROWS = 1 << 19
+MAX_LABEL_ROWS = 1 << 18
 """Label rows that one process keeps in memory for one dataset; what a training job reads of each
 takes some hundred bytes."""
 MIN_LABEL_SHARDS = 32
@@ -177,10 +177,10 @@ class DatasetFiles:
         """Whether files are read from a disk, where requests take no time."""
         return self._storage.is_local
 
-    def labels(self, split: str, index: int) -> ShardLabels:
-        """Return the labels of a shard."""
+    def labels(self, split: str, index: int, keep: bool = True) -> ShardLabels:
+        """Return the labels of a shard; what is read of them is kept if it will be read again."""
         make = partial(ShardLabels, self.layout, self._storage, split, index)
-        return self._labels.get((split, index), make)
+        return self._labels.get((split, index), make) if keep else make()
 
     def load_labels(self, shards: Sequence[ShardLabels], columns: Sequence[str]) -> None:
         """Read some columns of the label rows of some shards, if they are not there."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Literal, get_args
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, how_to_install
 
 Engine = Literal["skimage", "numba"]
 
@@ -39,7 +39,7 @@ def choose_engine(name: str | None = None) -> Engine:
         if name is None:
             return "skimage"
         raise ConfigError(
-            f"--engine: numba cannot be used here: {error}; pip install 'digit-sequence[fast]', "
+            f"--engine: numba cannot be used here: {error}; {how_to_install('fast')}, "
             "or use --engine skimage"
         ) from error
     return "numba"

@@ -41,3 +41,8 @@ class BuildError(PipelineError, RuntimeError):
 
 class BuildStopped(PipelineError, RuntimeError):  # noqa: N818 - asked for
     """A build was asked to stop before its end; what is built is kept."""
+
+
+def how_to_install(extra: str) -> str:
+    """Return the command that installs an extra of this package."""
+    return f"pip install 'digit-sequence[{extra}]' (in a clone: pip install -e '.[{extra}]')"

@@ -20,11 +20,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -57,8 +57,9 @@ _PLAN_KEYS = {
     "config": dict,
     "sha256": str,
 }
-_REPAIR = "run `digit-sequence verify OUT --repair`"
 _READERS = 16
+
+Found = TypeVar("Found")
 """Label files read at a time, for the latency of an object store."""
 _SHARD_EXTENSIONS = {"webdataset": "tar", "parquet": "parquet"}
 
@@ -74,6 +75,11 @@ def publish_plan(storage: Storage, plan: Plan, bank: GlyphBank, overwrite: bool 
     The glyphs go with it, so that a worker needs nothing but the directory, and any sample can be
     drawn again when the source is gone.
 
+    Parameters
+    ----------
+    overwrite : bool
+        Delete the dataset of another config, or a larger one, that is there.
+
     Raises
     ------
     OutputError
@@ -84,17 +90,15 @@ def publish_plan(storage: Storage, plan: Plan, bank: GlyphBank, overwrite: bool 
     published = _read_plan(storage)
     if published is None:
         _check_empty(storage)
-    elif overwrite:
+    elif conflict := _find_conflict(published, document):
+        if not overwrite:
+            raise OutputError(
+                f"{storage.uri}: {conflict}\nNothing was touched; choose another output, or "
+                "--overwrite to delete that dataset"
+            )
         _delete_shards(storage)
         published = None  # its file stays until it is replaced: the directory is never foreign
-    elif published["fingerprint"] != plan.fingerprint:
-        differing = "\n".join(_differences(published["inputs"], document["inputs"]))
-        raise OutputError(
-            f"{storage.uri}: holds the build of another config; these differ:\n{differing}\n"
-            "Nothing was touched; choose another output, or --overwrite to delete that dataset"
-        )
     elif published != document:
-        _check_not_smaller(storage, published["samples"], document["samples"])
         storage.delete(MANIFEST_PATH)
     if published is None or not _has_glyphs(storage, plan):
         storage.write(GLYPHS_PATH, pack_bank(bank))
@@ -135,21 +139,28 @@ def _delete_shards(storage: Storage) -> None:
         storage.delete(path)
 
 
-def _check_not_smaller(storage: Storage, old: Mapping[str, int], new: Mapping[str, int]) -> None:
-    for split, samples in old.items():
-        if (got := new.get(split, 0)) < samples:
-            raise OutputError(
-                f"{storage.uri}: planned for {samples:,} samples of {split}, and a dataset can "
-                f"grow but not shrink: got {got:,}; choose another output, or --overwrite"
+def _find_conflict(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
+    """Return why a directory with one plan cannot become that of another."""
+    if old["fingerprint"] != new["fingerprint"]:
+        differing = "\n".join(_differences(old["inputs"], new["inputs"]))
+        return f"holds the build of another config; these differ:\n{differing}"
+    for split, samples in old["samples"].items():
+        if (got := new["samples"].get(split, 0)) < samples:
+            return (
+                f"planned for {samples:,} samples of {split}, and a dataset can grow but not "
+                f"shrink: got {got:,}"
             )
+    return None
 
 
 def describe_plan(plan: Plan) -> dict[str, Any]:
     """Return what plan.json holds, and the manifest repeats.
 
-    It has the same bytes wherever it was made: of paths to the source only the last part is kept.
+    It has the same bytes wherever it was made: of paths to the source only the last part is kept,
+    and of mirrors, which a dataset must not make anybody ask, nothing.
     """
-    config = plan.config.model_dump(mode="json", exclude={"output": {"uri"}, "source": {"path"}})
+    unkept = {"output": {"uri"}, "source": {"path", "mirrors"}}
+    config = plan.config.model_dump(mode="json", exclude=unkept)
     for key in ("path", "images", "labels"):
         if path := getattr(plan.config.source, key, None):
             config["source"][key] = PurePath(path).name
@@ -161,6 +172,22 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
         "config": config,
     }
     return document | {"sha256": _hash_json(document)}
+
+
+def hash_plan(plan: Plan) -> str:
+    """Return the SHA-256 of a plan: fingerprint, sizes and all."""
+    digest: str = describe_plan(plan)["sha256"]
+    return digest
+
+
+def check_owner(storage: Storage, plan_sha256: str) -> None:
+    """Raise an OutputError if the directory's plan is another one by now."""
+    published = _read_plan(storage)
+    if published is None or published["sha256"] != plan_sha256:
+        raise OutputError(
+            f"{storage.uri}: another build has taken over the directory while this one ran; "
+            "build into another directory"
+        )
 
 
 def load_plan(storage: Storage) -> Plan:
@@ -211,14 +238,22 @@ def load_glyphs(storage: Storage, plan: Plan) -> GlyphBank:
     ------
     OutputError
         If they are missing or not those of the plan.
+    SourceError
+        If they cannot be put into the cache.
     """
-    try:
-        return unpack_bank(lambda: storage.read(GLYPHS_PATH), plan.source_digest)
-    except FileNotFoundError as error:
-        problem = "is missing"
-        raise OutputError(f"{storage.uri}: {GLYPHS_PATH}: {problem}; {_REPAIR}") from error
-    except SourceError as error:
-        raise OutputError(f"{storage.uri}: {GLYPHS_PATH}: {error}; {_REPAIR}") from error
+    remedy = f"run `digit-sequence verify {storage.uri} --repair`"
+
+    def read() -> bytes:
+        try:
+            packed = storage.read(GLYPHS_PATH)
+            parse_bank(packed, plan.source_digest)
+        except FileNotFoundError as error:
+            raise OutputError(f"{storage.uri}: {GLYPHS_PATH}: is missing; {remedy}") from error
+        except SourceError as error:
+            raise OutputError(f"{storage.uri}: {GLYPHS_PATH}: {error}; {remedy}") from error
+        return packed
+
+    return unpack_bank(read, plan.source_digest)
 
 
 def _differences(old: Any, new: Any, place: str = "") -> Iterator[str]:
@@ -310,6 +345,7 @@ class Ledger:
                 "shards": split.n_shards,
                 "bytes": int(self._columns[name]["bytes"].sum()),
                 "scaled": int(self._columns[name]["scaled"].sum()),
+                "max_digits": split.numbers.max_digits,
             }
             for name, split in self._plan.splits.items()
         }
@@ -347,12 +383,18 @@ def read_ledger(storage: Storage, plan: Plan) -> Ledger:
         return shard, commit if is_complete else None
 
     candidates = (shard for shard in plan.shards() if label_path(shard) in labelled)
-    with ThreadPoolExecutor(_READERS) as pool:
-        while window := list(islice(candidates, 100 * _READERS)):
-            for shard, commit in pool.map(check, window):
-                if commit is not None:
-                    ledger.add(shard, commit)
+    for shard, commit in map_shards(check, candidates):
+        if commit is not None:
+            ledger.add(shard, commit)
     return ledger
+
+
+def map_shards(call: Callable[[Shard], Found], shards: Iterable[Shard]) -> Iterator[Found]:
+    """Apply a function that waits for files to shards, some at a time; results are in order."""
+    shards = iter(shards)
+    with ThreadPoolExecutor(_READERS) as pool:
+        while window := list(islice(shards, 100 * _READERS)):
+            yield from pool.map(call, window)
 
 
 def check_commit(
@@ -415,12 +457,7 @@ def finalize(storage: Storage, plan: Plan, ledger: Ledger) -> dict[str, Any]:
             f"{storage.uri}: expected {plan.n_shards} shards, got {ledger.n_done}; the first "
             f"missing one is {missing.name}; run the build again"
         )
-    published = _read_plan(storage)
-    if published != describe_plan(plan):
-        raise OutputError(
-            f"{storage.uri}: another build has taken over the directory while this one ran; "
-            "build into another directory"
-        )
+    check_owner(storage, hash_plan(plan))
     manifest = make_manifest(plan, ledger)
     storage.write(CARD_PATH, make_card(plan.config, manifest).encode())
     storage.write(MANIFEST_PATH, to_json(manifest))

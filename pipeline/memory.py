@@ -13,7 +13,10 @@ batch      random words, canvases and whatever an engine keeps for each of their
 
 from __future__ import annotations
 
+import ctypes
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 
 from pipeline.config import Config
 from pipeline.engines import Engine
@@ -28,6 +31,9 @@ _BASE_BYTES: dict[Engine, int] = {"skimage": 95_000_000, "numba": 125_000_000}
 _ROW_BYTES, _ROW_DIGIT_BYTES, _ROW_COPIES = 250, 45, 5
 _PIXEL_BYTES: dict[Engine, int] = {"skimage": 60, "numba": 4}
 _WORD_COPIES = 4
+KEPT_BYTES = 2**25
+"""Freed memory that a process keeps; the most that glibc takes."""
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,19 @@ class TaskMemory:
     def total(self) -> int:
         """All of them."""
         return self.base + self.shard + self.rows + self.batch
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Have the C library keep what is freed between batches, where it is glibc.
+
+    It would give arrays back at once, all the more in workers of Dask, which are set to keep 64 kB;
+    then those of the next batch are mapped anew, page by page: up to a quarter of a build's time.
+    """
+    with suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES)
+        libc.mallopt(_M_MMAP_THRESHOLD, KEPT_BYTES)
 
 
 def estimate_memory(

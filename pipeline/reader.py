@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 
 from pipeline.dataset_files import DatasetFiles, DatasetLayout, LabelRow, ShardLabels
 from pipeline.errors import ConfigError, OutputError
-from pipeline.label_filter import find_columns, match_expression, match_rows
+from pipeline.label_filter import find_columns, match_expression, match_rows, prepare_conditions
 from pipeline.labels import PLACE_COLUMNS
 from pipeline.names import (
     MANIFEST_PATH,
@@ -53,7 +53,8 @@ FETCH_SAMPLES = 8192
 Positions = range | Sequence[int] | NDArray[np.int64]
 """Of samples in a split."""
 _WINDOW_SAMPLES = 1 << 16
-_SCAN_THREADS = 4
+_SCAN_THREADS, _STORE_THREADS = 4, 32
+"""That read label files of a disk, of an object store."""
 
 Argument = TypeVar("Argument")
 Value = TypeVar("Value")
@@ -321,19 +322,20 @@ class Split(Sequence[Sample]):
         """
         if expression is None and not conditions:
             return self
-        columns = find_columns(conditions, self.dataset.schema())
-        if expression is not None:
-            columns = self.dataset.columns
+        schema = self.dataset.schema()
+        prepared = prepare_conditions(conditions, schema)
+        columns = schema.names if expression is not None else find_columns(conditions, schema)
 
         def scan(start: int) -> NDArray[np.int64]:
             stop = min(start + _WINDOW_SAMPLES, len(self))
-            rows = self.read_labels(range(start, stop), columns)
-            matched = match_rows(rows, conditions)
+            rows = self._gather(self._ordinals(range(start, stop)), columns, keep=False)
+            matched = match_rows(rows, prepared)
             if expression is not None:
                 matched &= match_expression(rows, expression)
             return start + np.flatnonzero(matched)
 
-        found = list(_map_ahead(scan, range(0, len(self), _WINDOW_SAMPLES)))
+        n_threads = _SCAN_THREADS if self.dataset.store().is_local else _STORE_THREADS
+        found = list(_map_ahead(scan, range(0, len(self), _WINDOW_SAMPLES), n_threads))
         return self.take(np.concatenate([np.empty(0, np.int64), *found]))
 
     def labels(self, columns: Sequence[str] | None = None) -> pa.Table:
@@ -346,14 +348,11 @@ class Split(Sequence[Sample]):
         ]
         return pa.concat_tables(tables)
 
-    def find_longest(self) -> int:
-        """Return how many digits the longest of these numbers has; 0 if there are none."""
-        longest = 0
-        for start in range(0, len(self), _WINDOW_SAMPLES):
-            positions = range(start, min(start + _WINDOW_SAMPLES, len(self)))
-            lengths = self.read_labels(positions, ["n_digits"])["n_digits"]
-            longest = max(longest, int(lengths.to_numpy().max()))
-        return longest
+    @property
+    def max_digits(self) -> int:
+        """Digits of the longest number that was planned for the split."""
+        digits: int = self.dataset.manifest["splits"][self.name]["max_digits"]
+        return digits
 
     def batches(
         self, size: int, columns: Sequence[str] = BATCH_COLUMNS, drop_last: bool = False
@@ -464,7 +463,7 @@ class Split(Sequence[Sample]):
         return Batch(images, self._gather(ordinals, columns))
 
     def _group(
-        self, ordinals: NDArray[np.int64]
+        self, ordinals: NDArray[np.int64], keep: bool = True
     ) -> Iterator[tuple[ShardLabels, NDArray[np.int64], list[int]]]:
         """Yield for each shard its labels, positions in `ordinals`, and rows in the shard."""
         store = self.dataset.store()
@@ -472,14 +471,16 @@ class Split(Sequence[Sample]):
         order = np.argsort(indices, kind="stable")
         starts = np.flatnonzero(np.diff(indices[order], prepend=-1))
         for places in np.split(order, starts[1:]) if len(order) else ():
-            labels = store.labels(self.name, int(indices[places[0]]))
+            labels = store.labels(self.name, int(indices[places[0]]), keep)
             yield labels, places, rows[places].tolist()
 
-    def _gather(self, ordinals: NDArray[np.int64], columns: Sequence[str]) -> pa.Table:
+    def _gather(
+        self, ordinals: NDArray[np.int64], columns: Sequence[str], keep: bool = True
+    ) -> pa.Table:
         """Return label rows in the order of `ordinals`."""
         names = find_columns(columns, self.dataset.schema())
         tables, order = [], []
-        groups = list(self._group(ordinals))
+        groups = list(self._group(ordinals, keep))
         self.dataset.store().load_labels([labels for labels, _, _ in groups], names)
         for labels, places, rows in groups:
             tables.append(labels.read(names).take(rows))
@@ -503,14 +504,14 @@ def _to_array(ordinals: range | NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _map_ahead(
-    function: Callable[[Argument], Value], arguments: Iterable[Argument]
+    function: Callable[[Argument], Value], arguments: Iterable[Argument], n_threads: int
 ) -> Iterator[Value]:
     """Map in a few threads, in order, without running far ahead."""
-    with ThreadPoolExecutor(_SCAN_THREADS) as pool:
+    with ThreadPoolExecutor(n_threads) as pool:
         running: deque[Future[Value]] = deque()
         for argument in arguments:
             running.append(pool.submit(function, argument))
-            if len(running) > _SCAN_THREADS:
+            if len(running) > n_threads:
                 yield running.popleft().result()
         while running:
             yield running.popleft().result()

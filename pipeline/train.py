@@ -49,6 +49,8 @@ EVALUATION_BATCH = 256
 CHECKPOINT_SECONDS = 60.0
 """A checkpoint is written at the end of an epoch, and when the last one is this old."""
 MAX_GRADIENT = 5.0
+RUN_FILES = ("last.pt", "best.pt", "report.md", "report.json", "curve.png", "mistakes.png")
+"""What a run writes."""
 CURVE_POINTS = 20
 """Points of the learning curve for each epoch."""
 
@@ -99,6 +101,8 @@ class Run:
     folder : Path
         Of the run.
     options : TrainOptions
+    overwrite : bool
+        Remove the files of the run that the folder holds.
 
     Raises
     ------
@@ -108,8 +112,12 @@ class Run:
         If the folder holds another run.
     """
 
-    def __init__(self, dataset: Dataset, folder: Path, options: TrainOptions) -> None:
+    def __init__(
+        self, dataset: Dataset, folder: Path, options: TrainOptions, overwrite: bool = False
+    ) -> None:
         check_dataset(dataset)
+        for name in RUN_FILES if overwrite else ():
+            (folder / name).unlink(missing_ok=True)
         self.dataset, self.folder, self.options = dataset, folder, options
         self.train = dataset["train"][: options.limit]
         torch.manual_seed(options.seed)
@@ -271,11 +279,22 @@ def check_dataset(dataset: Dataset) -> None:
             f"{', '.join(lacking)}; add it to the config and build again"
         )
     steps = count_steps(*dataset.image_shape)
-    longest = max(split.find_longest() for split in dataset.values())
+    longest = max(split.max_digits for split in dataset.values())
     if steps < 2 * longest:
         raise ConfigError(
             f"{dataset.uri}: expected images wide enough for two steps of the network for each of "
             f"{longest} digits, got {steps} steps; build it with a wider canvas"
+        )
+
+
+def check_other(dataset: Dataset, other: Dataset) -> None:
+    """Refuse a dataset to be read in the end whose test split the network cannot read."""
+    if "test" not in other:
+        raise ConfigError(f"{other.uri}: expected a split test to be read, got {', '.join(other)}")
+    if other.image_shape != dataset.image_shape:
+        raise ConfigError(
+            f"{other.uri}: expected images of {dataset.image_shape} rows and columns, those of "
+            f"{dataset.uri}, got {other.image_shape}"
         )
 
 

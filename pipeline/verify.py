@@ -14,6 +14,7 @@ Shards are verified by the same tasks on the same schedulers as they are built.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -22,6 +23,7 @@ import tarfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import dask
@@ -31,7 +33,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from dask.delayed import Delayed
 
-from pipeline.build import Job, make_job, open_sampler, pack_shard
+from pipeline.build import Job, make_job, open_job, pack_shard
 from pipeline.codec import EXTENSIONS, decode_image, encode_image
 from pipeline.config import Mnist, Mnist5k, SplitName
 from pipeline.errors import BuildError, BuildStopped, OutputError, SourceError
@@ -58,6 +60,7 @@ from pipeline.manifest import (
     load_plan_copy,
     make_card,
     make_manifest,
+    map_shards,
     shard_paths,
     to_json,
 )
@@ -106,6 +109,8 @@ class VerifyResult:
     n_samples: int
     redrawn: int
     problems: tuple[Problem, ...]
+    is_quick: bool
+    """Whether no image was looked at: as asked, or because the plan or the digits are damaged."""
 
 
 def verify_dataset(
@@ -138,9 +143,8 @@ def verify_dataset(
     BuildError
         If a task was lost with its worker.
     """
-    plan, problems = _load_any_plan(storage)
+    plan, problems = load_any_plan(storage)
     problems += _check_glyphs(storage, plan)
-    sizes = storage.list("images")
     problems += _find_strays(storage, plan)
     ledger = Ledger(plan)
     redrawn = 0
@@ -156,16 +160,30 @@ def verify_dataset(
         redrawn += result.redrawn
         on_progress(shard.n_samples, True)
 
-    if quick or any(not problem.is_stray for problem in problems):
-        for shard in plan.shards():  # a worker could not even open the dataset for more
-            collect(_check_footer(storage, plan, shard, sizes))
+    # With another plan or other digits, a worker could not even open the dataset for more.
+    is_quick = quick or any(not problem.is_stray for problem in problems)
+    if is_quick:
+        _check_footers(storage, plan, collect, should_stop)
     else:
         chosen = _choose_samples(plan, redraw)
         run.execute(_make_tasks(storage, plan, chosen), collect, should_stop)
-        if should_stop():
-            raise BuildStopped("stopped: the dataset is verified in part only")
+    if should_stop():
+        raise BuildStopped("stopped: the dataset is verified in part only")
     problems += _check_manifest(storage, plan, ledger)
-    return VerifyResult(plan.n_shards, plan.n_samples, redrawn, tuple(problems))
+    return VerifyResult(plan.n_shards, plan.n_samples, redrawn, tuple(problems), is_quick)
+
+
+def _check_footers(
+    storage: Storage,
+    plan: Plan,
+    collect: Callable[[ShardReport], None],
+    should_stop: Callable[[], bool],
+) -> None:
+    """Check the footers of all label files."""
+    sizes = storage.list("images")
+    reports = map_shards(lambda shard: _check_footer(storage, plan, shard, sizes), plan.shards())
+    for report in takewhile(lambda _: not should_stop(), reports):
+        collect(report)
 
 
 def _find_shard(plan: Plan, name: str) -> Shard:
@@ -201,8 +219,8 @@ def _make_tasks(storage: Storage, plan: Plan, chosen: Mapping[str, list[int]]) -
 # -- the dataset as a whole -----------------------------------------------------------------------
 
 
-def _load_any_plan(storage: Storage) -> tuple[Plan, list[Problem]]:
-    """Load the plan, or if its file is damaged the copy in the manifest."""
+def load_any_plan(storage: Storage) -> tuple[Plan, list[Problem]]:
+    """Load the plan, or if its file is damaged the copy in the manifest; and what is damaged."""
     try:
         plan = load_plan(storage)
         if storage.read(PLAN_PATH) != to_json(describe_plan(plan)):
@@ -280,6 +298,8 @@ def _check_footer(
     except FileNotFoundError:
         found = path, "is missing"
     except OutputError as error:
+        if not storage.is_local:  # an object store that is away damages nothing
+            raise
         found = path, str(error)
     problems = (Problem(*found, shard=shard.name),) if found else ()
     return ShardReport(shard.name, commit, problems, 0)
@@ -308,7 +328,7 @@ def verify_shard(job: Job, split: SplitName, index: int, redraw: list[int]) -> S
         Ordinals to draw again.
     """
     storage = Storage(job.uri)
-    sampler = open_sampler(job)
+    sampler = open_job(job)
     shard = sampler.plan.splits[split].shard(index)
     paths = shard_paths(sampler.plan, shard)
     sizes = {path: size for path in paths if (size := storage.size(path)) is not None}
@@ -324,9 +344,20 @@ def verify_shard(job: Job, split: SplitName, index: int, redraw: list[int]) -> S
             reasons = [(label_path(shard), "is not as it was written, beside its rows")]
         reasons += _check_redrawn(sampler, shard, rows, files, redraw) if not reasons else []
     except Exception as error:  # any damage: what it broke is told with the shard
+        if _is_trouble_of_ours(storage, error):
+            raise
         reasons = [(label_path(shard), f"cannot be read: {type(error).__name__}: {error}")]
     problems = tuple(Problem(path, reason, shard.name) for path, reason in reasons)
     return ShardReport(shard.name, report.commit, problems, len(redraw))
+
+
+def _is_trouble_of_ours(storage: Storage, error: Exception) -> bool:
+    """Return whether a file may be sound, and only could not be read here and now."""
+    if isinstance(error, OutputError):
+        return not storage.is_local
+    return isinstance(error, MemoryError) or (
+        isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+    )
 
 
 def _check_contents(
@@ -525,7 +556,7 @@ def repair_dataset(storage: Storage, problems: Iterable[Problem]) -> None:
     SourceError
         If the digits are broken, and the source gives others by now.
     """
-    plan, _ = _load_any_plan(storage)
+    plan, _ = load_any_plan(storage)
     for problem in problems:
         if problem.shard is not None:
             storage.delete(label_path(_find_shard(plan, problem.shard)))

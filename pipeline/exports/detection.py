@@ -96,13 +96,11 @@ _COCO_TEXTS = (
 
 DETECTION_FORMATS = {
     "yolo": Format(
-        summary="Ultralytics YOLO; class = digit",
         make_files=_yolo_files,
         make_extras=_yolo_extras,
         columns=_COLUMNS,
     ),
     "coco": Format(
-        summary="COCO instances, for pycocotools, torchvision, Detectron2; category = digit + 1",
         make_files=_coco_files,
         indexes=(
             Index(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +56,6 @@ def no_extras(_dataset: Dataset) -> dict[str, str]:
 class Format:
     """One export format."""
 
-    summary: str
-    """What reads it."""
     make_files: Callable[[Piece], dict[str, bytes]] | None = None
     """Returns the files of a shard, by path in the export."""
     indexes: tuple[Index, ...] = ()
@@ -71,5 +69,7 @@ class Format:
     """Readers leave out longer numbers unless they are told otherwise."""
     images: tuple[str, ...] = ("png", "jpeg")
     """Image formats that readers take; others are encoded anew as the first of these."""
-    note: str = field(default="")
+    package: str | None = None
+    """What writing it needs: the name of an extra and of its package."""
+    note: str = ""
     """What a user must know."""

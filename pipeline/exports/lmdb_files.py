@@ -14,7 +14,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import ConfigError, OutputError
+from pipeline.errors import OutputError
 from pipeline.exports.formats import Format
 from pipeline.reader import Split
 
@@ -27,17 +27,11 @@ def write_split(split: Split, folder: Path) -> None:
 
     Raises
     ------
-    ConfigError
-        If the package lmdb is not installed.
     OutputError
         If it cannot be written.
     """
-    try:
-        import lmdb  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise ConfigError(
-            "export to lmdb: expected the package lmdb, got none; pip install digit-sequence[lmdb]"
-        ) from error
+    import lmdb  # noqa: PLC0415 - an extra
+
     path = folder / split.name
     path.mkdir(parents=True, exist_ok=True)
     try:
@@ -90,8 +84,8 @@ def _label_key(count: int) -> bytes:
 
 LMDB_FORMATS = {
     "lmdb": Format(
-        summary="deep-text-recognition-benchmark, parseq, PaddleOCR's LMDBDataSet, MMOCR",
         write_split=write_split,
+        package="lmdb",
         max_digits=25,
         note="Readers leave out labels of more than 25 characters unless they are told otherwise.",
     )

@@ -80,7 +80,10 @@ def _make_files(piece: Piece) -> dict[str, bytes]:
 
 
 def _make_entry(piece: Piece) -> list[str]:
-    n_bytes = _head_bytes(piece) + sum(map(len, _encode_samples(piece)))
+    n_bytes = _head_bytes(piece) + sum(
+        12 + 8 + len(image) + len(row["key"]) + len(row["number"])
+        for row, image in zip(piece.rows, piece.images, strict=True)
+    )
     entry = _describe_columns(piece) | {
         "raw_data": {"basename": _shard_path(piece), "bytes": n_bytes, "hashes": {}},
         "samples": len(piece.rows),
@@ -91,7 +94,6 @@ def _make_entry(piece: Piece) -> list[str]:
 
 MDS_FORMATS = {
     "mds": Format(
-        summary="mosaicml-streaming's StreamingDataset",
         make_files=_make_files,
         indexes=(
             Index(

@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +26,24 @@ from dask.delayed import Delayed
 
 from pipeline.codec import EXTENSIONS, decode_image, encode_image
 from pipeline.config import Output
-from pipeline.errors import BuildError, BuildStopped, ConfigError, OutputError, PipelineError
+from pipeline.errors import (
+    BuildError,
+    BuildStopped,
+    ConfigError,
+    OutputError,
+    PipelineError,
+    how_to_install,
+)
 from pipeline.exports import FORMATS
 from pipeline.exports.formats import Format, Index, Piece
-from pipeline.names import BUILD_FOLDER, shard_name
+from pipeline.names import BUILD_FOLDER, sample_key, shard_name
 from pipeline.reader import Dataset, Split, open_dataset
-from pipeline.schedulers import Run, TaskLost
+from pipeline.schedulers import Run, TaskLost, probe_workers
 from pipeline.storage import Storage
 
 PLAN_PATH = f"{BUILD_FOLDER}/export.json"
 PARTS_FOLDER = f"{BUILD_FOLDER}/parts"
+PROBE_PATH = f"{BUILD_FOLDER}/probe"
 
 
 @dataclass(frozen=True)
@@ -127,6 +136,8 @@ def export_dataset(
         on_progress(outcome.n_samples, True)
 
     missing = [unit for unit in units if _part_path(unit) not in there]
+    uri, digest = dataset.uri, plan["digest"]
+    probe_workers(run, _probe, uri, digest, str(export.folder.absolute()))
     run.execute(_make_tasks(export, missing), collect, should_stop)
     if failures:
         raise BuildError(
@@ -138,6 +149,13 @@ def export_dataset(
             f"{storage.uri}: stopped: {exported:,} samples were exported; give the same command "
             "again to go on"
         )
+    there = storage.list(PARTS_FOLDER)
+    lost = [unit for unit in units if _part_path(unit) not in there]
+    if lost:
+        raise OutputError(
+            f"{storage.uri}: expected the parts of {len(units)} shards, got none of {len(lost)}, "
+            f"{lost[0].name} first; run the same command again"
+        )
     _finish(storage, dataset, kind, units, plan)
     return exported
 
@@ -148,13 +166,18 @@ def check_fit(export: Export) -> Format:
     Raises
     ------
     ConfigError
-        If there is no such format, a label column is missing, or a number is longer than readers
-        take.
+        If there is no such format, its package or a label column is missing, or a number is longer
+        than readers take.
     """
     dataset, name = export.dataset, export.format
     if name not in FORMATS:
         raise ConfigError(f"--to: expected one of {', '.join(FORMATS)}, got {name!r}")
     kind = FORMATS[name]
+    if kind.package is not None and not find_spec(kind.package):
+        raise ConfigError(
+            f"export to {name}: expected the package {kind.package}, got none; "
+            f"{how_to_install(kind.package)}"
+        )
     lacking = [column for column in kind.columns if column not in dataset.columns]
     if lacking:
         raise ConfigError(
@@ -165,10 +188,10 @@ def check_fit(export: Export) -> Format:
     if limit is None:
         return kind
     for split in dataset.values():
-        longest = split.find_longest()
+        longest = split.max_digits
         if longest > limit:
             raise ConfigError(
-                f"{dataset.uri}: {split.name} has numbers of {longest} digits, and readers of "
+                f"{dataset.uri}: {split.name} may have numbers of {longest} digits; readers of "
                 f"{name} silently leave out those of more than {limit} unless they are set to take "
                 f"them; set them so and give --max-digits {longest}; nothing was written"
             )
@@ -211,18 +234,31 @@ def _part_path(unit: Unit) -> str:
 
 
 def _make_tasks(export: Export, units: list[Unit]) -> Iterator[Delayed]:
-    uri, folder = export.dataset.uri, str(export.folder.absolute())
+    dataset, folder = export.dataset, str(export.folder.absolute())
+    opened = (dataset.uri, dataset.manifest["digest"])
     run = uuid.uuid4().hex[:8]
     attempt = dask.delayed(_attempt, pure=False)
     for unit in units:
         key = f"export-{unit.name}-{run}"
-        yield attempt(uri, export.format, folder, unit, dask_key_name=key)
+        yield attempt(*opened, export.format, folder, unit, dask_key_name=key)
 
 
-def _attempt(uri: str, name: str, folder: str, unit: Unit) -> Outcome:
+def _probe(uri: str, digest: str, folder: str) -> None:
+    """Check that a worker sees the dataset, and the folder of the export."""
+    _open(uri, digest)
+    storage = Storage(folder)
+    if PLAN_PATH not in storage.list(BUILD_FOLDER):
+        raise OutputError(
+            f"{folder}: expected the folder of the export, got another one of that name; it must "
+            "be the same directory on every worker, or use --scheduler processes"
+        )
+    storage.write(PROBE_PATH, digest.encode())
+
+
+def _attempt(uri: str, digest: str, name: str, folder: str, unit: Unit) -> Outcome:
     """Export a unit, and return what went wrong instead of raising it."""
     try:
-        export_unit(_open(uri), name, Path(folder), unit)
+        export_unit(_open(uri, digest), name, Path(folder), unit)
     except PipelineError as error:
         return Outcome(0, f"{unit.name}: {error}")
     except Exception:
@@ -231,9 +267,14 @@ def _attempt(uri: str, name: str, folder: str, unit: Unit) -> Outcome:
 
 
 @lru_cache(maxsize=1)
-def _open(uri: str) -> Dataset:
+def _open(uri: str, digest: str) -> Dataset:
     """Keep the dataset of one export in a process."""
-    return open_dataset(uri)
+    dataset = open_dataset(uri)
+    if dataset.manifest["digest"] != digest:
+        raise OutputError(
+            f"{uri}: was built anew while it is exported; export it into a new folder"
+        )
+    return dataset
 
 
 def export_unit(dataset: Dataset, name: str, folder: Path, unit: Unit) -> None:
@@ -259,6 +300,15 @@ def read_piece(split: Split, index: int, kind: Format) -> Piece:
     dataset = split.dataset
     start = index * dataset.shard_samples
     positions = range(start, min(start + dataset.shard_samples, len(split)))
+    rows = split.read_labels(positions, kind.columns).to_pylist()
+    for ordinal, row in zip(positions, rows, strict=True):
+        # Both become names of files, so they must be what a build has written.
+        if row["key"] != sample_key(split.name, ordinal) or not _is_number(row["number"]):
+            raise OutputError(
+                f"{dataset.uri}: {split.name}: row {ordinal}: expected the key "
+                f"{sample_key(split.name, ordinal)} and a number, got {row['key']!r} and "
+                f"{row['number']!r}; digit-sequence verify {dataset.uri} --repair"
+            )
     images = split.read_encoded(positions, check=True)
     image_format: str = dataset.manifest["image"]["format"]
     if image_format not in kind.images:
@@ -269,10 +319,14 @@ def read_piece(split: Split, index: int, kind: Format) -> Piece:
         split=split.name,
         name=shard_name(split.name, index),
         index=index,
-        rows=split.read_labels(positions, kind.columns).to_pylist(),
+        rows=rows,
         images=images,
         extension=EXTENSIONS[image_format],
     )
+
+
+def _is_number(number: str) -> bool:
+    return number.isascii() and number.isdecimal()
 
 
 def _write_files(folder: Path, files: dict[str, bytes]) -> None:
@@ -300,8 +354,8 @@ def _finish(
     for path, text in kind.make_extras(dataset).items():
         storage.write(path, text.encode())
     storage.write(PLAN_PATH, json.dumps(plan | {"complete": True}).encode())
-    for unit in units:
-        storage.delete(_part_path(unit))
+    for path in (*map(_part_path, units), PROBE_PATH):
+        storage.delete(path)
 
 
 def _join_index(storage: Storage, index: Index, split: str, units: list[Unit]) -> None:

@@ -71,7 +71,6 @@ def _paddle_extras(_dataset: Dataset) -> dict[str, str]:
 
 TEXT_FORMATS = {
     "paddleocr": Format(
-        summary="PaddleOCR's SimpleDataSet",
         make_files=_images_in("images/{split}"),
         indexes=(Index("{split}.txt", (_lines(_paddle_line),)),),
         make_extras=_paddle_extras,
@@ -80,30 +79,25 @@ TEXT_FORMATS = {
         "character_dict_path is digits.txt; max_text_length is 25 unless set.",
     ),
     "doctr": Format(
-        summary="docTR's RecognitionDataset",
         make_files=_images_in("{split}/images"),
         indexes=(Index("{split}/labels.json", (_lines(_doctr_entry),), ("{\n", "\n}\n"), ",\n"),),
         note="docTR's training script takes the folders as train_path and val_path, with "
         "--vocab digits.",
     ),
     "mmocr": Format(
-        summary="MMOCR's RecogTextDataset, LineJsonParser",
         make_files=_images_in("images/{split}"),
         indexes=(Index("{split}.jsonl", (_lines(_mmocr_line),)),),
     ),
     "imagefolder": Format(
-        summary='Hugging Face datasets, load_dataset("imagefolder"), as TrOCR is tuned with',
         make_files=_images_in("{split}"),
         indexes=(Index("{split}/metadata.jsonl", (_lines(_imagefolder_line),)),),
     ),
     "tesstrain": Format(
-        summary="tesstrain, to train Tesseract",
         make_files=_tesstrain_files,
         images=("png",),
         note="MODEL_NAME is a split, and DATA_DIR the folder of the export.",
     ),
     "easyocr": Format(
-        summary="EasyOCR's trainer",
         make_files=_images_in("{split}"),
         indexes=(Index("{split}/labels.csv", (_lines(_easyocr_line),), ("filename,words\n", "")),),
         max_digits=34,
