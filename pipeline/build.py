@@ -196,10 +196,11 @@ def _attempt_shard(job: Job, split: SplitName, index: int) -> Commit | ShardFail
         return build_shard(job, split, index)
     except Exception as error:  # reported with its traceback, the others go on
         is_of_files = isinstance(error, OutputError | SourceError)
+        where = f" on {platform.node()}" if is_of_files else ""
         return ShardFailure(
             split,
             index,
-            f"{type(error).__name__} on {platform.node()}: {error}",
+            f"{type(error).__name__}{where}: {error}",
             traceback.format_exc(),
             is_final=isinstance(error, RenderError | ConfigError),
             sample=None if is_of_files else _find_bad_sample(job, split, index),

@@ -147,9 +147,13 @@ def build(
     Shards that OUT holds already are kept, so a build that was stopped, by Ctrl-C or otherwise,
     goes on when the same command is given again. OUT may be a URI such as s3://bucket/folder.
     """
+    from pipeline.schedulers import SchedulerOptions, open_scheduler, start_fork_server
+
+    options = SchedulerOptions(**scheduler, is_profiled=performance_report is not None)
+    if options.name == "processes" and not dry_run:
+        start_fork_server()  # it imports what workers need while the config is read
     from pipeline.build import build_dataset, estimate_bytes
     from pipeline.sampler import open_config
-    from pipeline.schedulers import SchedulerOptions, open_scheduler
     from pipeline.storage import Storage
 
     settings = _load(config, overrides)
@@ -160,7 +164,6 @@ def build(
         click.echo(_describe_plan(sampler, estimate_bytes(sampler), uri))
         return
     storage.check()
-    options = SchedulerOptions(**scheduler, is_profiled=performance_report is not None)
     with (
         _drain_on_signal() as should_stop,
         open_scheduler(options) as run,
@@ -651,8 +654,8 @@ def _describe_verification(result: VerifyResult, quick: bool) -> str:
     width = max(len(problem.path) for problem in result.problems)
     lines = [f"  {problem.path:{width}}  {problem.reason}" for problem in result.problems]
     if result.is_quick and not quick:
-        lines.append("no image was looked at: first the files above have to be repaired")
-    return "\n".join([f"{len(result.problems)} problems in {looked_at}:", *lines])
+        looked_at += ", of which no image was looked at before this is repaired"
+    return "\n".join([f"{len(lines)} problems in {looked_at}:", *lines])
 
 
 def _describe_result(result: BuildResult, plan: Plan, uri: str) -> str:

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline import __version__
@@ -118,10 +119,13 @@ def find_bank(digest: str) -> GlyphBank | None:
 
 
 def pack_bank(bank: GlyphBank) -> bytes:
-    """Return a bank as one file, to travel with a dataset: a line of SHA-256, then an .npz."""
+    """Return a bank as one file, to travel with a dataset: a line of SHA-256, then .npz in zstd."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, images=bank.images, digits=bank.digits, parts=bank.parts)
-    content = buffer.getvalue()
+    np.savez(buffer, images=bank.images, digits=bank.digits, parts=bank.parts)
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as stream:  # ten times as fast as zlib
+        stream.write(buffer.getbuffer())
+    content: bytes = sink.getvalue().to_pybytes()
     return hashlib.sha256(content).hexdigest().encode() + b"\n" + content
 
 
@@ -156,7 +160,9 @@ def parse_bank(content: bytes, digest: str) -> RawGlyphs:
     if sha256 != got.encode() + b"\n":
         raise SourceError(f"packed glyphs: expected the sha256 {shorten(sha256[:-1])}, got {got}")
     try:
-        with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
+        with pa.CompressedInputStream(pa.BufferReader(packed), "zstd") as stream:
+            plain = stream.read()
+        with np.load(io.BytesIO(plain), allow_pickle=False) as arrays:
             glyphs = RawGlyphs(arrays["images"], arrays["digits"], arrays["parts"])
         _check_arrays(glyphs)
         got = _digest_glyphs(glyphs)

@@ -183,7 +183,9 @@ def hash_plan(plan: Plan) -> str:
 def check_owner(storage: Storage, plan_sha256: str) -> None:
     """Raise an OutputError if the directory's plan is another one by now."""
     published = _read_plan(storage)
-    if published is None or published["sha256"] != plan_sha256:
+    if published is None:
+        raise OutputError(f"{storage.uri}: expected a dataset built by this program, got none")
+    if published["sha256"] != plan_sha256:
         raise OutputError(
             f"{storage.uri}: another build has taken over the directory while this one ran; "
             "build into another directory"

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import logging
+import multiprocessing
 import os
 import queue
 import signal
@@ -31,7 +32,7 @@ from functools import partial
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from itertools import islice
-from multiprocessing import resource_tracker
+from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,8 @@ from pipeline.errors import BuildError, ConfigError, OutputError
 LOCAL_SCHEDULERS = ("synchronous", "threads", "processes")
 TASKS_PER_THREAD = 4
 """Tasks that a cluster holds for each of its threads."""
+_PRELOADED = ["distributed", "pipeline.build", "pipeline.kernels"]
+"""What the process imports whose forks local workers are; without numba not the last one."""
 _CONNECT_SECONDS = 10.0
 """How long a scheduler may take to answer at first."""
 _PROBE_SECONDS = 120.0
@@ -98,6 +101,14 @@ class SchedulerOptions:
     is_profiled: bool = False
     """Whether local processes note where their time goes, for a report: 0.1 MB a second each."""
 
+    @property
+    def name(self) -> str | None:
+        """One of `LOCAL_SCHEDULERS`, or an address; None if a file or a factory is to give it."""
+        if self.scheduler or self.scheduler_file or self.cluster:
+            return self.scheduler
+        name: str = dask.config.get("scheduler-address", None) or "processes"
+        return name
+
 
 @contextmanager
 def open_scheduler(options: SchedulerOptions = SchedulerOptions()) -> Iterator[Run]:
@@ -111,9 +122,7 @@ def open_scheduler(options: SchedulerOptions = SchedulerOptions()) -> Iterator[R
     ConfigError
         If there is no such scheduler, or it does not answer.
     """
-    name = options.scheduler
-    if name is None and options.scheduler_file is None and options.cluster is None:
-        name = dask.config.get("scheduler-address", None) or "processes"
+    name = options.name
     workers = options.workers or os.cpu_count() or 1
     if name == "synchronous":
         yield _make_local_run(name, 1)
@@ -249,9 +258,11 @@ def _open_processes(workers: int, is_profiled: bool) -> Iterator[Any]:
     from distributed import LocalCluster  # noqa: PLC0415 - takes half a second
 
     settings = {
+        "distributed.worker.multiprocessing-method": "forkserver",
         "distributed.worker.memory.terminate": False,
         "distributed.worker.profile.enabled": is_profiled,
     }
+    start_fork_server()
     with _hold_interrupts(), dask.config.set(settings):
         cluster = LocalCluster(
             n_workers=workers,
@@ -263,6 +274,16 @@ def _open_processes(workers: int, is_profiled: bool) -> Iterator[Any]:
         yield cluster
         # Everything is built: that a busy machine ends a process slowly is no news.
         logging.getLogger("distributed.nanny").setLevel(logging.ERROR)
+
+
+def start_fork_server() -> None:
+    """Start the process whose forks local workers are, if it is not there.
+
+    It imports what they need while its caller goes on, once instead of in each of them.
+    """
+    multiprocessing.get_context("forkserver").set_forkserver_preload(_PRELOADED)
+    with _hold_interrupts():
+        forkserver.ensure_running()
 
 
 @contextmanager

@@ -19,10 +19,18 @@ from builds import (
     write_config,
 )
 
-from pipeline.build import Job, build_dataset, build_shard, estimate_bytes, make_tasks
+from pipeline.build import (
+    Job,
+    build_dataset,
+    build_shard,
+    estimate_bytes,
+    make_job,
+    make_tasks,
+    pack_shard,
+)
 from pipeline.codec import encode_image
 from pipeline.config import Output
-from pipeline.errors import BuildError, OutputError
+from pipeline.errors import BuildError, BuildStopped, OutputError
 from pipeline.labels import PLACE_COLUMNS, hash_pixels, read_commit
 from pipeline.manifest import publish_plan
 from pipeline.sampler import open_config
@@ -255,18 +263,19 @@ def test_failing_label_file(tiny_config, folder):
 
 
 def test_cache_damaged_before_the_shards(tiny_config, folder, tmp_path):
-    """Glyphs damaged after the build began fail every shard, with the file and what to do."""
+    """Glyphs damaged after the config was read end the build, with the file and what to do."""
     sampler = open_config(tiny_config())
     (images,) = (tmp_path / "cache").rglob("images.npy")
     content = bytearray(images.read_bytes())
     content[-400] ^= 255
     images.unlink()  # the sampler has the old file mapped
     images.write_bytes(content)
-    with pytest.raises(BuildError, match="4 of 4 shards failed; ") as caught:
+    with pytest.raises(OutputError, match="1 of 1 workers cannot take part:") as caught:
         run_here(sampler, folder)
     assert str(images) in str(caught.value)
     assert f"delete the folder {images.parent} and run again" in str(caught.value)
-    assert set(read_tree(folder)) == {".build/plan.json", ".build/glyphs", ".build/probe"}
+    assert "--repair" not in str(caught.value)  # the dataset has its own, which are sound
+    assert set(read_tree(folder)) == {".build/plan.json", ".build/glyphs"}
 
 
 def test_source_changed_after_the_plan(tiny_config, folder, tiny_source, tmp_path, bank):
@@ -299,10 +308,62 @@ def test_other_build_takes_over(tiny_config, folder):
     assert set(read_tree(folder)) == {".build/plan.json", ".build/glyphs"}
 
 
+@pytest.mark.parametrize("other", [{"seed": 2}, {"splits": None}])
+def test_shard_is_not_written_over_another_build(tiny_config, folder, monkeypatch, other):
+    """A shard that was under way when another build took over, or grew the dataset, is dropped."""
+    storage = Storage(str(folder))
+    sampler = open_config(tiny_config())
+    publish_plan(storage, sampler.plan, sampler.bank)
+    job = make_job(storage, sampler.plan)
+    if "splits" in other:
+        splits = tiny_config().model_dump(mode="json", exclude_none=True)["splits"]
+        splits["train"]["samples_per_number"] += 1
+        other = {"splits": splits}
+    taken_over = open_config(tiny_config(**other))
+
+    def take_over(*arguments):
+        publish_plan(storage, taken_over.plan, taken_over.bank, overwrite=True)
+        return pack_shard(*arguments)
+
+    monkeypatch.setattr("pipeline.build.pack_shard", take_over)
+    with pytest.raises(OutputError, match="another build has taken over the directory"):
+        build_shard(job, "train", 0)
+    assert set(read_tree(folder)) == {".build/plan.json", ".build/glyphs"}
+
+
+def test_overwrite_goes_on_with_the_same_build(tiny_config, folder):
+    """Given again after a stop, a command with --overwrite keeps what it has built."""
+    build(tiny_config(seed=9), folder)
+    sampler, storage = open_config(tiny_config()), Storage(str(folder))
+    seen = []
+    with open_scheduler(SchedulerOptions("synchronous")) as run, pytest.raises(BuildStopped):
+        build_dataset(
+            *(sampler, storage, run), lambda *done: seen.append(done), True, lambda: len(seen) > 2
+        )
+    with open_scheduler(SchedulerOptions("synchronous")) as run:
+        result = build_dataset(sampler, storage, run, overwrite=True)
+    assert 0 < result.built_samples < sampler.plan.n_samples
+    build(tiny_config(), folder.with_name("fresh"))
+    assert read_tree(folder) == read_tree(folder.with_name("fresh"))
+
+
+def test_stopped_before_the_beginning(tiny_config, folder):
+    """Ctrl-C before the first shard touches nothing, not even with --overwrite."""
+    build(tiny_config(seed=9), folder)
+    before = read_tree(folder)
+    sampler = open_config(tiny_config())
+    with (
+        open_scheduler(SchedulerOptions("synchronous")) as run,
+        pytest.raises(BuildStopped, match="before anything was touched"),
+    ):
+        build_dataset(sampler, Storage(str(folder)), run, overwrite=True, should_stop=lambda: True)
+    assert read_tree(folder) == before
+
+
 def test_shard_needs_a_plan(folder):
     """A shard of a folder without a plan is an error that names the folder."""
     with pytest.raises(OutputError, match=f"{folder}: expected a dataset built by this program"):
-        build_shard(Job(str(folder), "0" * 32, (1,)), "train", 0)
+        build_shard(Job(str(folder), "0" * 64), "train", 0)
 
 
 # -- estimate -------------------------------------------------------------------------------------

@@ -13,20 +13,24 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from builds import ALL_TRANSFORMS, ROOT, build, read_rows, read_tree
 from PIL import Image
 
 from pipeline.errors import BuildError, BuildStopped, ConfigError, OutputError
 from pipeline.exports import FORMATS
-from pipeline.exports.run import Export, export_dataset
+from pipeline.exports.run import Export, _open, export_dataset
 from pipeline.reader import open_dataset
 from pipeline.schedulers import SchedulerOptions, open_scheduler
 
@@ -369,11 +373,60 @@ def test_stopped_export_goes_on(dataset, exported, tmp_path, kind):
     assert export(dataset, kind, tmp_path) == 0  # complete
 
 
+def test_rebuilt_dataset_is_opened_anew(tiny_config, tmp_path):
+    """Workers that have exported a dataset do not take its files for those of the next one."""
+    for seed in (1, 2):
+        shutil.rmtree(tmp_path / "data", ignore_errors=True)
+        build(tiny_config(seed=seed), tmp_path / "data")
+        dataset = open_dataset(tmp_path / "data")
+        export(dataset, "mmocr", tmp_path / str(seed))
+        lines = (tmp_path / str(seed) / "train.jsonl").read_text().splitlines()
+        assert [json.loads(line)["text"] for line in lines] == (
+            dataset["train"].labels(["number"])["number"].to_pylist()
+        )
+    with pytest.raises(OutputError, match="built anew meanwhile; export it into a new folder"):
+        _open(str(tmp_path / "data"), "0" * 64)
+
+
+def test_export_to_another_disk(dataset, tmp_path):
+    """Workers that see another folder of that name are refused before they write into it."""
+    folder = tmp_path / "export"
+    with open_scheduler(SchedulerOptions("synchronous")) as run:
+
+        def probe(call, arguments):
+            *others, _ = arguments
+            with pytest.raises(OutputError) as caught:
+                call(*others, str(tmp_path))
+            return {"worker": caught.value}
+
+        with pytest.raises(OutputError, match=r"worker: .*the same directory on every worker"):
+            export_dataset(Export(dataset, "yolo", folder), replace(run, probe=probe))
+    assert list(read_tree(folder)) == [".build/export.json"]
+
+
+@pytest.mark.parametrize("kind", FILE_FORMATS)
+@pytest.mark.parametrize(
+    ("column", "value"), [("key", "../../escaped"), ("number", "../../escaped"), ("number", "1\n2")]
+)
+def test_hostile_labels(built, tmp_path, kind, column, value):
+    """A key or a number that is none leads nowhere: the export ends, and nothing is written."""
+    folder = Path(shutil.copytree(built(container="webdataset"), tmp_path / "data"))
+    path = folder / "labels/train/train-00000.parquet"
+    table = pq.read_table(path)
+    place = table.schema.get_field_index(column)
+    values = [value, *table[column].to_pylist()[1:]]
+    table = table.set_column(place, table.schema.field(column), pa.array(values))
+    pq.write_table(table, path)
+    with pytest.raises((BuildError, OutputError), match="expected the key train-000000000"):
+        export(open_dataset(folder), kind, tmp_path / "a/b/export")
+    assert not [path for path in tmp_path.rglob("*") if "escaped" in path.name]
+
+
 KILLED = """
 import sys
 from pathlib import Path
 from pipeline.exports import lmdb_files
-from pipeline.exports.run import Export, export_dataset
+from pipeline.exports.run import Export, _open, export_dataset
 from pipeline.reader import open_dataset
 from pipeline.schedulers import SchedulerOptions, open_scheduler
 lmdb_files.COMMIT_SAMPLES = 2
@@ -444,7 +497,7 @@ def test_long_numbers_are_refused_before_writing(tiny_config, tmp_path):
     build(tiny_config(splits=splits), tmp_path / "dataset")
     dataset = open_dataset(tmp_path / "dataset")
     for kind in ("lmdb", "paddleocr"):
-        with pytest.raises(ConfigError, match=r"26 digits, .* more than 25 .* --max-digits 26"):
+        with pytest.raises(ConfigError, match=r"26 digits; .* more than 25 .* --max-digits 26"):
             export(dataset, kind, tmp_path / kind)
         assert_untouched(tmp_path / kind)
     assert export(dataset, "paddleocr", tmp_path / "long", max_digits=26) == 4

@@ -118,7 +118,7 @@ def test_retries_are_bounded(forks, config, folder):
     assert [event["attempt"] for event in read_events(folder, "retry")] == [2, 3]
     (folder / "images/train/train-00002.tar").rmdir()
     assert forks.run("build", config, "-o", folder, *LOCAL).returncode == 0
-    assert "1 of" not in read_events(folder, "end")[-1]["outcome"]
+    assert read_events(folder, "end")[-1]["outcome"] == "complete"
 
 
 def test_retry_succeeds(forks, config, folder):
@@ -283,6 +283,45 @@ def test_no_worker_comes(forks, config, folder, cluster):
     assert done.returncode == 2
     assert re.search("error: tcp://.*: no worker came within 1 s; start workers with", done.stderr)
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("blow", [signal.SIGSTOP, signal.SIGKILL])
+def test_scheduler_is_lost_before_a_worker_comes(forks, config, folder, cluster, blow):
+    """A scheduler that goes silent, or dies, while a worker is waited for ends the build."""
+    child = forks.start(
+        *("build", config, "-o", folder, "--scheduler", cluster.address, "--worker-timeout", 3)
+    )
+    time.sleep(1.5)
+    cluster.scheduler.send_signal(blow)
+    try:
+        assert child.wait() == 2
+    finally:
+        cluster.scheduler.send_signal(signal.SIGCONT)
+    assert re.search(r"^error: tcp://.*: (no worker came|the scheduler is gone)", child.read())
+    assert "Traceback" not in child.read()
+
+
+def test_report_of_a_lost_cluster(forks, long, folder, cluster, tmp_path):
+    """A performance report that cannot be written does not hide why the build ended."""
+    cluster.start_worker()
+    report = ("--performance-report", tmp_path / "report.html", "--worker-timeout", 2)
+    child = start_build(forks, long, folder, cluster, *report)
+    cluster.scheduler.kill()
+    assert child.wait() == 2
+    assert re.search("error: .*scheduler.*what is built is kept", child.read())
+    assert "Traceback" not in child.read()
+
+
+def test_scheduler_is_given_up_between_attempts(cluster):
+    """Tasks for a scheduler that Dask has given up are a clear error."""
+    cluster.start_worker()
+    with open_scheduler(SchedulerOptions(cluster.address)) as run:
+        cluster.scheduler.kill()
+        cluster.scheduler.wait()
+        run.client.close()
+        nothing = dask.delayed(abs, pure=False)
+        with pytest.raises(BuildError, match="the scheduler is gone with 0 shards under way"):
+            run.execute(iter([nothing(1)]), lambda _: None, lambda: False)
 
 
 def test_scheduler_dies_before_the_probe(cluster):

@@ -222,7 +222,7 @@ def test_dataset_does_not_shrink(tiny_config, folder):
     """Fewer samples are refused with both counts, and nothing is touched."""
     build(tiny_config(splits=GROWN), folder)
     before = read_tree(folder)
-    with pytest.raises(OutputError, match=r"planned for 21 samples of train, .* got 12; choose"):
+    with pytest.raises(OutputError, match=r"planned for 21 samples of train, .* got 12\nNothing"):
         build(tiny_config(), folder)
     assert read_tree(folder) == before
 
@@ -382,6 +382,7 @@ def test_manifest_says_what_is_there(copy, folder):
             "shards": n_shards,
             "bytes": sum(path.stat().st_size for path in folder.glob(f"images/{name}/*")),
             "scaled": sum(row["scaled"] for row in rows if row["split"] == name),
+            "max_digits": max(row["n_digits"] for row in rows if row["split"] == name),
         }
     assert manifest["plan"]["fingerprint"] == plan.fingerprint
     assert manifest["plan"]["inputs"] == plan.inputs

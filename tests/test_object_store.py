@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import signal
@@ -23,7 +24,6 @@ from pipeline.errors import BuildError, OutputError
 from pipeline.events import RUNS_FOLDER
 from pipeline.labels import hash_pixels
 from pipeline.manifest import load_plan
-from pipeline.names import BUILD_FOLDER
 from pipeline.sampler import open_config
 from pipeline.schedulers import SchedulerOptions, open_scheduler
 from pipeline.storage import Storage, _open_filesystem
@@ -69,11 +69,7 @@ def many(tiny_config, tmp_path_factory):
 
 def drop_records(tree):
     """Leave out what differs from run to run."""
-    return {
-        path: content
-        for path, content in tree.items()
-        if not path.startswith((RUNS_FOLDER, f"{BUILD_FOLDER}/probe-"))
-    }
+    return {path: content for path, content in tree.items() if not path.startswith(RUNS_FOLDER)}
 
 
 def verify(uri, **options):
@@ -293,6 +289,34 @@ def test_store_is_gone(many, object_store, folder, uri, tmp_path, monkeypatch):
     assert "see to the network" in message
     assert 0 < build(config, uri, "threads").built_samples < 360
     assert drop_records(object_store.read_tree(folder)) == tree
+
+
+@pytest.mark.parametrize(
+    ("method", "place", "quick"), [("read", "images", 0), ("open", "labels", 1)]
+)
+def test_verify_of_a_store_in_trouble(tiny_config, uri, monkeypatch, method, place, quick):
+    """Files that only could not be read are no damage: the verification ends with an error."""
+    build(tiny_config(), uri)
+    call = getattr(Storage, method)
+
+    def fail(storage, path):
+        if path.startswith(place):
+            raise OutputError(f"{path}: cannot be read: AWS Error NETWORK_CONNECTION")
+        return call(storage, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Storage, method, fail)
+        with pytest.raises(OutputError, match="NETWORK_CONNECTION"):
+            verify(uri, quick=method == "open")
+    assert verify(uri) == ()
+
+
+def test_large_object(uri, object_store):
+    """An object that takes several parts appears whole."""
+    content = os.urandom(1 << 20) * 25
+    Storage(uri).write("large", content)
+    assert Storage(uri).read("large") == content
+    assert Storage(uri).list() == {"large": len(content)}
 
 
 # -- slow and faulty networks ---------------------------------------------------------------------

@@ -134,6 +134,7 @@ def test_killed_drivers_of_a_cluster(forks, small, folder, tmp_path):
             time.sleep(random.uniform(0, 0.8))
             child.kill()
             code = child.wait()
+            assert code in (0, -signal.SIGKILL), child.read()
             check_partial(folder, tree)
             n_killed += code != 0
             if code == 0:
@@ -203,12 +204,16 @@ def test_killed_worker_process(small, folder):
 
 
 def find_workers(driver):
-    """Return the process ids of the workers of a driver."""
+    """Return the process ids of the workers of a driver: forks of its fork server."""
+    return [worker for child in find_children(driver) for worker in find_children(child)]
+
+
+def find_children(parent):
+    """Return the process ids of the children of a process."""
     found = []
     for path in Path("/proc").glob("[0-9]*/status"):
         with suppress(OSError):
-            is_child = f"\nPPid:\t{driver}\n" in path.read_text()
-            if is_child and b"spawn_main" in path.with_name("cmdline").read_bytes():
+            if f"\nPPid:\t{parent}\n" in path.read_text():
                 found.append(int(path.parent.name))
     return found
 
@@ -280,16 +285,18 @@ def test_sigterm(forks, small, folder):
     assert not (folder / "dataset.json").exists()
 
 
-def test_second_ctrl_c(forks, tiny_config, folder, tmp_path):
+@pytest.mark.parametrize("scheduler", ["synchronous", "threads", "processes"])
+def test_second_ctrl_c(forks, tiny_config, folder, tmp_path, scheduler):
     """The second Ctrl-C does not wait for the shard under way."""
     config = make_config(tiny_config, samples=10**6, output={"shard_samples": 30_000})
     path = write_config(tmp_path / "config.yaml", config)
-    command = ("build", path, "-o", folder, "--scheduler", "synchronous")
+    command = ("build", path, "-o", folder, "--scheduler", scheduler)
     with start_on_terminal(forks, *command) as (child, terminal, screen):
         end = time.monotonic() + 60
         while not list(folder.glob(".build/runs/*")):
             assert time.monotonic() < end, screen.decode()
             time.sleep(0.01)
+        time.sleep(0.7)  # the shards have begun
         os.write(terminal, b"\x03")
         while b"Ctrl-C again: now" not in screen:
             assert time.monotonic() < end
@@ -446,11 +453,13 @@ def test_killed_while_it_grows(forks, small, tiny_config, folder, tmp_path):
         if read_commit(folder / "labels/train" / f"{path.stem}.parquet").rows == 2
     }
     assert len(full) == 2 * (N_SHARDS // 2 - 1)
+    n_killed = 0
     for _ in range(5):
         child = forks.start(*command)
-        time.sleep(random.uniform(0, longest))
+        time.sleep(random.uniform(0, longest / 2))
         child.kill()
-        child.wait()
+        n_killed += child.wait() == -signal.SIGKILL
+    assert n_killed
     run(forks, *command)
     assert full.items() <= list_finished(folder).items()
     assert read_tree(folder) == tree

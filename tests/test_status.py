@@ -9,6 +9,8 @@ import pytest
 from builds import build, write_config
 
 from pipeline.events import RunLog
+from pipeline.manifest import publish_plan
+from pipeline.sampler import open_config
 from pipeline.status import describe_status
 from pipeline.storage import Storage
 
@@ -36,6 +38,19 @@ def read_table(text):
     """Return (shards, done, missing) of each split."""
     rows = re.findall(r"^(train|val|test) +([\d,]+) +([\d,]+) +([\d,]+)$", text, re.MULTILINE)
     return {row[0]: tuple(int(count.replace(",", "")) for count in row[1:]) for row in rows}
+
+
+def test_status_of_a_grown_dataset(tiny_config, folder):
+    """The shard that was the last one, and has more samples by now, is not done."""
+
+    def make(samples):
+        splits = {"train": {"numbers": {"values": ["1"]}, "samples": samples}}
+        return tiny_config(splits=splits, output={"shard_samples": 2})
+
+    build(make(5), folder)
+    grown = open_config(make(6))
+    publish_plan(Storage(str(folder)), grown.plan, grown.bank)
+    assert read_table(describe_status(Storage(str(folder))))["train"] == (3, 2, 1)
 
 
 def test_status_while_it_runs_and_after_a_kill(forks, many, folder, tmp_path):

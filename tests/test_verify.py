@@ -86,6 +86,36 @@ def test_quick_sound_dataset(built):
     assert (result.exit_code, result.stdout) == (0, "sound: 4 shards, 17 samples\n")
 
 
+def test_quick_verification_starts_no_processes(copy, monkeypatch):
+    """The quick verification is done by the program itself, and can be stopped."""
+    monkeypatch.setattr("pipeline.schedulers._open_processes", None)
+    folder = copy()
+    assert run("verify", folder, "--quick").exit_code == 0
+    with (
+        open_scheduler(SchedulerOptions("synchronous")) as here,
+        pytest.raises(BuildStopped, match="verified in part only"),
+    ):
+        verify_dataset(Storage(str(folder)), here, quick=True, should_stop=lambda: True)
+
+
+def test_damaged_digits_hide_what_images_hold(copy):
+    """With damaged digits no image is looked at, which is said; repairing looks at all of them."""
+    folder = copy()
+    (folder / ".build/glyphs").unlink()
+    shard = folder / "images/train/train-00001.tar"
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 3] ^= 1
+    shard.write_bytes(content)
+    result = run("verify", folder, "--sample", 3)
+    assert result.exit_code == 1
+    assert "1 problems in 4 shards, 17 samples, of which no image was looked" in result.stdout
+    result = run("verify", folder, "--sample", 3, "--repair")
+    assert result.exit_code == 0
+    assert "train-00001.tar  sha256: expected" in result.stdout
+    assert "3 of them drawn again" in result.stdout
+    assert find_problems(folder) == []
+
+
 def test_verification_writes_nothing(copy):
     """To verify changes no file."""
     folder = copy()
@@ -207,7 +237,7 @@ def test_damage_is_found_and_mended(copy, kind, mutation):
     result = run("verify", folder)
     assert result.exit_code == 1, result.output
     header, *lines = result.stdout.splitlines()
-    assert header == f"{len(lines)} problems in 4 shards, 17 samples:"
+    assert header.startswith(f"{len(lines)} problems in 4 shards, 17 samples")
     told = {line.split()[0]: line.split(maxsplit=1)[1] for line in lines}
     assert changed <= set(told), told
     assert all(told.values())
@@ -226,7 +256,7 @@ def test_quick_finds_sizes(copy, kind, mutation):
     before = read_whole(folder)
     MUTATIONS[mutation](folder / name, folder / sibling)
     result = run("verify", folder, "--quick", "--repair")
-    assert "problems in 4 shards" in result.stdout
+    assert "problems in 4 shards, 17 samples:" in result.stdout
     assert f"copy-{Path(name).name}" if mutation == "duplicate" else name in result.stdout
     assert result.exit_code == 0, result.output
     assert read_whole(folder) == before

@@ -271,9 +271,7 @@ def _open(uri: str, digest: str) -> Dataset:
     """Keep the dataset of one export in a process."""
     dataset = open_dataset(uri)
     if dataset.manifest["digest"] != digest:
-        raise OutputError(
-            f"{uri}: was built anew while it is exported; export it into a new folder"
-        )
+        raise OutputError(f"{uri}: was built anew meanwhile; export it into a new folder")
     return dataset
 
 
