@@ -258,11 +258,9 @@ def _open_processes(workers: int, is_profiled: bool) -> Iterator[Any]:
     from distributed import LocalCluster  # noqa: PLC0415 - takes half a second
 
     settings = {
-        "distributed.worker.multiprocessing-method": "forkserver",
         "distributed.worker.memory.terminate": False,
         "distributed.worker.profile.enabled": is_profiled,
     }
-    start_fork_server()
     with _hold_interrupts(), dask.config.set(settings):
         cluster = LocalCluster(
             n_workers=workers,
@@ -277,10 +275,12 @@ def _open_processes(workers: int, is_profiled: bool) -> Iterator[Any]:
 
 
 def start_fork_server() -> None:
-    """Start the process whose forks local workers are, if it is not there.
+    """Start the process whose forks local workers are.
 
-    It imports what they need while its caller goes on, once instead of in each of them.
+    It imports what they need while its caller goes on, once instead of in each of them. Only for
+    a program's own start: all that `multiprocessing` forks is deaf to Ctrl-C from then on.
     """
+    dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"})
     multiprocessing.get_context("forkserver").set_forkserver_preload(_PRELOADED)
     with _hold_interrupts():
         forkserver.ensure_running()

@@ -1,8 +1,9 @@
 """A directory to write a dataset to: local, or in an object store that pyarrow.fs opens.
 
 A file appears whole or not at all. Locally it is written under a temporary name in
-``.build/tmp``, flushed to the disk and renamed; in an object store one PUT does the same. Whoever
-writes a temporary file holds a lock on it, so that one without a lock is known to be left over.
+``.build/tmp``, flushed to the disk and renamed; in an object store one PUT does the same, or
+above 10 MB an upload in parts. Whoever writes a temporary file holds a lock on it, so that one
+without a lock is known to be left over.
 
 An object store's credentials come from the environment or the usual chain of its kind, never from
 the URI, which is written down. An endpoint of one's own is named in the URI
@@ -355,7 +356,7 @@ def _open_s3(parts: SplitResult, query: dict[str, str], attempts: int) -> fs.S3F
         connect_timeout=_CONNECT_SECONDS,
         request_timeout=_SILENT_SECONDS,
         retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=attempts),
-        allow_delayed_open=True,  # one PUT; parts of an upload that never ends would stay for ever
+        allow_delayed_open=True,  # one PUT up to 10 MB: parts of an upload that never ends stay
     )
 
 

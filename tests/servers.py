@@ -101,6 +101,7 @@ class Driver:
 
 def _drive(log: Path, environment: dict[str, str], arguments: list[str]) -> None:
     os.setsid()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # by `start_fork_server`
     with log.open("wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)

@@ -496,14 +496,21 @@ def test_long_numbers_are_refused_before_writing(tiny_config, tmp_path):
     splits = {"train": {"numbers": {"values": ["0" * 26, "1"]}, "samples_per_number": 2}}
     build(tiny_config(splits=splits), tmp_path / "dataset")
     dataset = open_dataset(tmp_path / "dataset")
-    for kind in ("lmdb", "paddleocr"):
-        with pytest.raises(ConfigError, match=r"26 digits; .* more than 25 .* --max-digits 26"):
-            export(dataset, kind, tmp_path / kind)
-        assert_untouched(tmp_path / kind)
+    with pytest.raises(ConfigError, match=r"26 digits; .* more than 25 .* --max-digits 26"):
+        export(dataset, "paddleocr", tmp_path / "paddleocr")
+    assert_untouched(tmp_path / "paddleocr")
     assert export(dataset, "paddleocr", tmp_path / "long", max_digits=26) == 4
     with pytest.raises(ConfigError, match="more than 5 unless"):
         export(dataset, "doctr", tmp_path / "doctr", max_digits=5)
     assert export(dataset, "easyocr", tmp_path / "easyocr") == 4  # takes 34
+
+
+def test_missing_package_is_told_before_writing(dataset, tmp_path, monkeypatch):
+    """A format that needs a package which is not there is refused with what to install."""
+    monkeypatch.setattr("pipeline.exports.run.find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match="export to lmdb: expected the package lmdb, got"):
+        export(dataset, "lmdb", tmp_path / "lmdb")
+    assert_untouched(tmp_path / "lmdb")
 
 
 def test_boxes_that_are_absent_are_refused(dataset, tmp_path, monkeypatch):

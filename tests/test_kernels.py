@@ -279,7 +279,8 @@ def test_asking_for_numba_without_it(tiny_config, tmp_path):
     config.write_text(tiny_config().model_dump_json(exclude={"output": {"uri"}}))
     done = _run_without_numba("build", config, "-o", tmp_path / "out", "--engine", "numba")
     assert done.returncode == 2
-    assert "pip install 'digit-sequence[fast]', or use --engine skimage" in done.stderr
+    assert "pip install 'digit-sequence[fast]' (in a clone: " in done.stderr
+    assert "or use --engine skimage" in done.stderr
     assert not Path(tmp_path, "out").exists()
 
 

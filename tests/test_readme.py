@@ -1,5 +1,6 @@
 """The README's Python examples run as they are written."""
 
+import os
 import re
 import subprocess
 import sys
@@ -9,13 +10,14 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+WAYS = ["pyarrow", "webdataset", "datasets", "reader", "torch"]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Build a small data/default in a new folder."""
     folder = tmp_path_factory.mktemp("readme")
-    samples = [f"--set=splits.{split}.samples=50" for split in ("train", "val", "test")]
+    samples = [f"--set=splits.{split}.samples=200" for split in ("train", "val", "test")]
     config = ROOT / "configs/default.yaml"
     command = [sys.executable, "-m", "pipeline", "build", config, "--scheduler=synchronous"]
     subprocess.run([*command, *samples], cwd=folder, check=True)
@@ -23,16 +25,23 @@ def folder(tmp_path_factory):
 
 
 def test_readme_has_examples():
-    """There are four ways to read a dataset."""
-    assert len(EXAMPLES) == 4
+    """There are five ways to read a dataset."""
+    assert len(EXAMPLES) == len(WAYS)
 
 
-@pytest.mark.parametrize("code", EXAMPLES, ids=["pyarrow", "webdataset", "datasets", "reader"])
-def test_readme_example_runs(code, folder, monkeypatch):
-    """Each example prints the number of a sample."""
+@pytest.mark.parametrize("way", [*WAYS[:-1], pytest.param("torch", marks=pytest.mark.extras)])
+def test_readme_example_runs(way, folder, monkeypatch):
+    """Each example, a file of its own, prints the number of a sample, or sizes of a batch."""
+    path = folder / f"read_with_{way}.py"
+    path.write_text(EXAMPLES[WAYS.index(way)])
     monkeypatch.setenv("HF_HOME", str(folder / "hf"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, check=True, capture_output=True, text=True
+        [sys.executable, path],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
-    assert re.match(r"\d{1,6} ", done.stdout)
+    assert re.match(r"\d{1,6} |torch.Size\(\[64, 1, 28, 200\]\) ", done.stdout)
