@@ -44,4 +44,4 @@ def test_readme_example_runs(way, folder, monkeypatch):
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
-    assert re.match(r"\d{1,6} |torch.Size\(\[64, 1, 28, 200\]\) ", done.stdout)
+    assert re.match(r"\d{1,6} |torch.Size\(\[64, 1, 32, 192\]\) ", done.stdout)
