@@ -144,13 +144,10 @@ def make_rows(shard: Shard, first_row: int, rendered: Rendered) -> pa.Table:
     rows = np.arange(first_row, first_row + n_samples)
     ordinals = shard.start + rows
     columns = {
-        "key": [sample_key(shard.split, ordinal) for ordinal in ordinals.tolist()],
-        "split": [shard.split] * n_samples,
         "number": recipes.numbers,
         "n_digits": np.diff(recipes.starts),
         "sample_index": recipes.sample_indices,
         "ordinal": ordinals,
-        "shard": [shard.name] * n_samples,
         "row": rows,
         "height": np.full(n_samples, height),
         "width": np.full(n_samples, width),
@@ -161,9 +158,16 @@ def make_rows(shard: Shard, first_row: int, rendered: Rendered) -> pa.Table:
         "inverted": recipes.inverted,
         "pixel_hash": list(map(hash_pixels, rendered.images)),
     }
+    text = {
+        "key": _make_keys(shard.split, ordinals),
+        "split": repeat_text(shard.split, n_samples),
+        "shard": repeat_text(shard.name, n_samples),
+    }
     starts = make_array(recipes.starts, pa.int32())
 
     def make_column(field: pa.Field) -> pa.Array:
+        if field.name in text:
+            return text[field.name]
         if field.name == "boxes":
             values = _make_boxes(recipes.digits, rendered.boxes)
         elif pa.types.is_list(field.type):
@@ -189,6 +193,31 @@ def make_array(values: Any, kind: pa.DataType) -> pa.Array:
     return pa.Array.from_buffers(kind, len(values), buffers)
 
 
+def repeat_text(value: str, count: int) -> pa.Array:
+    """Return an Arrow array of one ASCII string many times."""
+    bounds = np.arange(count + 1, dtype=np.int32) * len(value)
+    buffers = [None, pa.py_buffer(bounds), pa.py_buffer((value * count).encode())]
+    return pa.Array.from_buffers(pa.string(), count, buffers)
+
+
+def _make_keys(split: str, ordinals: NDArray[np.int64]) -> pa.Array:
+    """Return the keys of samples, as `sample_key` makes them, all of one length."""
+    last = sample_key(split, int(ordinals[-1]))
+    if len(last) != len(sample_key(split, 0)):  # beyond 10^9
+        return make_array(
+            [sample_key(split, ordinal) for ordinal in ordinals.tolist()], pa.string()
+        )
+    text = np.empty((len(ordinals), len(last)), np.uint8)
+    text[:] = np.frombuffer(last.encode(), np.uint8)
+    rest = ordinals.copy()
+    for column in range(len(last) - 1, len(split), -1):
+        rest, digits = np.divmod(rest, 10)
+        text[:, column] = digits + ord("0")
+    bounds = np.arange(len(ordinals) + 1, dtype=np.int32) * len(last)
+    buffers = [None, pa.py_buffer(bounds), pa.py_buffer(text.reshape(-1))]
+    return pa.Array.from_buffers(pa.string(), len(ordinals), buffers)
+
+
 def _make_boxes(digits: NDArray[np.int64], boxes: NDArray[np.int32]) -> pa.StructArray:
     values = [digits, *boxes.T]
     arrays = [make_array(value, field.type) for value, field in zip(values, BOX, strict=True)]
@@ -196,15 +225,27 @@ def _make_boxes(digits: NDArray[np.int64], boxes: NDArray[np.int32]) -> pa.Struc
 
 
 def add_places(
-    rows: pa.Table, files: Sequence[str], offsets: Sequence[int], sizes: Sequence[int]
+    rows: pa.Table, files: str | Sequence[str], offsets: Sequence[int], sizes: Sequence[int]
 ) -> pa.Table:
-    """Return label rows with where each image is, in one chunk."""
-    places = dict(zip(PLACE_COLUMNS, (files, offsets, sizes), strict=True))
+    """Return label rows with where each image is, in one chunk.
+
+    Parameters
+    ----------
+    files : str or sequence of str
+        Path of the file with all images, or of the file of each.
+    offsets, sizes : sequence of int
+    """
+    if isinstance(files, str):
+        paths = repeat_text(files, len(rows))
+    else:
+        paths = make_array(files, pa.string())
+    places = {
+        "file": paths,
+        "offset": make_array(offsets, pa.int64()),
+        "size": make_array(sizes, pa.int64()),
+    }
     rows = rows.combine_chunks()
-    arrays = [
-        make_array(places[field.name], field.type) if field.name in places else rows[field.name]
-        for field in SCHEMA
-    ]
+    arrays = [places[name] if name in places else rows[name] for name in SCHEMA.names]
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 

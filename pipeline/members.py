@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline import kernels
-from pipeline.labels import BOX, PLACE_COLUMNS, SCHEMA, make_array
+from pipeline.labels import BOX, PLACE_COLUMNS, SCHEMA, repeat_text
 from pipeline.shards import Place
 
 _FIELDS = [field for field in SCHEMA if field.name not in PLACE_COLUMNS]
@@ -56,7 +56,7 @@ class _Columns:
         if field.name in _PLACES:
             return kernels.INTEGER, _PLACES.index(field.name)
         if field.name == "file":
-            return self._add_text(make_array([self.path] * len(self.rows), pa.string()))
+            return self._add_text(repeat_text(self.path, len(self.rows)))
         chunk = self._chunk(field.name)
         if pa.types.is_boolean(field.type) or pa.types.is_string(field.type):
             return self._add_text(chunk.cast(pa.string()))

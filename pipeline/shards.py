@@ -73,7 +73,7 @@ def pack_webdataset(
         place = Place(path, len(content))
         members, offsets = _WRITERS[engine](rows, images, extension, place)
         content += members
-        placed.append(add_places(rows, [path] * len(images), offsets, list(map(len, images))))
+        placed.append(add_places(rows, path, offsets, list(map(len, images))))
     # The end is marked by two blocks of zeros, and files are multiples of a record.
     content += bytes(2 * tarfile.BLOCKSIZE)
     content += bytes(-len(content) % tarfile.RECORDSIZE)
@@ -148,7 +148,7 @@ def pack_parquet(shard: Shard, batches: Iterable[Batch], extension: str, _engine
         position = content.index(image, position)
         offsets.append(position)
         position += len(image)
-    placed = add_places(rows, [path] * len(images), offsets, list(map(len, images)))
+    placed = add_places(rows, path, offsets, list(map(len, images)))
     return Packed({path: content}, placed)
 
 
