@@ -31,6 +31,10 @@ ROWS = 32
 STRIDE = 4
 """Columns of a scaled image for each step."""
 DROPOUT = 0.1
+CHANNELS = (16, 32, 64, 96)
+"""Of the first four convolutions."""
+HIDDEN = 64
+"""Of the recurrent layer, each way."""
 
 
 def count_steps(height: int, width: int) -> int:
@@ -43,21 +47,11 @@ def count_steps(height: int, width: int) -> int:
 
 
 class Recognizer(nn.Module):  # type: ignore[misc]
-    """The network.
+    """The network."""
 
-    Parameters
-    ----------
-    channels : tuple of int
-        Of the first four convolutions.
-    hidden : int
-        Of the recurrent layer, each way.
-    """
-
-    def __init__(
-        self, channels: tuple[int, int, int, int] = (16, 32, 64, 96), hidden: int = 64
-    ) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        first, second, third, fourth = channels
+        first, second, third, fourth = CHANNELS
         self.features = nn.Sequential(
             _convolve(1, first, stride=2),
             _convolve(first, second),
@@ -65,13 +59,13 @@ class Recognizer(nn.Module):  # type: ignore[misc]
             _convolve(second, third),
             nn.MaxPool2d((2, 1)),
             _convolve(third, fourth),
-            nn.Conv2d(fourth, 2 * hidden, (ROWS // 8, 1), bias=False),
-            nn.BatchNorm2d(2 * hidden),
+            nn.Conv2d(fourth, 2 * HIDDEN, (ROWS // 8, 1), bias=False),
+            nn.BatchNorm2d(2 * HIDDEN),
             nn.ReLU(inplace=True),
         )
-        self.sequence = nn.LSTM(2 * hidden, hidden, bidirectional=True, batch_first=True)
+        self.sequence = nn.LSTM(2 * HIDDEN, HIDDEN, bidirectional=True, batch_first=True)
         self.dropout = nn.Dropout(DROPOUT)
-        self.classify = nn.Linear(2 * hidden, N_CLASSES)
+        self.classify = nn.Linear(2 * HIDDEN, N_CLASSES)
 
     def forward(self, images: Any) -> Any:
         """Return the log probability of each class at each step.

@@ -63,16 +63,22 @@ def measure(reading: Reading) -> dict[str, Any]:
     return summarize(lengths > 0) | {"by_length": by_length}
 
 
+def find_mistakes(reading: Reading) -> list[int]:
+    """Return the positions of samples that were read wrong, the surest first.
+
+    >>> find_mistakes(Reading(["1", "2", "3"], ["7", "2", "8"], [0.5, 0.9, 0.8]))
+    [2, 0]
+    """
+    pairs = enumerate(zip(reading.truths, reading.predictions, strict=True))
+    wrong = [position for position, (truth, prediction) in pairs if truth != prediction]
+    return sorted(wrong, key=lambda position: -reading.confidences[position])
+
+
 def draw_mistakes(split: Split, reading: Reading) -> bytes | None:
     """Draw the mistakes that the network was surest of; None if there are none. Returns PNG."""
-    wrong = [
-        position
-        for position, pair in enumerate(zip(reading.truths, reading.predictions, strict=True))
-        if pair[0] != pair[1]
-    ]
+    wrong = find_mistakes(reading)
     if not wrong:
         return None
-    wrong.sort(key=lambda position: -reading.confidences[position])
     worst = wrong[:WORST]
     tiles = [
         Tile(

@@ -1,5 +1,6 @@
 """The README's Python examples run as they are written."""
 
+import ast
 import os
 import re
 import subprocess
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+README = (ROOT / "README.md").read_text()
+EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 WAYS = ["pyarrow", "webdataset", "datasets", "reader", "torch"]
 
 
@@ -45,3 +47,19 @@ def test_readme_example_runs(way, folder, monkeypatch):
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert re.match(r"\d{1,6} |torch.Size\(\[64, 1, 32, 192\]\) ", done.stdout)
+
+
+def test_imports_run_downwards():
+    """Every module is in the README's list, and imports from its own row or from below."""
+    design = README[README.index("Imports run downwards") :]
+    rows = re.findall(r"^\| (`[^|]*) \|", design, re.MULTILINE)
+    ranks = {name: rank for rank, row in enumerate(rows) for name in re.findall(r"`(\w+)/?`", row)}
+    folder = ROOT / "pipeline"
+    for path in folder.rglob("*.py"):
+        name = path.relative_to(folder).with_suffix("").parts[0]
+        for node in ast.walk(ast.parse(path.read_text())) if not name.startswith("__") else ():
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pipeline"):
+                _, *inner = node.module.split(".")
+                for imported in inner[:1] or [alias.name for alias in node.names]:
+                    if imported != "__version__":
+                        assert ranks[imported] >= ranks[name], (name, imported)
