@@ -60,10 +60,31 @@ after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(json.dumps({"seconds": seconds, "added_mb": (after - before) / 1000, "rss_mb": after / 1000}))
 """
 
+_ENCODE = """
+import sys, time
+from pathlib import Path
+from pipeline.codec import encode_image
+from tests.benchmarks.work import open_work
+image, mnist = sys.argv[1], sys.argv[2]
+sampler = open_work(image, Path(mnist) if mnist else None)
+images, output = sampler.draw("train", 0, 2000).images, sampler.plan.config.output
+print("ready", flush=True)
+sys.stdin.readline()
+count, start = 0, time.perf_counter()
+while time.perf_counter() - start < 3:
+    for pixels in images:
+        encode_image(pixels, output)
+    count += len(images)
+print(count / (time.perf_counter() - start))
+"""
+
+
+ROOT = Path(__file__).parents[2]
+
 
 def run_python(*arguments: str, environment: Mapping[str, str] | None = None) -> str:
     """Run Python from the root of the repository and return what it prints."""
-    root = str(Path(__file__).parents[2])
+    root = str(ROOT)
     paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
         [sys.executable, *arguments],
@@ -120,7 +141,7 @@ def measure_start(mnist: Path | None, config: Path) -> dict[str, float]:
                 [*command, "--workers", "2"],
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                cwd=Path(__file__).parents[2],
+                cwd=ROOT,
                 env={**os.environ, "NUMBA_CACHE_DIR": f"{folder}/numba"},
             )
             while not any(out.glob("labels/*/*.parquet")) and child.poll() is None:
@@ -147,6 +168,22 @@ def measure_workers(
                 result = build_dataset(sampler, Storage(f"{folder}/out"), run)
             found.append(samples / result.seconds)
     return rates
+
+
+def measure_cores(image: str, mnist: Path | None) -> float:
+    """Return how many times as fast two processes encode as one: what the machine can give."""
+    rates = []
+    for count in (1, 2, 1, 2):
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        command = [sys.executable, "-c", _ENCODE, image, str(mnist or "")]
+        children = [subprocess.Popen(command, cwd=ROOT, **pipes) for _ in range(count)]
+        for child in children:
+            child.stdout.readline()  # ready
+        for child in children:
+            child.stdin.write("\n")
+            child.stdin.flush()
+        rates.append(sum(float(child.communicate()[0]) for child in children))
+    return take_median([two / one for one, two in zip(rates[::2], rates[1::2], strict=True)])
 
 
 def measure_scheduling(tasks: int) -> float:
