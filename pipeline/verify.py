@@ -141,18 +141,20 @@ def verify_dataset(
     OutputError
         If there is no plan to verify against.
     BuildError
-        If a task was lost with its worker.
+        If a task was lost with its worker, twice.
     """
     plan, problems = load_any_plan(storage)
     problems += _check_glyphs(storage, plan)
     problems += _find_strays(storage, plan)
     ledger = Ledger(plan)
     redrawn = 0
+    lost: dict[str, str] = {}
 
     def collect(result: ShardReport | TaskLost) -> None:
         nonlocal redrawn
         if isinstance(result, TaskLost):
-            raise BuildError(f"{result.key}: {result.error}; verify again")
+            lost[result.key.rpartition("-")[0]] = result.error
+            return
         shard = _find_shard(plan, result.shard)
         problems.extend(result.problems)
         if result.commit is not None and not result.problems:
@@ -166,9 +168,15 @@ def verify_dataset(
         _check_footers(storage, plan, collect, should_stop)
     else:
         chosen = _choose_samples(plan, redraw)
-        run.execute(_make_tasks(storage, plan, chosen), collect, should_stop)
+        run.execute(_make_tasks(storage, plan, plan.shards(), chosen), collect, should_stop)
+        if lost:  # with their workers: they get one more chance
+            again = [_find_shard(plan, name) for name in lost]
+            lost.clear()
+            run.execute(_make_tasks(storage, plan, again, chosen), collect, should_stop)
     if should_stop():
         raise BuildStopped("stopped: the dataset is verified in part only")
+    for name, error in lost.items():
+        raise BuildError(f"{name}: {error}; verify again")
     problems += _check_manifest(storage, plan, ledger)
     return VerifyResult(plan.n_shards, plan.n_samples, redrawn, tuple(problems), is_quick)
 
@@ -207,11 +215,13 @@ def _choose_samples(plan: Plan, count: int) -> dict[str, list[int]]:
     return chosen
 
 
-def _make_tasks(storage: Storage, plan: Plan, chosen: Mapping[str, list[int]]) -> Iterator[Delayed]:
+def _make_tasks(
+    storage: Storage, plan: Plan, shards: Iterable[Shard], chosen: Mapping[str, list[int]]
+) -> Iterator[Delayed]:
     check = dask.delayed(verify_shard, pure=False)
     run = uuid.uuid4().hex[:8]
     job = make_job(storage, plan)
-    for shard in plan.shards():
+    for shard in shards:
         redraw = chosen.get(shard.name, [])
         yield check(job, shard.split, shard.index, redraw, dask_key_name=f"{shard.name}-{run}")
 

@@ -19,12 +19,12 @@ from click.testing import CliRunner
 from pipeline.cli import main
 from pipeline.codec import encode_image
 from pipeline.config import Idx, Output
-from pipeline.errors import BuildStopped, OutputError
+from pipeline.errors import BuildError, BuildStopped, OutputError
 from pipeline.glyphs import load_bank, pack_bank
 from pipeline.labels import encode_labels, hash_pixels, hash_rows, read_commit, read_labels
 from pipeline.manifest import load_plan, read_ledger, to_json
 from pipeline.sampler import open_output
-from pipeline.schedulers import SchedulerOptions, open_scheduler
+from pipeline.schedulers import SchedulerOptions, TaskLost, open_scheduler
 from pipeline.shards import CONTAINERS
 from pipeline.storage import Storage
 from pipeline.verify import verify_dataset
@@ -84,6 +84,30 @@ def test_quick_sound_dataset(built):
     """The quick verification of a sound dataset finds nothing either."""
     result = run("verify", built(), "--quick")
     assert (result.exit_code, result.stdout) == (0, "sound: 4 shards, 17 samples\n")
+
+
+@pytest.mark.parametrize("n_losses", [1, 2])
+def test_lost_task_gets_another_chance(built, n_losses):
+    """A task that is lost with its worker is done again, once."""
+    losses = list(range(n_losses))
+    with open_scheduler(SchedulerOptions("synchronous")) as here:
+
+        def execute(tasks, hand_over, should_stop):
+            first, *others = tasks
+            if losses:
+                losses.pop()
+                hand_over(TaskLost(first.key, "KilledWorker: it died"))
+            else:
+                others = [first, *others]
+            here.execute(others, hand_over, should_stop)
+
+        unsteady = replace(here, execute=execute)
+        if n_losses == 1:
+            result = verify_dataset(Storage(str(built())), unsteady)
+            assert (result.problems, result.n_shards) == ((), 4)
+        else:
+            with pytest.raises(BuildError, match="train-00000: KilledWorker.*; verify again"):
+                verify_dataset(Storage(str(built())), unsteady)
 
 
 def test_quick_verification_starts_no_processes(copy, monkeypatch):
