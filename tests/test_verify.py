@@ -106,7 +106,7 @@ def test_lost_task_gets_another_chance(built, n_losses):
             result = verify_dataset(Storage(str(built())), unsteady)
             assert (result.problems, result.n_shards) == ((), 4)
         else:
-            with pytest.raises(BuildError, match="train-00000: KilledWorker.*; verify again"):
+            with pytest.raises(BuildError, match=r"train-00000: KilledWorker.*; verify again"):
                 verify_dataset(Storage(str(built())), unsteady)
 
 
