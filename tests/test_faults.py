@@ -191,6 +191,7 @@ sys.addaudithook(watch)
 """
 
 
+@pytest.mark.slow
 def test_shard_that_kills_its_workers(forks, config, folder, tmp_path, cluster):
     """A shard over which worker after worker dies is given up, and the others are built."""
     (tmp_path / "kill.py").write_text(KILL_AT_SHARD)

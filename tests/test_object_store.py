@@ -322,6 +322,7 @@ def test_large_object(uri, object_store):
 # -- slow and faulty networks ---------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_faulty_network(many, object_store, folder, monkeypatch):
     """Every fifth request is refused or lost, and the dataset is the same."""
     config, tree = many

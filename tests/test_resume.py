@@ -144,6 +144,7 @@ def test_killed_drivers_of_a_cluster(forks, small, folder, tmp_path):
         assert read_tree(folder) == tree
 
 
+@pytest.mark.slow
 def test_killed_workers_of_a_cluster(forks, small, folder, tmp_path):
     """Workers that are killed, and others that come, cost time and nothing else."""
     config, tree = small
