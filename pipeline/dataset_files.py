@@ -13,6 +13,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -251,12 +252,8 @@ class DatasetFiles:
         return image
 
     def _open(self, labels: ShardLabels, path: str, row: int) -> RangeFile:
-        try:
+        with self._opening(labels, row):
             file = self._storage.open_ranges(path)
-        except FileNotFoundError:
-            raise self._fault(labels, row, "no such file") from None
-        except OSError as error:
-            raise self._fault(labels, row, str(error)) from error
         if file.size() != labels.shard_bytes:
             problem = f"a file of {file.size():,} bytes instead of {labels.shard_bytes:,}"
             raise self._fault(labels, row, problem)
@@ -264,15 +261,21 @@ class DatasetFiles:
 
     def _read_alone(self, labels: ShardLabels, places: pa.Table, row: int) -> list[bytes]:
         path, size = places["file"][row].as_py(), places["size"][row].as_py()
-        try:
+        with self._opening(labels, row):
             content = self._storage.read(path)
+        if len(content) != size:
+            raise self._fault(labels, row, f"a file of {len(content):,} bytes instead of {size:,}")
+        return [content]
+
+    @contextmanager
+    def _opening(self, labels: ShardLabels, row: int) -> Iterator[None]:
+        """Name the row in what goes wrong with the file of its image."""
+        try:
+            yield
         except FileNotFoundError:
             raise self._fault(labels, row, "no such file") from None
         except OSError as error:
             raise self._fault(labels, row, str(error)) from error
-        if len(content) != size:
-            raise self._fault(labels, row, f"a file of {len(content):,} bytes instead of {size:,}")
-        return [content]
 
     def _fault(self, labels: ShardLabels, row: int, found: str) -> OutputError:
         place = {name: value[row].as_py() for name, value in _columns(labels, PLACE_COLUMNS)}

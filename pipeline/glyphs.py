@@ -129,22 +129,22 @@ def pack_bank(bank: GlyphBank) -> bytes:
     return hashlib.sha256(content).hexdigest().encode() + b"\n" + content
 
 
-def unpack_bank(read: Callable[[], bytes], digest: str) -> GlyphBank:
-    """Open the bank of a digest, from the cache or else from what `pack_bank` has made.
+def open_bank(read: Callable[[], RawGlyphs], digest: str) -> GlyphBank:
+    """Open the bank of a digest, from the cache or else from glyphs that are read.
 
     Parameters
     ----------
     read : callable
-        Returns the packed bank; called only if the cache does not have it.
+        Returns the glyphs; called only if the cache does not have the bank.
     digest : str
         Of the bank.
 
     Raises
     ------
     SourceError
-        If what `read` returns is not that bank.
+        If they cannot be put into the cache.
     """
-    return find_bank(digest) or _open_bank(_publish_bank(parse_bank(read(), digest)))
+    return find_bank(digest) or _open_bank(_publish_bank(read()))
 
 
 def parse_bank(content: bytes, digest: str) -> RawGlyphs:

@@ -32,7 +32,7 @@ from pipeline import __version__
 from pipeline.codec import EXTENSIONS
 from pipeline.config import Config, Mnist, Mnist5k, parse_config
 from pipeline.errors import ConfigError, OutputError, SourceError
-from pipeline.glyphs import GlyphBank, pack_bank, parse_bank, unpack_bank
+from pipeline.glyphs import GlyphBank, open_bank, pack_bank, parse_bank
 from pipeline.labels import Commit, read_commit
 from pipeline.names import (
     BUILD_FOLDER,
@@ -43,6 +43,7 @@ from pipeline.names import (
     label_file,
 )
 from pipeline.plan import Plan, Shard, make_plan
+from pipeline.sources import RawGlyphs
 from pipeline.storage import Storage
 
 GLYPHS_PATH = f"{BUILD_FOLDER}/glyphs"
@@ -245,17 +246,15 @@ def load_glyphs(storage: Storage, plan: Plan) -> GlyphBank:
     """
     remedy = f"run `digit-sequence verify {storage.uri} --repair`"
 
-    def read() -> bytes:
+    def read() -> RawGlyphs:
         try:
-            packed = storage.read(GLYPHS_PATH)
-            parse_bank(packed, plan.source_digest)
+            return parse_bank(storage.read(GLYPHS_PATH), plan.source_digest)
         except FileNotFoundError as error:
             raise OutputError(f"{storage.uri}: {GLYPHS_PATH}: is missing; {remedy}") from error
         except SourceError as error:
             raise OutputError(f"{storage.uri}: {GLYPHS_PATH}: {error}; {remedy}") from error
-        return packed
 
-    return unpack_bank(read, plan.source_digest)
+    return open_bank(read, plan.source_digest)
 
 
 def _differences(old: Any, new: Any, place: str = "") -> Iterator[str]:

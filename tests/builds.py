@@ -15,9 +15,11 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from pipeline.build import BuildResult, build_dataset
 from pipeline.config import Config
+from pipeline.events import RUNS_FOLDER
 from pipeline.sampler import open_config
 from pipeline.schedulers import SchedulerOptions, open_scheduler
 from pipeline.storage import Storage
@@ -65,6 +67,19 @@ def read_tree(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.parent not in passing
     }
+
+
+def drop_records(tree: dict[str, bytes]) -> dict[str, bytes]:
+    """Leave out of a tree what differs between runs."""
+    return {path: content for path, content in tree.items() if not path.startswith(RUNS_FOLDER)}
+
+
+def build_apart(config: Config, folder: Path) -> dict[str, bytes]:
+    """Build in a folder of its own, with a cache of its own; return the tree."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIGIT_SEQUENCE_CACHE", str(folder / "cache"))
+        build(config, folder / "out")
+    return read_tree(folder / "out")
 
 
 def read_rows(folder: Path) -> pa.Table:

@@ -12,6 +12,7 @@ import pytest
 from builds import (
     ALL_TRANSFORMS,
     build,
+    build_apart,
     read_encoded,
     read_rows,
     read_tree,
@@ -99,10 +100,7 @@ def many(tiny_config, tmp_path_factory):
     """Return a config of 101 shards, and the tree that an uninterrupted build of it leaves."""
     config = tiny_config(**ALL_TRANSFORMS, splits=MANY, output={"shard_samples": 3})
     folder = tmp_path_factory.mktemp("many")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DIGIT_SEQUENCE_CACHE", str(folder / "cache"))
-        build(config, folder / "out")
-    return config, read_tree(folder / "out")
+    return config, build_apart(config, folder)
 
 
 @pytest.mark.parametrize(

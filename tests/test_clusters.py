@@ -19,6 +19,8 @@ from builds import (
     ALL_TRANSFORMS,
     ROOT,
     build,
+    build_apart,
+    drop_records,
     open_cluster,
     read_tree,
     run_program,
@@ -29,7 +31,6 @@ from servers import BUCKET
 from pipeline.build import build_dataset
 from pipeline.cli import main
 from pipeline.errors import BuildError, OutputError
-from pipeline.events import RUNS_FOLDER
 from pipeline.sampler import open_config
 from pipeline.schedulers import SchedulerOptions, load_factory, open_scheduler
 from pipeline.storage import Storage
@@ -72,15 +73,7 @@ def many(tiny_config, tmp_path_factory):
     """Return a config of 120 shards, and the tree that a local build of it leaves."""
     config = tiny_config(**ALL_TRANSFORMS, splits=MANY, output={"shard_samples": 3})
     folder = tmp_path_factory.mktemp("many")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DIGIT_SEQUENCE_CACHE", str(folder / "cache"))
-        build(config, folder / "out")
-    return config, drop_records(read_tree(folder / "out"))
-
-
-def drop_records(tree):
-    """Leave out what differs from run to run."""
-    return {path: content for path, content in tree.items() if not path.startswith(RUNS_FOLDER)}
+    return config, build_apart(config, folder)
 
 
 def run(*arguments):

@@ -13,7 +13,7 @@ import uuid
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from builds import ALL_TRANSFORMS, build, read_tree, write_config
+from builds import ALL_TRANSFORMS, build, build_apart, drop_records, read_tree, write_config
 from pyarrow import fs
 from servers import ACCESS_KEY, BUCKET, SECRET_KEY, Driver, open_proxy, wait_until
 
@@ -61,15 +61,7 @@ def many(tiny_config, tmp_path_factory):
     """Return a config of 120 shards, and the tree that a local build of it leaves."""
     config = tiny_config(**ALL_TRANSFORMS, splits=MANY, output={"shard_samples": 3})
     folder = tmp_path_factory.mktemp("many")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DIGIT_SEQUENCE_CACHE", str(folder / "cache"))
-        build(config, folder / "out")
-    return config, drop_records(read_tree(folder / "out"))
-
-
-def drop_records(tree):
-    """Leave out what differs from run to run."""
-    return {path: content for path, content in tree.items() if not path.startswith(RUNS_FOLDER)}
+    return config, build_apart(config, folder)
 
 
 def verify(uri, **options):

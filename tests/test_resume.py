@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from builds import build, open_cluster, read_tree, start_python, write_config
+from builds import build, build_apart, open_cluster, read_tree, start_python, write_config
 
 from pipeline.config import load_config
 from pipeline.labels import read_commit
@@ -39,10 +39,7 @@ def small(tiny_config, tmp_path_factory):
     """Return a config file of 40 tiny shards, and the tree that an uninterrupted build leaves."""
     folder = tmp_path_factory.mktemp("small")
     config = make_config(tiny_config)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DIGIT_SEQUENCE_CACHE", str(folder / "cache"))
-        build(config, folder / "out")
-    return write_config(folder / "small.yaml", config), read_tree(folder / "out")
+    return write_config(folder / "small.yaml", config), build_apart(config, folder)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from pipeline.config import NumberFile, load_config, parse_config
 from pipeline.errors import OutputError, PipelineError, SourceError
-from pipeline.glyphs import load_bank, parse_bank, unpack_bank
+from pipeline.glyphs import load_bank, open_bank, parse_bank
 from pipeline.labels import read_commit
 from pipeline.manifest import load_plan, load_plan_copy, read_ledger, to_json
 from pipeline.numbers import read_numbers
@@ -356,7 +356,7 @@ def test_digest_leads_nowhere(tmp_path):
     """A digest that is a path is refused before it is looked up."""
     for digest in ("../../../etc", "/etc", "", "0" * 63, "0" * 64 + "\n", "A" * 64):
         with pytest.raises(SourceError, match="expected the digest of a glyph bank"):
-            unpack_bank(lambda: b"", digest)
+            open_bank(pytest.fail, digest)
 
 
 # -- places ---------------------------------------------------------------------------------------
