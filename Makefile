@@ -84,7 +84,7 @@ train: $(ALL_STAMP) ## Build configs/train.yaml and teach a small network to rea
 bench: $(ALL_STAMP) ## Measure speed and memory, under ten minutes: bench.json
 	@$(BIN)/python -m tests.benchmarks $(BENCH)
 
-engine-equality: $(DEV_STAMP) ## Compare the engines on a million random glyphs, for 15 minutes
+engine-equality: $(DEV_STAMP) ## Compare the engines on a million random glyphs, some five minutes
 	@$(BIN)/python -m tests.benchmarks.equality $(EQUALITY)
 
 lint: $(DEV_STAMP) ## Check style
