@@ -38,12 +38,16 @@ from typing import Any
 
 import dask
 from dask.delayed import Delayed
+from dask.utils import key_split
 
 from pipeline.errors import BuildError, ConfigError, OutputError
 
 LOCAL_SCHEDULERS = ("synchronous", "threads", "processes")
 TASKS_PER_THREAD = 4
-"""Tasks that a cluster holds for each of its threads."""
+"""Tasks that a cluster holds for each of its threads, at least."""
+_MOST_TASKS_PER_THREAD = 64
+_AHEAD_SECONDS = 1.0
+"""Of how much work it holds between these bounds."""
 _PRELOADED = ["distributed", "pipeline.build", "pipeline.kernels"]
 """What the process imports whose forks local workers are; without numba not the last one."""
 _CONNECT_SECONDS = 10.0
@@ -52,8 +56,10 @@ _PROBE_SECONDS = 120.0
 """How long all workers may take, at least, to import this package and try the output."""
 _TICK_SECONDS = 1.0
 """How often a cluster is looked at while no result comes."""
-_RECOUNT_SECONDS = 5.0
-"""How often its threads are counted while results come."""
+_RECOUNT_SECONDS = 1.0
+"""How often its threads and its results are counted while results come."""
+_FORGET_AFTER = 10_000
+"""Results after which Dask's processes are told to forget the names of tasks."""
 _ANSWER_SECONDS = 10.0
 """How long its scheduler may take to say how many they are."""
 
@@ -458,19 +464,25 @@ def _run_on_cluster(
     tasks = iter(tasks)
     watch = _Watch(client, patience_seconds)
 
-    def submit(count: int) -> None:
-        # Below 0 when workers were lost: what they had is with the others now.
-        for task in islice(tasks, 0 if should_stop() else max(0, count)):
-            try:
-                future = client.compute(task)
-            except Exception as error:  # what Dask raises when it has given its scheduler up
-                if client.status == "running":
-                    raise
-                raise _lose("the scheduler is gone", len(running)) from error
+    def refill() -> None:
+        # Many in one graph: a scheduler keeps a record of each graph that it ever got.
+        window = watch.window()
+        if len(running) > window // 2 or should_stop():
+            return
+        graph = {task.key: task.dask[task.key] for task in islice(tasks, window - len(running))}
+        if not graph:
+            return
+        try:
+            futures = client.get(graph, list(graph), sync=False)
+        except Exception as error:  # what Dask raises when it has given its scheduler up
+            if client.status == "running":
+                raise
+            raise _lose("the scheduler is gone", len(running)) from error
+        for future in futures:
             running[future.key] = future
             future.add_done_callback(done.put)
 
-    submit(watch.window())
+    refill()
     while running:
         try:
             future = done.get(timeout=_TICK_SECONDS)
@@ -485,7 +497,18 @@ def _run_on_cluster(
         del running[future.key]
         hand_over(result)
         watch.note_result()
-        submit(max(0, watch.window() - len(running)))
+        refill()
+
+
+def _forget_names(client: Any) -> None:
+    """Empty the cache that Dask keeps in each process for 100,000 names of tasks, 18 MB."""
+
+    def forget() -> None:
+        client.run_on_scheduler(key_split.cache_clear)
+        client.run(key_split.cache_clear, on_error="ignore")
+
+    with suppress(Exception):  # a cluster that may not run this, or is about to be lost
+        _call_within(_ANSWER_SECONDS, forget)
 
 
 def _take_result(future: Any, seconds: float) -> Any:
@@ -514,17 +537,29 @@ class _Watch:
         self._patience = patience_seconds
         self._alive_at = self._counted_at = time.monotonic()
         self._threads = _count_threads(client) or 1
+        self._n_results = self._n_names = 0
+        self._window = TASKS_PER_THREAD * self._threads
 
     def note_result(self) -> None:
         """Note that a result has come."""
         self._alive_at = time.monotonic()
+        self._n_results += 1
+        self._n_names += 1
+        if self._n_names == _FORGET_AFTER:
+            self._n_names = 0
+            _forget_names(self._client)
 
     def window(self) -> int:
-        """Return how many tasks the cluster may hold; it may have grown or shrunk."""
-        if time.monotonic() - self._counted_at > _RECOUNT_SECONDS:
-            self._counted_at = time.monotonic()
+        """Return how many tasks the cluster may hold; it may have grown, shrunk or gone faster."""
+        seconds = time.monotonic() - self._counted_at
+        if seconds > _RECOUNT_SECONDS:
             self._threads = _count_threads(self._client) or self._threads
-        return TASKS_PER_THREAD * self._threads
+            ahead = int(self._n_results / seconds * _AHEAD_SECONDS)
+            least, most = (n * self._threads for n in (TASKS_PER_THREAD, _MOST_TASKS_PER_THREAD))
+            self._window = min(max(ahead, least), most)
+            self._counted_at = time.monotonic()
+            self._n_results = 0
+        return self._window
 
     def check(self, n_running: int) -> None:
         """Raise a BuildError if nothing can come any more."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import dask
 import pytest
 from builds import ALL_TRANSFORMS, build, open_cluster, read_tree, run_program, write_config
+from distributed import Client
 
+from pipeline import schedulers
 from pipeline.errors import ConfigError
 from pipeline.sampler import open_config
 from pipeline.schedulers import TASKS_PER_THREAD, SchedulerOptions, open_scheduler
@@ -121,11 +124,44 @@ def test_window_here(scheduler, window, n_tasks):
 
 
 @pytest.mark.parametrize("n_tasks", [0, 1, 50])
-def test_window_on_a_cluster(cluster, n_tasks):
+def test_window_on_a_cluster(cluster, n_tasks, monkeypatch):
     """Each task gives one result, and each thread has a few tasks at a time."""
+    monkeypatch.setattr(schedulers, "_RECOUNT_SECONDS", 600)
     results, most_ahead = run_tasks(cluster.address, n_tasks)
     assert sorted(results) == list(range(n_tasks))
     assert most_ahead == min(n_tasks, 2 * TASKS_PER_THREAD)
+
+
+@pytest.mark.parametrize(
+    ("results_per_second", "window"), [(0.5, 8), (20, 20), (100, 100), (1000, 128)]
+)
+def test_window_holds_a_second_of_work(monkeypatch, results_per_second, window):
+    """Two threads have from 4 to 64 tasks each, as many as take a second."""
+    now = 0.0
+    monkeypatch.setattr(schedulers, "_count_threads", lambda _client: 2)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    watch = schedulers._Watch(None, 10)
+    for _ in range(int(10 * results_per_second)):
+        watch.note_result()
+    now = 10.0
+    assert watch.window() == window
+
+
+def test_names_of_tasks_are_forgotten(cluster, monkeypatch):
+    """Dask's caches of task names are emptied from time to time in all its processes."""
+    monkeypatch.setattr(schedulers, "_FORGET_AFTER", 40)
+
+    def count_names():
+        from dask.utils import key_split
+
+        return key_split.cache_info().currsize
+
+    results, _ = run_tasks(cluster.address, 100)
+    assert len(results) == 100
+    with Client(cluster.address) as client:
+        counts = [client.run_on_scheduler(count_names), *client.run(count_names).values()]
+    assert len(counts) == 3
+    assert max(counts) < 60
 
 
 def test_task_is_small(built, config):
