@@ -98,7 +98,7 @@ SCHEMA = pa.schema(
 """Columns of a label file."""
 PLACE_COLUMNS = ("file", "offset", "size")
 """Columns that only packing a shard can tell."""
-_NO_DICTIONARY = {"key", "ordinal", "row", "offset", "pixel_hash"}
+_NO_DICTIONARY = {"key", "sample_index", "ordinal", "row", "offset", "glyph_ids", "pixel_hash"}
 """Columns whose values hardly repeat."""
 
 
@@ -123,10 +123,17 @@ _COMMIT_KINDS = get_type_hints(Commit)
 
 def hash_pixels(image: NDArray[np.uint8]) -> int:
     """Return the XXH3-64 of an image's pixels, as a signed 64-bit integer."""
-    import xxhash  # noqa: PLC0415 - who only reads labels does without it
+    return int(hash_images(image[np.newaxis])[0])
 
-    word = xxhash.xxh3_64_intdigest(np.ascontiguousarray(image).data)
-    return int(word - (word >> 63 << 64))
+
+def hash_images(images: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return `hash_pixels` of each of a stack of images (N, H, W)."""
+    from xxhash import xxh3_64_intdigest  # noqa: PLC0415 - who only reads labels does without it
+
+    pixels = np.ascontiguousarray(images).reshape(-1).data
+    size = images[0].size
+    words = [xxh3_64_intdigest(pixels[i : i + size]) for i in range(0, len(pixels), size)]
+    return np.array(words, np.uint64).view(np.int64)
 
 
 def make_rows(shard: Shard, first_row: int, rendered: Rendered) -> pa.Table:
@@ -156,7 +163,7 @@ def make_rows(shard: Shard, first_row: int, rendered: Rendered) -> pa.Table:
         "salt_pepper": recipes.salt_pepper,
         "blur_sigma": recipes.blur_sigma,
         "inverted": recipes.inverted,
-        "pixel_hash": list(map(hash_pixels, rendered.images)),
+        "pixel_hash": hash_images(rendered.images),
     }
     text = {
         "key": _make_keys(shard.split, ordinals),
@@ -296,7 +303,7 @@ def _dictionary_columns() -> list[str]:
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_batches([], SCHEMA), sink)
     leaves = pq.ParquetFile(pa.BufferReader(sink.getvalue())).schema
-    return [leaf.path for leaf in leaves if leaf.path not in _NO_DICTIONARY]
+    return [leaf.path for leaf in leaves if leaf.path.partition(".")[0] not in _NO_DICTIONARY]
 
 
 def read_labels(file: Any, columns: list[str] | None = None) -> pa.Table:

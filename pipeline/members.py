@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline import kernels
 from pipeline.labels import BOX, PLACE_COLUMNS, SCHEMA, repeat_text
-from pipeline.shards import Place
+from pipeline.shards import Buffer
 
 _FIELDS = [field for field in SCHEMA if field.name not in PLACE_COLUMNS]
 _FIELDS += [SCHEMA.field(name) for name in PLACE_COLUMNS]
@@ -103,9 +103,9 @@ def _to_integers(values: pa.Array) -> NDArray[np.int64]:
 
 
 def write_members(
-    rows: pa.Table, images: list[bytes], extension: str, place: Place
-) -> tuple[memoryview, list[int]]:
-    """Return images and their rows as members of a tar file, and the offsets of the images.
+    rows: pa.Table, images: list[bytes], extension: str, path: str, target: Buffer
+) -> list[int]:
+    """Append images and their rows as members of a tar file; return the offsets of the images.
 
     Parameters
     ----------
@@ -115,11 +115,13 @@ def write_members(
         Encoded.
     extension : str
         Of the images.
-    place : Place
-        Where the members are to stand.
+    path : str
+        Of the tar file in the dataset.
+    target : Buffer
+        Its content so far.
     """
     sizes = np.array(list(map(len, images)), np.int64)
-    columns = _Columns(rows, place.path, sizes)
+    columns = _Columns(rows, path, sizes)
     text, text_bounds = columns.join_text()
     box_labels = [f'{"," if i else "{"}"{field.name}":' for i, field in enumerate(BOX)]
     box_bounds = len(columns.labels) + np.cumsum([0, *map(len, box_labels)])
@@ -132,8 +134,7 @@ def write_members(
     header[148:156] = ord(" ")  # the checksum, which counts as blanks
     room = len(images) * (4 * tarfile.BLOCKSIZE + len(labels) + _NUMBER_BYTES * len(numbers))
     room += lists.shape[1] * (_NUMBER_BYTES * len(lists) + len(labels) - len(columns.labels) + 2)
-    out = np.empty(room + len(text) + int(sizes.sum()), np.uint8)
-    end = kernels.write_members(
+    target.size += kernels.write_members(
         columns.table,
         np.frombuffer(labels, np.uint8),
         box_bounds,
@@ -146,7 +147,8 @@ def write_members(
         sizes,
         extensions,
         header,
-        place.position,
-        out,
+        target.size,
+        target.reserve(room + len(text) + int(sizes.sum()), len(images)),
     )
-    return out[:end].data, numbers[0].tolist()
+    offsets: list[int] = numbers[0].tolist()
+    return offsets

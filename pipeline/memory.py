@@ -85,7 +85,7 @@ def estimate_memory(
     words = LINE_WORDS + SLOT_WORDS * max_digits
     return TaskMemory(
         base=_BASE_BYTES[engine],
-        shard=round(n_samples * sample_bytes * 9 / 8),  # room that a growing buffer keeps ready
+        shard=round(n_samples * sample_bytes * 9 / 8),  # room that its buffer keeps ready
         rows=n_samples * (_ROW_BYTES + _ROW_DIGIT_BYTES * max_digits) * _ROW_COPIES,
         batch=round(
             batch_samples * (pixels * _PIXEL_BYTES[engine] + words * 8 * _WORD_COPIES)

@@ -25,7 +25,7 @@ from pipeline.recipe import Recipes, draw_pixel_words, pixel_addresses
 
 ERODED_PEAK = 64
 """An erosion that would leave a digit without any pixel this bright is not applied."""
-BATCH_SAMPLES = 512
+BATCH_SAMPLES = 2048
 """Samples to render at a time, at most; bounds the memory of a batch, changes no pixel."""
 BATCH_PIXELS = {"skimage": 2_000_000, "numba": 8_000_000}
 """Canvas pixels of a batch; scikit-image needs tens of bytes for each."""

@@ -18,8 +18,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from pipeline.engines import Engine
 from pipeline.labels import add_places
@@ -67,39 +69,59 @@ def pack_webdataset(
 ) -> Packed:
     """Pack a shard as one tar file."""
     path = f"images/{shard.split}/{shard.name}.tar"
-    content = bytearray()
+    content = Buffer(shard.n_samples)
     placed = []
     for rows, images in batches:
-        place = Place(path, len(content))
-        members, offsets = _WRITERS[engine](rows, images, extension, place)
-        content += members
+        offsets = _WRITERS[engine](rows, images, extension, path, content)
         placed.append(add_places(rows, path, offsets, list(map(len, images))))
     # The end is marked by two blocks of zeros, and files are multiples of a record.
-    content += bytes(2 * tarfile.BLOCKSIZE)
-    content += bytes(-len(content) % tarfile.RECORDSIZE)
-    return Packed({path: content}, pa.concat_tables(placed).combine_chunks())
+    end = 2 * tarfile.BLOCKSIZE
+    content.append(bytes(end + -(content.size + end) % tarfile.RECORDSIZE), shard.n_samples)
+    return Packed({path: content.view()}, pa.concat_tables(placed).combine_chunks())
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where members are written."""
+class Buffer:
+    """Bytes of a shard, which grow at their end.
 
-    path: str
-    """Of the tar file in the dataset."""
-    position: int
-    """Bytes of the file before them."""
+    An array of NumPy's, whose memory is in huge pages where there are such: touching a new one of
+    4 kB at a time takes longer than filling it. Room that is never used is never touched.
+    """
+
+    def __init__(self, n_samples: int) -> None:
+        self.size = 0
+        self._n_samples = n_samples
+        self._array = np.empty(0, np.uint8)
+
+    def reserve(self, room: int, n_samples: int) -> NDArray[np.uint8]:
+        """Return `room` bytes after the end for some samples; raise `size` by what is used."""
+        if self.size + room > len(self._array):
+            whole = room * self._n_samples * 9 // (8 * n_samples)
+            larger = np.empty(max(whole, 2 * len(self._array), self.size + room), np.uint8)
+            larger[: self.size] = self._array[: self.size]
+            self._array = larger
+        return self._array[self.size :]
+
+    def append(self, content: bytes, n_samples: int) -> None:
+        """Add what belongs to some samples to the end."""
+        free = self.reserve(len(content), n_samples)
+        free[: len(content)] = np.frombuffer(content, np.uint8)
+        self.size += len(content)
+
+    def view(self) -> memoryview:
+        """Return all bytes."""
+        return self._array[: self.size].data
 
 
 def _write_members(
-    rows: pa.Table, images: list[bytes], extension: str, place: Place
-) -> tuple[bytes, list[int]]:
-    """Return images and their rows as members of a tar file, and the offsets of the images."""
+    rows: pa.Table, images: list[bytes], extension: str, path: str, target: Buffer
+) -> list[int]:
+    """Append images and their rows as members of a tar file; return the offsets of the images."""
     parts: list[bytes] = []
     offsets = []
-    position = place.position
+    position = target.size
     for row, image in zip(rows.to_pylist(), images, strict=True):
         offsets.append(position + tarfile.BLOCKSIZE)
-        row |= {"file": place.path, "offset": offsets[-1], "size": len(image)}
+        row |= {"file": path, "offset": offsets[-1], "size": len(image)}
         text = json.dumps(row, separators=(",", ":")).encode()
         for name, content in ((row["key"] + extension, image), (row["key"] + ".json", text)):
             member = tarfile.TarInfo(name)  # mtime, uid and gid 0
@@ -107,18 +129,19 @@ def _write_members(
             padding = -len(content) % tarfile.BLOCKSIZE
             parts += (member.tobuf(tarfile.USTAR_FORMAT), content, bytes(padding))
             position += tarfile.BLOCKSIZE + len(content) + padding
-    return b"".join(parts), offsets
+    target.append(b"".join(parts), len(images))
+    return offsets
 
 
 def _write_members_compiled(
-    rows: pa.Table, images: list[bytes], extension: str, place: Place
-) -> tuple[memoryview, list[int]]:
+    rows: pa.Table, images: list[bytes], extension: str, path: str, target: Buffer
+) -> list[int]:
     from pipeline.members import write_members  # noqa: PLC0415 - numba is optional
 
-    return write_members(rows, images, extension, place)
+    return write_members(rows, images, extension, path, target)
 
 
-_WRITERS: dict[Engine, Callable[..., tuple[bytes | memoryview, list[int]]]] = {
+_WRITERS: dict[Engine, Callable[..., list[int]]] = {
     "skimage": _write_members,
     "numba": _write_members_compiled,
 }

@@ -47,7 +47,7 @@ _SECRET = re.compile("key|secret|token|password|credential|sig", re.IGNORECASE)
 """Names in the query of a URI that would be written down with it."""
 
 
-Content = bytes | bytearray
+Content = bytes | memoryview
 """What a file gets."""
 
 

@@ -144,7 +144,8 @@ def test_file_format(built):
         assert all(column.has_column_index and column.has_offset_index for column in columns)
         plain = {column.path_in_schema for column in columns if not column.has_dictionary_page}
         flags = {"scaled", "inverted"}  # one bit each: Parquet has no dictionary for them
-        assert plain == {"key", "ordinal", "row", "offset", "pixel_hash"} | flags
+        counts = {"sample_index", "ordinal", "row", "offset"}
+        assert plain == {"key", "glyph_ids.list.element", "pixel_hash"} | counts | flags
 
 
 def test_large_file_has_one_row_group(rows):

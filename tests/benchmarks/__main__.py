@@ -193,23 +193,28 @@ def _measure_pillow(images: Any) -> int:
     return round(total / len(images))
 
 
-def _measure_linearity(mnist: Path | None, sizes: list[int]) -> dict[str, float]:
-    """Return images per second of builds of several sizes, in this process; files are deleted."""
-    rates = {}
-    for size in sizes:
-        sampler = open_work("jpeg", mnist, size)
-        split = sampler.plan.splits["train"]
-        seconds = 0.0
-        with tempfile.TemporaryDirectory() as folder:
-            storage = Storage(folder)
-            for index in range(split.n_shards):
-                start = time.perf_counter()
-                build_one(sampler, storage, index)
-                seconds += time.perf_counter() - start
-                for path in storage.list():
-                    storage.delete(path)
-        rates[str(size)] = round(size / seconds)
-    return rates
+def _measure_linearity(mnist: Path | None, sizes: list[int], rounds: int = 5) -> dict[str, int]:
+    """Return images per second of builds of several sizes, in this process; files are deleted.
+
+    In each round every size builds a part of the largest, or all it has: in turn, since the speed
+    of a machine that others use changes within a minute.
+    """
+    samplers = {size: open_work("jpeg", mnist, size) for size in sizes}
+    seconds, n_built = dict.fromkeys(sizes, 0.0), dict.fromkeys(sizes, 0)
+    for turn in range(rounds):
+        for size, sampler in samplers.items():
+            n_shards = sampler.plan.splits["train"].n_shards
+            n_most = samplers[sizes[-1]].plan.splits["train"].n_shards // rounds
+            indices = range(n_shards) if n_shards <= n_most else range(turn, n_shards, rounds)
+            with tempfile.TemporaryDirectory() as folder:
+                storage = Storage(folder)
+                for index in indices:
+                    start = time.perf_counter()
+                    n_built[size] += build_one(sampler, storage, index)
+                    seconds[size] += time.perf_counter() - start
+                    for path in storage.list():
+                        storage.delete(path)
+    return {str(size): round(n_built[size] / seconds[size]) for size in sizes}
 
 
 def _print_stages(results: dict[str, Any]) -> None:

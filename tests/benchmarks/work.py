@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.build import pack_shard, write_shard
 from pipeline.codec import EXTENSIONS, encode_image
 from pipeline.config import Config, parse_config
-from pipeline.labels import encode_labels, hash_pixels, hash_rows, make_rows
+from pipeline.labels import encode_labels, hash_images, hash_rows, make_rows
 from pipeline.layout import lay_out
 from pipeline.manifest import label_path
 from pipeline.plan import Shard
@@ -119,7 +119,7 @@ def measure_stages(sampler: Sampler, storage: Storage, samples: int) -> dict[str
         with stage("label rows"):
             rows = make_rows(shard, start, rendered)
         with stage("(pixel hash, in label rows)"):
-            list(map(hash_pixels, rendered.images))
+            hash_images(rendered.images)
         batches.append((rows, images))
     with stage("pack"):
         packed = CONTAINERS["webdataset"](shard, batches, EXTENSIONS[config.output.image], engine)
