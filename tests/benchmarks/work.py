@@ -13,14 +13,14 @@ from typing import Any
 from pipeline.build import pack_shard, write_shard
 from pipeline.codec import EXTENSIONS, encode_image
 from pipeline.config import Config, parse_config
-from pipeline.labels import encode_labels, hash_images, hash_rows, make_rows
+from pipeline.labels import Commit, encode_labels, hash_images, hash_rows, make_rows
 from pipeline.layout import lay_out
 from pipeline.manifest import label_path
 from pipeline.plan import Shard
 from pipeline.recipe import draw_recipes
 from pipeline.render import BATCH_SAMPLES, render_batch
 from pipeline.sampler import Sampler, open_config
-from pipeline.shards import CONTAINERS
+from pipeline.shards import CONTAINERS, Packed
 from pipeline.storage import Storage
 
 FORMATS = ("jpeg", "png")
@@ -83,11 +83,21 @@ def time_call(call: Callable[[], Any]) -> tuple[float, float, Any]:
 
 def build_one(sampler: Sampler, storage: Storage, index: int) -> int:
     """Build one shard in this process, as a worker does; return its samples."""
-    shard = sampler.plan.splits["train"].shard(index)
-    pack = CONTAINERS[sampler.plan.config.output.container]
-    packed, commit = pack_shard(sampler, shard, pack)
+    shard, packed, commit = _pack_one(sampler, index)
     write_shard(storage, packed, label_path(shard), commit)
     return shard.n_samples
+
+
+def make_one(sampler: Sampler, index: int) -> int:
+    """Do all that `build_one` does but for the writing; return the bytes made."""
+    _, packed, commit = _pack_one(sampler, index)
+    return packed.n_bytes + len(encode_labels(packed.rows, commit))
+
+
+def _pack_one(sampler: Sampler, index: int) -> tuple[Shard, Packed, Commit]:
+    shard = sampler.plan.splits["train"].shard(index)
+    pack = CONTAINERS[sampler.plan.config.output.container]
+    return shard, *pack_shard(sampler, shard, pack)
 
 
 def measure_stages(sampler: Sampler, storage: Storage, samples: int) -> dict[str, float]:
