@@ -56,7 +56,7 @@ def main() -> None:
         _say(f"{image}: memory")
         results[image]["memory"] = processes.measure_memory(image, mnist)
         _say(f"{image}: 1 and 2 workers")
-        rates = processes.measure_workers(image, mnist, 20 * given.samples, 3)
+        rates = processes.measure_workers(image, mnist, 40 * given.samples, 3)
         results[image]["workers"] = {
             "images_per_second": {str(n): take_median(found) for n, found in rates.items()},
             "cores": processes.measure_cores(image, mnist),
@@ -67,7 +67,7 @@ def main() -> None:
     results["plan"] = processes.measure_plan("png", mnist)
     results["imports"] = processes.measure_imports(given.repeats)
     results["start"] = processes.measure_start(mnist, ROOT / "configs/original.yaml")
-    results["task_ms"] = round(processes.measure_scheduling(200), 2)
+    results["task_ms"] = round(processes.measure_scheduling(1000), 2)
     _say("memory from few shards to many")
     results["shards"] = list(memory.measure(given.shards, 200, None))
     _say("reading")
