@@ -53,7 +53,7 @@ from pipeline.memory import (
 )
 from pipeline.names import MANIFEST_PATH, sample_key
 from pipeline.plan import Plan, Shard, parse_shard
-from pipeline.render import BATCH_SAMPLES, fit_batch
+from pipeline.render import fit_batch
 from pipeline.sampler import Sampler, open_output
 from pipeline.schedulers import Run, TaskLost, probe_workers
 from pipeline.shards import CONTAINERS, Batch, Pack, Packed
@@ -162,7 +162,8 @@ def pack_shard(sampler: Sampler, shard: Shard, pack: Pack) -> tuple[Packed, Comm
     """Render, encode and pack the samples of one shard; nothing is written."""
     keep_freed_memory()
     config = sampler.plan.config
-    batch_samples = min(BATCH_SAMPLES, fit_batch(config.canvas, sampler.engine))
+    glyph_pixels = sampler.plan.splits[shard.split].numbers.max_digits * sampler.bank.images[0].size
+    batch_samples = fit_batch(config.canvas, glyph_pixels, sampler.engine)
 
     def draw_batches() -> Iterator[Batch]:
         for start in range(shard.start, shard.stop, batch_samples):
@@ -439,6 +440,7 @@ def estimate_task(sampler: Sampler, sample_bytes: float | None = None) -> TaskMe
             min(split.n_samples, split.shard_samples),
             sample_bytes or _measure_sample(sampler, name),
             split.numbers.max_digits,
+            sampler.bank.images[0].size,
             sampler.engine,
         )
         for name, split in plan.splits.items()

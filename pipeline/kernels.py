@@ -151,6 +151,7 @@ def fill_words(key, addresses, counts, words):
 @intrinsic
 def _copy_bytes(_context: Any, source: Any, target: Any) -> Any:
     """Fill `target`, bytes, from `source`: for few of them this is faster than a loop."""
+    assert all(array.dtype == types.uint8 and array.layout == "C" for array in (source, target))
 
     def generate(context: Any, builder: Any, signature: Any, arrays: Any) -> Any:
         here, there = (

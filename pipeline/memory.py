@@ -5,7 +5,7 @@ glyph bank, are there once for all workers of a machine and are not counted.
 
 =========  ========================================================================================
 base       the interpreter and the libraries' own state, with the compiled loops if they are used
-shard      the shard file, which is in memory until it is written
+shard      the shard file, in memory until it is written; of Parquet its images, table and pages
 rows       the label rows: of the batches, joined, copied for their digest, and encoded
 batch      random words, canvases and whatever an engine keeps for each of their pixels
 =========  ========================================================================================
@@ -22,15 +22,20 @@ from pipeline.config import Config
 from pipeline.engines import Engine
 from pipeline.errors import ConfigError
 from pipeline.recipe import LINE_WORDS, SLOT_WORDS
-from pipeline.render import BATCH_SAMPLES, fit_batch
+from pipeline.render import fit_batch
 
 LIMIT_BYTES = 350_000_000
 """What a worker may need."""
 _BASE_BYTES: dict[Engine, int] = {"skimage": 95_000_000, "numba": 125_000_000}
 """Measured: a worker of Dask that has imported `build`, drawn and written a shard of one sample."""
+_SHARD_COPIES = {"webdataset": 1, "files": 1, "parquet": 6}
 _ROW_BYTES, _ROW_DIGIT_BYTES, _ROW_COPIES = 250, 45, 5
-_PIXEL_BYTES: dict[Engine, int] = {"skimage": 60, "numba": 4}
-_WORD_COPIES = 4
+_CANVAS_BYTES: dict[Engine, int] = {"skimage": 40, "numba": 3}
+_GLYPH_BYTES: dict[Engine, int] = {"skimage": 40, "numba": 0}
+"""For each pixel of the canvases and of the glyphs of a batch."""
+_SCRATCH_BYTES: dict[Engine, int] = {"skimage": 0, "numba": 45}
+"""For each pixel of the one canvas that is being drawn."""
+_WORD_COPIES = 3
 KEPT_BYTES = 2**25
 """Freed memory that a process keeps; the most that glibc takes."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
@@ -65,7 +70,12 @@ def keep_freed_memory() -> None:
 
 
 def estimate_memory(
-    config: Config, n_samples: int, sample_bytes: float, max_digits: int, engine: Engine
+    config: Config,
+    n_samples: int,
+    sample_bytes: float,
+    max_digits: int,
+    glyph_pixels: int,
+    engine: Engine,
 ) -> TaskMemory:
     """Estimate the memory that a worker needs for a shard.
 
@@ -78,19 +88,20 @@ def estimate_memory(
         Bytes of a sample in a shard file.
     max_digits : int
         Of the longest number.
+    glyph_pixels : int
+        Of one glyph.
     engine : {"skimage", "numba"}
     """
-    batch_samples = min(BATCH_SAMPLES, fit_batch(config.canvas, engine), n_samples)
-    pixels = config.canvas.height * config.canvas.width
+    batch_samples = min(fit_batch(config.canvas, max_digits * glyph_pixels, engine), n_samples)
+    canvas_pixels = config.canvas.height * config.canvas.width
     words = LINE_WORDS + SLOT_WORDS * max_digits
+    each = canvas_pixels * _CANVAS_BYTES[engine] + words * 8 * _WORD_COPIES + 2 * sample_bytes
+    each += max_digits * glyph_pixels * _GLYPH_BYTES[engine]
     return TaskMemory(
         base=_BASE_BYTES[engine],
-        shard=round(n_samples * sample_bytes * 9 / 8),  # room that its buffer keeps ready
+        shard=round(n_samples * sample_bytes * _SHARD_COPIES[config.output.container]),
         rows=n_samples * (_ROW_BYTES + _ROW_DIGIT_BYTES * max_digits) * _ROW_COPIES,
-        batch=round(
-            batch_samples * (pixels * _PIXEL_BYTES[engine] + words * 8 * _WORD_COPIES)
-            + 2 * batch_samples * sample_bytes
-        ),
+        batch=round(batch_samples * each) + canvas_pixels * _SCRATCH_BYTES[engine],
     )
 
 

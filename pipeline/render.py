@@ -25,10 +25,8 @@ from pipeline.recipe import Recipes, draw_pixel_words, pixel_addresses
 
 ERODED_PEAK = 64
 """An erosion that would leave a digit without any pixel this bright is not applied."""
-BATCH_SAMPLES = 2048
-"""Samples to render at a time, at most; bounds the memory of a batch, changes no pixel."""
-BATCH_PIXELS = {"skimage": 2_000_000, "numba": 8_000_000}
-"""Canvas pixels of a batch; scikit-image needs tens of bytes for each."""
+BATCH_PIXELS: dict[Engine, int] = {"skimage": 2_000_000, "numba": 8_000_000}
+"""Pixels of canvases, and of glyphs, to render at a time: bounds the memory, changes no image."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +74,17 @@ def render_batch(
     return Rendered(images, boxes, layout.scaled, recipes)
 
 
-def fit_batch(canvas: Canvas, engine: Engine) -> int:
-    """Return how many samples make a batch of `BATCH_PIXELS`, at least one."""
-    return max(1, BATCH_PIXELS[engine] // (canvas.height * canvas.width))
+def fit_batch(canvas: Canvas, glyph_pixels: int, engine: Engine) -> int:
+    """Return how many samples to render at a time, at least one.
+
+    Parameters
+    ----------
+    canvas : Canvas
+    glyph_pixels : int
+        Of all glyphs of a sample, at most.
+    engine : {"skimage", "numba"}
+    """
+    return max(1, BATCH_PIXELS[engine] // max(canvas.height * canvas.width, glyph_pixels))
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ tcp://HOST:PORT     a running cluster; tls:// with the certificates that Dask's 
 ==================  ==============================================================================
 
 Tasks are taken from an iterator as others end, and their results are handed over as they come, so
-neither the client nor the scheduler ever holds more than a few for each thread. No wait is without
-a bound: when the scheduler or the last worker of a cluster is gone, the run ends with an error.
+neither the client nor the scheduler ever holds more than a few for each thread, or what takes a
+second. No wait is without a bound: when the scheduler or the last worker of a cluster is gone, the
+run ends with an error.
 """
 
 from __future__ import annotations
@@ -45,9 +46,9 @@ from pipeline.errors import BuildError, ConfigError, OutputError
 LOCAL_SCHEDULERS = ("synchronous", "threads", "processes")
 TASKS_PER_THREAD = 4
 """Tasks that a cluster holds for each of its threads, at least."""
-_MOST_TASKS_PER_THREAD = 64
+_MOST_TASKS_PER_THREAD = 16
+"""How many it may hold of tasks so short that more of them take `_AHEAD_SECONDS`."""
 _AHEAD_SECONDS = 1.0
-"""Of how much work it holds between these bounds."""
 _PRELOADED = ["distributed", "pipeline.build", "pipeline.kernels"]
 """What the process imports whose forks local workers are; without numba not the last one."""
 _CONNECT_SECONDS = 10.0
@@ -469,11 +470,13 @@ def _run_on_cluster(
         window = watch.window()
         if len(running) > window // 2 or should_stop():
             return
-        graph = {task.key: task.dask[task.key] for task in islice(tasks, window - len(running))}
-        if not graph:
+        batch = list(islice(tasks, window - len(running)))
+        if not batch:
             return
+        graph = {key: node for task in batch for key, node in task.dask.items()}
         try:
-            futures = client.get(graph, list(graph), sync=False)
+            # No graph may overtake those before it, as it might within that time.
+            futures = client.get(graph, [task.key for task in batch], sync=False, fifo_timeout=0)
         except Exception as error:  # what Dask raises when it has given its scheduler up
             if client.status == "running":
                 raise
@@ -537,16 +540,14 @@ class _Watch:
         self._patience = patience_seconds
         self._alive_at = self._counted_at = time.monotonic()
         self._threads = _count_threads(client) or 1
-        self._n_results = self._n_names = 0
+        self._n_results = self._n_counted = 0
         self._window = TASKS_PER_THREAD * self._threads
 
     def note_result(self) -> None:
         """Note that a result has come."""
         self._alive_at = time.monotonic()
         self._n_results += 1
-        self._n_names += 1
-        if self._n_names == _FORGET_AFTER:
-            self._n_names = 0
+        if self._n_results % _FORGET_AFTER == 0:
             _forget_names(self._client)
 
     def window(self) -> int:
@@ -554,11 +555,10 @@ class _Watch:
         seconds = time.monotonic() - self._counted_at
         if seconds > _RECOUNT_SECONDS:
             self._threads = _count_threads(self._client) or self._threads
-            ahead = int(self._n_results / seconds * _AHEAD_SECONDS)
+            ahead = int((self._n_results - self._n_counted) / seconds * _AHEAD_SECONDS)
             least, most = (n * self._threads for n in (TASKS_PER_THREAD, _MOST_TASKS_PER_THREAD))
             self._window = min(max(ahead, least), most)
-            self._counted_at = time.monotonic()
-            self._n_results = 0
+            self._counted_at, self._n_counted = time.monotonic(), self._n_results
         return self._window
 
     def check(self, n_running: int) -> None:

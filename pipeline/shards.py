@@ -84,7 +84,8 @@ class Buffer:
     """Bytes of a shard, which grow at their end.
 
     An array of NumPy's, whose memory is in huge pages where there are such: touching a new one of
-    4 kB at a time takes longer than filling it. Room that is never used is never touched.
+    4 kB at a time takes longer than filling it. Memory that is never touched is none: there is room
+    for twice what the first samples let expect.
     """
 
     def __init__(self, n_samples: int) -> None:
@@ -95,7 +96,7 @@ class Buffer:
     def reserve(self, room: int, n_samples: int) -> NDArray[np.uint8]:
         """Return `room` bytes after the end for some samples; raise `size` by what is used."""
         if self.size + room > len(self._array):
-            whole = room * self._n_samples * 9 // (8 * n_samples)
+            whole = 2 * room * self._n_samples // n_samples
             larger = np.empty(max(whole, 2 * len(self._array), self.size + room), np.uint8)
             larger[: self.size] = self._array[: self.size]
             self._array = larger

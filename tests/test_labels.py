@@ -25,6 +25,7 @@ from pipeline.labels import (
     SCHEMA,
     Commit,
     encode_labels,
+    hash_images,
     hash_pixels,
     hash_rows,
     read_commit,
@@ -190,6 +191,13 @@ def test_pixel_hash_is_signed(image, value):
     assert pa.array([value], pa.int64()).to_pylist() == [value]
 
 
+def test_hashes_of_a_stack_are_those_of_its_images():
+    """However the stack is laid out in memory."""
+    images = np.random.default_rng(0).integers(0, 256, (5, 28, 60), np.uint8)
+    for stack in (images, images[::2, :, 10:50], images.transpose(0, 2, 1), images[:0]):
+        assert hash_images(stack).tolist() == list(map(hash_pixels, stack))
+
+
 def test_pixel_hash_is_of_the_image(built):
     """Each row has the hash of its own image, and both signs occur."""
     folder = built()
@@ -253,7 +261,7 @@ def test_rows_of_batches_are_those_of_one(tiny_config, monkeypatch):
     sampler = open_config(tiny_config(**ALL_TRANSFORMS, output={"shard_samples": 100}))
     shard = sampler.plan.splits["train"].shard(0)
     whole, commit = pack_shard(sampler, shard, pack_webdataset)
-    monkeypatch.setattr("pipeline.build.BATCH_SAMPLES", 5)
+    monkeypatch.setattr("pipeline.build.fit_batch", lambda *_: 5)
     pieces, same_commit = pack_shard(sampler, shard, pack_webdataset)
     assert commit == same_commit
     assert pieces.files == whole.files

@@ -23,7 +23,7 @@ from pipeline.labels import PLACE_COLUMNS, SCHEMA, hash_pixels
 from pipeline.names import sample_key
 from pipeline.plan import Shard
 from pipeline.sampler import open_config
-from pipeline.shards import CONTAINERS, Packed, pack_parquet
+from pipeline.shards import CONTAINERS, Buffer, Packed, pack_parquet
 
 IMAGE_FILES = {"png": b"\x89PNG\r\n\x1a\n", "jpeg": b"\xff\xd8\xff"}
 
@@ -252,6 +252,20 @@ def test_parquet_of_many_pages():
     places = packed.rows.select(["offset", "size"]).to_pylist()
     for place, image in zip(places, images, strict=True):
         assert content[place["offset"] : place["offset"] + place["size"]] == image
+
+
+# -- webdataset -----------------------------------------------------------------------------------
+
+
+def test_buffer_keeps_its_bytes_while_it_grows():
+    """What is appended stays, whether there is more or less of it than was to be expected."""
+    chance = np.random.default_rng(0)
+    parts = [chance.bytes(size) for size in (10, 0, 1, 5000, 3, 70_000)]
+    buffer = Buffer(n_samples=len(parts))
+    for part in parts:
+        buffer.append(part, 1)
+    assert buffer.size == sum(map(len, parts))
+    assert bytes(buffer.view()) == b"".join(parts)
 
 
 # -- files ----------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from pipeline.layout import lay_out
 from pipeline.manifest import label_path
 from pipeline.plan import Shard
 from pipeline.recipe import draw_recipes
-from pipeline.render import BATCH_SAMPLES, render_batch
+from pipeline.render import fit_batch, render_batch
 from pipeline.sampler import Sampler, open_config
 from pipeline.shards import CONTAINERS, Packed
 from pipeline.storage import Storage
@@ -113,8 +113,9 @@ def measure_stages(sampler: Sampler, storage: Storage, samples: int) -> dict[str
     config, bank, engine = sampler.plan.config, sampler.bank, sampler.engine
     shard = Shard("train", 0, 0, samples)
     batches = []
-    for start in range(0, samples, BATCH_SAMPLES):
-        stop = min(start + BATCH_SAMPLES, samples)
+    batch_samples = fit_batch(config.canvas, 5 * bank.images[0].size, engine)
+    for start in range(0, samples, batch_samples):
+        stop = min(start + batch_samples, samples)
         numbers, indices = sampler.plan.splits["train"].identities(start, stop)
         with stage("draw"):
             recipes = draw_recipes(
