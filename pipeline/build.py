@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import platform
 import threading
+import time
 import traceback
 import uuid
 from collections import deque
@@ -63,9 +64,11 @@ MAX_ATTEMPTS = 3
 """How often a shard is tried, all in all."""
 ABORT_AFTER = 8
 """Results after which a build gives up, if most of them are failures."""
-_RECENT_RESULTS = 64
+_RECENT_RESULTS = 16
 """How many results are looked at for that: a disk may be full late in a build."""
 _KEPT_TRACEBACKS = 20
+_UNFIT_SECONDS = 10.0
+"""How long a worker takes to say that it cannot take part: it is not to get all shards for that."""
 _ESTIMATE_SAMPLES = 64
 _job_lock = threading.Lock()
 
@@ -194,6 +197,11 @@ def write_shard(storage: Storage, packed: Packed, labels: str, commit: Commit) -
 def _attempt_shard(job: Job, split: SplitName, index: int) -> Commit | ShardFailure:
     """Build a shard, and return what went wrong instead of raising it."""
     try:
+        try:
+            open_job(job)
+        except Exception:
+            time.sleep(_UNFIT_SECONDS)
+            raise
         return build_shard(job, split, index)
     except Exception as error:  # reported with its traceback, the others go on
         is_of_files = isinstance(error, OutputError | SourceError)

@@ -495,12 +495,14 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
     """
     path = Path(path)
     try:
-        if path.stat().st_size > MAX_CONFIG_BYTES:
+        with path.open("rb") as file:
+            raw = file.read(MAX_CONFIG_BYTES + 1)
+        if len(raw) > MAX_CONFIG_BYTES:
             raise ConfigError(
-                f"{path}: expected at most {MAX_CONFIG_BYTES:,} bytes, got "
-                f"{path.stat().st_size:,}; put long lists of numbers into a file (numbers.file)"
+                f"{path}: expected at most {MAX_CONFIG_BYTES:,} bytes, got more; put long lists of "
+                "numbers into a file (numbers.file)"
             )
-        text = path.read_text(encoding="utf-8")
+        text = raw.decode()
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

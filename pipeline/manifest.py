@@ -193,8 +193,13 @@ def check_owner(storage: Storage, plan_sha256: str) -> None:
         )
 
 
-def load_plan(storage: Storage) -> Plan:
+def load_plan(storage: Storage, any_versions: bool = False) -> Plan:
     """Return the plan of a dataset directory.
+
+    Parameters
+    ----------
+    any_versions : bool
+        Take one that was made with other versions: nothing is to be drawn.
 
     Raises
     ------
@@ -204,7 +209,7 @@ def load_plan(storage: Storage) -> Plan:
     published = _read_plan(storage)
     if published is None:
         raise OutputError(f"{storage.uri}: expected a dataset built by this program, got none")
-    return _parse_plan(storage, published)
+    return _parse_plan(storage, published, any_versions)
 
 
 def load_plan_copy(storage: Storage) -> Plan | None:
@@ -217,7 +222,7 @@ def load_plan_copy(storage: Storage) -> Plan | None:
     return _parse_plan(storage, published)
 
 
-def _parse_plan(storage: Storage, published: Mapping[str, Any]) -> Plan:
+def _parse_plan(storage: Storage, published: Mapping[str, Any], any_versions: bool = False) -> Plan:
     config = parse_config(published["config"], f"{storage.uri}/{PLAN_PATH}")
     if any(split.numbers.file is not None for split in config.splits.values()):
         raise OutputError(
@@ -225,7 +230,7 @@ def _parse_plan(storage: Storage, published: Mapping[str, Any]) -> Plan:
             "no build has written that"
         )
     plan = make_plan(config, published["source_digest"])
-    if plan.fingerprint != published["fingerprint"]:
+    if plan.fingerprint != published["fingerprint"] and not any_versions:
         differing = "\n".join(_differences(published["inputs"], plan.inputs))
         raise OutputError(
             f"{storage.uri}: was planned with other versions than this process has:\n{differing}\n"

@@ -14,7 +14,9 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,10 @@ from pipeline.numbers import NumberSource, inline_number_files, open_numbers
 
 MAX_SAMPLES = 10**12
 """Samples of one split, at most: as many as `samples` may ask for."""
+_PIXEL_MODULES = (
+    *("codec", "glyphs", "kernels", "labels", "layout", "members", "names", "numbers", "plan"),
+    *("randomness", "recipe", "render", "shards"),
+)
 _PIXEL_LIBRARIES = ("imagecodecs", "numpy", "pyarrow", "scikit-image", "scipy")
 
 
@@ -187,9 +193,18 @@ def _fingerprint_inputs(
         "source": {"name": config.source.name, "digest": source_digest, **shares},
         "numbers": {name: split.numbers.identity() for name, split in splits.items()},
         **settings,
-        "versions": {"digit-sequence": __version__}
+        "versions": {"digit-sequence": __version__, "code": _hash_code()}
         | {library: version(library) for library in _PIXEL_LIBRARIES},
     }
+
+
+@cache
+def _hash_code() -> str:
+    """Return a digest of the modules that make the bytes: code is worked on between versions."""
+    digest = hashlib.sha256()
+    for name in _PIXEL_MODULES:
+        digest.update(files("pipeline").joinpath(f"{name}.py").read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def parse_key(plan: Plan, key: str) -> tuple[SplitPlan, int]:

@@ -93,7 +93,7 @@ class Run:
 
 @dataclass(frozen=True)
 class SchedulerOptions:
-    """Which scheduler to open; the first that is given, in this order."""
+    """Which scheduler to open: one of the first three, or none."""
 
     scheduler: str | None = None
     """One of `LOCAL_SCHEDULERS`, or an address."""
@@ -111,7 +111,7 @@ class SchedulerOptions:
     @property
     def name(self) -> str | None:
         """One of `LOCAL_SCHEDULERS`, or an address; None if a file or a factory is to give it."""
-        if self.scheduler or self.scheduler_file or self.cluster:
+        if any(way is not None for way in (self.scheduler, self.scheduler_file, self.cluster)):
             return self.scheduler
         name: str = dask.config.get("scheduler-address", None) or "processes"
         return name
@@ -129,6 +129,13 @@ def open_scheduler(options: SchedulerOptions = SchedulerOptions()) -> Iterator[R
     ConfigError
         If there is no such scheduler, or it does not answer.
     """
+    given = [
+        f"--{field.replace('_', '-')}"
+        for field in ("scheduler", "scheduler_file", "cluster")
+        if getattr(options, field) is not None
+    ]
+    if len(given) > 1:
+        raise ConfigError(f"{' and '.join(given)}: expected one of them")
     name = options.name
     workers = options.workers or os.cpu_count() or 1
     if name == "synchronous":
@@ -312,7 +319,10 @@ def _open_factory(name: str) -> Any:
     """Call ``module:factory`` and return the cluster."""
     factory = load_factory(name)
     try:
-        return factory()
+        cluster = factory()
+        if not hasattr(cluster, "scheduler_address"):
+            raise TypeError(f"expected a Dask cluster from {name}, got {cluster!r}")
+        return cluster
     except Exception as error:  # whatever a cluster's package raises
         _, *frames = traceback.extract_tb(error.__traceback__)
         place = f"{frames[0].filename}:{frames[0].lineno}" if frames else name
@@ -347,9 +357,10 @@ def load_factory(name: str) -> Callable[[], Any]:
         factory: Callable[[], Any] = getattr(module, factory_name)
         if not callable(factory):
             raise ValueError(f"{factory_name} is not a function")
-    except (ImportError, AttributeError, OSError, SyntaxError, ValueError) as error:
+    except Exception as error:  # whatever the module raises
         raise ConfigError(
-            f"--cluster: expected module:factory or path.py:factory, got {name!r}: {error}"
+            f"--cluster: expected module:factory or path.py:factory, got {name!r}: "
+            f"{type(error).__name__}: {error}"
         ) from error
     return factory
 
@@ -453,6 +464,24 @@ def _count_threads(client: Any) -> int | None:
         return None
 
 
+def _list_silences(client: Any) -> dict[str, float]:
+    """Return how many seconds ago the scheduler heard of each worker; nothing if it cannot say."""
+
+    def list_silences(dask_scheduler: Any) -> dict[str, float]:
+        return {
+            address: time.time() - worker.last_seen
+            for address, worker in dask_scheduler.workers.items()
+        }
+
+    try:
+        silences: dict[str, float] = _call_within(
+            _ANSWER_SECONDS, lambda: client.run_on_scheduler(list_silences)
+        )
+    except Exception:  # it may be lost, or may not run this
+        return {}
+    return silences
+
+
 def _run_on_cluster(
     client: Any,
     tasks: Iterable[Delayed],
@@ -538,14 +567,14 @@ class _Watch:
     def __init__(self, client: Any, patience_seconds: float) -> None:
         self._client = client
         self._patience = patience_seconds
-        self._alive_at = self._counted_at = time.monotonic()
+        self._alive_at = self._counted_at = self._result_at = time.monotonic()
         self._threads = _count_threads(client) or 1
         self._n_results = self._n_counted = 0
         self._window = TASKS_PER_THREAD * self._threads
 
     def note_result(self) -> None:
         """Note that a result has come."""
-        self._alive_at = time.monotonic()
+        self._alive_at = self._result_at = time.monotonic()
         self._n_results += 1
         if self._n_results % _FORGET_AFTER == 0:
             _forget_names(self._client)
@@ -566,8 +595,16 @@ class _Watch:
         threads = _count_threads(self._client)
         if threads:
             self._alive_at = time.monotonic()
+            if self._alive_at - self._result_at > 2 * self._patience:
+                self._check_silence(n_running)
             return
         waited = time.monotonic() - self._alive_at
         if waited > self._patience or self._client.status in ("closed", "closing"):
             problem = "no worker is left" if threads == 0 else "the scheduler does not answer"
             raise _lose(f"{problem} since {waited:.0f} s,", n_running)
+
+    def _check_silence(self, n_running: int) -> None:
+        """Raise a BuildError if a worker is there and says nothing: frozen, or cut off."""
+        for address, seconds in _list_silences(self._client).items():
+            if seconds > self._patience:
+                raise _lose(f"worker {address} is silent since {seconds:.0f} s: end it;", n_running)

@@ -26,7 +26,7 @@ def describe_status(storage: Storage) -> str:
     OutputError
         If the directory holds no build.
     """
-    plan = load_plan(storage)
+    plan = load_plan(storage, any_versions=True)
     lines = [f"{'split':8}{'shards':>10}{'done':>10}{'missing':>10}"]
     done: set[str] = set()
     samples_left = 0

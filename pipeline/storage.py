@@ -18,6 +18,7 @@ import contextlib
 import fcntl
 import os
 import re
+import stat
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -110,20 +111,34 @@ class Storage:
 
     def read(self, path: str) -> bytes:
         """Return the bytes of a file; FileNotFoundError if there is none."""
-        with self.reading(path), self._files.open_input_file(self.locate(path)) as file:
+        with self.reading(path), self._open(path) as file:
             content: bytes = file.read()
         return content
 
     def open(self, path: str) -> Any:
         """Open a file for random reads; FileNotFoundError if there is none."""
         with self.reading(path):
-            file = self._files.open_input_file(self.locate(path))
+            file = self._open(path)
         return file if self.is_local else pa.PythonFile(_StoreFile(self, path, file), "r")
 
     def open_ranges(self, path: str) -> RangeFile:
         """Open a file to read ranges of it, from any thread; FileNotFoundError if there is none."""
         with self.reading(path):
-            return RangeFile(self, path, self._files.open_input_file(self.locate(path)))
+            return RangeFile(self, path, self._open(path))
+
+    def _open(self, path: str) -> Any:
+        if self.is_irregular(path):  # a pipe would be waited for
+            raise OutputError(f"{self.uri}: {path}: expected a file, got a directory or a device")
+        return self._files.open_input_file(self.locate(path))
+
+    def is_irregular(self, path: str) -> bool:
+        """Tell whether something else, such as a directory, stands where a file is to be."""
+        if not self.is_local:
+            return False
+        try:
+            return not stat.S_ISREG(Path(self.locate(path)).stat().st_mode)
+        except OSError:
+            return False
 
     @contextmanager
     def reading(self, path: str) -> Iterator[None]:
@@ -153,6 +168,8 @@ class Storage:
         """Return the size of every file below a folder, by path relative to the dataset."""
         base = self.locate(folder) if folder else self._root
         selector = fs.FileSelector(base, allow_not_found=True, recursive=True)
+        if self.is_local and folder and Path(base).is_file():
+            return {}
         with self.reading(folder):
             found = self._files.get_file_info(selector)
         skip = len(self._root) + 1

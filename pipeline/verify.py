@@ -251,16 +251,34 @@ def _check_glyphs(storage: Storage, plan: Plan) -> list[Problem]:
         return [Problem(GLYPHS_PATH, "is missing")]
     except SourceError as error:
         return [Problem(GLYPHS_PATH, str(error))]
+    except OutputError as error:
+        if not storage.is_local:
+            raise
+        return [Problem(GLYPHS_PATH, str(error))]
     return []
 
 
 def _find_strays(storage: Storage, plan: Plan) -> list[Problem]:
-    """Find files that no build has written; hidden ones are left to others, such as git."""
+    """Find what no build has written; hidden files are left to others, such as git."""
     found = {path for path in storage.list() if _is_ours(path)}
-    found -= {PLAN_PATH, GLYPHS_PATH, PROBE_PATH, MANIFEST_PATH, CARD_PATH}
+    irregular = []
+    for path in _list_files(plan):
+        found.discard(path)
+        if storage.is_irregular(path):
+            irregular.append(path)
+            found = {inner for inner in found if not inner.startswith(f"{path}/")}
+    return [
+        *(Problem(path, "is not a file", is_stray=True) for path in irregular),
+        *(Problem(path, "is no file of this dataset", is_stray=True) for path in sorted(found)),
+    ]
+
+
+def _list_files(plan: Plan) -> Iterator[str]:
+    """Yield the path of every file that a build writes."""
+    yield from (PLAN_PATH, GLYPHS_PATH, PROBE_PATH, MANIFEST_PATH, CARD_PATH)
     for shard in plan.shards():
-        found.difference_update(shard_paths(plan, shard), [label_path(shard)])
-    return [Problem(path, "is no file of this dataset", is_stray=True) for path in sorted(found)]
+        yield from shard_paths(plan, shard)
+        yield label_path(shard)
 
 
 def _is_ours(path: str) -> bool:
@@ -283,6 +301,11 @@ def _check_manifest(storage: Storage, plan: Plan, ledger: Ledger) -> list[Proble
             got = storage.read(path)
         except FileNotFoundError:
             problems.append(Problem(path, "is missing"))
+            continue
+        except OutputError as error:
+            if not storage.is_local:
+                raise
+            problems.append(Problem(path, str(error)))
             continue
         if got != expected:
             problems.append(Problem(path, "is not what the shards and the plan say"))
@@ -567,11 +590,13 @@ def repair_dataset(storage: Storage, problems: Iterable[Problem]) -> None:
         If the digits are broken, and the source gives others by now.
     """
     plan, _ = load_any_plan(storage)
+    problems = list(problems)
+    for problem in problems:  # first, for a stray may stand where a file is to be
+        if problem.is_stray:
+            storage.move(problem.path, f"{QUARANTINE}/{uuid.uuid4().hex[:8]}/{problem.path}")
     for problem in problems:
         if problem.shard is not None:
             storage.delete(label_path(_find_shard(plan, problem.shard)))
-        elif problem.is_stray:
-            storage.move(problem.path, f"{QUARANTINE}/{uuid.uuid4().hex[:8]}/{problem.path}")
         elif problem.path == GLYPHS_PATH:
             storage.write(GLYPHS_PATH, pack_bank(_find_bank(plan)))
         elif problem.path == PLAN_PATH:

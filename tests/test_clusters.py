@@ -174,6 +174,9 @@ def test_no_scheduler_there(tiny_config, cluster, tmp_path, monkeypatch, capsys,
         ("factories.py:make", "has no attribute 'make'"),
         ("factories.py:number", "number is not a function"),
         ("broken.py:make_cluster", "invalid syntax"),
+        ("raises.py:make_cluster", "ZeroDivisionError"),
+        ("factories.py:none", "expected a Dask cluster from factories.py:none, got None"),
+        ("factories.py:address", "expected a Dask cluster .*, got 'tcp://127.0.0.1:1'"),
         (
             "factories.py:lacking",
             "No module named 'no_such_package'; .*pip install no-such-package",
@@ -185,7 +188,9 @@ def test_no_factory_there(tiny_config, tmp_path, monkeypatch, capsys, name, prob
     monkeypatch.chdir(tmp_path)
     Path("factories.py").write_text(
         "number = 1\ndef lacking():\n    import no_such_package.deeper\n"
+        "def none(): return None\ndef address(): return 'tcp://127.0.0.1:1'\n"
     )
+    Path("raises.py").write_text("1 / 0\n")
     Path("broken.py").write_text("def make_cluster(:\n")
     path = write_config(tmp_path / "config.yaml", tiny_config())
     error = expect_error(capsys, "build", path, "-o", tmp_path / "out", "--cluster", name)

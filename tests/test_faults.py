@@ -338,18 +338,60 @@ def test_scheduler_dies_before_the_probe(cluster):
 # -- workers that cannot take part ----------------------------------------------------------------
 
 
-def test_worker_of_another_version(forks, config, folder, cluster, tmp_path):
-    """A worker with another version of the package is refused before anything is built."""
+@pytest.fixture
+def other(tmp_path):
+    """Make a copy of the package of another version; return the path to import it from."""
     shutil.copytree(ROOT / "pipeline", tmp_path / "other/pipeline")
     (tmp_path / "other/pipeline/__init__.py").write_text('__version__ = "99.9"\n')
+    return tmp_path / "other"
+
+
+def test_worker_of_another_version(forks, config, folder, cluster, other):
+    """A worker with another version of the package is refused before anything is built."""
     cluster.start_worker()
-    cluster.start_worker(PYTHONPATH=str(tmp_path / "other"))
+    cluster.start_worker(PYTHONPATH=str(other))
     cluster.wait_for_workers(2)
     done = forks.run("build", config, "-o", folder, "--scheduler", cluster.address)
     assert done.returncode == 2
     assert re.search(r"error: 1 of 2 workers cannot take part:\n  tcp://.*: ", done.stderr)
     assert re.search(r'versions\.digit-sequence: ".*" there, "99\.9" here', done.stderr)
     assert not (folder / "labels").exists()
+
+
+def test_worker_of_other_code(forks, config, folder, cluster, other):
+    """Code that was worked on is another version, even if it still has the same number."""
+    shutil.copy(ROOT / "pipeline/__init__.py", other / "pipeline")
+    with (other / "pipeline/render.py").open("a") as file:
+        file.write("# changed\n")
+    cluster.start_worker(PYTHONPATH=str(other))
+    cluster.wait_for_workers(1)
+    done = forks.run("build", config, "-o", folder, "--scheduler", cluster.address)
+    assert done.returncode == 2
+    assert re.search(r'versions\.code: "\w+" there, "\w+" here', done.stderr)
+
+
+@pytest.mark.slow
+def test_unfit_worker_that_comes_late(forks, long, folder, cluster, other):
+    """A worker that cannot take part does not end a build that others can finish."""
+    cluster.start_worker()
+    child = start_build(forks, long, folder, cluster)
+    cluster.start_worker(PYTHONPATH=str(other))
+    cluster.wait_for_workers(2)
+    assert child.wait() in (0, 2), child.read()
+    assert len(list(folder.glob("labels/*/*"))) > 250
+    assert forks.run("build", long, "-o", folder, "--scheduler", "threads").returncode == 0
+
+
+def test_frozen_worker(forks, long, folder, cluster):
+    """A worker that is there and says nothing ends the build with its address."""
+    frozen = cluster.start_worker("--no-nanny")
+    child = start_build(forks, long, folder, cluster, "--worker-timeout", 2)
+    frozen.send_signal(signal.SIGSTOP)
+    try:
+        assert child.wait() == 2
+    finally:
+        frozen.send_signal(signal.SIGCONT)
+    assert re.search(r"error: worker tcp://.* is silent since \d+ s: end it; with", child.read())
 
 
 NO_ACCESS = """

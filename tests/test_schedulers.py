@@ -179,6 +179,20 @@ def test_task_is_small(built, config):
 # -- choosing a scheduler -------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"scheduler": "threads", "cluster": "a:b"}, "--scheduler and --cluster: expected one of"),
+        ({"scheduler_file": "f", "cluster": "a:b"}, "--scheduler-file and --cluster: expected one"),
+        ({"scheduler": ""}, "--scheduler: expected one of synchronous, .*, got ''"),
+    ],
+)
+def test_options_that_do_not_go_together(options, message):
+    """Two ways to choose a scheduler, or a variable that is not set, are an error."""
+    with pytest.raises(ConfigError, match=message), open_scheduler(SchedulerOptions(**options)):
+        pass
+
+
 @pytest.mark.parametrize("name", ["thread", "tcp", "127.0.0.1:8786", "Threads"])
 def test_unknown_scheduler(name):
     """A name that is none is an error that lists the names and shows an address."""

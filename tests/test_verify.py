@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
+import re
 import shutil
 import tarfile
 from dataclasses import replace
@@ -298,6 +300,30 @@ def test_quarantine_keeps_strays(copy):
     assert kept == {"notes.txt": "notes.txt", "cat.jpg": "images/train/cat.jpg"}
     assert (folder / ".gitattributes").exists()
     assert (folder / ".git/config").exists()
+
+
+def make_folder(path):
+    """Make a folder with a file in it."""
+    path.mkdir()
+    (path / "inside").write_bytes(b"inside")
+
+
+@pytest.mark.parametrize("put", [make_folder, os.mkfifo], ids=["folder", "pipe"])
+@pytest.mark.parametrize("kind", [*FILES, "probe"])
+def test_what_is_no_file_is_told_and_moved_away(copy, kind, put):
+    """A folder or a pipe in a file's place is damage as any other, and is waited for by nobody."""
+    output, name, _ = FILES.get(kind, ({}, ".build/probe", None))
+    folder = copy(**output)
+    before = read_whole(folder)
+    (folder / name).unlink(missing_ok=True)
+    put(folder / name)
+    for option in ("--quick", "--sample=2"):
+        result = run("verify", folder, option)
+        assert result.exit_code == 1, result.output
+        assert re.search(f"(?m)^  {re.escape(name)} +is not a file$", result.stdout), result.output
+    assert run("verify", folder, "--repair").exit_code == 0
+    assert read_whole(folder) == before
+    assert run("verify", folder).exit_code == 0
 
 
 def test_repair_builds_only_what_is_broken(copy):
