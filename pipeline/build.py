@@ -7,6 +7,7 @@ scheduler a few hundred bytes.
 
 from __future__ import annotations
 
+import os
 import platform
 import threading
 import time
@@ -83,6 +84,8 @@ class ShardFailure:
     traceback: str
     is_final: bool
     """Whether another try would fail as well."""
+    worker: str = ""
+    """HOST:PID of the process that failed; nothing if it is gone."""
     sample: str | None = None
     """Key of the sample that cannot be drawn, if it is one."""
 
@@ -212,6 +215,7 @@ def _attempt_shard(job: Job, split: SplitName, index: int) -> Commit | ShardFail
             f"{type(error).__name__}{where}: {error}",
             traceback.format_exc(),
             is_final=isinstance(error, RenderError | ConfigError),
+            worker=f"{platform.node()}:{os.getpid()}",
             sample=None if is_of_files else _find_bad_sample(job, split, index),
         )
 
@@ -295,6 +299,8 @@ def build_dataset(
             "start",
             fingerprint=plan.fingerprint,
             versions=plan.inputs["versions"],
+            host=platform.node(),
+            pid=os.getpid(),
             scheduler=run.kind,
             threads=run.threads,
             shards=plan.n_shards,
@@ -376,6 +382,7 @@ class _Crew:
             sample=failure.sample,
             seed=self._plan.config.seed,
             error=failure.error,
+            worker=failure.worker,
             traceback=failure.traceback,
         )
         if len(self._failures) >= _KEPT_TRACEBACKS:

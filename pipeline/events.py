@@ -3,9 +3,9 @@
 Every line has `event`, `time` (UTC) and `seconds` since the run began. The events:
 
 ========  =======================================================================================
-start     fingerprint, versions, scheduler, threads; shards of the plan, and those done already
+start     fingerprint, versions, host, pid, scheduler, threads; shards of the plan, and those done
 progress  done (shards), images_per_second; every ten seconds at most
-failure   shard, sample (its key, if it is one that fails), seed, error, traceback
+failure   shard, sample (its key, if it is one that fails), seed, error, worker, traceback
 retry     shard, attempt (2, 3)
 end       outcome: complete (with samples and digest), or the error's name (with its message)
 ========  =======================================================================================

@@ -265,6 +265,8 @@ def read_numbers(file: NumberFile) -> list[str]:
     """
     path = Path(file.path)
     try:
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{path}: numbers cannot be read: expected a file")
         with path.open(encoding="utf-8-sig", newline="") as lines:
             if file.column is None:
                 rows = [(n, line.strip()) for n, line in enumerate(lines, start=1)]

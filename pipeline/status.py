@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
@@ -78,6 +80,9 @@ def _describe_run(events: list[dict[str, Any]], samples_left: int, done: set[str
     if last["event"] == "end":
         lines.append(f"last run ended {last['time']}: {last.get('outcome', 'unknown')}")
         return lines
+    if begin.get("host") == platform.node() and not _is_alive(begin.get("pid")):
+        lines.append(f"last run began {begin['time']} and was killed")
+        return lines
     age = datetime.now(UTC) - datetime.fromisoformat(last["time"])
     rate = next((e["images_per_second"] for e in reversed(events) if "images_per_second" in e), 0)
     if age > timedelta(seconds=_SILENT_SECONDS):
@@ -88,3 +93,14 @@ def _describe_run(events: list[dict[str, Any]], samples_left: int, done: set[str
     else:
         lines.append(f"running since {begin['time']}")
     return lines
+
+
+def _is_alive(pid: Any) -> bool:
+    """Return whether a process of this machine is there; true of what is no number of one."""
+    if type(pid) is not int or not 0 < pid < 2**31:
+        return True
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)
+    return True

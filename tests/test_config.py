@@ -403,6 +403,12 @@ def test_not_utf8(tmp_path: Path) -> None:
         load_config(tmp_path / "c.yaml")
 
 
+def test_endless_file() -> None:
+    """A device that gives bytes without end is read up to the limit."""
+    with pytest.raises(ConfigError, match="/dev/zero: expected at most 16,000,000 bytes"):
+        load_config(Path("/dev/zero"))
+
+
 def test_file_too_big(tmp_path: Path) -> None:
     """A file that would take minutes to parse is refused before it is read."""
     path = tmp_path / "c.yaml"

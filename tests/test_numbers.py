@@ -353,6 +353,12 @@ def test_bad_file(tmp_path: Path, content: bytes, column: str | None, message: s
     assert str(caught.value).startswith(f"{tmp_path}/{message}")
 
 
+def test_endless_numbers() -> None:
+    """A device that gives bytes without end is no file of numbers."""
+    with pytest.raises(ConfigError, match="/dev/zero: numbers cannot be read: expected a file"):
+        read_numbers(NumberFile(path="/dev/zero"))
+
+
 def test_missing_file(tmp_path: Path) -> None:
     """A file that is not there is named."""
     with pytest.raises(ConfigError, match=r"no\.txt: numbers cannot be read: No such file"):

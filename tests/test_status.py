@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import platform
 import re
+import subprocess
 import time
 
 import pytest
 from builds import build, write_config
 
+from pipeline.errors import OutputError
 from pipeline.events import RunLog
-from pipeline.manifest import publish_plan
+from pipeline.manifest import load_plan, publish_plan
 from pipeline.sampler import open_config
 from pipeline.status import describe_status
 from pipeline.storage import Storage
@@ -162,3 +165,35 @@ def test_performance_report(forks, tiny_config, folder, tmp_path):
     done = forks.run(*command, "--workers", 1)
     assert done.returncode == 0, done.stderr
     assert "Dask Performance Report" in report.read_text()
+
+
+@pytest.mark.parametrize("pid", [None, "1", -1, 0, 2**40, True])
+def test_a_record_may_say_anything_of_its_process(many, folder, pid):
+    """A process that cannot be looked for is taken to be there."""
+    sampler = open_config(many)
+    storage = Storage(str(folder))
+    publish_plan(storage, sampler.plan, sampler.bank)
+    RunLog(storage).write("start", host=platform.node(), pid=pid)
+    assert "running since" in describe_status(storage)
+
+
+def test_killed_run_is_told_at_once(many, folder):
+    """Where the driver ran, it is seen that it is gone."""
+    sampler = open_config(many)
+    storage = Storage(str(folder))
+    publish_plan(storage, sampler.plan, sampler.bank)
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    RunLog(storage).write("start", host=platform.node(), pid=gone.pid)
+    assert re.search(r"last run began 20\S+ and was killed", describe_status(storage))
+
+
+def test_any_version_has_a_status(many, folder, monkeypatch):
+    """To count what is done needs no version of the plan."""
+    sampler = open_config(many)
+    storage = Storage(str(folder))
+    publish_plan(storage, sampler.plan, sampler.bank)
+    monkeypatch.setattr("pipeline.plan.__version__", "99.9")
+    with pytest.raises(OutputError, match="other versions"):
+        load_plan(storage)
+    assert read_table(describe_status(storage))["train"] == (1400, 0, 1400)

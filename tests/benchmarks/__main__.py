@@ -137,7 +137,7 @@ def _measure_format(
                 seconds, cpu_seconds = _run_yardstick(yardstick, samples)
                 clock["yardstick"].append(seconds / samples * 1e6)
                 cpu["yardstick"].append((cpu_seconds - start_cpu) / samples * 1e6)
-            stages.append(measure_stages(sampler, storage, samples))
+            stages.append(measure_stages(sampler, storage, SHARD_SAMPLES))
     encoded = [encode_image(pixels, output) for pixels in rendered]
     result: dict[str, Any] = {
         "file_bytes": round(sum(map(len, encoded)) / samples),
