@@ -35,9 +35,8 @@ from pipeline.errors import OutputError
 from pipeline.names import BUILD_FOLDER
 
 TEMPORARY_FOLDER = f"{BUILD_FOLDER}/tmp"  # noqa: S108 - in the dataset
-_ATTEMPTS = 6
-"""How often a request to an object store is tried: for some 15 s, half a minute at most, if it is
-refused."""
+_ATTEMPTS = 10
+"""How often a request to an object store is tried: for some 13 s if it is refused at once."""
 _FIRST_ATTEMPTS = 2
 """How often the first one is."""
 _CONNECT_SECONDS, _SILENT_SECONDS = 5.0, 20.0
@@ -372,7 +371,8 @@ def _open_s3(parts: SplitResult, query: dict[str, str], attempts: int) -> fs.S3F
         **query,
         connect_timeout=_CONNECT_SECONDS,
         request_timeout=_SILENT_SECONDS,
-        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=attempts),
+        # Without the quota of the standard one, which a faulty network may use up for all threads.
+        retry_strategy=fs.AwsDefaultS3RetryStrategy(max_attempts=attempts - 1),
         allow_delayed_open=True,  # one PUT up to 10 MB: parts of an upload that never ends stay
     )
 
