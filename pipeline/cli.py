@@ -51,6 +51,9 @@ class Program(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
+            # One that comes within `exec`, as where an import makes a dataclass, has Python end by
+            # the signal, whatever the exit code is, unless another `exec` follows.
+            exec("")  # noqa: S102
             raise BuildStopped("stopped at once; what is finished is kept") from None
 
 

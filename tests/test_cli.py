@@ -270,6 +270,25 @@ def test_interrupt(tiny_config, tmp_path, work):
     assert not (work / "out/dataset.json").exists()
 
 
+def test_interrupt_while_a_class_is_made(tmp_path):
+    """Ctrl-C within `exec`, as imports use it, ends with 130 too, and not by the signal."""
+    (tmp_path / "program.py").write_text(
+        "import click\nfrom pipeline.cli import Program\n"
+        "@click.group(cls=Program)\ndef main(): pass\n"
+        "@main.command()\ndef go(): exec('raise KeyboardInterrupt')\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "program", "go"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (130, "stopped at once; what is finished is kept\n")
+
+
 # -- sample and preview ---------------------------------------------------------------------------
 
 
