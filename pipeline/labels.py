@@ -205,9 +205,15 @@ def make_array(values: Any, kind: pa.DataType) -> pa.Array:
 
 def repeat_text(value: str, count: int) -> pa.Array:
     """Return an Arrow array of one ASCII string many times."""
-    bounds = np.arange(count + 1, dtype=np.int32) * len(value)
-    buffers = [None, pa.py_buffer(bounds), pa.py_buffer((value * count).encode())]
-    return pa.Array.from_buffers(pa.string(), count, buffers)
+    return _cut_text((value * count).encode(), len(value), count)
+
+
+def _cut_text(text: Any, width: int, count: int) -> pa.Array:
+    """Return ASCII text as an Arrow array of strings of one width."""
+    bounds = np.arange(count + 1, dtype=np.int32) * width
+    return pa.Array.from_buffers(
+        pa.string(), count, [None, pa.py_buffer(bounds), pa.py_buffer(text)]
+    )
 
 
 def _make_keys(split: str, ordinals: NDArray[np.int64]) -> pa.Array:
@@ -223,9 +229,7 @@ def _make_keys(split: str, ordinals: NDArray[np.int64]) -> pa.Array:
     for column in range(len(last) - 1, len(split), -1):
         rest, digits = np.divmod(rest, 10)
         text[:, column] = digits + ord("0")
-    bounds = np.arange(len(ordinals) + 1, dtype=np.int32) * len(last)
-    buffers = [None, pa.py_buffer(bounds), pa.py_buffer(text.reshape(-1))]
-    return pa.Array.from_buffers(pa.string(), len(ordinals), buffers)
+    return _cut_text(text.reshape(-1), len(last), len(ordinals))
 
 
 def _make_boxes(digits: NDArray[np.int64], boxes: NDArray[np.int32]) -> pa.StructArray:

@@ -150,7 +150,7 @@ def open_scheduler(options: SchedulerOptions = SchedulerOptions()) -> Iterator[R
     elif name == "processes":
         with _open_processes(workers, options.is_profiled) as cluster, _connect(cluster) as client:
             yield _make_cluster_run(name, client, options)
-    elif options.cluster is not None and name is None and options.scheduler_file is None:
+    elif options.cluster is not None:
         with _open_factory(options.cluster) as cluster, _connect(cluster) as client:
             yield _make_cluster_run(options.cluster, client, options)
     else:

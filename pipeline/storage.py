@@ -167,10 +167,13 @@ class Storage:
         """Return the size of every file below a folder, by path relative to the dataset."""
         base = self.locate(folder) if folder else self._root
         selector = fs.FileSelector(base, allow_not_found=True, recursive=True)
-        if self.is_local and folder and Path(base).is_file():
-            return {}
         with self.reading(folder):
-            found = self._files.get_file_info(selector)
+            try:
+                found = self._files.get_file_info(selector)
+            except NotADirectoryError:
+                if not folder:
+                    raise
+                return {}
         skip = len(self._root) + 1
         return {info.path[skip:]: info.size for info in found if info.type == fs.FileType.File}
 

@@ -245,17 +245,26 @@ def load_any_plan(storage: Storage) -> tuple[Plan, list[Problem]]:
 
 def _check_glyphs(storage: Storage, plan: Plan) -> list[Problem]:
     """Check the digits that the dataset carries."""
+    packed = _read(storage, GLYPHS_PATH)
+    if isinstance(packed, Problem):
+        return [packed]
     try:
-        parse_bank(storage.read(GLYPHS_PATH), plan.source_digest)
-    except FileNotFoundError:
-        return [Problem(GLYPHS_PATH, "is missing")]
+        parse_bank(packed, plan.source_digest)
     except SourceError as error:
         return [Problem(GLYPHS_PATH, str(error))]
+    return []
+
+
+def _read(storage: Storage, path: str) -> bytes | Problem:
+    """Return the bytes of a file, or why there are none; raise if an object store is away."""
+    try:
+        return storage.read(path)
+    except FileNotFoundError:
+        return Problem(path, "is missing")
     except OutputError as error:
         if not storage.is_local:
             raise
-        return [Problem(GLYPHS_PATH, str(error))]
-    return []
+        return Problem(path, str(error))
 
 
 def _find_strays(storage: Storage, plan: Plan) -> list[Problem]:
@@ -263,8 +272,9 @@ def _find_strays(storage: Storage, plan: Plan) -> list[Problem]:
     found = {path for path in storage.list() if _is_ours(path)}
     irregular = []
     for path in _list_files(plan):
-        found.discard(path)
-        if storage.is_irregular(path):
+        if path in found:
+            found.remove(path)
+        elif storage.is_irregular(path):
             irregular.append(path)
             found = {inner for inner in found if not inner.startswith(f"{path}/")}
     return [
@@ -297,17 +307,10 @@ def _check_manifest(storage: Storage, plan: Plan, ledger: Ledger) -> list[Proble
         (CARD_PATH, make_card(plan.config, manifest).encode()),
         (MANIFEST_PATH, to_json(manifest)),
     ):
-        try:
-            got = storage.read(path)
-        except FileNotFoundError:
-            problems.append(Problem(path, "is missing"))
-            continue
-        except OutputError as error:
-            if not storage.is_local:
-                raise
-            problems.append(Problem(path, str(error)))
-            continue
-        if got != expected:
+        got = _read(storage, path)
+        if isinstance(got, Problem):
+            problems.append(got)
+        elif got != expected:
             problems.append(Problem(path, "is not what the shards and the plan say"))
     return problems
 

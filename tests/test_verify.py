@@ -326,6 +326,20 @@ def test_what_is_no_file_is_told_and_moved_away(copy, kind, put):
     assert run("verify", folder).exit_code == 0
 
 
+@pytest.mark.parametrize("name", ["images", "labels"])
+def test_file_in_place_of_a_folder(copy, name):
+    """A file where a folder is to be is told with all that is missing for it."""
+    folder = copy()
+    before = read_whole(folder)
+    shutil.rmtree(folder / name)
+    (folder / name).write_bytes(b"")
+    result = run("verify", folder, "--quick")
+    assert result.exit_code == 1, result.output
+    assert re.search(f"(?m)^  {name} +is no file of this dataset$", result.stdout), result.output
+    assert run("verify", folder, "--repair").exit_code == 0
+    assert read_whole(folder) == before
+
+
 def test_repair_builds_only_what_is_broken(copy):
     """Sound shards are not touched by a repair."""
     folder = copy()
