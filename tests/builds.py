@@ -17,12 +17,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.build import BuildResult, build_dataset
-from pipeline.config import Config
-from pipeline.events import RUNS_FOLDER
-from pipeline.sampler import open_config
-from pipeline.schedulers import SchedulerOptions, open_scheduler
-from pipeline.storage import Storage
+from digit_sequence.build.dataset import BuildResult, build_dataset
+from digit_sequence.build.sampler import open_config
+from digit_sequence.config.model import Config
+from digit_sequence.run.events import RUNS_FOLDER
+from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
+from digit_sequence.store.storage import Storage
 
 START_SECONDS = 60
 
@@ -104,7 +104,7 @@ def write_config(path: Path, config: Config, **overrides: Any) -> Path:
 
 def start_python(*arguments: object, **options: Any) -> subprocess.Popen[Any]:
     """Start Python in a process of its own, with this package in reach."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), **options.pop("env", {})}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "pipeline"), **options.pop("env", {})}
     command = [sys.executable, *map(str, arguments)]
     return subprocess.Popen(command, env=environment, **options)
 
@@ -112,7 +112,7 @@ def start_python(*arguments: object, **options: Any) -> subprocess.Popen[Any]:
 def run_program(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own, to its end."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    process = start_python("-m", "pipeline", *arguments, **(pipes | options))
+    process = start_python("-m", "digit_sequence", *arguments, **(pipes | options))
     stdout, stderr = process.communicate(timeout=120)
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
@@ -121,10 +121,11 @@ FORK_PROGRAMS = """
 import json, os, resource, sys, time
 import dask, scipy.ndimage, skimage.transform
 import distributed.cli.dask_scheduler, distributed.cli.dask_worker
-import pipeline.build, pipeline.cli, pipeline.status, pipeline.verify
+import digit_sequence.build.dataset, digit_sequence.build.status, digit_sequence.build.verify
+import digit_sequence.cli.main
 
 PROGRAMS = {
-    "pipeline": pipeline.cli.main,
+    "digit-sequence": digit_sequence.cli.main.main,
     "scheduler": distributed.cli.dask_scheduler.main,
     "worker": distributed.cli.dask_worker.main,
 }
@@ -189,7 +190,7 @@ class Forks:
     def start(
         self,
         *arguments: object,
-        program: str = "pipeline",
+        program: str = "digit-sequence",
         folder: Path | None = None,
         terminal: str | None = None,
         file_bytes: int | None = None,

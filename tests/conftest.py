@@ -15,7 +15,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline.config import (
+from digit_sequence.config.model import (
     MIN_INK_ROWS,
     MIN_ROWS_PER_BLUR,
     Config,
@@ -23,7 +23,7 @@ from pipeline.config import (
     SplitName,
     parse_config,
 )
-from pipeline.glyphs import GlyphBank, GlyphPool, partition_glyphs
+from digit_sequence.sources.bank import GlyphBank, GlyphPool, partition_glyphs
 
 if TYPE_CHECKING:
     from builds import Forks

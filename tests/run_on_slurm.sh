@@ -76,11 +76,11 @@ for _ in $(seq 120); do
 done
 sinfo
 
-export PYTHONPATH=$root DASK_JOBS=2 DASK_CORES=1 DASK_INTERFACE=lo
+export PYTHONPATH=$root/pipeline DASK_JOBS=2 DASK_CORES=1 DASK_INTERFACE=lo
 export DIGIT_SEQUENCE_CACHE=$folder/cache
 cd "$folder"
-"$python" -m pipeline build "$root/configs/tiny.yaml" -o "$folder/slurm" \
+"$python" -m digit_sequence build "$root/configs/tiny.yaml" -o "$folder/slurm" \
     --cluster "$root/configs/clusters/slurm.py:make_cluster" --worker-timeout 120
-"$python" -m pipeline build "$root/configs/tiny.yaml" -o "$folder/local" --scheduler threads
+"$python" -m digit_sequence build "$root/configs/tiny.yaml" -o "$folder/local" --scheduler threads
 cmp "$folder/slurm/dataset.json" "$folder/local/dataset.json"
 echo "the same dataset"

@@ -51,7 +51,14 @@ def wait_until(is_met: Callable[[], object], seconds: float = START_SECONDS) -> 
 # -- drivers --------------------------------------------------------------------------------------
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["pipeline.build", "pipeline.cli", "pipeline.verify", "distributed"])
+_FORKS.set_forkserver_preload(
+    [
+        "digit_sequence.build.dataset",
+        "digit_sequence.cli.main",
+        "digit_sequence.build.verify",
+        "distributed",
+    ]
+)
 
 
 class Driver:
@@ -106,7 +113,7 @@ def _drive(log: Path, environment: dict[str, str], arguments: list[str]) -> None
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     os.environ.update(environment)
-    from pipeline.cli import main
+    from digit_sequence.cli.main import main
 
     main(arguments)
 

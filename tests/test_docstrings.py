@@ -8,18 +8,18 @@ from pkgutil import walk_packages
 
 import pytest
 
-import pipeline
+import digit_sequence
 
 OF_EXTRAS = {
-    "pipeline.recognizer",
-    "pipeline.torch_data",
-    "pipeline.train",
-    "pipeline.train_report",
+    "digit_sequence.learn.network",
+    "digit_sequence.learn.streams",
+    "digit_sequence.learn.training",
+    "digit_sequence.learn.report",
 }
 MODULES = [
     pytest.param(module.name, marks=[pytest.mark.extras] if module.name in OF_EXTRAS else [])
-    for module in walk_packages(pipeline.__path__, "pipeline.")
-    if module.name != "pipeline.__main__"
+    for module in walk_packages(digit_sequence.__path__, "digit_sequence.")
+    if module.name != "digit_sequence.__main__"
 ]
 
 

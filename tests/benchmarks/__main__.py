@@ -15,8 +15,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pipeline.codec import encode_image
-from pipeline.storage import Storage
 from tests.benchmarks import memory, processes, reading
 from tests.benchmarks.work import (
     FORMATS,
@@ -28,6 +26,9 @@ from tests.benchmarks.work import (
     take_median,
     time_call,
 )
+
+from digit_sequence.codec.encoding import encode_image
+from digit_sequence.store.storage import Storage
 
 ROOT = Path(__file__).parents[2]
 OVERHEAD = ("label rows", "sha256 of the shard", "hash of the rows", "label file")
@@ -127,7 +128,9 @@ def _measure_format(
                 # The same files each time, as the yardstick writes: new ones take new pages.
                 "build": lambda: build_one(sampler, storage, 0),
                 "make": lambda: make_one(sampler, 0),
-                "encode": lambda: [encode_image(pixels, output) for pixels in rendered],
+                "encode": lambda: [
+                    encode_image(pixels, output.image, output.quality) for pixels in rendered
+                ],
             }
             for name, call in calls.items():
                 seconds, cpu_seconds, _ = time_call(call)
@@ -138,7 +141,7 @@ def _measure_format(
                 clock["yardstick"].append(seconds / samples * 1e6)
                 cpu["yardstick"].append((cpu_seconds - start_cpu) / samples * 1e6)
             stages.append(measure_stages(sampler, storage, SHARD_SAMPLES))
-    encoded = [encode_image(pixels, output) for pixels in rendered]
+    encoded = [encode_image(pixels, output.image, output.quality) for pixels in rendered]
     result: dict[str, Any] = {
         "file_bytes": round(sum(map(len, encoded)) / samples),
         "stages_us": {name: take_median([once[name] for once in stages]) for name in stages[0]},
@@ -251,7 +254,7 @@ def _print_targets(results: dict[str, Any]) -> None:
         ("first shard in < 10 s cold, < 3 s warm", f"{start['cold']:.1f} s, {start['warm']:.1f} s"),
         (
             "import, --help < 0.5 s",
-            f"{imports['import pipeline']:.2f} s, {imports['--help']:.2f} s",
+            f"{imports['import digit_sequence']:.2f} s, {imports['--help']:.2f} s",
         ),
     ]
     print(f"\n{'target':52}measured")

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.config import Config, parse_config
-from pipeline.errors import ConfigError, RenderError
-from pipeline.glyphs import GlyphBank, GlyphPool, load_bank, partition_glyphs
-from pipeline.recipe import Recipes, draw_recipes
-from pipeline.render import Rendered, render_batch
+from digit_sequence.base.errors import ConfigError, RenderError
+from digit_sequence.config.model import Config, parse_config
+from digit_sequence.render.batch import Rendered, render_batch
+from digit_sequence.render.recipe import Recipes, draw_recipes
+from digit_sequence.sources.bank import GlyphBank, GlyphPool, load_bank, partition_glyphs
 
 SAMPLES_PER_CONFIG = 100
 

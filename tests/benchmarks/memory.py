@@ -20,14 +20,14 @@ from typing import Any
 
 import numpy as np
 import psutil
-
-from pipeline.build import build_dataset
-from pipeline.config import Config, parse_config
-from pipeline.sampler import open_config
-from pipeline.schedulers import SchedulerOptions, open_scheduler
-from pipeline.storage import Storage
 from tests.builds import ALL_TRANSFORMS, open_cluster
 from tests.conftest import draw_bank
+
+from digit_sequence.build.dataset import build_dataset
+from digit_sequence.build.sampler import open_config
+from digit_sequence.config.model import Config, parse_config
+from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
+from digit_sequence.store.storage import Storage
 
 MEGABYTE = 2**20
 PROCESSES = ("worker", "scheduler", "client")

@@ -13,19 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import dask
-
-from pipeline.build import build_dataset
-from pipeline.schedulers import SchedulerOptions, open_scheduler
-from pipeline.storage import Storage
 from tests.benchmarks.work import SHARD_SAMPLES, open_work, take_median, time_call
+
+from digit_sequence.build.dataset import build_dataset
+from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
+from digit_sequence.store.storage import Storage
 
 _MEMORY = """
 import json, sys
 from pathlib import Path
 import distributed
-from pipeline.build import build_shard, estimate_task, make_job
-from pipeline.manifest import publish_plan
-from pipeline.storage import Storage
+from digit_sequence.build.dataset import build_shard, estimate_task, make_job
+from digit_sequence.store.manifest import publish_plan
+from digit_sequence.store.storage import Storage
 from tests.benchmarks.work import open_work
 
 def read_status():
@@ -63,7 +63,7 @@ print(json.dumps({"seconds": seconds, "added_mb": (after - before) / 1000, "rss_
 _ENCODE = """
 import sys, time
 from pathlib import Path
-from pipeline.codec import encode_image
+from digit_sequence.codec.encoding import encode_image
 from tests.benchmarks.work import open_work
 image, mnist = sys.argv[1], sys.argv[2]
 sampler = open_work(image, Path(mnist) if mnist else None)
@@ -73,7 +73,7 @@ sys.stdin.readline()
 count, start = 0, time.perf_counter()
 while time.perf_counter() - start < 3:
     for pixels in images:
-        encode_image(pixels, output)
+        encode_image(pixels, output.image, output.quality)
     count += len(images)
 print(count / (time.perf_counter() - start))
 """
@@ -114,7 +114,10 @@ def measure_plan(image: str, mnist: Path | None) -> dict[str, float]:
 
 def measure_imports(repeats: int) -> dict[str, float]:
     """Return the seconds of importing the package and of the help, each in a new interpreter."""
-    commands = {"import pipeline": ("-c", "import pipeline"), "--help": ("-m", "pipeline", "-h")}
+    commands = {
+        "import digit_sequence": ("-c", "import digit_sequence"),
+        "--help": ("-m", "digit_sequence", "-h"),
+    }
     found: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(repeats):
         for name, command in commands.items():
@@ -133,7 +136,7 @@ def measure_start(mnist: Path | None, config: Path) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         for name in ("cold", "warm"):
             out = Path(folder, name)
-            command = [sys.executable, "-m", "pipeline", "build", str(config), "-o", str(out)]
+            command = [sys.executable, "-m", "digit_sequence", "build", str(config), "-o", str(out)]
             if mnist:
                 command += ["--set", f"source.path={mnist}"]
             start = time.perf_counter()

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.reader import Split, open_dataset
+from digit_sequence.read.dataset import Split, open_dataset
 
 ROOT = Path(__file__).resolve().parents[2]
 REPEATS = 3
@@ -50,7 +50,7 @@ def read_torch(split: Split, num_workers: int) -> Iterator[int]:
     """Read shuffled batches for CTC through a DataLoader."""
     from torch.utils.data import DataLoader
 
-    from pipeline.torch_data import NumberStream, collate
+    from digit_sequence.learn.streams import NumberStream, collate
 
     stream = NumberStream(split, seed=1)
     loader = DataLoader(stream, BATCH, num_workers=num_workers, collate_fn=collate)
@@ -143,11 +143,11 @@ def run(folder: str | None = None) -> dict[str, float]:
 
 def _build(folder: str) -> None:
     """Build 6,000 images of configs/default.yaml, in shards of 1,000."""
-    from pipeline.build import build_dataset
-    from pipeline.config import load_config
-    from pipeline.sampler import open_config
-    from pipeline.schedulers import SchedulerOptions, open_scheduler
-    from pipeline.storage import Storage
+    from digit_sequence.build.dataset import build_dataset
+    from digit_sequence.build.sampler import open_config
+    from digit_sequence.config.model import load_config
+    from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
+    from digit_sequence.store.storage import Storage
 
     sizes = {"train": 6000, "val": 1, "test": 1}
     overrides = [f"splits.{name}.samples={size}" for name, size in sizes.items()]

@@ -10,18 +10,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.build import pack_shard, write_shard
-from pipeline.codec import EXTENSIONS, encode_image
-from pipeline.config import Config, parse_config
-from pipeline.labels import Commit, encode_labels, hash_images, hash_rows, make_rows
-from pipeline.layout import lay_out
-from pipeline.manifest import label_path
-from pipeline.plan import Shard
-from pipeline.recipe import draw_recipes
-from pipeline.render import fit_batch, render_batch
-from pipeline.sampler import Sampler, open_config
-from pipeline.shards import CONTAINERS, Packed
-from pipeline.storage import Storage
+from digit_sequence.build.dataset import pack_shard, write_shard
+from digit_sequence.build.sampler import Sampler, open_config
+from digit_sequence.codec.encoding import EXTENSIONS, encode_image
+from digit_sequence.config.model import Config, parse_config
+from digit_sequence.plan.plan import Shard
+from digit_sequence.render.batch import fit_batch, render_batch
+from digit_sequence.render.layout import lay_out
+from digit_sequence.render.recipe import draw_recipes
+from digit_sequence.store.containers import CONTAINERS, Packed
+from digit_sequence.store.labels import Commit, encode_labels, hash_images, hash_rows, make_rows
+from digit_sequence.store.manifest import label_path
+from digit_sequence.store.storage import Storage
 
 FORMATS = ("jpeg", "png")
 SHARD_SAMPLES = 2500
@@ -126,7 +126,10 @@ def measure_stages(sampler: Sampler, storage: Storage, samples: int) -> dict[str
         with stage("(layout, in render)"):
             lay_out(recipes, bank.ink[recipes.glyph_ids], bank.images.shape[1:], config)
         with stage("encode"):
-            images = [encode_image(image, config.output) for image in rendered.images]
+            images = [
+                encode_image(image, config.output.image, config.output.quality)
+                for image in rendered.images
+            ]
         with stage("label rows"):
             rows = make_rows(shard, start, rendered)
         with stage("(pixel hash, in label rows)"):

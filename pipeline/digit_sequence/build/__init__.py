@@ -1,0 +1,1 @@
+"""Shards of a plan become files; whether they are sound; how far a build is."""

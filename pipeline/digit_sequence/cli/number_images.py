@@ -1,0 +1,160 @@
+"""Images of one number in a folder of its own, with the options of the tool this one replaces.
+
+::
+
+    IMAGE_DIR/14543/14543_0.jpg ...
+    IMAGE_DIR/14543/labels.parquet    their label index
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from digit_sequence.base.engines import Engine
+from digit_sequence.base.errors import ConfigError, OutputError
+from digit_sequence.build.dataset import pack_shard, write_shard
+from digit_sequence.build.sampler import open_config
+from digit_sequence.config.model import Config, parse_config
+from digit_sequence.plan.plan import Shard
+from digit_sequence.store.containers import Batch, Packed, pack_folders
+from digit_sequence.store.labels import Commit, read_commit
+from digit_sequence.store.storage import Storage
+
+_OPTIONS = {
+    "number: seed": "--seed",
+    "number: ": "",
+    "splits.train.numbers.values.0": "NUMBER",
+    "splits.train.samples": "--batch-count",
+    "canvas.height": "--height",
+    "canvas.width": "--width",
+    "glyph.crop.margin": "--margin",
+    "line.spacing": "--min-spacing, --max-spacing",
+    "source.path": "--data-dir",
+    "source.name": "--source",
+}
+"""What an option is called in a config."""
+
+
+@contextmanager
+def _naming_options() -> Iterator[None]:
+    """Name options in errors, rather than the keys of a config that its user has not written."""
+    try:
+        yield
+    except ConfigError as error:
+        message = str(error)
+        for key, option in _OPTIONS.items():
+            message = message.replace(key, option)
+        raise ConfigError(message) from error
+
+
+def make_config(
+    number: str,
+    *,
+    width: int,
+    height: int,
+    min_spacing: int,
+    max_spacing: int,
+    crop: bool,
+    margin: int,
+    augment: bool,
+    rotate: float,
+    batch: bool,
+    batch_count: int,
+    data_dir: str | None,
+    source: str,
+    seed: int,
+) -> Config:
+    """Return the config that the options of the original tool stand for.
+
+    Raises
+    ------
+    ConfigError
+        If an option is out of range.
+    """
+    glyph: dict[str, Any] = {"overflow": "clip"}
+    if crop:  # stretched to the height of the canvas, as wide as it was
+        glyph |= {"crop": {"margin": margin}, "aspect": "stretch"}
+    if augment:
+        glyph |= {
+            "salt": {"probability": 0.5, "pixels": [10, 10]},
+            "shear": {"probability": 0.7, "degrees": [-15, 0]},
+            "rotate": {"probability": 0.5, "degrees": [-rotate, rotate]},
+            "stroke": {"probability": 0.5, "dilate": 0.5, "pixels": [2, 2]},
+        }
+    digits: dict[str, Any] = {"name": source, "val_fraction": 0}
+    if source != "mnist":
+        digits["test_fraction"] = 0
+    if data_dir is not None:
+        if source != "mnist":
+            raise ConfigError(
+                f"--data-dir: expected none with --source {source}, whose digits are in a package; "
+                f"got {data_dir}"
+            )
+        digits["path"] = data_dir
+    tree = {
+        "seed": seed,
+        "source": digits,
+        "splits": {
+            "train": {"numbers": {"values": [number]}, "samples": batch_count if batch else 1}
+        },
+        "canvas": {"height": height, "width": width, "align": "center"},
+        "glyph": glyph,
+        "line": {"spacing": [min_spacing, max_spacing]},
+        "output": {"container": "files", "image": "jpeg", "quality": 95},
+    }
+    with _naming_options():
+        return parse_config(tree, "number")
+
+
+def write_images(config: Config, image_dir: str, overwrite: bool = False) -> tuple[list[Path], int]:
+    """Draw the images of a config of one number.
+
+    Returns their paths, and how many lines were wider than the canvas and were shrunk.
+
+    Raises
+    ------
+    OutputError
+        If the number's folder holds images made with other options, and `overwrite` is false.
+    """
+    with _naming_options():
+        sampler = open_config(config)
+    split = sampler.plan.splits["train"]
+    (number,), _ = split.identities(0, 1)
+    storage = Storage(image_dir)
+    labels = f"{number}/labels.parquet"
+
+    def pack(_shard: Shard, batches: Iterable[Batch], extension: str, _engine: Engine) -> Packed:
+        return pack_folders("", batches, extension)
+
+    packed, commit = pack_shard(sampler, Shard("train", 0, 0, split.n_samples), pack)
+    _claim_folder(storage, number, labels, packed, commit, overwrite)
+    write_shard(storage, packed, labels, commit)
+    return [Path(image_dir, path) for path in packed.files], commit.scaled
+
+
+def _claim_folder(
+    storage: Storage, number: str, labels: str, packed: Packed, commit: Commit, overwrite: bool
+) -> None:
+    """Refuse a folder whose images these would mix with or cut short; empty it to overwrite."""
+    there = storage.list(number)
+    if all(path in packed.files and storage.read(path) == packed.files[path] for path in there):
+        return  # none yet, or what a run that was stopped has left
+    if labels in there:
+        with storage.open(labels) as file:
+            old = read_commit(file)
+        if old and old.fingerprint == commit.fingerprint and old.rows <= commit.rows:
+            return  # the same images, or fewer of them
+        problem = "holds images made with other options, or more of them"
+    else:
+        problem = "holds files without their labels.parquet"
+        overwrite = False
+    if not overwrite:
+        raise OutputError(
+            f"{storage.uri}/{number}: {problem}; choose another --image-dir"
+            + ("" if labels not in there else ", or --overwrite to replace them")
+        )
+    for path in sorted(there, key=lambda path: path == labels):  # labels last: they say whose
+        storage.delete(path)

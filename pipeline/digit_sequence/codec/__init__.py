@@ -1,0 +1,1 @@
+"""Grey images to bytes and back. Imports `base`."""

@@ -1,0 +1,1 @@
+"""The config: a model assembled from the registries, loading and messages."""

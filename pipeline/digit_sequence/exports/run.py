@@ -1,0 +1,375 @@
+"""Running an export: claim the folder, export shard by shard on Dask, join the index files.
+
+::
+
+    DIR/.build/export.json     what is exported, written first; says so when it is complete
+    DIR/.build/parts/*.json    entries of one shard, written when its files are there
+
+A part says that its shard is done, so an export that was stopped goes on when the same command is
+given again.
+"""
+
+from __future__ import annotations
+
+import json
+import traceback
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import dask
+from dask.delayed import Delayed
+
+from digit_sequence.base.errors import (
+    BuildError,
+    BuildStopped,
+    ConfigError,
+    OutputError,
+    PipelineError,
+    how_to_install,
+)
+from digit_sequence.base.names import BUILD_FOLDER, sample_key, shard_name
+from digit_sequence.codec.encoding import EXTENSIONS, decode_image, encode_image
+from digit_sequence.exports import FORMATS
+from digit_sequence.exports.formats import Format, Index, Piece
+from digit_sequence.read.dataset import Dataset, Split, open_dataset
+from digit_sequence.run.schedulers import Run, TaskLost, probe_workers
+from digit_sequence.store.storage import Storage
+
+PLAN_PATH = f"{BUILD_FOLDER}/export.json"
+PARTS_FOLDER = f"{BUILD_FOLDER}/parts"
+PROBE_PATH = f"{BUILD_FOLDER}/probe"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What one task exports: a shard, or a split for formats that take one writer."""
+
+    split: str
+    index: int | None
+    n_samples: int
+
+    @property
+    def name(self) -> str:
+        """Of the shard, or of the split."""
+        return self.split if self.index is None else shard_name(self.split, self.index)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a task did."""
+
+    n_samples: int
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Export:
+    """What is to be exported, and where to."""
+
+    dataset: Dataset
+    format: str
+    """One of `FORMATS`."""
+    folder: Path
+    """Empty, or with the same export, begun or complete."""
+    max_digits: int | None = None
+    """The longest number that readers are set to take; default: that of the format."""
+
+
+def export_dataset(
+    export: Export,
+    run: Run,
+    on_progress: Callable[[int, bool], None] = lambda _samples, _is_new: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> int:
+    """Export a dataset, or what is missing of it; returns how many samples this run exported.
+
+    Parameters
+    ----------
+    export : Export
+    run : Run
+        From `open_scheduler`.
+    on_progress : callable
+        Called with a count of samples and whether this run has exported them.
+    should_stop : callable
+        Whether to start no further tasks.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such format, or it cannot hold the dataset; nothing is written then.
+    OutputError
+        If the folder holds something else, or cannot be written.
+    BuildError
+        If shards failed; the others are kept.
+    BuildStopped
+        If it was to stop.
+    """
+    dataset = export.dataset
+    kind = check_fit(export)
+    plan = {"format": export.format, "digest": dataset.manifest["digest"], "complete": False}
+    storage = Storage(str(export.folder))
+    if _claim_folder(storage, plan):
+        on_progress(sum(map(len, dataset.values())), False)
+        return 0
+    units = [unit for split in dataset.values() for unit in _list_units(split, kind)]
+    there = storage.list(PARTS_FOLDER)
+    done = [unit for unit in units if _part_path(unit) in there]
+    on_progress(sum(unit.n_samples for unit in done), False)
+    failures: list[str] = []
+    exported = 0
+
+    def collect(outcome: Outcome | TaskLost) -> None:
+        nonlocal exported
+        if isinstance(outcome, TaskLost):
+            failures.append(f"{outcome.key}: {outcome.error}")
+            return
+        if outcome.error is not None:
+            failures.append(outcome.error)
+            return
+        exported += outcome.n_samples
+        on_progress(outcome.n_samples, True)
+
+    missing = [unit for unit in units if _part_path(unit) not in there]
+    uri, digest = dataset.uri, plan["digest"]
+    probe_workers(run, _probe, uri, digest, str(export.folder.absolute()))
+    run.execute(_make_tasks(export, missing), collect, should_stop)
+    if failures:
+        raise BuildError(
+            f"{len(failures)} of {len(units)} parts failed; the others are kept. The first: "
+            f"{failures[0]}"
+        )
+    if should_stop():
+        raise BuildStopped(
+            f"{storage.uri}: stopped: {exported:,} samples were exported; give the same command "
+            "again to go on"
+        )
+    there = storage.list(PARTS_FOLDER)
+    lost = [unit for unit in units if _part_path(unit) not in there]
+    if lost:
+        raise OutputError(
+            f"{storage.uri}: expected the parts of {len(units)} shards, got none of {len(lost)}, "
+            f"{lost[0].name} first; run the same command again"
+        )
+    _finish(storage, dataset, kind, units, plan)
+    return exported
+
+
+def check_fit(export: Export) -> Format:
+    """Return the format; refuse what its readers would leave out or could not understand.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such format, its package or a label column is missing, or a number is longer
+        than readers take.
+    """
+    dataset, name = export.dataset, export.format
+    if name not in FORMATS:
+        raise ConfigError(f"--to: expected one of {', '.join(FORMATS)}, got {name!r}")
+    kind = FORMATS[name]
+    if kind.package is not None and not find_spec(kind.package):
+        raise ConfigError(
+            f"export to {name}: expected the package {kind.package}, got none; "
+            f"{how_to_install(kind.package)}"
+        )
+    lacking = [column for column in kind.columns if column not in dataset.columns]
+    if lacking:
+        raise ConfigError(
+            f"{dataset.uri}: export to {name} needs the label columns {', '.join(kind.columns)}, "
+            f"got none of {', '.join(lacking)}; nothing was written"
+        )
+    limit = export.max_digits or kind.max_digits
+    if limit is None:
+        return kind
+    for split in dataset.values():
+        longest = split.max_digits
+        if longest > limit:
+            raise ConfigError(
+                f"{dataset.uri}: {split.name} may have numbers of {longest} digits; readers of "
+                f"{name} silently leave out those of more than {limit} unless they are set to take "
+                f"them; set them so and give --max-digits {longest}; nothing was written"
+            )
+    return kind
+
+
+def _claim_folder(storage: Storage, plan: dict[str, Any]) -> bool:
+    """Write the plan into an empty folder, or take up the same; returns whether it is complete."""
+    try:
+        there = json.loads(storage.read(PLAN_PATH))
+    except FileNotFoundError:
+        found = storage.list()
+        if found:
+            raise OutputError(
+                f"{storage.uri}: expected an empty folder or an export to go on with, got "
+                f"{len(found)} other files, {next(iter(found))} among them; choose another"
+            ) from None
+        storage.write(PLAN_PATH, json.dumps(plan).encode())
+        return False
+    for name in ("format", "digest"):
+        if there[name] != plan[name]:
+            raise OutputError(
+                f"{storage.uri}: holds another export: {name} {there[name]} there, {plan[name]} "
+                "here; nothing was touched; choose another folder"
+            )
+    return bool(there["complete"])
+
+
+def _list_units(split: Split, kind: Format) -> Iterator[Unit]:
+    if kind.write_split is not None:
+        yield Unit(split.name, None, len(split))
+        return
+    shard_samples = split.dataset.shard_samples
+    for index, start in enumerate(range(0, len(split), shard_samples)):
+        yield Unit(split.name, index, min(shard_samples, len(split) - start))
+
+
+def _part_path(unit: Unit) -> str:
+    return f"{PARTS_FOLDER}/{unit.name}.json"
+
+
+def _make_tasks(export: Export, units: list[Unit]) -> Iterator[Delayed]:
+    dataset, folder = export.dataset, str(export.folder.absolute())
+    opened = (dataset.uri, dataset.manifest["digest"])
+    run = uuid.uuid4().hex[:8]
+    attempt = dask.delayed(_attempt, pure=False)
+    for unit in units:
+        key = f"export-{unit.name}-{run}"
+        yield attempt(*opened, export.format, folder, unit, dask_key_name=key)
+
+
+def _probe(uri: str, digest: str, folder: str) -> None:
+    """Check that a worker sees the dataset, and the folder of the export."""
+    _open(uri, digest)
+    storage = Storage(folder)
+    if PLAN_PATH not in storage.list(BUILD_FOLDER):
+        raise OutputError(
+            f"{folder}: expected the folder of the export, got another one of that name; it must "
+            "be the same directory on every worker, or use --scheduler processes"
+        )
+    storage.write(PROBE_PATH, digest.encode())
+
+
+def _attempt(uri: str, digest: str, name: str, folder: str, unit: Unit) -> Outcome:
+    """Export a unit, and return what went wrong instead of raising it."""
+    try:
+        export_unit(_open(uri, digest), name, Path(folder), unit)
+    except PipelineError as error:
+        return Outcome(0, f"{unit.name}: {error}")
+    except Exception:
+        return Outcome(0, f"{unit.name}: {traceback.format_exc()}")
+    return Outcome(unit.n_samples)
+
+
+@lru_cache(maxsize=1)
+def _open(uri: str, digest: str) -> Dataset:
+    """Keep the dataset of one export in a process."""
+    dataset = open_dataset(uri)
+    if dataset.manifest["digest"] != digest:
+        raise OutputError(f"{uri}: was built anew meanwhile; export it into a new folder")
+    return dataset
+
+
+def export_unit(dataset: Dataset, name: str, folder: Path, unit: Unit) -> None:
+    """Write the files of a unit, then its part, which says that they are there."""
+    kind = FORMATS[name]
+    split = dataset[unit.split]
+    entries: dict[str, list[list[str]]] = {}
+    if kind.write_split is not None:
+        kind.write_split(split, folder)
+    else:
+        assert kind.make_files is not None
+        assert unit.index is not None
+        piece = read_piece(split, unit.index, kind)
+        _write_files(folder, kind.make_files(piece))
+        entries = {
+            index.path: [section(piece) for section in index.sections] for index in kind.indexes
+        }
+    Storage(str(folder)).write(_part_path(unit), json.dumps(entries).encode())
+
+
+def read_piece(split: Split, index: int, kind: Format) -> Piece:
+    """Read a shard, images in a format that readers take."""
+    dataset = split.dataset
+    start = index * dataset.shard_samples
+    positions = range(start, min(start + dataset.shard_samples, len(split)))
+    rows = split.read_labels(positions, kind.columns).to_pylist()
+    for ordinal, row in zip(positions, rows, strict=True):
+        # Both become names of files, so they must be what a build has written.
+        if row["key"] != sample_key(split.name, ordinal) or not _is_number(row["number"]):
+            raise OutputError(
+                f"{dataset.uri}: {split.name}: row {ordinal}: expected the key "
+                f"{sample_key(split.name, ordinal)} and a number, got {row['key']!r} and "
+                f"{row['number']!r}; digit-sequence verify {dataset.uri} --repair"
+            )
+    images = split.read_encoded(positions, check=True)
+    image_format: str = dataset.manifest["image"]["format"]
+    if image_format not in kind.images:
+        image_format = kind.images[0]
+        images = [encode_image(decode_image(image), image_format) for image in images]
+    return Piece(
+        split=split.name,
+        name=shard_name(split.name, index),
+        index=index,
+        rows=rows,
+        images=images,
+        extension=EXTENSIONS[image_format],
+    )
+
+
+def _is_number(number: str) -> bool:
+    return number.isascii() and number.isdecimal()
+
+
+def _write_files(folder: Path, files: dict[str, bytes]) -> None:
+    """Write files; those of a shard that is not done are written again."""
+    try:
+        for parent in {(folder / path).parent for path in files}:
+            parent.mkdir(parents=True, exist_ok=True)
+        for path, content in files.items():
+            (folder / path).write_bytes(content)
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: cannot be written: {error.strerror or error}; what is exported is kept: "
+            "make room, and run the same command again"
+        ) from error
+
+
+def _finish(
+    storage: Storage, dataset: Dataset, kind: Format, units: list[Unit], plan: dict[str, Any]
+) -> None:
+    """Join the index files, write what else the format has, and say that all is there."""
+    for index in kind.indexes:
+        for split in dataset:
+            parts = [unit for unit in units if unit.split == split]
+            _join_index(storage, index, split, parts)
+    for path, text in kind.make_extras(dataset).items():
+        storage.write(path, text.encode())
+    storage.write(PLAN_PATH, json.dumps(plan | {"complete": True}).encode())
+    for path in (*map(_part_path, units), PROBE_PATH):
+        storage.delete(path)
+
+
+def _join_index(storage: Storage, index: Index, split: str, units: list[Unit]) -> None:
+    """Write an index file, part by part."""
+    path = Path(storage.locate(index.path.format(split=split)))
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            file.write(index.texts[0])
+            for number, text in enumerate(index.texts[1:]):
+                separator = ""
+                for unit in units:
+                    part = json.loads(storage.read(_part_path(unit)))
+                    for entry in part[index.path][number]:
+                        file.write(separator + entry)
+                        separator = index.separator
+                file.write(text)
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,1 @@
+"""Training jobs: PyTorch datasets, the order of an epoch, the reference network."""

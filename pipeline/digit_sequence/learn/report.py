@@ -1,0 +1,151 @@
+"""What a training run says about itself: measures, tables, a learning curve, its worst mistakes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
+
+from digit_sequence.look.preview import Tile, draw_sheet
+from digit_sequence.read.dataset import Split
+
+WORST = 40
+"""Mistakes shown."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a network read in the samples of a split."""
+
+    truths: list[str]
+    predictions: list[str]
+    confidences: list[float]
+    """Probability of the best path, 0 to 1."""
+
+
+def count_edits(truth: str, prediction: str) -> int:
+    """Return the Levenshtein distance: insertions, deletions and substitutions.
+
+    >>> count_edits("007", "07"), count_edits("123", "1423"), count_edits("12", "21")
+    (1, 1, 2)
+    """
+    row = list(range(len(prediction) + 1))
+    for i, wanted in enumerate(truth, start=1):
+        diagonal, row[0] = row[0], i
+        for j, found in enumerate(prediction, start=1):
+            best = min(row[j] + 1, row[j - 1] + 1, diagonal + (wanted != found))
+            diagonal, row[j] = row[j], best
+    return row[-1]
+
+
+def measure(reading: Reading) -> dict[str, Any]:
+    """Return exact match and character error rate, overall and by number of digits.
+
+    The character error rate is the edits of all samples over the digits of all samples.
+    """
+    lengths = np.array([len(truth) for truth in reading.truths])
+    pairs = list(zip(reading.truths, reading.predictions, strict=True))
+    edits = np.array([0 if a == b else count_edits(a, b) for a, b in pairs])
+
+    def summarize(chosen: Any) -> dict[str, Any]:
+        return {
+            "samples": int(chosen.sum()),
+            "exact_match": float((edits[chosen] == 0).mean()),
+            "character_error_rate": float(edits[chosen].sum() / lengths[chosen].sum()),
+        }
+
+    by_length = {str(n): summarize(lengths == n) for n in np.unique(lengths).tolist()}
+    return summarize(lengths > 0) | {"by_length": by_length}
+
+
+def find_mistakes(reading: Reading) -> list[int]:
+    """Return the positions of samples that were read wrong, the surest first.
+
+    >>> find_mistakes(Reading(["1", "2", "3"], ["7", "2", "8"], [0.5, 0.9, 0.8]))
+    [2, 0]
+    """
+    pairs = enumerate(zip(reading.truths, reading.predictions, strict=True))
+    wrong = [position for position, (truth, prediction) in pairs if truth != prediction]
+    return sorted(wrong, key=lambda position: -reading.confidences[position])
+
+
+def draw_mistakes(split: Split, reading: Reading) -> bytes | None:
+    """Draw the mistakes that the network was surest of; None if there are none. Returns PNG."""
+    wrong = find_mistakes(reading)
+    if not wrong:
+        return None
+    worst = wrong[:WORST]
+    tiles = [
+        Tile(
+            image=sample.image,
+            title=f"{sample.number} read as {reading.predictions[position] or 'nothing'}"
+            f"  ({reading.confidences[position]:.0%})",
+            boxes=np.empty((0, 4), np.int32),
+        )
+        for position, sample in zip(worst, split.read(worst), strict=True)
+    ]
+    title = f"{split.name}, {len(wrong):,} mistakes in {len(reading.truths):,}; the surest"
+    return draw_sheet({title: tiles}, boxes=False)  # type: ignore[dict-item]
+
+
+def draw_curve(history: Sequence[Mapping[str, Any]], curve: Sequence[tuple[float, float]]) -> bytes:
+    """Draw the loss, and the errors on val, over the epochs. Returns PNG.
+
+    Parameters
+    ----------
+    history : sequence of mappings
+        One for each epoch.
+    curve : sequence of (float, float)
+        Epochs done, and the mean loss on train since the point before.
+    """
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    losses, matches = figure.subplots(1, 2)
+    epochs = [entry["epoch"] + 1 for entry in history]
+    losses.plot(*np.array(curve).reshape(-1, 2).T, label="train")
+    losses.plot(epochs, [entry["val_loss"] for entry in history], marker="o", label="val")
+    losses.set(title="CTC loss a sample", xlabel="epoch", yscale="log")
+    losses.legend()
+    errors = [100 * (1 - entry["val_exact_match"]) for entry in history]
+    matches.plot(epochs, [max(error, 0.01) for error in errors], marker="o", color="tab:green")
+    matches.set(title="numbers of val not read exactly, %", xlabel="epoch", yscale="log")
+    for axes in (losses, matches):
+        axes.grid(alpha=0.3, which="both")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    return buffer.getvalue()
+
+
+def write_markdown(report: Mapping[str, Any]) -> str:
+    """Return the report as Markdown."""
+    lines = [
+        f"# Training on {report['dataset']['uri']}",
+        "",
+        f"{report['train_samples']:,} samples, {report['epochs']} epochs, best after epoch "
+        f"{report['best_epoch'] + 1}; {report['seconds'] / 60:.1f} minutes "
+        f"({report['cpu_seconds'] / 60:.1f} of processor time) on {report['machine']}; "
+        f"{report['parameters']:,} parameters.",
+        "",
+        "| samples of | number of digits | samples | exact match | character error rate |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for name, result in report["results"].items():
+        rows = {"all": result} | result["by_length"]
+        lines += [
+            f"| {name if digits == 'all' else ''} | {digits} | {row['samples']:,} "
+            f"| {row['exact_match']:.2%} | {row['character_error_rate']:.3%} |"
+            for digits, row in rows.items()
+        ]
+    options = ", ".join(f"{name} {value}" for name, value in report["options"].items())
+    lines += ["", f"Options: {options}.", "", "![learning curve](curve.png)"]
+    if report["has_mistakes"]:
+        lines += ["", "![worst mistakes](mistakes.png)"]
+    return "\n".join(lines) + "\n"

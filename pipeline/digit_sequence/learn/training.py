@@ -1,0 +1,429 @@
+"""The reference training job: a network learns to read a dataset, and says how well it does.
+
+::
+
+    RUN/
+      report.md, report.json    exact match and character error rate by number of digits
+      curve.png                 learning curve
+      mistakes.png              the mistakes on test that the network was surest of
+      best.pt                   weights that read val best
+      last.pt                   everything needed to go on
+
+Stopped at any point, the same command goes on and ends with the same weights: orders, weights and
+random states are saved with their position. Needs the extra ``torch``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from digit_sequence.base.errors import ConfigError, OutputError
+from digit_sequence.learn.network import Recognizer, count_steps, make_recognizer
+from digit_sequence.learn.report import Reading, draw_curve, draw_mistakes, measure, write_markdown
+from digit_sequence.learn.streams import (
+    BLANK,
+    CtcBatch,
+    NumberDataset,
+    ShardBatchSampler,
+    collate,
+    decode_classes,
+)
+from digit_sequence.read.dataset import Dataset, Split
+
+WARM_UP = 0.05
+"""Share of all steps in which the learning rate rises."""
+EVALUATION_BATCH = 256
+CHECKPOINT_SECONDS = 60.0
+"""A checkpoint is written at the end of an epoch, and when the last one is this old."""
+MAX_GRADIENT = 5.0
+RUN_FILES = ("last.pt", "best.pt", "report.md", "report.json", "curve.png", "mistakes.png")
+"""What a run writes."""
+CURVE_POINTS = 20
+"""Points of the learning curve for each epoch."""
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What decides the weights, apart from the dataset."""
+
+    epochs: int = 6
+    batch_size: int = 64
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.01
+    patience: int = 4
+    """Stop after this many epochs in which val was not read better."""
+    seed: int = 0
+    limit: int | None = None
+    """Use only the first samples of train."""
+
+
+@dataclass
+class Progress:
+    """Where a run is; all of it is in a checkpoint."""
+
+    epoch: int = 0
+    batches: int = 0
+    """Done in this epoch."""
+    loss_sum: float = 0.0
+    """Over the samples of this epoch."""
+    seconds: float = 0.0
+    """Spent, of all runs that were stopped and went on."""
+    cpu_seconds: float = 0.0
+    """Of all cores together."""
+    best_epoch: int = -1
+    history: list[dict[str, Any]] = field(default_factory=list)
+    """One entry for each finished epoch."""
+    curve: list[tuple[float, float]] = field(default_factory=list)
+    """Epochs done, and the mean loss on train since the point before."""
+    recent_losses: list[float] = field(default_factory=list)
+    """Of the batches since the last point of the curve."""
+
+
+class Run:
+    """One training run: the network, its optimizer, and where it is.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    folder : Path
+        Of the run.
+    options : TrainOptions
+    overwrite : bool
+        Remove the files of the run that the folder holds.
+
+    Raises
+    ------
+    ConfigError
+        If the dataset cannot teach: a split is missing, or images are too narrow.
+    OutputError
+        If the folder holds another run.
+    """
+
+    def __init__(
+        self, dataset: Dataset, folder: Path, options: TrainOptions, overwrite: bool = False
+    ) -> None:
+        check_dataset(dataset)
+        for name in RUN_FILES if overwrite else ():
+            (folder / name).unlink(missing_ok=True)
+        self.dataset, self.folder, self.options = dataset, folder, options
+        self.train = dataset["train"][: options.limit]
+        torch.manual_seed(options.seed)
+        self.model = make_recognizer()
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), weight_decay=options.weight_decay
+        )
+        self.sampler = ShardBatchSampler(self.train, options.batch_size, seed=options.seed)
+        self.progress = Progress()
+        self._saved = time.perf_counter()
+        self._clock = (0.0, 0.0)
+        self._load()
+
+    # What another run must have the same of, to go on with this one.
+    def _identity(self) -> dict[str, Any]:
+        return {"dataset": self.dataset.manifest["digest"], **asdict(self.options)}
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all epochs are done, or further ones would not help."""
+        progress = self.progress
+        waited = progress.epoch - 1 - progress.best_epoch
+        return progress.epoch >= self.options.epochs or waited >= self.options.patience
+
+    @property
+    def done_samples(self) -> int:
+        """Samples seen so far, those of every epoch."""
+        seen = min(self.progress.batches * self.options.batch_size, len(self.train))
+        return self.progress.epoch * len(self.train) + seen
+
+    def train_epoch(self, on_batch: Callable[[int, float], None]) -> None:
+        """Train to the end of the epoch, then read val, and save."""
+        progress = self.progress
+        place = {"epoch": progress.epoch, "batches": progress.batches}
+        self.sampler.load_state_dict(self.sampler.state_dict() | place)
+        loader = DataLoader(
+            NumberDataset(self.train),
+            batch_sampler=self.sampler,
+            collate_fn=collate,
+            # Of its own: a loader begun in the middle of an epoch must not change the dropout.
+            generator=torch.Generator(),
+        )
+        self.model.train()
+        self._clock = (time.perf_counter(), time.process_time())
+        for batch in loader:
+            loss = self._step(batch)
+            progress.loss_sum += loss * len(batch.numbers)
+            progress.batches += 1
+            self._extend_curve(loss)
+            on_batch(len(batch.numbers), loss)
+            if time.perf_counter() - self._saved > CHECKPOINT_SECONDS:
+                self._read_clock()
+                self.save()
+        val_loss, reading = read_split(self.model, self.dataset["val"])
+        self._read_clock()
+        self._finish_epoch(val_loss, measure(reading)["exact_match"])
+
+    def _extend_curve(self, loss: float) -> None:
+        progress, n_batches = self.progress, len(self.sampler)
+        progress.recent_losses.append(loss)
+        if progress.batches * CURVE_POINTS // n_batches > (
+            (progress.batches - 1) * CURVE_POINTS // n_batches
+        ):
+            epochs = progress.epoch + progress.batches / n_batches
+            progress.curve.append((epochs, fmean(progress.recent_losses)))
+            progress.recent_losses = []
+
+    def _read_clock(self) -> None:
+        """Add the time since the clock was read last."""
+        now = (time.perf_counter(), time.process_time())
+        self.progress.seconds += now[0] - self._clock[0]
+        self.progress.cpu_seconds += now[1] - self._clock[1]
+        self._clock = now
+
+    def _step(self, batch: CtcBatch) -> float:
+        rate = self._learning_rate()
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        loss = compute_loss(self.model(batch.images), batch).mean()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), MAX_GRADIENT)
+        self.optimizer.step()
+        return float(loss.detach())
+
+    def _learning_rate(self) -> float:
+        """Rise linearly, then fall as half a cosine (Loshchilov and Hutter, SGDR, ICLR 2017)."""
+        done = self.progress.epoch + self.progress.batches / len(self.sampler)
+        share = done / self.options.epochs
+        if share < WARM_UP:
+            return self.options.learning_rate * (share + 1e-3) / WARM_UP
+        fall = (share - WARM_UP) / (1 - WARM_UP)
+        return self.options.learning_rate * (1 + math.cos(math.pi * fall)) / 2
+
+    def _finish_epoch(self, val_loss: float, exact_match: float) -> None:
+        progress = self.progress
+        best = max((entry["val_exact_match"] for entry in progress.history), default=-1.0)
+        progress.history.append(
+            {
+                "epoch": progress.epoch,
+                "train_loss": progress.loss_sum / len(self.train),
+                "val_loss": val_loss,
+                "val_exact_match": exact_match,
+                "seconds": progress.seconds,
+            }
+        )
+        if exact_match > best:
+            progress.best_epoch = progress.epoch
+            save_atomically(self.folder / "best.pt", self.model.state_dict())
+        progress.epoch, progress.batches, progress.loss_sum = progress.epoch + 1, 0, 0.0
+        self.save()
+
+    def save(self) -> None:
+        """Write the checkpoint to go on from."""
+        content = {
+            "identity": self._identity(),
+            "progress": asdict(self.progress),
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "random_state": torch.get_rng_state(),
+        }
+        save_atomically(self.folder / "last.pt", content)
+        self._saved = time.perf_counter()
+
+    def _load(self) -> None:
+        path = self.folder / "last.pt"
+        if not path.exists():
+            return
+        saved = load_checkpoint(path)
+        differing = [
+            f"  {name}: {saved['identity'].get(name)!r} there, {value!r} here"
+            for name, value in self._identity().items()
+            if saved["identity"].get(name) != value
+        ]
+        if differing:
+            raise OutputError(
+                f"{self.folder}: holds another run; these differ:\n"
+                + "\n".join(differing)
+                + "\nchoose another --output, or --overwrite to train anew"
+            )
+        self.progress = Progress(**saved["progress"])
+        self.model.load_state_dict(saved["model"])
+        self.optimizer.load_state_dict(saved["optimizer"])
+        torch.set_rng_state(saved["random_state"])
+
+    def load_best(self) -> Recognizer:
+        """Return the network as it read val best."""
+        model = make_recognizer()
+        model.load_state_dict(load_checkpoint(self.folder / "best.pt"))
+        return model
+
+
+def check_dataset(dataset: Dataset) -> None:
+    """Refuse a dataset that cannot be learned from, before anything is written."""
+    lacking = [name for name in ("train", "val", "test") if name not in dataset]
+    if lacking:
+        raise ConfigError(
+            f"{dataset.uri}: training needs the splits train, val and test, got none of "
+            f"{', '.join(lacking)}; add it to the config and build again"
+        )
+    steps = count_steps(*dataset.image_shape)
+    longest = max(split.max_digits for split in dataset.values())
+    if steps < 2 * longest:
+        raise ConfigError(
+            f"{dataset.uri}: expected images wide enough for two steps of the network for each of "
+            f"{longest} digits, got {steps} steps; build it with a wider canvas"
+        )
+
+
+def check_other(dataset: Dataset, other: Dataset) -> None:
+    """Refuse a dataset to be read in the end whose test split the network cannot read."""
+    if "test" not in other:
+        raise ConfigError(f"{other.uri}: expected a split test to be read, got {', '.join(other)}")
+    if other.image_shape != dataset.image_shape:
+        raise ConfigError(
+            f"{other.uri}: expected images of {dataset.image_shape} rows and columns, those of "
+            f"{dataset.uri}, got {other.image_shape}"
+        )
+
+
+def compute_loss(scores: Any, batch: CtcBatch) -> Any:
+    """Return the CTC loss of each sample, float32 (B,).
+
+    Parameters
+    ----------
+    scores : Tensor, shape (B, T, 11)
+    batch : CtcBatch
+    """
+    steps = torch.full((len(batch.numbers),), scores.shape[1], dtype=torch.int64)
+    return nn.functional.ctc_loss(
+        scores.transpose(0, 1),
+        batch.targets,
+        steps,
+        batch.target_lengths,
+        blank=BLANK,
+        reduction="none",
+        zero_infinity=True,
+    )
+
+
+def read_split(model: Recognizer, split: Split) -> tuple[float, Reading]:
+    """Read all samples of a split; returns the mean loss and what was read."""
+    loader = DataLoader(
+        NumberDataset(split), EVALUATION_BATCH, collate_fn=collate, generator=torch.Generator()
+    )
+    reading, losses = Reading([], [], []), []
+    model.eval()
+    with torch.inference_mode():
+        for batch in loader:
+            scores = model(batch.images)
+            losses.append(compute_loss(scores, batch))
+            best, classes = scores.max(-1)
+            reading.truths.extend(batch.numbers)
+            reading.predictions.extend(decode_classes(classes))
+            reading.confidences.extend(best.sum(-1).exp().tolist())
+    return float(torch.cat(losses).mean()), reading
+
+
+def save_atomically(path: Path, content: Any) -> None:
+    """Write a checkpoint that is there whole or not at all."""
+    temporary = path.with_suffix(".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def load_checkpoint(path: Path) -> Any:
+    """Read a checkpoint; only tensors and plain values, never code.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be read.
+    """
+    try:
+        return torch.load(path, weights_only=True)
+    except Exception as error:  # broken files make PyTorch raise many kinds
+        raise OutputError(
+            f"{path}: expected a checkpoint, got a file that cannot be read: {error}; remove it to "
+            "train anew"
+        ) from error
+
+
+def write_report(run: Run, others: Mapping[str, Dataset]) -> dict[str, Any]:
+    """Read val, test, and the tests of other datasets with the best weights; write the report."""
+    model = run.load_best()
+    splits = {"val": run.dataset["val"], "test": run.dataset["test"]}
+    splits |= {f"test of {name}": other["test"] for name, other in others.items()}
+    results, mistakes = {}, None
+    for name, split in splits.items():
+        _, reading = read_split(model, split)
+        results[name] = measure(reading)
+        if name == "test":
+            mistakes = draw_mistakes(split, reading)
+    progress = run.progress
+    report = {
+        "dataset": {"uri": run.dataset.uri, "digest": run.dataset.manifest["digest"]},
+        "options": asdict(run.options),
+        "train_samples": len(run.train),
+        "parameters": sum(weights.numel() for weights in model.parameters()),
+        "epochs": progress.epoch,
+        "best_epoch": progress.best_epoch,
+        "seconds": round(progress.seconds, 1),
+        "cpu_seconds": round(progress.cpu_seconds, 1),
+        "machine": f"{torch.get_num_threads()} threads of {platform.machine()}, "
+        f"PyTorch {torch.__version__}",
+        "results": results,
+        "history": progress.history,
+        "has_mistakes": mistakes is not None,
+    }
+    files = {
+        "report.json": (json.dumps(report, indent=1) + "\n").encode(),
+        "report.md": write_markdown(report).encode(),
+        "curve.png": draw_curve(progress.history, progress.curve),
+    }
+    if mistakes is not None:
+        files["mistakes.png"] = mistakes
+    for name, content in files.items():
+        (run.folder / name).write_bytes(content)
+    return report
+
+
+def train(run: Run, on_batch: Callable[[int, float], None]) -> Iterator[dict[str, Any]]:
+    """Train to the end; yields the record of each epoch.
+
+    Parameters
+    ----------
+    run : Run
+    on_batch : callable
+        Called with the samples and the loss of each batch.
+    """
+    while not run.is_finished:
+        run.train_epoch(on_batch)
+        yield run.progress.history[-1]
+
+
+def summarize(report: Mapping[str, Any]) -> Sequence[str]:
+    """Return a line for each result."""
+    return [
+        f"{name:24} {result['samples']:8,} samples   exact match {result['exact_match']:7.2%}   "
+        f"character error rate {result['character_error_rate']:.3%}"
+        for name, result in report["results"].items()
+    ]

@@ -1,0 +1,1 @@
+"""Which numbers a split shows, one file a kind. Imports `base`."""

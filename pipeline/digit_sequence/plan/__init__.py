@@ -1,0 +1,1 @@
+"""Which sample stands where: pure arithmetic; the fingerprint of what may change a byte."""

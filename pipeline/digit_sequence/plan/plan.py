@@ -1,0 +1,246 @@
+"""The plan: which sample stands where. Pure arithmetic, the same cost for 10 samples as for 10^9.
+
+::
+
+    ordinal   0 .. n_samples - 1 in a split; sample i shows number i % count
+    shard     ordinals [index * shard_samples, ...), the last one shorter
+    key       SPLIT-ORDINAL, the ordinal in nine digits or more: train-000000042
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digit_sequence import __version__
+from digit_sequence.base.engines import Engine
+from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.names import SCHEMA_VERSION, sample_key, shard_name
+from digit_sequence.config.model import MIN_DIGIT_WIDTH, SPLITS, Config, SplitName
+from digit_sequence.numbers.kinds import NumberSource, inline_number_files, open_numbers
+
+MAX_SAMPLES = 10**12
+"""Samples of one split, at most: as many as `samples` may ask for."""
+_BYTE_PACKAGES = (
+    *("base", "codec", "sources", "numbers", "config", "plan", "render", "store", "build"),
+)
+"""Packages whose code may change a byte."""
+_PIXEL_LIBRARIES = ("imagecodecs", "numpy", "pyarrow", "scikit-image", "scipy")
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Consecutive samples of a split that are written together."""
+
+    split: SplitName
+    index: int
+    start: int
+    """Ordinal of its first sample."""
+    stop: int
+    """Ordinal behind its last sample."""
+
+    @property
+    def name(self) -> str:
+        """File name without extension, the same for the images and their labels."""
+        return shard_name(self.split, self.index)
+
+    @property
+    def n_samples(self) -> int:
+        """How many samples it holds."""
+        return self.stop - self.start
+
+
+@dataclass(frozen=True)
+class SplitPlan:
+    """The samples of one split."""
+
+    name: SplitName
+    numbers: NumberSource
+    n_samples: int
+    shard_samples: int
+
+    @property
+    def n_shards(self) -> int:
+        """How many shards hold the split."""
+        return -(-self.n_samples // self.shard_samples)
+
+    def shard(self, index: int) -> Shard:
+        """Return the shard at `index`.
+
+        Raises
+        ------
+        IndexError
+            If there is none.
+        """
+        if not 0 <= index < self.n_shards:
+            raise IndexError(f"{self.name}: expected a shard in [0, {self.n_shards}), got {index}")
+        start = index * self.shard_samples
+        return Shard(self.name, index, start, min(start + self.shard_samples, self.n_samples))
+
+    def shards(self) -> Iterator[Shard]:
+        """Yield all shards in order."""
+        return map(self.shard, range(self.n_shards))
+
+    def identities(
+        self, start: int, stop: int, engine: Engine = "skimage"
+    ) -> tuple[list[str], NDArray[np.int64]]:
+        """Return (numbers, sample indices) of the samples with ordinals `start` to `stop` - 1."""
+        if not 0 <= start <= stop <= self.n_samples:
+            raise IndexError(
+                f"{self.name}: expected ordinals in [0, {self.n_samples}), got [{start}, {stop})"
+            )
+        ordinals = np.arange(start, stop, dtype=np.int64)
+        count = self.numbers.count or self.n_samples
+        indices = ordinals if self.numbers.repeats else ordinals // count
+        return self.numbers.take(ordinals % count, engine), indices
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All samples of a dataset, and the fingerprint of everything that may change a byte of it."""
+
+    config: Config
+    """With the numbers of files in place of the files."""
+    source_digest: str
+    splits: Mapping[SplitName, SplitPlan]
+    inputs: Mapping[str, Any]
+    """What the fingerprint is made of; plain JSON values."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of `inputs`: 32 hexadecimal digits."""
+        text = json.dumps(self.inputs, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    @property
+    def n_samples(self) -> int:
+        """Samples of all splits."""
+        return sum(split.n_samples for split in self.splits.values())
+
+    @property
+    def n_shards(self) -> int:
+        """Shards of all splits."""
+        return sum(split.n_shards for split in self.splits.values())
+
+    def shards(self) -> Iterator[Shard]:
+        """Yield the shards of all splits in order."""
+        for split in self.splits.values():
+            yield from split.shards()
+
+
+def make_plan(config: Config, source_digest: str) -> Plan:
+    """Plan a dataset.
+
+    Parameters
+    ----------
+    config : Config
+    source_digest : str
+        Digest of the glyph bank.
+
+    Raises
+    ------
+    ConfigError
+        If a list of numbers cannot be read, or the canvas is too narrow for a number.
+    """
+    config = inline_number_files(config)
+    splits: dict[SplitName, SplitPlan] = {}
+    for name, split in config.splits.items():
+        numbers = open_numbers(split.numbers, config.seed, name)
+        needed = numbers.max_digits * MIN_DIGIT_WIDTH
+        if needed > config.canvas.width:
+            raise ConfigError(
+                f"canvas.width: expected at least {needed} columns, {MIN_DIGIT_WIDTH} for each of "
+                f"the {numbers.max_digits} digits of the longest number in splits.{name}, got "
+                f"{config.canvas.width}; widen the canvas or shorten the numbers"
+            )
+        if split.samples is not None:
+            n_samples = split.samples
+        else:
+            assert split.samples_per_number is not None
+            assert numbers.count is not None
+            n_samples = split.samples_per_number * numbers.count
+        if n_samples > MAX_SAMPLES:
+            raise ConfigError(
+                f"splits.{name}: expected at most {MAX_SAMPLES:,} samples, got {n_samples:,}; "
+                "lower samples_per_number"
+            )
+        splits[name] = SplitPlan(name, numbers, n_samples, config.output.shard_samples)
+    return Plan(config, source_digest, splits, _fingerprint_inputs(config, source_digest, splits))
+
+
+def _fingerprint_inputs(
+    config: Config, source_digest: str, splits: Mapping[SplitName, SplitPlan]
+) -> dict[str, Any]:
+    """Collect what may change a byte; not how many samples, for a dataset may be extended."""
+    settings = config.model_dump(mode="json", include={"canvas", "glyph", "line", "output"})
+    del settings["output"]["uri"]
+    if config.output.image != "jpeg":
+        del settings["output"]["quality"]
+    shares = config.source.model_dump(mode="json", include={"val_fraction", "test_fraction"})
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "seed": config.seed,
+        "source": {"name": config.source.name, "digest": source_digest, **shares},
+        "numbers": {name: split.numbers.identity() for name, split in splits.items()},
+        **settings,
+        "versions": {"digit-sequence": __version__, "code": _hash_code()}
+        | {library: version(library) for library in _PIXEL_LIBRARIES},
+    }
+
+
+@cache
+def _hash_code() -> str:
+    """Return a digest of the packages that make the bytes: code is worked on between versions."""
+    digest = hashlib.sha256()
+    root = Path(__file__).parents[1]
+    for package in _BYTE_PACKAGES:
+        for path in sorted((root / package).rglob("*.py")):
+            digest.update(path.relative_to(root).as_posix().encode() + b"\0")
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def parse_key(plan: Plan, key: str) -> tuple[SplitPlan, int]:
+    """Return the split and the ordinal that a key names.
+
+    Raises
+    ------
+    ConfigError
+        If the dataset has no such sample.
+    """
+    match = re.fullmatch(r"([a-z]+)-([0-9]{1,18})", key)
+    split = next((plan.splits[name] for name in plan.splits if match and name == match[1]), None)
+    if match is None or split is None:
+        raise ConfigError(
+            f"expected a key SPLIT-ORDINAL with a split of {', '.join(plan.splits)}, such as "
+            f"{sample_key(next(iter(plan.splits)), 42)}, got {key!r}"
+        )
+    ordinal = int(match[2])
+    if ordinal >= split.n_samples:
+        raise ConfigError(
+            f"{key}: {split.name} holds {split.n_samples:,} samples: expected an ordinal of at "
+            f"most {split.n_samples - 1}, got {ordinal}"
+        )
+    return split, ordinal
+
+
+def parse_shard(name: str) -> tuple[SplitName, int]:
+    """Return the split and the index that the name of a shard stands for.
+
+    >>> parse_shard("train-00042")
+    ('train', 42)
+    """
+    split, _, index = name.partition("-")
+    if split not in SPLITS:
+        raise ValueError(f"expected the name of a shard, got {name!r}")
+    return split, int(index)

@@ -1,0 +1,349 @@
+"""The files of a dataset as one process reads them: label rows, and image bytes by their place.
+
+Bounded: `MAX_OPEN_FILES` image files stay open and some `MAX_LABEL_ROWS` label rows stay in memory,
+those used last; of label rows, only the columns that were asked for. From an object store, where a
+request takes its time, `MAX_REQUESTS` are made at a time. Every fault names the file, the row and
+how to repair it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from digit_sequence.base.errors import ConfigError, OutputError
+from digit_sequence.base.names import label_file, shard_name
+from digit_sequence.codec.decoding import decode_image
+from digit_sequence.read.where import find_columns
+from digit_sequence.store.labels import PLACE_COLUMNS, hash_pixels, parse_commit
+from digit_sequence.store.storage import RangeFile, Storage
+
+MAX_OPEN_FILES = 32
+"""Shards that one process keeps open for one dataset."""
+MAX_LABEL_ROWS = 1 << 18
+"""Label rows that one process keeps in memory for one dataset; what a training job reads of each
+takes some hundred bytes."""
+MIN_LABEL_SHARDS = 32
+"""Shards whose label rows are kept in any case."""
+MAX_REQUESTS = 16
+"""Requests to an object store at a time."""
+MERGE_GAP_BYTES = 1 << 16
+"""Images of one shard that are no farther apart are read in one go: on an object store a request
+costs more than these bytes."""
+MERGE_MAX_BYTES = 1 << 23
+
+Argument = TypeVar("Argument")
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class _RecentlyUsed(Generic[Key, Value]):
+    """Keeps the values that were used last; safe to use from several threads."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._values: OrderedDict[Key, Value] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Key, make: Callable[[], Value]) -> Value:
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+                return self._values[key]
+        value = make()
+        with self._lock:
+            self._values[key] = value
+            while len(self._values) > self._capacity:
+                # Not closed here, for another thread may be reading; the last reference closes it.
+                self._values.popitem(last=False)
+        return value
+
+
+@dataclass(frozen=True)
+class DatasetLayout:
+    """What the manifest says about where samples are."""
+
+    uri: str
+    fingerprint: str
+    container: str
+    height: int
+    width: int
+    shard_samples: int
+    samples: Mapping[str, int]
+    check_pixels: bool
+
+    def n_rows(self, split: str, index: int) -> int:
+        """Return how many samples a shard holds."""
+        return min(self.shard_samples, self.samples[split] - index * self.shard_samples)
+
+    def fault(self, path: str, problem: str) -> OutputError:
+        """Return the error for a file that is not as it was built."""
+        return OutputError(
+            f"{self.uri}: {path}: {problem}; find and rebuild what is damaged: "
+            f"digit-sequence verify {self.uri} --repair"
+        )
+
+
+class ShardLabels:
+    """The label rows of one shard; a column is read from the file when it is first asked for."""
+
+    def __init__(self, layout: DatasetLayout, storage: Storage, split: str, index: int) -> None:
+        self._layout, self._storage = layout, storage
+        self.split, self.index = split, index
+        self.name = shard_name(split, index)
+        self.path = label_file(split, self.name)
+        self._columns: dict[str, pa.Array] = {}
+        self._schema: pa.Schema | None = None
+        self.shard_bytes = 0
+
+    def schema(self) -> pa.Schema:
+        """Return the columns of the file."""
+        if self._schema is None:
+            self.read([])
+        return self._schema
+
+    def read(self, columns: Sequence[str]) -> pa.Table:
+        """Return some columns of all rows."""
+        missing = [column for column in columns if column not in self._columns]
+        if missing or self._schema is None:
+            self._load(missing)
+        return pa.table({column: self._columns[column] for column in columns})
+
+    def _load(self, columns: Sequence[str]) -> None:
+        layout = self._layout
+        try:
+            # No pre-buffering: it would start threads of Arrow, which a fork must not inherit.
+            with self._open() as source:
+                file = pq.ParquetFile(source, pre_buffer=False)
+                self._check(file)
+                names = find_columns(columns, file.schema_arrow)
+                table = file.read(columns=names, use_threads=False)
+        except FileNotFoundError:
+            raise layout.fault(self.path, "the label file is missing") from None
+        except (pa.ArrowException, OSError) as error:
+            if isinstance(error, OutputError):
+                raise
+            raise layout.fault(self.path, f"the label file cannot be read: {error}") from error
+        self._columns |= {name: table[name].combine_chunks() for name in names}
+        self._schema = file.schema_arrow.remove_metadata()
+
+    def _open(self) -> Any:
+        """Open the label file; from an object store it is read as a whole, in one request."""
+        if self._storage.is_local:
+            return self._storage.open(self.path)
+        return pa.BufferReader(self._storage.read(self.path))
+
+    def _check(self, file: pq.ParquetFile) -> None:
+        """Check that the label file is the one of this shard and of this build."""
+        layout = self._layout
+        commit = parse_commit(file.schema_arrow.metadata)
+        rows = layout.n_rows(self.split, self.index)
+        expected = (layout.fingerprint, self.name, rows, rows)
+        found = commit and (commit.fingerprint, commit.shard, commit.rows, file.metadata.num_rows)
+        if commit is None or found != expected:
+            raise layout.fault(
+                self.path,
+                f"expected (fingerprint, shard, rows) {expected[:3]}, got "
+                f"{found[:3] if found else 'no label file of this program'}",
+            )
+        self.shard_bytes = commit.shard_bytes
+
+
+class DatasetFiles:
+    """The files of a dataset as one process has them open."""
+
+    def __init__(self, layout: DatasetLayout) -> None:
+        self.layout = layout
+        self.pid = os.getpid()
+        self._storage = Storage(layout.uri)
+        self._files: _RecentlyUsed[str, RangeFile] = _RecentlyUsed(MAX_OPEN_FILES)
+        n_tables = max(MIN_LABEL_SHARDS, MAX_LABEL_ROWS // layout.shard_samples)
+        self._labels: _RecentlyUsed[tuple[str, int], ShardLabels] = _RecentlyUsed(n_tables)
+        self._threads: ThreadPoolExecutor | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether files are read from a disk, where requests take no time."""
+        return self._storage.is_local
+
+    def labels(self, split: str, index: int, keep: bool = True) -> ShardLabels:
+        """Return the labels of a shard; what is read of them is kept if it will be read again."""
+        make = partial(ShardLabels, self.layout, self._storage, split, index)
+        return self._labels.get((split, index), make) if keep else make()
+
+    def load_labels(self, shards: Sequence[ShardLabels], columns: Sequence[str]) -> None:
+        """Read some columns of the label rows of some shards, if they are not there."""
+        self._map(lambda labels: labels.read(columns), shards)
+
+    def read_encoded(
+        self, wanted: Sequence[tuple[ShardLabels, Sequence[int]]]
+    ) -> list[list[bytes]]:
+        """Return the encoded images of some rows of some shards, for each shard a list."""
+        encoded = [[b""] * len(rows) for _, rows in wanted]
+        reads = [
+            (found, members, read)
+            for found, (labels, rows) in zip(encoded, wanted, strict=True)
+            for members, read in self._list_reads(labels, rows)
+        ]
+        contents = self._map(lambda read: read[2](), reads)
+        for (found, members, _), images in zip(reads, contents, strict=True):
+            for member, image in zip(members, images, strict=True):
+                found[member] = image
+        return encoded
+
+    def _map(self, call: Callable[[Argument], Value], arguments: Sequence[Argument]) -> list[Value]:
+        """Apply a function to some arguments, many at a time if each is a request."""
+        if self.is_local or len(arguments) < 2:
+            return list(map(call, arguments))
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(MAX_REQUESTS)
+        return list(self._threads.map(call, arguments))
+
+    def _list_reads(
+        self, labels: ShardLabels, rows: Sequence[int]
+    ) -> Iterator[tuple[list[int], Callable[[], list[bytes]]]]:
+        """Yield positions in `rows`, and what reads the encoded images of these rows in one go."""
+        places = labels.read(PLACE_COLUMNS)
+        if self.layout.container == "files":
+            for member, row in enumerate(rows):
+                yield [member], partial(self._read_alone, labels, places, row)
+            return
+        path = places["file"][0].as_py()
+        offsets, sizes = (places[name].to_numpy()[rows] for name in ("offset", "size"))
+        open_file = partial(self._open, labels, path, rows[0])
+        for members in merge_ranges(offsets, sizes):
+            ranges = [(int(offsets[member]), int(sizes[member])) for member in members]
+            yield members, partial(self._read_ranges, path, open_file, ranges)
+
+    def _read_ranges(
+        self, path: str, open_file: Callable[[], RangeFile], ranges: Sequence[tuple[int, int]]
+    ) -> list[bytes]:
+        """Read ranges (offset, size) that are near to each other."""
+        start = ranges[0][0]
+        stop = max(offset + size for offset, size in ranges)
+        content = self._files.get(path, open_file).read_at(stop - start, start)
+        return [content[offset - start : offset - start + size] for offset, size in ranges]
+
+    def decode(self, labels: ShardLabels, row: int, encoded: bytes) -> NDArray[np.uint8]:
+        """Decode the image of a row, and check that it is the one that was built."""
+        layout = self.layout
+        try:
+            image = decode_image(encoded)
+        except Exception as error:  # broken bytes make Pillow raise a dozen kinds
+            raise self._fault(labels, row, f"no image: {error}") from error
+        if image.shape != (layout.height, layout.width):
+            raise self._fault(labels, row, f"an image of shape {image.shape}")
+        if layout.check_pixels:
+            expected = labels.read(["pixel_hash"])["pixel_hash"][row].as_py()
+            if hash_pixels(image) != expected:
+                raise self._fault(labels, row, "an image with other pixels")
+        return image
+
+    def _open(self, labels: ShardLabels, path: str, row: int) -> RangeFile:
+        with self._opening(labels, row):
+            file = self._storage.open_ranges(path)
+        if file.size() != labels.shard_bytes:
+            problem = f"a file of {file.size():,} bytes instead of {labels.shard_bytes:,}"
+            raise self._fault(labels, row, problem)
+        return file
+
+    def _read_alone(self, labels: ShardLabels, places: pa.Table, row: int) -> list[bytes]:
+        path, size = places["file"][row].as_py(), places["size"][row].as_py()
+        with self._opening(labels, row):
+            content = self._storage.read(path)
+        if len(content) != size:
+            raise self._fault(labels, row, f"a file of {len(content):,} bytes instead of {size:,}")
+        return [content]
+
+    @contextmanager
+    def _opening(self, labels: ShardLabels, row: int) -> Iterator[None]:
+        """Name the row in what goes wrong with the file of its image."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise self._fault(labels, row, "no such file") from None
+        except OSError as error:
+            raise self._fault(labels, row, str(error)) from error
+
+    def _fault(self, labels: ShardLabels, row: int, found: str) -> OutputError:
+        place = {name: value[row].as_py() for name, value in _columns(labels, PLACE_COLUMNS)}
+        return self.layout.fault(
+            place["file"],
+            f"row {row} of shard {labels.name}: expected {place['size']:,} bytes of an image of "
+            f"{self.layout.height} x {self.layout.width} pixels at offset {place['offset']:,}, "
+            f"got {found}",
+        )
+
+
+def _columns(labels: ShardLabels, names: Sequence[str]) -> Iterator[tuple[str, pa.ChunkedArray]]:
+    table = labels.read(names)
+    return ((name, table[name]) for name in names)
+
+
+def merge_ranges(offsets: NDArray[np.int64], sizes: NDArray[np.int64]) -> list[list[int]]:
+    """Group byte ranges that are so near to each other that one read is best for them.
+
+    Parameters
+    ----------
+    offsets, sizes : ndarray of int64, shape (N,)
+
+    Returns
+    -------
+    list of list of int
+        Positions in `offsets`, ascending by offset within a group.
+
+    Examples
+    --------
+    >>> merge_ranges(np.array([900_000, 0, 600]), np.array([10, 500, 10]))
+    [[1, 2], [0]]
+    """
+    groups: list[list[int]] = []
+    begin = end = 0
+    for position in np.argsort(offsets, kind="stable").tolist():
+        offset, stop = int(offsets[position]), int(offsets[position] + sizes[position])
+        is_near = offset - end <= MERGE_GAP_BYTES and stop - begin <= MERGE_MAX_BYTES
+        if groups and is_near:
+            groups[-1].append(position)
+            end = max(end, stop)
+        else:
+            groups.append([position])
+            begin, end = offset, stop
+    return groups
+
+
+class LabelRow(Mapping[str, Any]):
+    """One row of the labels of a shard."""
+
+    def __init__(self, labels: ShardLabels, row: int) -> None:
+        self._labels, self._row = labels, row
+
+    def __getitem__(self, column: str) -> Any:
+        try:
+            return self._labels.read([column])[column][self._row].as_py()
+        except ConfigError as error:
+            raise KeyError(str(error)) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._labels.schema().names)
+
+    def __len__(self) -> int:
+        return len(self._labels.schema().names)
+
+    def __repr__(self) -> str:
+        return f"<label row {self['key']}: number {self['number']!r}>"
+
+    def __reduce__(self) -> Any:
+        (row,) = self._labels.read(list(self)).slice(self._row, 1).to_pylist()
+        return dict, (row,)

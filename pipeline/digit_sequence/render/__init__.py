@@ -1,0 +1,1 @@
+"""Recipes and glyphs become images: draws, layout, layers, pages."""

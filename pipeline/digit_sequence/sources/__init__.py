@@ -1,0 +1,1 @@
+"""Where handwritten digits come from, one file a source; the glyph bank and its pools."""

@@ -1,0 +1,425 @@
+"""Keep the glyphs of a source in a memory-mapped cache, and share them out to the splits.
+
+A bank is a folder of the cache, ``banks/DIGEST``, published whole and never changed. Files
+``sources/KEY`` hold the digests of the banks that sources have become:
+
+===========  ===============  =========================================================
+images.npy   uint8 (N, H, W)  ink bright on 0
+digits.npy   uint8 (N,)       0 to 9
+parts.npy    uint8 (N,)       0: any split may use the glyph; 1: only test may
+ink.npy      int16 (N, 4)     top, left, bottom, right of the ink, half-open
+bank.json    UTF-8            format, digest, shape, bytes and sha256 of each file above,
+                              and sha256 of all that
+===========  ===============  =========================================================
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import shutil
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from digit_sequence import __version__
+from digit_sequence.base.errors import SourceError
+from digit_sequence.base.randomness import RandomWords
+from digit_sequence.config.model import SPLITS, Mnist, Mnist5k, SourceConfig, SplitName, shorten
+from digit_sequence.sources.reading import (
+    CACHE_VARIABLE,
+    RawGlyphs,
+    cache_folder,
+    list_files,
+    read_source,
+    writing_into,
+)
+
+BANK_FORMAT = 1
+_PACKED_HEAD = 65
+"""Bytes of the line before a packed bank."""
+_REMEDY = f"set {CACHE_VARIABLE} to another cache folder"
+_ARRAYS = ("images", "digits", "parts", "ink")
+
+
+@dataclass(frozen=True)
+class GlyphBank:
+    """All glyphs of a source; a glyph's row is its id."""
+
+    images: NDArray[np.uint8]
+    """Shape (N, H, W), ink bright on 0; memory-mapped, read-only."""
+    digits: NDArray[np.uint8]
+    """Shape (N,), 0 to 9."""
+    parts: NDArray[np.uint8]
+    """Shape (N,): 0 if any split may use the glyph, 1 if only test may."""
+    ink: NDArray[np.int16]
+    """Shape (N, 4): top, left, bottom, right of the pixels above 0, half-open."""
+    digest: str
+    """SHA-256 over shape, images, digits and parts: identifies the source."""
+
+
+@dataclass(frozen=True)
+class GlyphPool:
+    """The glyphs that one split may use, grouped by digit."""
+
+    ids: NDArray[np.int32]
+    """Shape (M,): glyph ids, ascending within a digit."""
+    starts: NDArray[np.int64]
+    """Shape (11,): the ids of digit d are ``ids[starts[d]:starts[d + 1]]``."""
+
+
+# -- bank -----------------------------------------------------------------------------------------
+
+
+def load_bank(source: SourceConfig) -> GlyphBank:
+    """Open the bank of a source; read the source and publish the bank if there is none yet.
+
+    Parameters
+    ----------
+    source : SourceConfig
+        The block `source` of a config.
+
+    Returns
+    -------
+    GlyphBank
+
+    Raises
+    ------
+    SourceError
+        If the source cannot be read, the cache folder cannot be written, or a cached file is not
+        as it was written.
+    """
+    pointer = cache_folder() / "sources" / _name_source(source)
+    with writing_into(pointer.parent, _REMEDY):
+        name = pointer.read_text(errors="replace") if pointer.is_file() else None
+        folder = _bank_folder(name) if name is not None else None
+        is_cached = folder is not None and folder.is_dir()
+    if folder is None or not is_cached:
+        folder = _publish_bank(read_source(source))
+        with writing_into(pointer.parent, _REMEDY):
+            pointer.parent.mkdir(parents=True, exist_ok=True)
+            temporary = pointer.with_name(f".{uuid.uuid4().hex}")
+            temporary.write_text(folder.name)
+            temporary.replace(pointer)
+    return _open_bank(folder)
+
+
+def find_bank(digest: str) -> GlyphBank | None:
+    """Open the bank of a digest if the cache has it."""
+    folder = _bank_folder(digest)
+    return _open_bank(folder) if folder.is_dir() else None
+
+
+def pack_bank(bank: GlyphBank) -> bytes:
+    """Return a bank as one file, to travel with a dataset: a line of SHA-256, then .npz in zstd."""
+    buffer = io.BytesIO()
+    np.savez(buffer, images=bank.images, digits=bank.digits, parts=bank.parts)
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as stream:  # ten times as fast as zlib
+        stream.write(buffer.getbuffer())
+    content: bytes = sink.getvalue().to_pybytes()
+    return hashlib.sha256(content).hexdigest().encode() + b"\n" + content
+
+
+def open_bank(read: Callable[[], RawGlyphs], digest: str) -> GlyphBank:
+    """Open the bank of a digest, from the cache or else from glyphs that are read.
+
+    Parameters
+    ----------
+    read : callable
+        Returns the glyphs; called only if the cache does not have the bank.
+    digest : str
+        Of the bank.
+
+    Raises
+    ------
+    SourceError
+        If they cannot be put into the cache.
+    """
+    return find_bank(digest) or _open_bank(_publish_bank(read()))
+
+
+def parse_bank(content: bytes, digest: str) -> RawGlyphs:
+    """Return the glyphs that `pack_bank` has packed.
+
+    Raises
+    ------
+    SourceError
+        Unless the bytes are as they were written, and hold the bank of that digest.
+    """
+    sha256, packed = content[:_PACKED_HEAD], content[_PACKED_HEAD:]
+    got = hashlib.sha256(packed).hexdigest()
+    if sha256 != got.encode() + b"\n":
+        raise SourceError(f"packed glyphs: expected the sha256 {shorten(sha256[:-1])}, got {got}")
+    try:
+        with pa.CompressedInputStream(pa.BufferReader(packed), "zstd") as stream:
+            plain = stream.read()
+        with np.load(io.BytesIO(plain), allow_pickle=False) as arrays:
+            glyphs = RawGlyphs(arrays["images"], arrays["digits"], arrays["parts"])
+        _check_arrays(glyphs)
+        got = _digest_glyphs(glyphs)
+    except Exception as error:  # a digest that is right makes no archive sound
+        raise SourceError(f"packed glyphs: expected an .npz of glyphs, got: {error!r}") from error
+    if got != digest:
+        raise SourceError(f"packed glyphs: expected the digest {digest}, got {got}")
+    return glyphs
+
+
+def _check_arrays(glyphs: RawGlyphs) -> None:
+    """Raise a ValueError unless the arrays are what they are declared to be."""
+    for name, array, rank in (
+        ("images", glyphs.images, 3),
+        ("digits", glyphs.digits, 1),
+        ("parts", glyphs.parts, 1),
+    ):
+        if array.dtype != np.uint8 or array.ndim != rank or len(array) != len(glyphs.digits):
+            raise ValueError(f"{name}: got {array.dtype} of shape {array.shape}")
+    if not glyphs.images.size or glyphs.digits.max() > 9 or glyphs.parts.max() > 1:
+        raise ValueError("expected digits of 0 to 9 and parts of 0 and 1")
+
+
+def _bank_folder(digest: str) -> Path:
+    if not re.fullmatch("[0-9a-f]{64}", digest):
+        raise SourceError(
+            f"{cache_folder()}: expected the digest of a glyph bank, got {shorten(digest)}; delete "
+            "the folder and run again"
+        )
+    return cache_folder() / "banks" / digest
+
+
+def _name_source(source: SourceConfig) -> str:
+    """Return a name that changes with the bytes that the bank would hold."""
+    origin: list[Any] = [BANK_FORMAT, getattr(source, "size", None), getattr(source, "ink", None)]
+    if isinstance(source, Mnist5k) or (isinstance(source, Mnist) and source.path is None):
+        origin.append(__version__)  # the digests of these sources are constants of this package
+    else:
+        for path in list_files(source):
+            try:
+                status = path.stat()
+            except OSError as error:
+                raise SourceError(f"{path}: expected a file, got: {error.strerror}") from error
+            origin.append([str(path.absolute()), status.st_size, status.st_mtime_ns])
+    return f"{source.name}-{hashlib.sha256(json.dumps(origin).encode()).hexdigest()[:32]}"
+
+
+def _publish_bank(glyphs: RawGlyphs) -> Path:
+    """Write a bank beside its place and move it there, unless another process was faster."""
+    folder = _bank_folder(_digest_glyphs(glyphs))
+    temporary = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
+    with writing_into(folder.parent, _REMEDY):
+        try:
+            temporary.mkdir(parents=True)
+            _write_bank(glyphs, temporary)
+            temporary.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+def _write_bank(glyphs: RawGlyphs, folder: Path) -> None:
+    arrays: dict[str, NDArray[Any]] = {
+        "images": glyphs.images,
+        "digits": glyphs.digits,
+        "parts": glyphs.parts,
+        "ink": _find_ink(glyphs.images),
+    }
+    files = {}
+    for name, array in arrays.items():
+        path = folder / f"{name}.npy"
+        np.save(path, array, allow_pickle=False)
+        files[path.name] = {
+            "shape": array.shape,
+            "bytes": path.stat().st_size,
+            "sha256": _hash_file(path),
+        }
+    record = {"format": BANK_FORMAT, "digest": _digest_glyphs(glyphs), "files": files}
+    text = json.dumps(record | {"sha256": _hash_record(record)}, indent=1)
+    (folder / "bank.json").write_text(text, encoding="utf-8")
+
+
+def _find_ink(images: NDArray[np.uint8]) -> NDArray[np.int16]:
+    """Return top, left, bottom, right of the pixels above 0 of each image, half-open."""
+    edges = []
+    for across in (2, 1):  # rows with ink, then columns with ink
+        has_ink = images.max(axis=across) > 0
+        edges.append((has_ink.argmax(axis=1), has_ink.shape[1] - has_ink[:, ::-1].argmax(axis=1)))
+    (top, bottom), (left, right) = edges
+    return np.stack([top, left, bottom, right], axis=1).astype(np.int16)
+
+
+def _digest_glyphs(glyphs: RawGlyphs) -> str:
+    digest = hashlib.sha256(repr(glyphs.images.shape).encode())
+    for array in (glyphs.images, glyphs.digits, glyphs.parts):
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _hash_record(record: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+
+def _open_bank(folder: Path) -> GlyphBank:
+    try:
+        record = _read_record(folder / "bank.json")
+        for name in _ARRAYS:
+            _check_file(folder / f"{name}.npy", record["files"][f"{name}.npy"])
+        arrays = {
+            name: np.load(
+                folder / f"{name}.npy",
+                mmap_mode="r" if name == "images" else None,
+                allow_pickle=False,
+            )
+            for name in _ARRAYS
+        }
+    except SourceError as error:
+        raise SourceError(f"{error}; delete the folder {folder} and run again") from error
+    except OSError as error:
+        raise SourceError(
+            f"{error.filename or folder}: expected a readable file of the cache, got: "
+            f"{error.strerror or error}; delete the folder {folder} and run again"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise SourceError(
+            f"{folder}: expected a glyph bank, got: {error!r}; delete the folder and run again"
+        ) from error
+    for array in arrays.values():
+        array.flags.writeable = False
+    return GlyphBank(**arrays, digest=record["digest"])
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    """Read bank.json, which vouches for the other files, and check that it is as written."""
+    content = path.read_bytes()
+    try:
+        record: dict[str, Any] = json.loads(content)
+        expected = record.pop("sha256")
+    except (ValueError, AttributeError, KeyError, TypeError) as error:
+        raise SourceError(f"{path}: expected the record of a glyph bank, got: {error!r}") from error
+    if _hash_record(record) != expected:
+        raise SourceError(f"{path}: expected sha256 {expected}, got {_hash_record(record)}")
+    return record
+
+
+def _check_file(path: Path, expected: Mapping[str, Any]) -> None:
+    n_bytes = path.stat().st_size
+    if n_bytes != expected["bytes"]:
+        raise SourceError(f"{path}: expected {expected['bytes']:,} bytes, got {n_bytes:,}")
+    sha256 = _hash_file(path)
+    if sha256 != expected["sha256"]:
+        raise SourceError(f"{path}: expected sha256 {expected['sha256']}, got {sha256}")
+
+
+# -- pools ----------------------------------------------------------------------------------------
+
+
+def partition_glyphs(bank: GlyphBank, source: SourceConfig) -> dict[SplitName, GlyphPool]:
+    """Share the glyphs of a bank out to the splits, each glyph to one.
+
+    The order in which a digit's glyphs are shared out is random but fixed: it does not depend on
+    the seed of a config, so that the test glyphs of one dataset are in no other dataset's train.
+
+    Parameters
+    ----------
+    bank : GlyphBank
+        The glyphs.
+    source : SourceConfig
+        Its fractions say how many glyphs of each digit are held out for val and for test; of mnist
+        test has all of t10k and none else.
+
+    Returns
+    -------
+    dict of SplitName to GlyphPool
+        Always of train, val and test; a pool is empty if its fraction is 0.
+    """
+    words = RandomWords(seed=0, purpose="partition")
+    test_fraction = 0.0 if isinstance(source, Mnist) else source.test_fraction
+    shares: dict[SplitName, list[NDArray[np.int64]]] = {split: [] for split in SPLITS}
+    for digit in range(10):
+        free, reserved = (
+            np.flatnonzero((bank.digits == digit) & (bank.parts == part)) for part in (0, 1)
+        )
+        order = np.argsort(words.draw("digit", digit, len(free)), kind="stable")
+        n_val, n_test = count_held_out(len(free), source.val_fraction, test_fraction)
+        val, test, train = np.split(free[order], [n_val, n_val + n_test])
+        shares["train"].append(train)
+        shares["val"].append(val)
+        shares["test"].append(np.concatenate([reserved, test]))
+    return {split: _pool_glyphs(by_digit) for split, by_digit in shares.items()}
+
+
+def count_held_out(n_glyphs: int, val_fraction: float, test_fraction: float) -> tuple[int, int]:
+    """Return how many of one digit's glyphs go to val and to test.
+
+    Parameters
+    ----------
+    n_glyphs : int
+        Glyphs of that digit.
+    val_fraction, test_fraction : float
+        Shares, 0 to 1, below 1 together.
+
+    Returns
+    -------
+    n_val, n_test : int
+        The nearest counts, halves up; but at least one glyph is left to train and, where a digit
+        has three or more, at least one goes to each share above 0.
+
+    Examples
+    --------
+    >>> count_held_out(500, 0.1, 0.25)
+    (50, 125)
+    >>> count_held_out(3, 0.01, 0.9)
+    (1, 1)
+    """
+    least = 1 if n_glyphs >= 3 else 0
+    counts = [
+        max(least, int(n_glyphs * fraction + 0.5)) if fraction > 0 else 0
+        for fraction in (val_fraction, test_fraction)
+    ]
+    while sum(counts) > max(n_glyphs - 1, 0):
+        counts[int(counts[1] >= counts[0])] -= 1
+    return counts[0], counts[1]
+
+
+def check_disjoint(pools: Mapping[SplitName, GlyphPool]) -> None:
+    """Raise a SourceError if a glyph is in two pools, or twice in one.
+
+    Parameters
+    ----------
+    pools : mapping of SplitName to GlyphPool
+        As of `partition_glyphs`.
+    """
+    ids, counts = np.unique(
+        np.concatenate([pool.ids for pool in pools.values()]), return_counts=True
+    )
+    repeated = ids[counts > 1]
+    if len(repeated):
+        splits = [split for split, pool in pools.items() if repeated[0] in pool.ids]
+        raise SourceError(
+            f"glyph {repeated[0]}: expected in one split, got it in {' and in '.join(splits)}; "
+            f"{len(repeated):,} glyphs are in more than one place"
+        )
+
+
+def _pool_glyphs(by_digit: list[NDArray[np.int64]]) -> GlyphPool:
+    sizes = [len(ids) for ids in by_digit]
+    ids = np.concatenate([np.sort(ids) for ids in by_digit]).astype(np.int32)
+    starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    for array in (ids, starts):
+        array.flags.writeable = False
+    return GlyphPool(ids, starts)

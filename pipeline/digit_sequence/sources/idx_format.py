@@ -1,0 +1,96 @@
+"""IDX, the file format of MNIST.
+
+An IDX file, plain or gzipped, of unsigned bytes; all integers are big-endian and of 32 bits:
+
+=======================  ==========================  =================
+bytes                    images                      labels
+=======================  ==========================  =================
+0 to 3                   0x00000803 (uint8, 3 axes)  0x00000801 (1 axis)
+4 to 7                   count                       count
+8 to 11, 12 to 15        rows, columns
+8 or 16 to the last one  pixels, row by row          digits 0 to 9
+=======================  ==========================  =================
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import math
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digit_sequence.base.errors import SourceError
+
+MAX_SIDE = 256
+"""Rows or columns of a glyph, at most; as `source.size` of a folder."""
+MAX_GLYPHS = 2**31 - 1
+"""Glyph ids are int32."""
+IMAGES_MAGIC = 0x00000803
+LABELS_MAGIC = 0x00000801
+_CHUNK_BYTES = 1 << 20
+
+
+def read_plain(origin: Path | bytes, limit: int, where: object) -> bytearray:
+    """Read at most `limit` bytes of a plain or gzipped file, holding no more than it has."""
+    content = bytearray()
+    try:
+        with _open_plain(origin) as stream:
+            while chunk := stream.read(min(_CHUNK_BYTES, limit - len(content))):
+                content += chunk
+    except (OSError, EOFError, zlib.error) as error:
+        raise SourceError(f"{where}: expected a readable file, got: {error}") from error
+    return content
+
+
+@contextmanager
+def _open_plain(origin: Path | bytes) -> Iterator[io.BufferedIOBase]:
+    """Open a file or its content; gzip is told by its magic number, whatever the name says."""
+    with io.BytesIO(origin) if isinstance(origin, bytes) else origin.open("rb") as stream:
+        is_gzip = stream.read(2) == b"\x1f\x8b"
+        stream.seek(0)
+        if not is_gzip:
+            yield stream
+        else:
+            with gzip.GzipFile(fileobj=stream) as plain:
+                yield plain
+
+
+def parse_shape(header: bytes | bytearray, magic: int, where: object) -> tuple[int, ...]:
+    """Return the shape that an IDX header declares."""
+    n_axes = magic & 0xFF
+    if len(header) < 4 * (1 + n_axes):
+        raise SourceError(
+            f"{where}: expected an IDX header of {4 * (1 + n_axes)} bytes, got {len(header)} bytes"
+        )
+    found, count, *sides = struct.unpack_from(f">{1 + n_axes}I", header)
+    if found != magic:
+        raise SourceError(
+            f"{where}: expected the magic number 0x{magic:08x} of IDX with uint8 and {n_axes} "
+            f"axes, got 0x{found:08x}"
+        )
+    if not 1 <= count <= MAX_GLYPHS:
+        raise SourceError(f"{where}: expected a count from 1 to {MAX_GLYPHS:,}, got {count:,}")
+    if any(not 1 <= side <= MAX_SIDE for side in sides):
+        raise SourceError(
+            f"{where}: expected 1 to {MAX_SIDE} rows and columns, got {sides[0]:,} x {sides[1]:,}"
+        )
+    return (count, *sides)
+
+
+def parse_idx(content: bytearray, magic: int, where: object) -> NDArray[np.uint8]:
+    """Return the array of a whole IDX file."""
+    shape = parse_shape(content, magic, where)
+    n_header, n_bytes = 4 * (1 + len(shape)), math.prod(shape)
+    if len(content) != n_header + n_bytes:
+        got = f"{len(content) - n_header:,}" if len(content) < n_header + n_bytes else "more"
+        raise SourceError(
+            f"{where}: expected {n_bytes:,} bytes after the header, for {shape}, got {got}"
+        )
+    return np.frombuffer(content, np.uint8, offset=n_header).reshape(shape)

@@ -1,0 +1,340 @@
+"""The label index: one Parquet file per shard, one row per sample, one schema.
+
+===================  ============================================================================
+key                  name of the sample, unique in the dataset
+split                train, val or test
+number               the digits, a string: zeros are kept
+n_digits             length of `number`
+sample_index         counts the samples of a number
+ordinal              position in the split
+shard, row           the shard's name, and the position in it
+file, offset, size   the encoded image: `size` bytes at `offset` of `file`, a path in the dataset
+height, width        of the canvas, pixels
+scaled               whether the line was shrunk to fit the canvas
+boxes                per digit: the digit, and the extent of its ink, half-open pixels
+glyph_ids            per digit: row of the glyph in the source
+spacing              per digit: columns before it, before any shrinking
+salt, pepper         per digit: specks
+shear_degrees        per digit
+rotate_degrees       per digit
+stroke               per digit: side of the square, above 0 dilated, below 0 eroded
+noise_sigma          Gaussian noise of the canvas, grey levels
+salt_pepper          share of salt-and-pepper pixels of the canvas
+blur_sigma           pixels
+inverted             dark ink on a bright ground
+pixel_hash           XXH3-64 of the pixels before encoding, read as int64
+===================  ============================================================================
+
+The footer holds a JSON object under ``digit-sequence``: see `Commit`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from digit_sequence.base.errors import OutputError
+from digit_sequence.base.names import SCHEMA_VERSION, sample_key
+
+if TYPE_CHECKING:  # who only reads labels needs neither the config nor scikit-image
+    from digit_sequence.plan.plan import Shard
+    from digit_sequence.render.batch import Rendered
+
+METADATA_KEY = b"digit-sequence"
+
+
+def _per_digit(kind: pa.DataType) -> pa.DataType:
+    return pa.list_(pa.field("element", kind, nullable=False))
+
+
+BOX = pa.struct(
+    [pa.field("digit", pa.int8(), nullable=False)]
+    + [pa.field(edge, pa.int32(), nullable=False) for edge in ("top", "left", "bottom", "right")]
+)
+SCHEMA = pa.schema(
+    [
+        pa.field(name, kind, nullable=False)
+        for name, kind in {
+            "key": pa.string(),
+            "split": pa.string(),
+            "number": pa.string(),
+            "n_digits": pa.int16(),
+            "sample_index": pa.int64(),
+            "ordinal": pa.int64(),
+            "shard": pa.string(),
+            "row": pa.int32(),
+            "file": pa.string(),
+            "offset": pa.int64(),
+            "size": pa.int64(),
+            "height": pa.int32(),
+            "width": pa.int32(),
+            "scaled": pa.bool_(),
+            "boxes": _per_digit(BOX),
+            "glyph_ids": _per_digit(pa.int32()),
+            "spacing": _per_digit(pa.int32()),
+            "salt": _per_digit(pa.int8()),
+            "pepper": _per_digit(pa.int8()),
+            "shear_degrees": _per_digit(pa.float64()),
+            "rotate_degrees": _per_digit(pa.float64()),
+            "stroke": _per_digit(pa.int8()),
+            "noise_sigma": pa.float64(),
+            "salt_pepper": pa.float64(),
+            "blur_sigma": pa.float64(),
+            "inverted": pa.bool_(),
+            "pixel_hash": pa.int64(),
+        }.items()
+    ]
+)
+"""Columns of a label file."""
+PLACE_COLUMNS = ("file", "offset", "size")
+"""Columns that only packing a shard can tell."""
+_NO_DICTIONARY = {"key", "sample_index", "ordinal", "row", "offset", "glyph_ids", "pixel_hash"}
+"""Columns whose values hardly repeat."""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What the footer of a label file says: its shard is complete."""
+
+    fingerprint: str
+    shard: str
+    rows: int
+    shard_bytes: int
+    shard_sha256: str
+    labels_sha256: str
+    """Of the rows, apart from the file format around them."""
+    scaled: int
+    """Rows whose line was shrunk."""
+    schema_version: int = SCHEMA_VERSION
+
+
+_COMMIT_KINDS = get_type_hints(Commit)
+
+
+def hash_pixels(image: NDArray[np.uint8]) -> int:
+    """Return the XXH3-64 of an image's pixels, as a signed 64-bit integer."""
+    from xxhash import xxh3_64_intdigest  # noqa: PLC0415 - who only reads labels does without it
+
+    word = xxh3_64_intdigest(np.ascontiguousarray(image).data)
+    return int(word - (word >> 63 << 64))
+
+
+def hash_images(images: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return `hash_pixels` of each of a stack of images (N, H, W), in half the time."""
+    from xxhash import xxh3_64_intdigest  # noqa: PLC0415 - as above
+
+    size = images.shape[1] * images.shape[2]
+    pixels = np.ascontiguousarray(images).reshape(-1).data
+    words = [xxh3_64_intdigest(pixels[i : i + size]) for i in range(0, len(pixels), size)]
+    return np.array(words, np.uint64).view(np.int64)
+
+
+def make_rows(shard: Shard, first_row: int, rendered: Rendered) -> pa.Table:
+    """Return the label rows of rendered samples, all columns but those of their place.
+
+    Parameters
+    ----------
+    shard : Shard
+    first_row : int
+        Row of the first sample in its shard.
+    rendered : Rendered
+    """
+    recipes = rendered.recipes
+    n_samples, height, width = rendered.images.shape
+    rows = np.arange(first_row, first_row + n_samples)
+    ordinals = shard.start + rows
+    columns = {
+        "number": recipes.numbers,
+        "n_digits": np.diff(recipes.starts),
+        "sample_index": recipes.sample_indices,
+        "ordinal": ordinals,
+        "row": rows,
+        "height": np.full(n_samples, height),
+        "width": np.full(n_samples, width),
+        "scaled": rendered.scaled,
+        "noise_sigma": recipes.noise_sigma,
+        "salt_pepper": recipes.salt_pepper,
+        "blur_sigma": recipes.blur_sigma,
+        "inverted": recipes.inverted,
+        "pixel_hash": hash_images(rendered.images),
+    }
+    text = {
+        "key": _make_keys(shard.split, ordinals),
+        "split": repeat_text(shard.split, n_samples),
+        "shard": repeat_text(shard.name, n_samples),
+    }
+    starts = make_array(recipes.starts, pa.int32())
+
+    def make_column(field: pa.Field) -> pa.Array:
+        if field.name in text:
+            return text[field.name]
+        if field.name == "boxes":
+            values = _make_boxes(recipes.digits, rendered.boxes)
+        elif pa.types.is_list(field.type):
+            values = make_array(getattr(recipes, field.name), field.type.value_type)
+        else:
+            return make_array(columns[field.name], field.type)
+        return pa.ListArray.from_arrays(starts, values, type=field.type)
+
+    fields = [field for field in SCHEMA if field.name not in PLACE_COLUMNS]
+    return pa.Table.from_arrays(list(map(make_column, fields)), schema=pa.schema(fields))
+
+
+def make_array(values: Any, kind: pa.DataType) -> pa.Array:
+    """Return values without nulls as an Arrow array; ``pa.array`` would import pandas."""
+    if pa.types.is_string(kind):
+        text = "".join(values).encode()  # ASCII, so characters are bytes
+        bounds = np.cumsum([0, *map(len, values)], dtype=np.int32)
+        buffers = [None, pa.py_buffer(bounds), pa.py_buffer(text)]
+    elif pa.types.is_boolean(kind):
+        buffers = [None, pa.py_buffer(np.packbits(values, bitorder="little"))]
+    else:
+        buffers = [None, pa.py_buffer(np.ascontiguousarray(values, kind.to_pandas_dtype()))]
+    return pa.Array.from_buffers(kind, len(values), buffers)
+
+
+def repeat_text(value: str, count: int) -> pa.Array:
+    """Return an Arrow array of one ASCII string many times."""
+    return _cut_text((value * count).encode(), len(value), count)
+
+
+def _cut_text(text: Any, width: int, count: int) -> pa.Array:
+    """Return ASCII text as an Arrow array of strings of one width."""
+    bounds = np.arange(count + 1, dtype=np.int32) * width
+    return pa.Array.from_buffers(
+        pa.string(), count, [None, pa.py_buffer(bounds), pa.py_buffer(text)]
+    )
+
+
+def _make_keys(split: str, ordinals: NDArray[np.int64]) -> pa.Array:
+    """Return the keys of samples, as `sample_key` makes them, all of one length."""
+    last = sample_key(split, int(ordinals[-1]))
+    if len(last) != len(sample_key(split, 0)):  # beyond 10^9
+        return make_array(
+            [sample_key(split, ordinal) for ordinal in ordinals.tolist()], pa.string()
+        )
+    text = np.empty((len(ordinals), len(last)), np.uint8)
+    text[:] = np.frombuffer(last.encode(), np.uint8)
+    rest = ordinals.copy()
+    for column in range(len(last) - 1, len(split), -1):
+        rest, digits = np.divmod(rest, 10)
+        text[:, column] = digits + ord("0")
+    return _cut_text(text.reshape(-1), len(last), len(ordinals))
+
+
+def _make_boxes(digits: NDArray[np.int64], boxes: NDArray[np.int32]) -> pa.StructArray:
+    values = [digits, *boxes.T]
+    arrays = [make_array(value, field.type) for value, field in zip(values, BOX, strict=True)]
+    return pa.StructArray.from_arrays(arrays, fields=list(BOX))
+
+
+def add_places(
+    rows: pa.Table, files: str | Sequence[str], offsets: Sequence[int], sizes: Sequence[int]
+) -> pa.Table:
+    """Return label rows with where each image is, in one chunk.
+
+    Parameters
+    ----------
+    files : str or sequence of str
+        Path of the file with all images, or of the file of each.
+    offsets, sizes : sequence of int
+    """
+    if isinstance(files, str):
+        paths = repeat_text(files, len(rows))
+    else:
+        paths = make_array(files, pa.string())
+    places = {
+        "file": paths,
+        "offset": make_array(offsets, pa.int64()),
+        "size": make_array(sizes, pa.int64()),
+    }
+    rows = rows.combine_chunks()
+    arrays = [places[name] if name in places else rows[name] for name in SCHEMA.names]
+    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+
+
+class _Digest(io.RawIOBase):
+    """A file that keeps nothing but the SHA-256 of what is written to it."""
+
+    def __init__(self) -> None:
+        self.sha256 = hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        self.sha256.update(content)
+        return len(content)
+
+
+def hash_rows(rows: pa.Table) -> str:
+    """Return the SHA-256 of label rows, whatever file they are or were in."""
+    order = make_array(np.arange(len(rows)), pa.int64())
+    # Taking copies the rows: bits beyond the end of a slice would be hashed with it.
+    table = rows.replace_schema_metadata(None).take(order).combine_chunks()
+    digest = _Digest()
+    with pa.PythonFile(digest, "w") as file, pa.ipc.new_stream(file, table.schema) as stream:
+        stream.write_table(table)
+    return digest.sha256.hexdigest()
+
+
+def encode_labels(rows: pa.Table, commit: Commit) -> bytes:
+    """Return the label file of a shard."""
+    table = rows.replace_schema_metadata({METADATA_KEY: json.dumps(asdict(commit)).encode()})
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        table,
+        sink,
+        compression="zstd",
+        row_group_size=len(table),
+        write_page_index=True,
+        use_dictionary=_dictionary_columns(),
+    )
+    encoded: bytes = sink.getvalue().to_pybytes()
+    return encoded
+
+
+@cache
+def _dictionary_columns() -> list[str]:
+    """Return the Parquet paths of the columns worth a dictionary."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_batches([], SCHEMA), sink)
+    leaves = pq.ParquetFile(pa.BufferReader(sink.getvalue())).schema
+    return [leaf.path for leaf in leaves if leaf.path.partition(".")[0] not in _NO_DICTIONARY]
+
+
+def read_labels(file: Any, columns: list[str] | None = None) -> pa.Table:
+    """Read the rows of a label file, all columns or some."""
+    return pq.read_table(file, columns=columns)
+
+
+def read_commit(file: Any) -> Commit | None:
+    """Return what the footer of a label file says, or None if it is not a label file of ours."""
+    try:
+        return parse_commit(pq.read_schema(file).metadata)
+    except (pa.ArrowException, ValueError):
+        return None
+    except OSError as error:
+        if error.errno is not None or isinstance(error, OutputError):
+            raise  # the storage's; without a number it is pyarrow's, about what the file holds
+        return None
+
+
+def parse_commit(metadata: Mapping[bytes, bytes] | None) -> Commit | None:
+    """Return what the metadata of a label file says, or None if it is not a label file of ours."""
+    try:
+        record = json.loads((metadata or {})[METADATA_KEY])
+        kinds = {name: type(value) for name, value in record.items()}
+        return Commit(**record) if kinds == _COMMIT_KINDS else None
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        return None

@@ -1,0 +1,589 @@
+"""The command line: what it prints, what it writes, and what it says when something is wrong."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import resource
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from builds import (
+    ALL_TRANSFORMS,
+    read_encoded,
+    read_rows,
+    read_tree,
+    run_program,
+    start_python,
+    write_config,
+)
+from digit_sequence import __version__
+from digit_sequence.base.errors import SourceError
+from digit_sequence.build.sampler import open_config
+from digit_sequence.cli.main import Program, main
+
+COMMANDS = [
+    "build",
+    "completion",
+    "export",
+    "number",
+    "preview",
+    "sample",
+    "status",
+    "train",
+    "verify",
+]
+HERE = ("--scheduler", "synchronous")
+
+
+@pytest.fixture(autouse=True)
+def work(tmp_path, monkeypatch):
+    """Run in an empty folder."""
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path / "work"
+
+
+@pytest.fixture
+def config(tiny_config, tmp_path):
+    """Write a config with every transform as tiny.yaml, outside of the folder."""
+    return write_config(tmp_path / "tiny.yaml", tiny_config(**ALL_TRANSFORMS))
+
+
+def run(*arguments, status=0):
+    """Run a command in this process."""
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == status, result.output
+    return result
+
+
+# -- help -----------------------------------------------------------------------------------------
+
+
+def test_commands():
+    """The group lists its commands; each has a line of help."""
+    help_text = run("--help").stdout
+    listed = re.findall(r"^  ([a-z]+)  +[A-Z].*\.", help_text, re.MULTILINE)
+    assert sorted(listed) == sorted(COMMANDS) == sorted(main.commands)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help(command, flag):
+    """Each command has help with all of its options."""
+    help_text = run(command, flag).stdout
+    assert help_text.startswith(f"Usage: main {command}")
+    for parameter in main.commands[command].params:
+        for name in parameter.opts if parameter.param_type_name == "option" else ():
+            assert re.search(rf"(^|[ ,]){name}\b", help_text), name
+
+
+def test_program_runs():
+    """`python -m digit_sequence` and the installed script are the same program."""
+    version = run_program("--version")
+    assert version.stdout == f"digit-sequence, version {__version__}\n"
+    script = Path(sys.executable).with_name("digit-sequence")
+    done = subprocess.run([script, "--version"], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == (version.stdout, "")
+
+
+COMPLETE = """
+set -e
+eval "$(digit-sequence completion bash)"
+COMP_WORDS=(digit-sequence {}) COMP_CWORD=1
+_digit_sequence_completion digit-sequence
+echo "${{COMPREPLY[@]}}"
+"""
+
+
+def test_completion():
+    """The script for bash completes the names of commands, in a real bash."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", COMPLETE.format("pre")],
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "preview"
+
+
+# -- build ----------------------------------------------------------------------------------------
+
+
+def test_build(built, config, work):
+    """A build writes the dataset and prints counts, bytes, speed, place and what to do next."""
+    result = run("build", config, "-o", "out", *HERE)
+    assert read_tree(work / "out") == read_tree(built())
+    assert result.stderr == ""
+    n_bytes = {
+        split: sum(path.stat().st_size for path in work.glob(f"out/images/{split}/*"))
+        for split in ("train", "test")
+    }
+    lines = result.stdout.splitlines()
+    assert lines[0].split() == ["split", "images", "shards", "bytes"]
+    for line, (split, *counts) in zip(
+        lines[1:3], (("train", "12", "3"), ("test", "5", "1")), strict=True
+    ):
+        assert line.split() == [split, *counts, f"{n_bytes[split] / 1000:.3g}", "kB"]
+    assert re.fullmatch(r"built 17 images in \d+\.\d s, [\d,]+ images/s", lines[-3])
+    assert re.fullmatch(r"digest [0-9a-f]{64}", lines[-2])
+    assert lines[-1] == "in out; look at it: digit-sequence preview out"
+    run(*lines[-1].split("digit-sequence ")[1].split())
+    assert (work / "preview.png").is_file()
+
+
+def test_shrunk_lines_are_reported(config):
+    """The summary says how many lines were shrunk, and to what width."""
+    result = run("build", config, "-o", "out", *HERE, "--set", "canvas.width=40")
+    shrunk = read_rows(Path("out"))["scaled"].to_pylist().count(True)
+    assert 0 < shrunk < 17
+    assert f"{shrunk} of 17 lines were wider than 40 columns and were shrunk" in result.stdout
+
+
+def test_complete_dataset(config):
+    """A second build says that there was nothing to do."""
+    run("build", config, "-o", "out", *HERE)
+    result = run("build", config, "-o", "out", *HERE)
+    assert "nothing to build: the dataset was complete\n" in result.stdout
+
+
+def test_dry_run(config, work):
+    """--dry-run prints the plan with its bytes, and writes nothing."""
+    result = run("build", config, "-o", "out", "--dry-run")
+    assert list(work.iterdir()) == []
+    lines = result.stdout.splitlines()
+    assert [line.split()[:4] for line in lines[1:3]] == [
+        ["train", "12", "3", "60"],
+        ["test", "5", "1", "30"],
+    ]
+    assert lines[3].split() == ["total", "17", "4"]
+    assert re.fullmatch(r"about [\d.]+ kB of webdataset shards in out", lines[4])
+    assert lines[5].endswith("nothing was written")
+
+
+def test_output_folder(config, tiny_config, tmp_path, work):
+    """-o comes before output.uri, which comes before data/ and the name of the config."""
+    run("build", config, *HERE)
+    named = write_config(tmp_path / "named.yaml", tiny_config(output={"uri": "named"}))
+    run("build", named, *HERE)
+    run("build", named, *HERE, "-o", "given")
+    found = {path.parent.relative_to(work).as_posix() for path in work.rglob("dataset.json")}
+    assert found == {"data/tiny", "named", "given"}
+
+
+def test_set(config):
+    """--set overrides keys, as often as it is given, with values in YAML."""
+    run(
+        *("build", config, "-o", "out", *HERE, "--set", "seed=5", "--set", "canvas.width=170"),
+        *("--set", "splits={val: {numbers: {values: ['00']}, samples: 3}}"),
+        *("--set", "line.blur=null", "--set", "output.container=files"),
+    )
+    rows = read_rows(Path("out")).to_pylist()
+    assert [(row["key"], row["number"], row["width"]) for row in rows] == [
+        (f"val-00000000{index}", "00", 170) for index in range(3)
+    ]
+    assert not any(row["blur_sigma"] for row in rows)
+    assert Path("out/images/val/00/00_2.png").is_file()
+
+
+def test_overwrite(config):
+    """--overwrite replaces the dataset of another config."""
+    run("build", config, "-o", "out", *HERE)
+    run("build", config, "-o", "out", *HERE, "--set", "seed=2", "--overwrite")
+    run("build", config, "-o", "fresh", *HERE, "--set", "seed=2")
+    assert read_tree(Path("out")) == read_tree(Path("fresh"))
+
+
+def test_default_build_is_quiet(built, config, work):
+    """Into a pipe, a build with default options prints nothing to steer a terminal."""
+    done = run_program("build", config, "-o", "out", "--workers", 2)
+    assert done.returncode == 0
+    assert done.stderr.startswith("processes, 2 at a time")
+    assert not re.search(r"[^\n -~]", done.stdout + done.stderr)
+    assert read_tree(work / "out") == read_tree(built())
+
+
+def run_on_terminal(*arguments):
+    """Run the program with its stderr on a terminal, and return what that shows."""
+    terminal, end = pty.openpty()
+    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+    with os.fdopen(terminal, "rb", buffering=0) as screen:
+        process = start_python(
+            "-m", "digit_sequence", *arguments, stdout=subprocess.DEVNULL, stderr=end
+        )
+        os.close(end)
+        shown = b""
+        try:
+            while chunk := screen.read(4096):
+                shown += chunk
+        except OSError:  # the other end is closed
+            pass
+    assert process.wait(timeout=60) == 0
+    return shown.decode()
+
+
+def test_progress_is_one_line(config):
+    """On a terminal one line shows done, total and images/s, and is written over itself."""
+    shown = run_on_terminal("build", config, "-o", "out", *HERE)
+    assert shown.count("\n") == 1
+    states = shown.strip().split("\r")
+    assert len(states) > 1
+    assert all(len(state) <= 80 for state in states)
+    assert re.match(r" *0%.* 0/17 ", states[0])
+    assert re.match(r"100%.* 17/17 .* images/s\]", states[-1])
+    again = run_on_terminal("build", config, "-o", "out", *HERE)
+    assert "17/17" in again.strip().split("\r")[-1]
+
+
+def test_interrupt(tiny_config, tmp_path, work):
+    """Ctrl-C ends a build without a traceback, and says how it goes on later."""
+    splits = {"train": {"numbers": {"random": {"lengths": [1, 5]}}, "samples": 3000}}
+    path = write_config(tmp_path / "long.yaml", tiny_config(splits=splits))
+    process = start_python(
+        *("-m", "digit_sequence", "build", path, "-o", "out", "--scheduler", "threads"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    end = time.monotonic() + 60
+    while not list(work.glob("out/labels/*/*")):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stdout) == (130, "")
+    assert re.fullmatch(
+        r"\nstopping when the shards under way are done; Ctrl-C again: now\n"
+        r"stopped: \d+ of 600 shards are done and kept; give the same command again to go on\n",
+        stderr,
+    )
+    assert not (work / "out/dataset.json").exists()
+
+
+def test_interrupt_while_a_class_is_made(tmp_path):
+    """Ctrl-C within `exec`, as imports use it, ends with 130 too, and not by the signal."""
+    (tmp_path / "program.py").write_text(
+        "import click\nfrom digit_sequence.cli.main import Program\n"
+        "@click.group(cls=Program)\ndef main(): pass\n"
+        "@main.command()\ndef go(): exec('raise KeyboardInterrupt')\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "program", "go"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "pipeline")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (130, "stopped at once; what is finished is kept\n")
+
+
+# -- sample and preview ---------------------------------------------------------------------------
+
+
+def test_sample(built, config, tmp_path):
+    """A sample drawn again, from the dataset or from its config, is the one in the shard."""
+    folder = built()
+    for row in read_rows(folder).to_pylist()[::4]:
+        for origin in (folder, config):
+            result = run("sample", row["key"], "--from", origin, "-o", "a/sample.png")
+            assert result.stdout == (
+                f"a/sample.png: number {row['number']}, sample {row['sample_index']}\n"
+            )
+            assert Path("a/sample.png").read_bytes() == read_encoded(folder, row)
+
+
+def test_sample_of_jpeg(built, work):
+    """A sample of a JPEG dataset is drawn as it was before it was compressed."""
+    run("sample", "test-000000002", "--from", built(image="jpeg"), "-o", "a.png")
+    run("sample", "test-2", "--from", built(), "-o", "b.png")
+    assert (work / "a.png").read_bytes() == (work / "b.png").read_bytes()
+
+
+def test_preview(built, config, work):
+    """A sheet of a dataset is that of its config; options change what is on it."""
+    assert run("preview", built()).stdout == "preview.png: 17 samples\n"
+    run("preview", config, "-o", "config.png")
+    run("preview", config, "-o", "plain.png", "--no-boxes")
+    run("preview", config, "-o", "few.png", "-n", 2)
+    run("preview", config, "-o", "other.png", "--set", "seed=2")
+    sheets = {path.stem: path.read_bytes() for path in work.glob("*.png")}
+    assert sheets.pop("preview") == sheets["config"]
+    assert len(set(sheets.values())) == 4
+
+
+# -- errors ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def wrong(tiny_config, shared_cache, tmp_path_factory):
+    """Make a folder with things that errors are about, to read only."""
+    folder = tmp_path_factory.mktemp("wrong")
+    contents = {
+        "file": b"",
+        "foreign/cat.jpg": b"",
+        "folder/sub/x": b"",
+        "bad.yaml": b"seed: 1\ncanvas: {width: 3\nsplits: 1\n",
+        "twice.yaml": b"seed: 1\nseed: 2\n",
+        "binary.yaml": b"\xff\xfe",
+        "list.yaml": b"- 1\n",
+        "numbers.txt": b"12\n1x2\n",
+    }
+    for name, content in contents.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    write_config(folder / "tiny.yaml", tiny_config(**ALL_TRANSFORMS))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("DIGIT_SEQUENCE_CACHE", str(shared_cache))
+        run("build", "tiny.yaml", "-o", "out", *HERE)
+        run("number", "12", "--source", "mnist-5k", "-s", "images")
+    return folder
+
+
+def build_with(*overrides):
+    """Return the arguments of a build with overrides of the config."""
+    arguments = ["build", "tiny.yaml", "-o", "new", *HERE]
+    for override in overrides:
+        arguments += ["--set", override]
+    return arguments
+
+
+ERRORS = {
+    "no config": (["build", "none.yaml"], "none.yaml: cannot be read: No such file"),
+    "folder as config": (["build", "folder"], "folder: cannot be read: Is a directory"),
+    "no YAML": (["build", "bad.yaml"], r"bad.yaml: line 3, column \d+: not readable as YAML: "),
+    "key twice": (["build", "twice.yaml"], 'twice.yaml: line 2, .* duplicate key "seed"'),
+    "no text": (["build", "binary.yaml"], "binary.yaml: expected UTF-8 text, got byte 0"),
+    "no keys": (["build", "list.yaml"], r"list.yaml: expected keys and values, got \[1\]"),
+    "unknown key": (
+        build_with("canvas.widht=3"),
+        "canvas.widht: unknown key; expected one of height, width, align; did you mean width?",
+    ),
+    "bad value": (build_with("canvas.width=abc"), "canvas.width: expected .* got 'abc'"),
+    "out of range": (
+        build_with("line.blur.probability=2"),
+        "line.blur.probability: expected less than or equal to 1, got 2",
+    ),
+    "wrong order": (
+        build_with("glyph.rotate.degrees=[20, -20]"),
+        r"glyph.rotate.degrees: expected \[low, high\] with low <= high, got \[20.*, -20.*\]",
+    ),
+    "unquoted number": (
+        build_with("splits.train.numbers={values: [007]}"),
+        "splits.train.numbers.values.0: expected a number in quotes",
+    ),
+    "file of numbers": (
+        build_with("splits.train.numbers={file: {path: numbers.txt}}"),
+        "numbers.txt: line 2: expected a string of digits 0-9, got '1x2'",
+    ),
+    "unknown source": (
+        build_with("source.name=mnist6"),
+        "source.name: expected one of mnist, mnist-5k, idx, folder, got 'mnist6'",
+    ),
+    "no source file": (
+        build_with("source.images=none"),
+        "none: expected an IDX file, got none; see source.images",
+    ),
+    "no override": (build_with("canvas"), "--set: expected section.key=value, got 'canvas'"),
+    "override of a value": (build_with("seed.x=1"), "--set: seed.x: seed holds no keys"),
+    "narrow canvas": (
+        build_with("splits.train.numbers={values: ['1234567890']}", "canvas.width=39"),
+        "canvas.width: expected at least 40 columns, 4 for each of the 10 digits .* got 39; widen",
+    ),
+    "no glyphs": (
+        build_with("source.test_fraction=0"),
+        "splits.test.numbers: expected only digits that the source has glyphs of, got 0, 1, 2",
+    ),
+    "unknown scheduler": (
+        ["build", "tiny.yaml", "-o", "new", "--scheduler", "dask"],
+        "--scheduler: expected one of synchronous, threads, processes or an address .* got 'dask'",
+    ),
+    "other config": (
+        ["build", "tiny.yaml", "-o", "out", *HERE, "--set", "seed=9"],
+        "holds the build of another config; these differ:\n  seed: 1 there, 9 here\nNothing was",
+    ),
+    "fewer samples": (
+        ["build", "tiny.yaml", "-o", "out", *HERE, "--set", "splits.test.samples=4"],
+        "planned for 5 samples of test, and a dataset can grow but not shrink: got 4",
+    ),
+    "foreign output": (
+        ["build", "tiny.yaml", "-o", "foreign", *HERE],
+        "foreign: expected an empty directory .* 1 other files, cat.jpg among them",
+    ),
+    "file as output": (
+        ["build", "tiny.yaml", "-o", "file", *HERE],
+        "file: .* cannot be read: Not a directory; choose a directory that can be",
+    ),
+    "output below a file": (
+        ["build", "tiny.yaml", "-o", "file/out", *HERE],
+        "file/out: .* cannot be read: Not a directory; choose a directory that can be",
+    ),
+    "unwritable output": (
+        ["build", "tiny.yaml", "-o", "/proc/out", *HERE],
+        "/proc/out: .* cannot be written: .* choose another output",
+    ),
+    "unknown storage": (
+        ["build", "tiny.yaml", "-o", "bogus://a/b", *HERE],
+        "bogus://a/b: not a directory that can be opened: Unrecognized filesystem type",
+    ),
+    "bad key": (
+        ["sample", "42", "--from", "out", "-o", "new.png"],
+        "expected a key SPLIT-ORDINAL with a split of train, test, such as train-000000042",
+    ),
+    "key of another split": (
+        ["sample", "val-000000001", "--from", "out", "-o", "new.png"],
+        "expected a key SPLIT-ORDINAL .* got 'val-000000001'",
+    ),
+    "key out of range": (
+        ["sample", "test-000000005", "--from", "out", "-o", "new.png"],
+        "test-000000005: test holds 5 samples: expected an ordinal of at most 4, got 5",
+    ),
+    "sample of no dataset": (
+        ["sample", "test-000000001", "--from", "folder", "-o", "new.png"],
+        "folder: expected a dataset built by this program, got none",
+    ),
+    "sample of nothing": (
+        ["sample", "test-000000001", "--from", "none", "-o", "new.png"],
+        "none: cannot be read: No such file",
+    ),
+    "sample into a file": (
+        ["sample", "test-000000001", "--from", "out", "-o", "file/new.png"],
+        "file/new.png: cannot be written: ",
+    ),
+    "preview of no dataset": (["preview", "folder"], "folder: expected a dataset built by"),
+    "preview of another config": (
+        ["preview", "out", "--set", "seed=3"],
+        "--set: out is a dataset, whose config cannot change",
+    ),
+    "no number": (["number"], "expected one NUMBER, as an argument or with -n, got 0"),
+    "bad number": (["number", "1x2"], "expected a string of digits 0-9, got '1x2'"),
+    "other images": (
+        ["number", "12", "--source", "mnist-5k", "-s", "images", "-c"],
+        "images/12: holds images made with other options, .* or --overwrite to replace them",
+    ),
+    "no folder of digits": (
+        ["number", "12", "-d", "file"],
+        "file: expected a folder to write into, got: ",
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), ERRORS.values(), ids=ERRORS)
+def test_errors(wrong, shared_cache, monkeypatch, arguments, message):
+    """Whatever a user does wrong is one message that says what to do, and changes nothing."""
+    monkeypatch.chdir(wrong)
+    monkeypatch.setenv("DIGIT_SEQUENCE_CACHE", str(shared_cache))
+    before = read_tree(wrong)
+    result = run(*arguments, status=2)
+    assert result.stdout == ""
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("error:") == 1
+    assert "Traceback" not in result.stderr
+    assert re.search(message, result.stderr), result.stderr
+    assert read_tree(wrong) == before
+
+
+USAGE_ERRORS = {
+    "no command": (["biuld"], "No such command 'biuld'"),
+    "no argument": (["build"], "Missing argument 'CONFIG'"),
+    "unknown option": (["build", "x", "--fast"], "No such option '--fast'"),
+    "no workers": (["build", "x", "--workers", "0"], "'--workers': 0 is not in the range x>=1"),
+    "no origin": (["sample", "train-0", "-o", "x.png"], "Missing option '--from'"),
+    "no samples": (["preview", "x", "-n", "0"], "'-n' / '--count': 0 is not in the range"),
+    "unknown shell": (["completion", "tcsh"], "'tcsh' is not one of 'bash', 'zsh', 'fish'"),
+    "unknown source": (["number", "1", "--source", "x"], "is not one of 'mnist', 'mnist-5k'"),
+    "no width": (["number", "1", "-w", "wide"], "'wide' is not a valid integer"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), USAGE_ERRORS.values(), ids=USAGE_ERRORS)
+def test_usage_errors(arguments, message):
+    """A command line that cannot be is one message with the usage."""
+    result = run(*arguments, status=2)
+    assert result.stderr.startswith("Usage: ")
+    assert result.stderr.count("Error: ") == 1
+    assert message in result.stderr
+
+
+def test_error_of_the_program(config):
+    """In a process of its own, an error is its one message on stderr and exit code 2."""
+    done = run_program("build", config, "--set", "canvas.widht=3")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch("error: .*tiny.yaml: canvas.widht: unknown key; .*\n", done.stderr)
+
+
+def test_unreachable_cluster(config, work):
+    """A cluster that does not answer is one message, after ten seconds, without a log."""
+    done = run_program("build", config, "-o", "out", "--scheduler", "tcp://127.0.0.1:1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(
+        "error: --scheduler: tcp://127.0.0.1:1: no Dask scheduler answers: .*; start one with "
+        "`dask scheduler`, or leave the option out to build on this machine\n",
+        done.stderr,
+    )
+    assert list(work.iterdir()) == []
+
+
+def test_failing_shard(config, work):
+    """A shard that fails on local processes is one message; the others are kept."""
+    (work / "out/images/train/train-00001.tar").mkdir(parents=True)
+    done = run_program("build", config, "-o", "out", "--workers", 1)
+    assert (done.returncode, done.stdout) == (2, "")
+    (message,) = re.findall("^error: .*", done.stderr, re.MULTILINE)
+    assert message.startswith("error: 1 of 4 shards failed; 3 are done and kept. The first, ")
+    assert "Traceback" not in done.stderr
+    assert len(list(work.glob("out/labels/*/*"))) == 3
+
+
+def limit_files():
+    """Let no file grow beyond 20,000 bytes: plan and glyphs have room, a tar file has none."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+
+def test_full_disk(built, config, tiny_config, work):
+    """A disk that is full is one message with what to do; the same command goes on later."""
+    open_config(tiny_config())  # fills the cache of glyphs
+    arguments = ("build", config, "-o", "out", *HERE, "--set", "output.shard_samples=20")
+    done = run_program(*arguments, preexec_fn=limit_files)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: 2 of 2 shards failed; ")
+    assert re.search(r"out: images/(train|test)/.*.tar: [\d,]+ bytes cannot be", done.stderr)
+    assert "make room or choose another output, and run the same command again" in done.stderr
+    assert set(read_tree(work / "out")) == {
+        *(".build/plan.json", ".build/glyphs", ".build/probe"),
+    }
+    assert list(work.glob("out/.build/tmp/*")) == []
+    assert run_program(*arguments).returncode == 0
+    assert read_tree(work / "out") == read_tree(built(shard_samples=20))
+
+
+def test_only_errors_of_users_become_messages():
+    """An error of the user's is a message; any other exception keeps its traceback."""
+    group = Program()
+
+    @group.command()
+    def wrong():
+        raise SourceError("digits: expected a file")
+
+    @group.command()
+    def defect():
+        raise KeyError("digits")
+
+    result = CliRunner().invoke(group, ["wrong"])
+    assert (result.exit_code, result.stderr) == (2, "error: digits: expected a file\n")
+    result = CliRunner().invoke(group, ["defect"])
+    assert type(result.exception) is KeyError

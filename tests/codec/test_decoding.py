@@ -1,0 +1,110 @@
+"""Decoding: the short way gives what Pillow gives, and leaves to it what it is not made for."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from PIL import Image
+
+from digit_sequence.codec.decoding import _decode_unfiltered, decode_image
+
+IMAGES = arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=40))
+
+
+def make_chunk(name, content):
+    """Return a PNG chunk."""
+    checksum = zlib.crc32(name + content)
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", checksum)
+
+
+def encode_plain(image, filter_type=0, n_chunks=1, kind=(8, 0, 0, 0, 0)):
+    """Write a PNG by hand: every row with the given filter byte, pixels in some chunks."""
+    height, width = image.shape
+    rows = np.full((height, width + 1), filter_type, np.uint8)
+    rows[:, 1:] = image
+    packed = zlib.compress(rows.tobytes())
+    edges = np.linspace(0, len(packed), n_chunks + 1).astype(int)
+    pieces = [packed[a:b] for a, b in pairwise(edges)]
+    header = struct.pack(">II5B", width, height, *kind)
+    chunks = [make_chunk(b"IHDR", header), make_chunk(b"tEXt", b"Title\\0x")]
+    chunks += [make_chunk(b"IDAT", piece) for piece in pieces]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks) + make_chunk(b"IEND", b"")
+
+
+def read_with_pillow(encoded):
+    """Return the pixels that Pillow reads."""
+    with Image.open(io.BytesIO(encoded)) as image:
+        return np.array(image)
+
+
+@given(IMAGES, st.integers(1, 3))
+def test_short_way_gives_the_pixels(image, n_chunks):
+    """An unfiltered PNG in any number of chunks is read without Pillow, and as Pillow reads it."""
+    encoded = encode_plain(image, n_chunks=n_chunks)
+    decoded = _decode_unfiltered(encoded)
+    np.testing.assert_array_equal(decoded, image)
+    np.testing.assert_array_equal(decoded, read_with_pillow(encoded))
+    assert decoded.flags.writeable
+    assert decoded.flags.c_contiguous
+
+
+@given(IMAGES, st.sampled_from([1, 2, 3, 4]))
+def test_filtered_rows_go_to_pillow(image, filter_type):
+    """Rows with a filter, which hold differences, are not taken for pixels."""
+    encoded = encode_plain(image, filter_type)
+    assert _decode_unfiltered(encoded) is None
+    np.testing.assert_array_equal(decode_image(encoded), read_with_pillow(encoded))
+
+
+@given(IMAGES, st.sampled_from(["PNG", "JPEG"]))
+def test_anything_of_pillow(image, kind):
+    """What Pillow writes is read as Pillow reads it."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, kind)
+    decoded = decode_image(buffer.getvalue())
+    np.testing.assert_array_equal(decoded, read_with_pillow(buffer.getvalue()))
+    assert decoded.flags.writeable
+
+
+@pytest.mark.parametrize("kind", [(1, 0, 0, 0, 0), (8, 2, 0, 0, 0), (8, 0, 0, 0, 1)])
+def test_other_kinds_of_png_go_to_pillow(kind):
+    """One bit, colour or interlaced: not the short way."""
+    assert _decode_unfiltered(encode_plain(np.zeros((2, 3), np.uint8), kind=kind)) is None
+
+
+@pytest.mark.parametrize("filter_type", [0, 1])
+@given(st.data())
+def test_one_flipped_byte_never_gives_other_pixels(filter_type, data):
+    """A damaged PNG is an error or the same pixels, whichever byte was hit."""
+    encoded = bytearray(encode_plain(np.arange(60, dtype=np.uint8).reshape(5, 12), filter_type))
+    image = decode_image(bytes(encoded))
+    place = data.draw(st.integers(0, len(encoded) - 1))
+    encoded[place] ^= data.draw(st.integers(1, 255))
+    try:
+        decoded = decode_image(bytes(encoded))
+    except Exception:  # Pillow raises many kinds; that it raises is what counts
+        return
+    np.testing.assert_array_equal(decoded, image)
+
+
+@pytest.mark.parametrize("encoded", [b"", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff"])
+def test_no_image(encoded):
+    """Bytes of no image, or of another format, are an error."""
+    with pytest.raises(OSError, match=r"cannot identify|truncated|broken"):
+        decode_image(encoded)
+
+
+def test_truncated_image():
+    """A PNG that ends early is an error."""
+    encoded = encode_plain(np.random.default_rng(0).integers(0, 256, (20, 30), np.uint8))
+    for end in range(33, len(encoded) - 12, 50):
+        with pytest.raises((OSError, SyntaxError, ValueError)):
+            decode_image(encoded[:end])

@@ -1,0 +1,98 @@
+"""The configs of this repository: each loads, plans and builds."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from builds import ROOT, build, read_rows
+from digit_sequence.config.model import load_config
+from digit_sequence.plan.plan import make_plan
+
+CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+SAMPLES = {
+    "default": {"train": 24_000, "val": 3_000, "test": 3_000},
+    "million": {"train": 1_000_000, "val": 50_000, "test": 50_000},
+    "mnist": {"train": 100_000, "val": 10_000, "test": 10_000},
+    "original": {"train": 10},
+    "tiny": {"train": 200, "val": 50, "test": 50},
+    "train": {"train": 144_000, "val": 2_000, "test": 6_000},
+}
+
+
+@pytest.fixture(autouse=True)
+def _cache(shared_cache, monkeypatch):
+    """Read real digits once for all of these tests."""
+    monkeypatch.setenv("DIGIT_SEQUENCE_CACHE", str(shared_cache))
+
+
+def test_every_config_is_known():
+    """No config is without a test."""
+    assert {path.stem for path in CONFIGS} == set(SAMPLES)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_config_plans(path):
+    """A config loads and plans as many samples as its comments promise, at once."""
+    begin = time.process_time()
+    plan = make_plan(load_config(path), "0" * 64)
+    sizes = {name: split.n_samples for name, split in plan.splits.items()}
+    last = [split.shard(split.n_shards - 1) for split in plan.splits.values()]
+    seconds = time.process_time() - begin
+    assert sizes == SAMPLES[path.stem]
+    assert [shard.stop for shard in last] == list(sizes.values())
+    assert seconds < 1  # a plan is arithmetic: a million samples cost what ten do
+
+
+def build_few(name, folder, *overrides):
+    """Build a few samples of a config, and return its label rows."""
+    config = load_config(ROOT / f"configs/{name}.yaml", overrides)
+    result = build(config, folder)
+    rows = read_rows(folder)
+    assert len(rows) == result.built_samples == sum(config_sizes(result).values())
+    return rows.to_pylist()
+
+
+def config_sizes(result):
+    """Return the samples of each split of a build."""
+    return {name: split["samples"] for name, split in result.manifest["splits"].items()}
+
+
+def few(n_samples):
+    """Return overrides that give each split this many samples."""
+    return [f"splits.{name}.samples={n_samples}" for name in ("train", "val", "test")]
+
+
+def test_tiny_builds(tmp_path):
+    """The tiny config has the numbers it lists, zeros kept."""
+    rows = build_few("tiny", tmp_path / "out")
+    train = {row["number"] for row in rows if row["split"] == "train"}
+    assert train == {"14543", "007", "90210", "6", "38"}
+    test = {row["number"] for row in rows if row["split"] == "test"}
+    assert test == {f"{number:04d}" for number in range(0, 1000, 20)}
+
+
+def test_default_builds(tmp_path):
+    """The default config has all lengths and uses each of its transforms."""
+    rows = build_few("default", tmp_path / "out", *few(60), "output.shard_samples=32")
+    assert {row["n_digits"] for row in rows} == set(range(1, 7))
+    for name in ("salt", "pepper", "shear_degrees", "rotate_degrees", "stroke", "spacing"):
+        assert any(any(row[name]) for row in rows)
+    for name in ("noise_sigma", "salt_pepper", "blur_sigma", "inverted"):
+        assert any(row[name] for row in rows)
+
+
+@pytest.mark.parametrize("name", ["mnist", "million", "train"])
+def test_configs_of_mnist_build(tmp_path, mnist_folder, name):
+    """The configs of the full MNIST build from its files; test digits are those of t10k."""
+    rows = build_few(name, tmp_path / "out", *few(12), f"source.path={mnist_folder}")
+    for row in rows:
+        assert all((glyph >= 60_000) == (row["split"] == "test") for glyph in row["glyph_ids"])
+
+
+def test_original_builds(tmp_path, mnist_folder):
+    """The original's config gives ten images in a folder of their number."""
+    build_few("original", tmp_path / "out", f"source.path={mnist_folder}")
+    names = {path.name for path in (tmp_path / "out/images/train/14543").iterdir()}
+    assert names == {f"14543_{index}.jpg" for index in range(10)}

@@ -1,0 +1,563 @@
+"""Exports, read by the rules that trainers publish; with the trainers' own code where it installs.
+
+PaddleOCR, MMOCR, EasyOCR, deep-text-recognition-benchmark, tesstrain and Ultralytics are no
+packages for this Python, or bring frameworks of gigabytes: their rules are written out below. docTR
+and mosaicml-streaming exclude the NumPy and huggingface_hub used here, so their own loaders run in
+an environment of their own, which `make test-all` makes; their rules are checked besides.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from builds import ALL_TRANSFORMS, ROOT, build, read_rows, read_tree
+from digit_sequence.base.errors import BuildError, BuildStopped, ConfigError, OutputError
+from digit_sequence.exports import FORMATS
+from digit_sequence.exports.run import Export, _open, export_dataset
+from digit_sequence.read.dataset import open_dataset
+from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
+
+FILE_FORMATS = [name for name in FORMATS if name != "lmdb"]
+
+
+def export(dataset, kind, folder, scheduler="synchronous", **options):
+    """Export a dataset; returns how many samples this run exported."""
+    with open_scheduler(SchedulerOptions(scheduler, workers=2)) as run:
+        return export_dataset(Export(dataset, kind, folder, **options), run)
+
+
+@pytest.fixture(scope="module")
+def dataset(built):
+    """Return a dataset of 12 and 5 samples whose numbers begin with zeros."""
+    return open_dataset(built(container="webdataset"))
+
+
+@pytest.fixture(scope="module")
+def exported(dataset, tmp_path_factory):
+    """Return a function that exports to a format, once, to read only."""
+    folders = {}
+
+    def export_once(kind):
+        if kind not in folders:
+            folders[kind] = tmp_path_factory.mktemp(kind)
+            assert export(dataset, kind, folders[kind]) == 17
+        return folders[kind]
+
+    return export_once
+
+
+def expect(dataset, split):
+    """Return (number, pixels) of the samples of a split."""
+    return [(sample.number, sample.image.tolist()) for sample in dataset[split]]
+
+
+def open_image(path):
+    """Return the pixels of an image file."""
+    return np.asarray(Image.open(path)).tolist()
+
+
+# -- formats, by the rules of their readers --------------------------------------------------------
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_paddleocr(dataset, exported, split):
+    """SimpleDataSet: each line, without its end, is split at the tab; the path joins data_dir."""
+    folder = exported("paddleocr")
+    lines = (folder / f"{split}.txt").read_bytes().splitlines(keepends=True)
+    found = []
+    for line in lines:
+        name, label = line.decode("utf-8").strip("\n").split("\t")
+        found.append((label, open_image(os.path.join(folder, name))))  # noqa: PTH118 - as it does
+    assert found == expect(dataset, split)
+    characters = [line.strip("\n\r") for line in (folder / "digits.txt").read_text().splitlines()]
+    assert characters == list("0123456789")
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_doctr(dataset, exported, split):
+    """RecognitionDataset: a JSON object from the name of each image, which must exist, to a str."""
+    folder = exported("doctr") / split
+    labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
+    found = []
+    for name, label in labels.items():
+        assert (folder / "images" / name).exists()
+        assert isinstance(label, str)
+        found.append((label, open_image(folder / "images" / name)))
+    assert found == expect(dataset, split)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_mmocr(dataset, exported, split):
+    """LineJsonParser: the keys filename and text of each line; paths are relative to data_root."""
+    folder = exported("mmocr")
+    lines = (folder / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
+    records = list(map(json.loads, lines))
+    found = [(record["text"], open_image(folder / record["filename"])) for record in records]
+    assert found == expect(dataset, split)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_tesstrain(dataset, exported, split):
+    """Each .png has a .gt.txt of one line beside it, of the same name."""
+    folder = exported("tesstrain") / f"{split}-ground-truth"
+    found = []
+    for path in sorted(folder.glob("*.png")):
+        text = path.with_name(f"{path.stem}.gt.txt").read_text()
+        assert text.count("\n") == 1
+        found.append((text.strip(), open_image(path)))
+    assert found == expect(dataset, split)
+    assert len(list(folder.iterdir())) == 2 * len(found)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_easyocr_file_is_right(dataset, exported, split):
+    """The file keeps the zeros: any reader of CSV that does not guess types finds them."""
+    folder = exported("easyocr") / split
+    with (folder / "labels.csv").open(newline="") as file:
+        records = list(csv.DictReader(file))
+    found = [(record["words"], open_image(folder / record["filename"])) for record in records]
+    assert found == expect(dataset, split)
+
+
+@pytest.mark.extras
+def test_easyocr_reader_has_the_fault_that_is_told(exported):
+    """EasyOCR's own call of pandas loses zeros and types; with dtype=str it does not."""
+    pandas = pytest.importorskip("pandas", reason="needs pandas")
+    path = exported("easyocr") / "train/labels.csv"
+    options = {"sep": "^([^,]+),", "engine": "python", "keep_default_na": False}
+    options["usecols"] = ["filename", "words"]
+    assert pandas.read_csv(path, **options)["words"].tolist()[:3] == [7, 42, 7]
+    assert pandas.read_csv(path, dtype=str, **options)["words"].tolist()[:3] == ["007", "42", "7"]
+    assert "dtype=str" in FORMATS["easyocr"].note
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_yolo(dataset, exported, split):
+    """A text of the image's name in labels/; class, centre and size in shares; boxes are exact."""
+    folder = exported("yolo")
+    for sample in dataset[split]:
+        path = folder / f"images/{split}/{sample.key}.png"
+        assert open_image(path) == sample.image.tolist()
+        label = Path(str(path).replace("/images/", "/labels/")).with_suffix(".txt")
+        table = np.loadtxt(label, ndmin=2)
+        assert ((table[:, 1:] > 0) & (table[:, 1:] <= 1)).all()
+        height, width = sample.image.shape
+        centre_x, centre_y = table[:, 1] * width, table[:, 2] * height
+        half_x, half_y = table[:, 3] * width / 2, table[:, 4] * height / 2
+        edges = [centre_y - half_y, centre_x - half_x, centre_y + half_y, centre_x + half_x]
+        found = np.stack([table[:, 0], *edges], axis=1)
+        np.testing.assert_allclose(found, sample.boxes, atol=1e-5)
+
+
+def test_yolo_names_classes_and_splits(exported):
+    """data.yaml names the folder of each split and the ten classes, as strings."""
+    from ruamel.yaml import YAML
+
+    tree = YAML(typ="safe").load(exported("yolo") / "data.yaml")
+    assert tree["names"] == {digit: str(digit) for digit in range(10)}
+    assert (tree["train"], tree["test"]) == ("images/train", "images/test")
+    assert "path" not in tree
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_coco_by_its_rules(dataset, exported, split):
+    """Ids are unique, each box lies in its image, and stands for a digit of its number."""
+    folder = exported("coco")
+    tree = json.loads((folder / f"annotations/instances_{split}.json").read_text())
+    images = {image["id"]: image for image in tree["images"]}
+    assert len(images) == len(tree["images"]) == len(dataset[split])
+    assert len({box["id"] for box in tree["annotations"]}) == len(tree["annotations"])
+    names = {category["id"]: category["name"] for category in tree["categories"]}
+    spelled = dict.fromkeys(images, "")
+    for box in tree["annotations"]:
+        left, top, width, height = box["bbox"]
+        image = images[box["image_id"]]
+        assert 0 <= left < left + width <= image["width"]
+        assert 0 <= top < top + height <= image["height"]
+        assert (box["area"], box["iscrowd"]) == (width * height, 0)
+        spelled[box["image_id"]] += names[box["category_id"]]
+    assert list(spelled.values()) == [image["text"] for image in tree["images"]]
+    for image, (number, pixels) in zip(tree["images"], expect(dataset, split), strict=True):
+        assert (image["text"], open_image(folder / split / image["file_name"])) == (number, pixels)
+
+
+@pytest.mark.extras
+def test_coco_with_pycocotools(dataset, exported):
+    """The package indexes the file; boxes are those of the labels, and detections match them."""
+    coco = pytest.importorskip("pycocotools.coco", reason="needs pycocotools")
+    from pycocotools import cocoeval
+
+    index = coco.COCO(str(exported("coco") / "annotations/instances_train.json"))
+    assert len(index.getImgIds()) == 12
+    assert [c["name"] for c in index.loadCats(index.getCatIds())] == list("0123456789")
+    for image, sample in zip(index.loadImgs(index.getImgIds()), dataset["train"], strict=True):
+        boxes = index.loadAnns(index.getAnnIds(imgIds=image["id"]))
+        found = [[b["category_id"] - 1, *b["bbox"]] for b in boxes]
+        digit, top, left, bottom, right = sample.boxes.T
+        expected = np.stack([digit, left, top, right - left, bottom - top], axis=1)
+        assert found == expected.tolist()
+    perfect = [
+        {name: box[name] for name in ("image_id", "category_id", "bbox")} | {"score": 1.0}
+        for box in index.dataset["annotations"]
+    ]
+    evaluation = cocoeval.COCOeval(index, index.loadRes(perfect), "bbox")
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    assert evaluation.stats[0] == 1.0
+
+
+def read_with_its_loader(kind, folder, split):
+    """Read an export in the environment of loaders; returns (number, digest of the pixels)."""
+    default = ROOT / ".venv-loaders/bin/python"
+    python = Path(os.environ.get("DIGIT_SEQUENCE_LOADERS_PYTHON", default))
+    if not python.exists():
+        pytest.skip(f"needs {default}, which make test-all makes")
+    command = [python, ROOT / "tests/loaders/read_export.py", kind, folder, split]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return [tuple(sample) for sample in json.loads(done.stdout.splitlines()[-1])]
+
+
+@pytest.mark.extras
+@pytest.mark.parametrize("kind", ["doctr", "mds"])
+def test_with_its_own_loader(dataset, exported, kind):
+    """The RecognitionDataset of docTR and StreamingDataset give numbers and pixels, in order."""
+    found = read_with_its_loader(kind, exported(kind), "train")
+    expected = [
+        (sample.number, hashlib.sha256(sample.image.tobytes()).hexdigest())
+        for sample in dataset["train"]
+    ]
+    assert found == expected
+
+
+def read_mds(folder):
+    """Yield the samples of an MDS folder by the rules of streaming/base/format/mds/reader.py."""
+    index = json.loads((folder / "index.json").read_text())
+    assert index["version"] == 2
+    for shard in index["shards"]:
+        assert (shard["version"], shard["format"]) == (2, "mds")
+        assert shard["column_names"] == sorted(shard["column_names"])
+        content = (folder / shard["raw_data"]["basename"]).read_bytes()
+        assert len(content) == shard["raw_data"]["bytes"]
+        assert np.frombuffer(content, np.uint32, 1)[0] == shard["samples"]
+        for position in range(shard["samples"]):
+            begin, end = np.frombuffer(content, np.uint32, 2, offset=(1 + position) * 4)
+            yield decode_mds(content[begin:end], shard)
+
+
+def decode_mds(content, shard):
+    """Decode one sample."""
+    place, sizes = 0, []
+    for size in shard["column_sizes"]:
+        if not size:
+            size = int(np.frombuffer(content, np.uint32, 1, offset=place)[0])  # noqa: PLW2901
+            place += 4
+        sizes.append(size)
+    sample = {}
+    columns = zip(shard["column_names"], shard["column_encodings"], sizes, strict=True)
+    for name, encoding, size in columns:
+        value = content[place : place + size]
+        decode = {"str": bytes.decode, "int": lambda v: int(np.frombuffer(v, np.int64)[0])}
+        sample[name] = decode.get(encoding, lambda v: open_image(io.BytesIO(v)))(value)
+        place += size
+    assert place == len(content)
+    return sample
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_mds(dataset, exported, split):
+    """MDSReader's steps give back each sample, in order."""
+    found = list(read_mds(exported("mds") / split))
+    assert [(sample["text"], sample["image"]) for sample in found] == expect(dataset, split)
+    assert [sample["ordinal"] for sample in found] == list(range(len(found)))
+    assert [sample["key"] for sample in found] == dataset[split].labels(["key"])[0].to_pylist()
+
+
+@pytest.mark.extras
+@pytest.mark.parametrize("streaming", [False, True])
+def test_imagefolder_with_hugging_face(dataset, exported, tmp_path, monkeypatch, streaming):
+    """load_dataset("imagefolder", data_dir=DIR) finds splits, texts and images."""
+    datasets = pytest.importorskip("datasets", reason="needs Hugging Face datasets")
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    options = {"cache_dir": str(tmp_path), "streaming": streaming}
+    folder = str(exported("imagefolder"))
+    found = datasets.load_dataset("imagefolder", data_dir=folder, **options)
+    assert set(found) == {"train", "test"}
+    for split in found:
+        examples = [(e["text"], np.asarray(e["image"]).tolist()) for e in found[split]]
+        assert sorted(examples) == sorted(expect(dataset, split))
+
+
+def test_imagefolder_by_its_rules(dataset, exported):
+    """Each line names a file beside it, and its text is a JSON string."""
+    folder = exported("imagefolder") / "train"
+    records = [json.loads(line) for line in (folder / "metadata.jsonl").read_text().splitlines()]
+    found = [(record["text"], open_image(folder / record["file_name"])) for record in records]
+    assert found == expect(dataset, "train")
+
+
+@pytest.mark.extras
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_lmdb(dataset, exported, split):
+    """Counted from 1 to num-samples, as deep-text-recognition-benchmark and parseq read it."""
+    lmdb = pytest.importorskip("lmdb", reason="needs lmdb")
+    folder = exported("lmdb") / split
+    options = {"readonly": True, "lock": False, "readahead": False, "meminit": False}
+    with lmdb.open(str(folder), max_readers=32, **options) as environment:
+        with environment.begin(write=False) as transaction:
+            n_samples = int(transaction.get(b"num-samples"))
+            found = []
+            for position in range(n_samples):
+                count = position + 1
+                label = transaction.get(f"label-{count:09d}".encode()).decode("utf-8")
+                image = transaction.get(f"image-{count:09d}".encode())
+                found.append((label, open_image(io.BytesIO(image))))
+            assert transaction.get(b"image-000000000") is None
+        assert environment.stat()["entries"] == 2 * n_samples + 1
+    assert found == expect(dataset, split)
+
+
+# -- running ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheduler", ["threads", "processes"])
+def test_schedulers_export_the_same(dataset, exported, tmp_path, scheduler):
+    """Threads and processes write what one thread writes, byte for byte."""
+    for kind in ("coco", "mds") if scheduler == "threads" else ("coco",):
+        folder = tmp_path / kind
+        assert export(dataset, kind, folder, scheduler) == 17
+        assert read_tree(folder) == read_tree(exported(kind))
+
+
+@pytest.mark.parametrize("kind", FILE_FORMATS)
+def test_hidden_files_are_all_that_is_added(exported, kind):
+    """Beside what readers want there is one hidden file, and no part is left."""
+    hidden = [path for path in read_tree(exported(kind)) if path.startswith(".")]
+    assert hidden == [".build/export.json"]
+
+
+@pytest.mark.parametrize("kind", FILE_FORMATS)
+def test_stopped_export_goes_on(dataset, exported, tmp_path, kind):
+    """An export that stopped after some shards does the others, and ends as if uninterrupted."""
+    seen = []
+    with open_scheduler(SchedulerOptions("synchronous")) as run:
+        request = Export(dataset, kind, tmp_path)
+        with pytest.raises(BuildStopped, match="10 samples were exported; give the same command"):
+            export_dataset(
+                request, run, lambda *progress: seen.append(progress), lambda: len(seen) > 2
+            )
+        assert seen == [(0, False), (5, True), (5, True)]
+        seen.clear()
+        n_samples = export_dataset(request, run, lambda *progress: seen.append(progress))
+    assert n_samples == 7
+    assert seen == [(10, False), (2, True), (5, True)]
+    assert read_tree(tmp_path) == read_tree(exported(kind))
+    assert export(dataset, kind, tmp_path) == 0  # complete
+
+
+def test_rebuilt_dataset_is_opened_anew(tiny_config, tmp_path):
+    """Workers that have exported a dataset do not take its files for those of the next one."""
+    for seed in (1, 2):
+        shutil.rmtree(tmp_path / "data", ignore_errors=True)
+        build(tiny_config(seed=seed), tmp_path / "data")
+        dataset = open_dataset(tmp_path / "data")
+        export(dataset, "mmocr", tmp_path / str(seed))
+        lines = (tmp_path / str(seed) / "train.jsonl").read_text().splitlines()
+        assert [json.loads(line)["text"] for line in lines] == (
+            dataset["train"].labels(["number"])["number"].to_pylist()
+        )
+    with pytest.raises(OutputError, match="built anew meanwhile; export it into a new folder"):
+        _open(str(tmp_path / "data"), "0" * 64)
+
+
+def test_export_to_another_disk(dataset, tmp_path):
+    """Workers that see another folder of that name are refused before they write into it."""
+    folder = tmp_path / "export"
+    with open_scheduler(SchedulerOptions("synchronous")) as run:
+
+        def probe(call, arguments):
+            *others, _ = arguments
+            with pytest.raises(OutputError) as caught:
+                call(*others, str(tmp_path))
+            return {"worker": caught.value}
+
+        with pytest.raises(OutputError, match=r"worker: .*the same directory on every worker"):
+            export_dataset(Export(dataset, "yolo", folder), replace(run, probe=probe))
+    assert list(read_tree(folder)) == [".build/export.json"]
+
+
+@pytest.mark.parametrize("kind", FILE_FORMATS)
+@pytest.mark.parametrize(
+    ("column", "value"), [("key", "../../escaped"), ("number", "../../escaped"), ("number", "1\n2")]
+)
+def test_hostile_labels(built, tmp_path, kind, column, value):
+    """A key or a number that is none leads nowhere: the export ends, and nothing is written."""
+    folder = Path(shutil.copytree(built(container="webdataset"), tmp_path / "data"))
+    path = folder / "labels/train/train-00000.parquet"
+    table = pq.read_table(path)
+    place = table.schema.get_field_index(column)
+    values = [value, *table[column].to_pylist()[1:]]
+    table = table.set_column(place, table.schema.field(column), pa.array(values))
+    pq.write_table(table, path)
+    with pytest.raises((BuildError, OutputError), match="expected the key train-000000000"):
+        export(open_dataset(folder), kind, tmp_path / "a/b/export")
+    assert not [path for path in tmp_path.rglob("*") if "escaped" in path.name]
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from digit_sequence.exports import lmdb_files
+from digit_sequence.exports.run import Export, _open, export_dataset
+from digit_sequence.read.dataset import open_dataset
+from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
+lmdb_files.COMMIT_SAMPLES = 2
+write = lmdb_files._write_samples
+def wait(environment, split, positions):
+    write(environment, split, positions)
+    print(positions, flush=True)
+    if positions.start == 6:
+        sys.stdin.read()
+lmdb_files._write_samples = wait
+with open_scheduler(SchedulerOptions("synchronous")) as run:
+    export_dataset(Export(open_dataset(sys.argv[1]), "lmdb", Path(sys.argv[2])), run)
+"""
+
+
+@pytest.mark.extras
+def test_killed_lmdb_goes_on(dataset, exported, tmp_path):
+    """A process killed while it writes an LMDB loses nothing that it had committed."""
+    lmdb = pytest.importorskip("lmdb", reason="needs lmdb")
+    arguments = [sys.executable, "-c", KILLED, dataset.uri, str(tmp_path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "pipeline")}
+    with subprocess.Popen(arguments, env=environment, **pipes) as process:
+        while process.stdout.readline().strip() != "range(6, 8)":
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    assert export(dataset, "lmdb", tmp_path) == 17
+    contents = []
+    for folder in (tmp_path, exported("lmdb")):
+        with lmdb.open(str(folder / "train"), readonly=True) as opened, opened.begin() as reading:
+            contents.append(list(reading.cursor()))
+    assert contents[0] == contents[1]
+
+
+def test_jpeg_goes_as_it_is_or_as_png(built, tmp_path):
+    """JPEG bytes are copied where readers take them, and become PNG for those that do not."""
+    folder = built(container="files", image="jpeg")
+    dataset = open_dataset(folder)
+    export(dataset, "paddleocr", tmp_path / "paddleocr")
+    export(dataset, "tesstrain", tmp_path / "tesstrain")
+    row = next(row for row in read_rows(folder).to_pylist() if row["key"] == "train-000000003")
+    copied = tmp_path / "paddleocr/images/train/train-000000003.jpg"
+    assert copied.read_bytes() == (folder / row["file"]).read_bytes()
+    converted = tmp_path / "tesstrain/train-ground-truth/train-000000003.png"
+    assert open_image(converted) == dataset["train"][3].image.tolist()
+
+
+# -- refusals --------------------------------------------------------------------------------------
+
+
+def assert_untouched(folder):
+    """Check that nothing was written."""
+    assert not folder.exists() or not list(folder.iterdir())
+
+
+def test_unknown_format_lists_the_formats(dataset, tmp_path):
+    """An unknown format is an error that lists all."""
+    with pytest.raises(
+        ConfigError, match=r"--to: expected one of lmdb, paddleocr, .* got 'tfrecor"
+    ):
+        export(dataset, "tfrecord", tmp_path / "out")
+    assert_untouched(tmp_path / "out")
+
+
+def test_long_numbers_are_refused_before_writing(tiny_config, tmp_path):
+    """Numbers that readers would leave out in silence are refused, unless the reader is set so."""
+    splits = {"train": {"numbers": {"values": ["0" * 26, "1"]}, "samples_per_number": 2}}
+    build(tiny_config(splits=splits), tmp_path / "dataset")
+    dataset = open_dataset(tmp_path / "dataset")
+    with pytest.raises(ConfigError, match=r"26 digits; .* more than 25 .* --max-digits 26"):
+        export(dataset, "paddleocr", tmp_path / "paddleocr")
+    assert_untouched(tmp_path / "paddleocr")
+    assert export(dataset, "paddleocr", tmp_path / "long", max_digits=26) == 4
+    with pytest.raises(ConfigError, match="more than 5 unless"):
+        export(dataset, "doctr", tmp_path / "doctr", max_digits=5)
+    assert export(dataset, "easyocr", tmp_path / "easyocr") == 4  # takes 34
+
+
+def test_missing_package_is_told_before_writing(dataset, tmp_path, monkeypatch):
+    """A format that needs a package which is not there is refused with what to install."""
+    monkeypatch.setattr("digit_sequence.exports.run.find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match="export to lmdb: expected the package lmdb, got"):
+        export(dataset, "lmdb", tmp_path / "lmdb")
+    assert_untouched(tmp_path / "lmdb")
+
+
+def test_boxes_that_are_absent_are_refused(dataset, tmp_path, monkeypatch):
+    """A dataset without boxes cannot become one for detection."""
+    columns = [column for column in dataset.columns if column != "boxes"]
+    monkeypatch.setattr(type(dataset), "columns", columns)
+    for kind in ("yolo", "coco"):
+        with pytest.raises(ConfigError, match=r"needs the label columns .* got none of boxes"):
+            export(dataset, kind, tmp_path / kind)
+        assert_untouched(tmp_path / kind)
+
+
+def test_foreign_folder_is_refused(dataset, built, tmp_path):
+    """A folder with other files, another format or another dataset is left as it is."""
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(OutputError, match=r"expected an empty folder .* thesis\.tex among them"):
+        export(dataset, "doctr", tmp_path)
+    export(dataset, "doctr", tmp_path / "doctr")
+    before = read_tree(tmp_path / "doctr")
+    with pytest.raises(OutputError, match="holds another export: format doctr there, mmocr here"):
+        export(dataset, "mmocr", tmp_path / "doctr")
+    other = open_dataset(built(container="webdataset", image="jpeg"))
+    with pytest.raises(OutputError, match="holds another export: digest"):
+        export(other, "doctr", tmp_path / "doctr")
+    assert read_tree(tmp_path / "doctr") == before
+
+
+def test_damaged_shard_stops_an_export(tiny_config, tmp_path):
+    """A damaged image is found, not passed on; the other shards are kept."""
+    build(tiny_config(**ALL_TRANSFORMS), tmp_path / "dataset")
+    path = tmp_path / "dataset/images/train/train-00001.tar"
+    path.write_bytes(bytes(path.stat().st_size))
+    with pytest.raises(BuildError, match=r"1 of 4 parts failed.*train-00001\.tar: row 0 of shard"):
+        export(open_dataset(tmp_path / "dataset"), "doctr", tmp_path / "out")
+    assert len(list((tmp_path / "out/train/images").iterdir())) == 7
+    assert not (tmp_path / "out/train/labels.json").exists()
+
+
+def test_command_line(dataset, tmp_path):
+    """The command exports, says how much, and tells what a user must know."""
+    arguments = ["export", dataset.uri, "--to", "easyocr", "-o", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "digit_sequence", *arguments, "--scheduler", "synchronous"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "17 samples, 17 of them exported now" in done.stdout
+    assert "dtype=str" in done.stdout
+    wrong = [*command[:-3], "s3://bucket/out", *command[-2:]]
+    done = subprocess.run(wrong, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: --output: expected a folder that is mounted here")

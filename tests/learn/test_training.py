@@ -1,0 +1,294 @@
+"""The reference training job: it learns, goes on where it stopped, and reports what is true."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from builds import ROOT, build
+from digit_sequence.base.errors import ConfigError, OutputError
+from digit_sequence.read.dataset import open_dataset
+
+torch = pytest.importorskip("torch", reason="needs the extra torch")
+from digit_sequence.learn.network import count_steps, make_recognizer  # noqa: E402
+from digit_sequence.learn.report import Reading, count_edits, draw_mistakes, measure  # noqa: E402
+from digit_sequence.learn.training import (  # noqa: E402
+    Run,
+    TrainOptions,
+    compute_loss,
+    read_split,
+    summarize,
+    train,
+    write_report,
+)
+
+pytestmark = pytest.mark.extras
+OPTIONS = TrainOptions(epochs=3, batch_size=8, seed=1)
+
+
+@pytest.fixture(scope="module")
+def folder(tiny_config, tmp_path_factory):
+    """Build 48 numbers of one and two digits to learn, and some to test on."""
+    out = tmp_path_factory.mktemp("train")
+    numbers = {"random": {"lengths": [1, 2], "balance": True}}
+    sizes = {"train": 48, "val": 9, "test": 11}
+    splits = {name: {"numbers": numbers, "samples": size} for name, size in sizes.items()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIGIT_SEQUENCE_CACHE", str(out / "cache"))
+        build(tiny_config(splits=splits, canvas={"width": 72}), out / "dataset")
+    return out / "dataset"
+
+
+@pytest.fixture(scope="module")
+def dataset(folder):
+    """Return the dataset to learn."""
+    return open_dataset(folder)
+
+
+def finish(run):
+    """Train to the end."""
+    return list(train(run, lambda _samples, _loss: None))
+
+
+def weights(run):
+    """Return all weights of a run."""
+    return torch.cat([value.flatten().double() for value in run.model.state_dict().values()])
+
+
+@pytest.fixture(scope="module")
+def finished(dataset, tmp_path_factory):
+    """Return a finished run, to read only."""
+    run = Run(dataset, tmp_path_factory.mktemp("run"), OPTIONS)
+    finish(run)
+    return run
+
+
+# -- network ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(32, 192), (28, 160), (64, 100), (8, 41), (32, 33)])
+def test_steps_are_as_counted(shape):
+    """Images of any size become the steps that are counted, probabilities at each."""
+    with torch.inference_mode():
+        scores = make_recognizer().eval()(torch.rand(2, 1, *shape))
+    assert scores.shape == (2, count_steps(*shape), 11)
+    torch.testing.assert_close(scores.exp().sum(-1), torch.ones(scores.shape[:2]))
+
+
+def test_same_seed_same_weights(dataset, finished, tmp_path):
+    """Two runs with the same options end with the same weights; another seed with others."""
+    again = Run(dataset, tmp_path / "again", OPTIONS)
+    finish(again)
+    assert torch.equal(weights(again), weights(finished))
+    other = Run(dataset, tmp_path / "other", TrainOptions(seed=2))
+    assert not torch.equal(weights(other), weights(finished))
+
+
+def test_learns_by_heart(dataset, tmp_path):
+    """Some epochs on a few samples, and the network has learned to read them."""
+    options = TrainOptions(epochs=200, batch_size=8, limit=16, patience=200, learning_rate=4e-3)
+    run = Run(dataset, tmp_path, options)
+    finish(run)
+    _, reading = read_split(run.model, run.train)
+    assert reading.truths == dataset["train"][:16].labels(["number"])["number"].to_pylist()
+    assert reading.predictions == reading.truths
+
+
+# -- running ---------------------------------------------------------------------------------------
+
+
+class StoppedError(Exception):
+    """Raised in the middle of an epoch."""
+
+
+def test_stopped_run_goes_on(dataset, finished, tmp_path, monkeypatch):
+    """Stopped after any batch and begun again, a run ends with the weights of one that was not."""
+    monkeypatch.setattr("digit_sequence.learn.training.CHECKPOINT_SECONDS", 0.0)
+    for stop in (1, 5, 6, 9):
+        count = 0
+
+        def on_batch(_samples, _loss, stop=stop):
+            nonlocal count
+            count += 1
+            if count > stop:
+                raise StoppedError
+
+        with pytest.raises(StoppedError):
+            list(train(Run(dataset, tmp_path / str(stop), OPTIONS), on_batch))
+        resumed = Run(dataset, tmp_path / str(stop), OPTIONS)
+        assert resumed.done_samples == stop * 8
+        finish(resumed)
+        assert torch.equal(weights(resumed), weights(finished))
+        for entry, expected in zip(
+            resumed.progress.history, finished.progress.history, strict=True
+        ):
+            assert entry == pytest.approx(expected | {"seconds": entry["seconds"]})
+        np.testing.assert_allclose(resumed.progress.curve, finished.progress.curve, rtol=1e-6)
+
+
+def test_curve(finished):
+    """The learning curve covers all epochs, and its loss is that of the epochs."""
+    epochs, losses = np.array(finished.progress.curve).T
+    assert (np.diff(epochs) > 0).all()
+    assert epochs[-1] == OPTIONS.epochs
+    assert losses.min() < finished.progress.history[-1]["train_loss"] < losses.max()
+
+
+def test_finished_run_is_not_trained_again(dataset, finished):
+    """The same command on a finished run only reports."""
+    again = Run(dataset, finished.folder, OPTIONS)
+    assert again.is_finished
+    assert finish(again) == []
+    assert torch.equal(weights(again), weights(finished))
+
+
+def test_stops_early(dataset, tmp_path):
+    """When val is read no better for a while, the run ends, and the best weights are kept."""
+    options = TrainOptions(epochs=50, batch_size=8, patience=2, learning_rate=0.0)
+    run = Run(dataset, tmp_path, options)
+    finish(run)
+    assert (run.progress.epoch, run.progress.best_epoch) == (3, 0)
+    assert (tmp_path / "best.pt").exists()
+
+
+def test_loss_is_that_of_each_sample(dataset):
+    """The loss of a batch is the loss of its samples, each alone."""
+    from digit_sequence.learn.streams import NumberDataset, collate
+
+    model = make_recognizer().eval()
+    examples = NumberDataset(dataset["val"]).__getitems__([0, 1, 2])
+    with torch.inference_mode():
+        together = compute_loss(model(collate(examples).images), collate(examples))
+        alone = [compute_loss(model(collate([e]).images), collate([e])) for e in examples]
+    torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-4)
+
+
+# -- refusals --------------------------------------------------------------------------------------
+
+
+def test_other_options_are_refused(dataset, finished):
+    """A folder with a run of other options is not gone on with; what differs is listed."""
+    with pytest.raises(OutputError, match=r"holds another run(?s:.)*batch_size: 8 there, 4 here"):
+        Run(dataset, finished.folder, TrainOptions(epochs=3, batch_size=4, seed=1))
+
+
+def test_broken_checkpoint_is_named(dataset, tmp_path):
+    """A checkpoint that is none is named."""
+    (tmp_path / "last.pt").write_bytes(b"no checkpoint")
+    with pytest.raises(OutputError, match=r"last\.pt: expected a checkpoint"):
+        Run(dataset, tmp_path, OPTIONS)
+
+
+def test_checkpoint_runs_no_code(dataset, tmp_path):
+    """A checkpoint that would run code when it is read is refused."""
+
+    class Evil:
+        def __reduce__(self):
+            return os.system, (f"touch {tmp_path}/ran",)
+
+    torch.save(Evil(), tmp_path / "last.pt")
+    with pytest.raises(OutputError, match="expected a checkpoint"):
+        Run(dataset, tmp_path, OPTIONS)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_dataset_without_val_is_refused(built, tmp_path):
+    """All three splits are needed; nothing is written."""
+    with pytest.raises(ConfigError, match="needs the splits train, val and test, got none of val"):
+        Run(open_dataset(built(container="webdataset")), tmp_path / "run", OPTIONS)
+    assert not (tmp_path / "run").exists()
+
+
+def test_narrow_images_are_refused(tiny_config, tmp_path):
+    """Images with fewer steps than CTC needs are refused before training."""
+    numbers = {"values": ["0123456789"]}
+    splits = {
+        name: {"numbers": numbers, "samples_per_number": 2} for name in ("train", "val", "test")
+    }
+    build(tiny_config(splits=splits, canvas={"height": 28, "width": 40}), tmp_path / "dataset")
+    with pytest.raises(ConfigError, match="two steps of the network for each of 10 digits, got 12"):
+        Run(open_dataset(tmp_path / "dataset"), tmp_path / "run", OPTIONS)
+
+
+# -- reports ---------------------------------------------------------------------------------------
+
+
+def test_measures_by_hand():
+    """Exact match and character error rate of a few readings, worked out by hand."""
+    reading = Reading(["007", "42", "9", "9"], ["07", "42", "", "9"], [0.5, 0.9, 0.1, 1.0])
+    result = measure(reading)
+    assert (result["samples"], result["exact_match"]) == (4, 0.5)
+    assert result["character_error_rate"] == pytest.approx(2 / 7)
+    assert list(result["by_length"]) == ["1", "2", "3"]
+    assert result["by_length"]["1"] == {
+        "samples": 2,
+        "exact_match": 0.5,
+        "character_error_rate": 0.5,
+    }
+    assert result["by_length"]["3"]["character_error_rate"] == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize(
+    ("truth", "prediction", "edits"),
+    [("", "", 0), ("12", "", 2), ("", "12", 2), ("0123", "123", 1), ("12", "21", 2), ("7", "1", 1)],
+)
+def test_edits_by_hand(truth, prediction, edits):
+    """Insertions, deletions and substitutions count one each."""
+    assert count_edits(truth, prediction) == count_edits(prediction, truth) == edits
+
+
+def test_report_says_what_was_measured(finished, dataset):
+    """JSON, Markdown and pictures are written, and agree with reading the splits again."""
+    report = write_report(finished, {"other": dataset})
+    assert json.loads((finished.folder / "report.json").read_text()) == report
+    _, reading = read_split(finished.load_best(), dataset["test"])
+    assert report["results"]["test"] == measure(reading)
+    assert report["results"]["test of other"] == report["results"]["test"]
+    assert report["results"]["val"]["exact_match"] == max(
+        entry["val_exact_match"] for entry in report["history"]
+    )
+    text = (finished.folder / "report.md").read_text()
+    assert f"| test | all | 11 | {report['results']['test']['exact_match']:.2%} |" in text
+    assert len(summarize(report)) == 3
+    for name in ("curve.png", "mistakes.png"):
+        with Image.open(finished.folder / name) as picture:
+            assert picture.size[0] > 500
+
+
+def test_mistakes_are_drawn(dataset):
+    """The picture has a tile for each mistake; without mistakes there is none."""
+    test = dataset["test"]
+    truths = test.labels(["number"])[0].to_pylist()
+    assert draw_mistakes(test, Reading(truths, truths, [1.0] * 11)) is None
+    one = draw_mistakes(test, Reading(truths, ["", *truths[1:]], [0.5] * 11))
+    all_wrong = draw_mistakes(test, Reading(truths, [""] * 11, [0.5] * 11))
+    heights = [Image.open(io.BytesIO(picture)).size[1] for picture in (one, all_wrong)]
+    assert heights[0] < heights[1]
+
+
+# -- command line ----------------------------------------------------------------------------------
+
+
+def test_killed_command_goes_on(folder, tmp_path):
+    """The command, killed in training and given again, finishes and reports."""
+    arguments = ["-m", "digit_sequence", "train", folder, "-o", tmp_path / "run", "--epochs", "30"]
+    command = [sys.executable, *map(str, arguments), "--batch-size", "8", "--patience", "30"]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        while "epoch 2" not in process.stderr.readline():
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert "epoch 1 of 30" not in done.stderr
+    assert "epoch 30 of 30" in done.stderr
+    assert "test " in done.stdout
+    assert (tmp_path / "run/report.md").exists()

@@ -1,0 +1,309 @@
+"""Engines: compiled loops give the bytes of NumPy, scikit-image, tarfile and json."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import random
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.benchmarks.equality import draw_config, find_differences
+from tests.builds import ALL_TRANSFORMS, ROOT
+from tests.conftest import canvases, draw_bank, glyph_transforms, line_transforms, make_pool
+
+from digit_sequence.base.engines import choose_engine
+from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.randomness import draw_words
+from digit_sequence.build.dataset import pack_shard
+from digit_sequence.build.sampler import open_config
+from digit_sequence.config.model import parse_config
+from digit_sequence.plan.plan import Shard
+from digit_sequence.render.batch import Rendered, render_batch
+from digit_sequence.render.recipe import draw_recipes
+from digit_sequence.store.containers import CONTAINERS, pack_webdataset
+from digit_sequence.store.labels import SCHEMA, make_rows
+
+kernels = pytest.importorskip("digit_sequence.base.kernels")
+
+INT64 = st.integers(-(2**63), 2**63 - 1)
+
+
+# -- words ----------------------------------------------------------------------------------------
+
+
+@given(
+    seed=st.integers(0, 2**63 - 1),
+    identities=st.lists(
+        st.tuples(st.text("0123456789", max_size=8), st.integers(0, 2**63 - 1), st.integers(0, 60)),
+        max_size=20,
+    ),
+)
+def test_words_are_numpys(seed, identities):
+    """Philox in compiled loops is NumPy's, for any key, counter and count of blocks."""
+    names = [name for name, _, _ in identities]
+    indices = np.array([index for _, index, _ in identities], np.int64)
+    counts = np.array([4 * blocks for _, _, blocks in identities], np.int64)
+    words = [
+        draw_words(seed, "test", names, indices, counts, engine) for engine in ("skimage", "numba")
+    ]
+    assert np.array_equal(*words)
+
+
+@given(start=st.integers(0, 10**12), lengths=st.sampled_from([[1, 8], [5, 5], [1, 64]]))
+def test_random_numbers_are_the_same(tiny_config, start, lengths):
+    """Both engines draw the same random numbers, balanced or not."""
+    for balance in (False, True):
+        numbers = {"random": {"lengths": lengths, "balance": balance}}
+        splits = {"train": {"numbers": numbers, "samples": 10**12}}
+        config = tiny_config(splits=splits, canvas={"width": 256})
+        split = open_config(config, "skimage").plan.splits["train"]
+        stop = min(start + 150, 10**12)
+        expected, found = (split.identities(start, stop, name) for name in ("skimage", "numba"))
+        assert found[0] == expected[0]
+        assert np.array_equal(found[1], expected[1])
+
+
+# -- pixels ---------------------------------------------------------------------------------------
+
+
+@settings(max_examples=60)
+@given(
+    canvas=canvases,
+    glyph=glyph_transforms,
+    line=line_transforms,
+    seed=st.integers(0, 2**62),
+    numbers=st.lists(st.text("0123456789", min_size=1, max_size=8), min_size=1, max_size=6),
+)
+def test_engines_draw_the_same(tiny_config, bank, canvas, glyph, line, seed, numbers):
+    """Whatever is drawn, boxes, images and recipes are the same, and so are refusals."""
+    try:
+        config = tiny_config(seed=seed, canvas=canvas, glyph=glyph, line=line)
+    except ConfigError:
+        return  # it would leave digits without ink
+    assert find_differences(config, bank, make_pool(bank), numbers)[0] == []
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_engines_draw_the_same_in_bulk(bank, seed):
+    """Batches of many glyphs of random configs are the same."""
+    source = random.Random(seed)
+    config = draw_config(source)
+    numbers = ["".join(source.choices("0123456789", k=source.randint(1, 12))) for _ in range(60)]
+    assert find_differences(config, bank, make_pool(bank), numbers)[0] == []
+
+
+@pytest.mark.parametrize("size", [8, 20, 64])
+def test_glyphs_of_any_size(tiny_config, size):
+    """Banks of other sizes are drawn alike, enlarged or smoothed and reduced."""
+    bank = draw_bank(size, 2)
+    for height in (8, 32, 90):
+        config = tiny_config(canvas={"height": height}, **ALL_TRANSFORMS | {"line": {}})
+        assert find_differences(config, bank, make_pool(bank), ["0123", "456789"])[0] == []
+
+
+def test_pepper_that_erases_a_digit(tiny_config):
+    """A digit that pepper would erase is drawn without it by both engines."""
+    images = np.zeros((10, 28, 28), np.uint8)
+    images[:, 14, 14] = 200
+    bank = draw_bank(28, 1)
+    bank = type(bank)(
+        images=images,
+        digits=np.arange(10, dtype=np.uint8),
+        parts=bank.parts,
+        ink=np.tile(np.array([14, 14, 15, 15], np.int16), (10, 1)),
+        digest="",
+    )
+    config = tiny_config(glyph={"pepper": {"pixels": [1, 1]}})
+    assert find_differences(config, bank, make_pool(bank), ["12345"])[0] == []
+    recipes = draw_recipes(config, make_pool(bank), "train", ["7"], np.arange(1), "numba")
+    assert recipes.pepper.tolist() == [1]
+    assert render_batch(recipes, bank, config, "numba").recipes.pepper.tolist() == [0]
+
+
+def test_read_only_bank(tiny_config, bank):
+    """The memory-mapped glyphs of a cache are drawn as they are."""
+    frozen = bank.images.copy()
+    frozen.flags.writeable = False
+    config = tiny_config()
+    recipes = draw_recipes(config, make_pool(bank), "train", ["42"], np.arange(1), "numba")
+    first, second = (
+        render_batch(recipes, type(bank)(**{**vars(bank), "images": images}), config, "numba")
+        for images in (bank.images, frozen)
+    )
+    assert np.array_equal(first.images, second.images)
+
+
+# -- shards ---------------------------------------------------------------------------------------
+
+
+def _pack_both(config, first_ordinal, n_samples):
+    shard = Shard("train", 0, first_ordinal, first_ordinal + n_samples)
+    return [
+        pack_shard(open_config(config, engine), shard, pack_webdataset)
+        for engine in ("skimage", "numba")
+    ]
+
+
+@pytest.mark.parametrize("image", ["png", "jpeg"])
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_shards_are_the_same(tiny_config, container, image):
+    """Files, rows and digests of a shard do not tell which engine made it."""
+    config = tiny_config(output={"container": container, "image": image}, **ALL_TRANSFORMS)
+    shard = open_config(config).plan.splits["train"].shard(1)
+    packed = [
+        pack_shard(open_config(config, engine), shard, CONTAINERS[container])
+        for engine in ("skimage", "numba")
+    ]
+    assert packed[0] == packed[1]
+
+
+@pytest.mark.parametrize("first_ordinal", [0, 999_999_990, 10**11])
+def test_members_are_those_of_tarfile_and_json(tiny_config, first_ordinal):
+    """A tar file is read by tarfile, and each JSON member is its label row."""
+    splits = {"train": {"numbers": {"random": {"lengths": [1, 9]}}, "samples": 10**12}}
+    expected, found = _pack_both(tiny_config(splits=splits, **ALL_TRANSFORMS), first_ordinal, 40)
+    ((path, content),) = found[0].files.items()
+    assert content == expected[0].files[path]
+    rows = found[0].rows.to_pylist()
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        members = tar.getmembers()
+        assert [member.name for member in members[::2]] == [f"{row['key']}.png" for row in rows]
+        assert all(member.mtime == member.uid == member.gid == 0 for member in members)
+        for row, image, text in zip(rows, members[::2], members[1::2], strict=True):
+            assert (image.offset_data, image.size) == (row["offset"], row["size"])
+            assert json.load(tar.extractfile(text)) == row
+
+
+@given(values=st.lists(INT64 | st.sampled_from([0, -1, 9, 10, 2**63 - 1, -(2**63)]), min_size=1))
+def test_any_integer_is_written(bank, tiny_config, values):
+    """Integers of 64 bits are written in full, the least one too."""
+    members = _write_members(bank, tiny_config, {"pixel_hash": pa.array(values, pa.int64())})
+    assert [row["pixel_hash"] for row in members] == values
+
+
+@given(values=st.lists(st.integers(-(10**9), 10**9), min_size=1))
+def test_any_fraction_is_written(bank, tiny_config, values):
+    """Fractions of four decimals are written as Python writes them."""
+    fractions = [value / 10_000 for value in values]
+    members = _write_members(bank, tiny_config, {"noise_sigma": pa.array(fractions)}, text=True)
+    for fraction, text in zip(fractions, members, strict=True):
+        assert f'"noise_sigma":{fraction!r},' in text.replace("-0.0,", "0.0,")
+
+
+def _write_members(bank, tiny_config, columns, text=False):
+    """Return the JSON members of rows that have some columns replaced."""
+    (column,) = columns.values()
+    config, n_rows = tiny_config(), len(column)
+    recipes = draw_recipes(
+        config, make_pool(bank), "train", ["1"] * n_rows, np.arange(n_rows), "numba"
+    )
+    rendered: Rendered = render_batch(recipes, bank, config, "numba")
+    rows = make_rows(Shard("train", 0, 0, n_rows), 0, rendered)
+    for name, values in columns.items():
+        rows = rows.set_column(rows.column_names.index(name), SCHEMA.field(name), values)
+    packed = pack_webdataset(
+        Shard("train", 0, 0, n_rows), [(rows, [b"image"] * n_rows)], ".png", "numba"
+    )
+    (content,) = packed.files.values()
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        files = [tar.extractfile(member).read().decode() for member in tar.getmembers()[1::2]]
+    return files if text else [json.loads(file) for file in files]
+
+
+# -- choice ---------------------------------------------------------------------------------------
+
+
+def test_numba_is_the_default():
+    """Where numba is installed it is used."""
+    assert choose_engine() == "numba"
+    assert choose_engine("skimage") == "skimage"
+    with pytest.raises(ConfigError, match=r"--engine: expected one of skimage, numba, got 'cuda'"):
+        choose_engine("cuda")
+
+
+WITHOUT_NUMBA = """
+import sys
+sys.modules["numba"] = None
+from digit_sequence.cli.main import main
+main()
+"""
+
+
+def _run_without_numba(*arguments):
+    return subprocess.run(
+        [sys.executable, "-c", WITHOUT_NUMBA, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ,
+        check=False,
+    )
+
+
+def test_without_numba(tiny_config, tmp_path):
+    """Where numba cannot be imported, scikit-image builds the same dataset."""
+    config = tmp_path / "tiny.json"
+    config.write_text(tiny_config(**ALL_TRANSFORMS).model_dump_json(exclude={"output": {"uri"}}))
+    digests = []
+    for run in (_run_without_numba, _run_with_numba):
+        out = tmp_path / run.__name__
+        done = run("build", config, "-o", out, "--scheduler", "synchronous")
+        assert done.returncode == 0, done.stderr
+        digests.append(json.loads((out / "dataset.json").read_bytes())["digest"])
+    assert digests[0] == digests[1]
+
+
+def _run_with_numba(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "digit_sequence", *map(str, arguments), "--engine", "numba"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ,
+        check=False,
+    )
+
+
+def test_asking_for_numba_without_it(tiny_config, tmp_path):
+    """Asking for numba where there is none says how to get it."""
+    config = tmp_path / "tiny.json"
+    config.write_text(tiny_config().model_dump_json(exclude={"output": {"uri"}}))
+    done = _run_without_numba("build", config, "-o", tmp_path / "out", "--engine", "numba")
+    assert done.returncode == 2
+    assert "pip install 'digit-sequence[fast]' (in a clone: " in done.stderr
+    assert "or use --engine skimage" in done.stderr
+    assert not Path(tmp_path, "out").exists()
+
+
+def test_compiled_without_a_folder_to_keep_it(tmp_path):
+    """Kernels are compiled, and not kept, where nothing can be written."""
+    script = (
+        "import numba.core.caching as c\n"
+        "c.CacheImpl._locator_classes = []\n"
+        "import numba\n"
+        "from digit_sequence.base.kernels import _kernel\n"
+        "double = _kernel(numba.int64, returns=numba.int64)(lambda x: 2 * x)\n"
+        "print(double(21))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert done.stdout == "42\n", done.stderr
+
+
+def test_config_of_every_range(tmp_path):
+    """Random configs of the comparison of the engines are valid, and differ."""
+    configs = [draw_config(random.Random(seed)) for seed in range(20)]
+    assert len({config.model_dump_json() for config in configs}) == 20
+    assert all(
+        parse_config(config.model_dump(mode="json"), "again") == config for config in configs
+    )
