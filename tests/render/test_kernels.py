@@ -32,7 +32,7 @@ from digit_sequence.render.recipe import draw_recipes
 from digit_sequence.store.containers import CONTAINERS, pack_webdataset
 from digit_sequence.store.labels import SCHEMA, make_rows
 
-kernels = pytest.importorskip("digit_sequence.base.kernels")
+kernels = pytest.importorskip("digit_sequence.render.kernels")
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 
@@ -290,8 +290,8 @@ def test_compiled_without_a_folder_to_keep_it(tmp_path):
         "import numba.core.caching as c\n"
         "c.CacheImpl._locator_classes = []\n"
         "import numba\n"
-        "from digit_sequence.base.kernels import _kernel\n"
-        "double = _kernel(numba.int64, returns=numba.int64)(lambda x: 2 * x)\n"
+        "from digit_sequence.base.compiled import kernel\n"
+        "double = kernel(numba.int64, returns=numba.int64)(lambda x: 2 * x)\n"
         "print(double(21))\n"
     )
     done = subprocess.run(

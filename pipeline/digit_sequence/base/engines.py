@@ -4,7 +4,7 @@ Both give the same bytes, so an engine is a setting of a run and no part of a co
 
 =======  =========================================================================
 skimage  the definition; always there
-numba    `kernels`, several times as fast; needs numba (the extra ``fast``)
+numba    compiled loops, several times as fast; needs numba (the extra ``fast``)
 =======  =========================================================================
 """
 
@@ -21,7 +21,7 @@ Engine = Literal["skimage", "numba"]
 def choose_engine(name: str | None = None) -> Engine:
     """Return the engine of a name, ready for use; without a name numba if it is there.
 
-    The first use of numba on a machine compiles `kernels`, which takes seconds. They are kept on
+    The first use of numba on a machine compiles them, which takes seconds. They are kept on
     the disk, so processes that start later find them.
 
     Raises
@@ -34,7 +34,7 @@ def choose_engine(name: str | None = None) -> Engine:
     if name == "skimage":
         return "skimage"
     try:
-        import_module("digit_sequence.base.kernels")
+        import_module("digit_sequence.base.random_kernels")
     except ImportError as error:  # not installed, or too old or too new for this NumPy
         if name is None:
             return "skimage"

@@ -122,10 +122,10 @@ def draw_words(
     """
     words = np.empty(int(counts.sum()), np.uint64)
     if engine == "numba":
-        from digit_sequence.base import kernels  # noqa: PLC0415 - numba is optional
+        from digit_sequence.base.random_kernels import fill_words  # noqa: PLC0415 - numba is optional
 
         addresses = make_addresses(names, indices)
-        kernels.fill_words(make_key(seed, purpose), addresses, counts, words)
+        fill_words(make_key(seed, purpose), addresses, counts, words)
         return words
     source = RandomWords(seed, purpose)
     stops = np.cumsum(counts)

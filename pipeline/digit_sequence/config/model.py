@@ -11,19 +11,27 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     model_validator,
 )
 from ruamel.yaml import YAML
 
+from digit_sequence.base.blocks import (
+    AS_RANGE,
+    AS_TUPLE,
+    AnyBlock,
+    Block,
+    Probability,
+    check_order,
+    limit_decimals,
+    shorten,
+)
 from digit_sequence.base.errors import ConfigError
 
 MAX_CONFIG_BYTES = 16_000_000
@@ -63,26 +71,6 @@ def check_number(value: object) -> str:
     return value
 
 
-def shorten(value: object, width: int = 80) -> str:
-    """Return ``repr(value)``, cut in its middle to `width` characters."""
-    try:
-        text = repr(value)
-    except ValueError:  # Python prints no integer of more than 4,300 digits
-        return "an integer too long to print"
-    half = (width - 5) // 2
-    return text if len(text) <= width else f"{text[:half]} ... {text[-half:]}"
-
-
-def _to_tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _check_order(value: tuple[float, float]) -> tuple[float, float]:
-    if value[0] > value[1]:
-        raise ValueError(f"expected [low, high] with low <= high, got {shorten(list(value))}")
-    return value
-
-
 def _to_weights(value: object) -> object:
     """Turn a range of lengths, [low, high], into a distribution of equal weights."""
     if isinstance(value, dict):  # in JSON every key is a string
@@ -94,7 +82,7 @@ def _to_weights(value: object) -> object:
         return value
     if len(value) != 2 or any(type(length) is not int for length in value):
         raise ValueError(f"expected [low, high] or {{length: weight}}, got {shorten(value)}")
-    low, high = _check_order((value[0], value[1]))
+    low, high = check_order((value[0], value[1]))
     if low < 1 or high > MAX_DIGITS:
         raise ValueError(f"expected lengths from 1 to {MAX_DIGITS}, got {shorten(value)}")
     return dict.fromkeys(range(int(low), int(high) + 1), 1.0)
@@ -106,54 +94,26 @@ def _check_weights(value: dict[int, float]) -> dict[int, float]:
     return {length: value[length] for length in sorted(value) if value[length] > 0}
 
 
-def _decimals(count: int) -> AfterValidator:
-    """Refuse a bound that lies between the values that can be drawn."""
-
-    def check(value: float) -> float:
-        if abs(round(value, count) - value) > 1e-9:
-            raise ValueError(f"expected at most {count} decimals, got {value}")
-        return value
-
-    return AfterValidator(check)
-
-
 _LENGTH_KEYS = frozenset(map(str, range(1, MAX_DIGITS + 1)))
 
-Probability = Annotated[float, Field(ge=0, le=1)]
-Degrees = Annotated[float, Field(ge=-45, le=45), _decimals(2)]
+Degrees = Annotated[float, Field(ge=-45, le=45), limit_decimals(2)]
 Specks = Annotated[int, Field(ge=0, le=MAX_SPECKS)]
 StrokePixels = Annotated[int, Field(ge=1, le=9)]
 Columns = Annotated[int, Field(ge=-1000, le=1000)]
-NoiseSigma = Annotated[float, Field(ge=0, le=128), _decimals(2)]
-Amount = Annotated[float, Field(ge=0, le=0.5), _decimals(4)]
-BlurSigma = Annotated[float, Field(ge=0, le=5), _decimals(3)]
+NoiseSigma = Annotated[float, Field(ge=0, le=128), limit_decimals(2)]
+Amount = Annotated[float, Field(ge=0, le=0.5), limit_decimals(4)]
+BlurSigma = Annotated[float, Field(ge=0, le=5), limit_decimals(3)]
 Length = Annotated[int, Field(ge=1, le=MAX_DIGITS)]
 Weight = Annotated[float, Field(ge=0, le=1e9)]
 
-_Range = (BeforeValidator(_to_tuple), AfterValidator(_check_order))
-DegreesRange = Annotated[tuple[Degrees, Degrees], *_Range]
-SpecksRange = Annotated[tuple[Specks, Specks], *_Range]
-StrokeRange = Annotated[tuple[StrokePixels, StrokePixels], *_Range]
-ColumnsRange = Annotated[tuple[Columns, Columns], *_Range]
-NoiseRange = Annotated[tuple[NoiseSigma, NoiseSigma], *_Range]
-AmountRange = Annotated[tuple[Amount, Amount], *_Range]
-BlurRange = Annotated[tuple[BlurSigma, BlurSigma], *_Range]
+DegreesRange = Annotated[tuple[Degrees, Degrees], *AS_RANGE]
+SpecksRange = Annotated[tuple[Specks, Specks], *AS_RANGE]
+StrokeRange = Annotated[tuple[StrokePixels, StrokePixels], *AS_RANGE]
+ColumnsRange = Annotated[tuple[Columns, Columns], *AS_RANGE]
+NoiseRange = Annotated[tuple[NoiseSigma, NoiseSigma], *AS_RANGE]
+AmountRange = Annotated[tuple[Amount, Amount], *AS_RANGE]
+BlurRange = Annotated[tuple[BlurSigma, BlurSigma], *AS_RANGE]
 Number = Annotated[str, BeforeValidator(check_number)]
-
-
-class Block(BaseModel):
-    """A block of the config: frozen, no unknown keys, no silent conversion."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,
-    )
-
-
-AnyBlock = TypeVar("AnyBlock", bound=Block)
 
 
 # -- source ---------------------------------------------------------------------------------------
@@ -165,7 +125,7 @@ class Mnist(Block):
     name: Literal["mnist"]
     path: str | None = None
     """Folder of the four files; missing ones are downloaded into it. Default: the user's cache."""
-    mirrors: Annotated[tuple[str, ...], BeforeValidator(_to_tuple)] = Field(
+    mirrors: Annotated[tuple[str, ...], AS_TUPLE] = Field(
         (
             "https://ossci-datasets.s3.amazonaws.com/mnist/",
             "https://storage.googleapis.com/cvdf-datasets/mnist/",

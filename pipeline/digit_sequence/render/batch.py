@@ -121,7 +121,7 @@ def _draw_with_skimage(drawing: Drawing) -> Drawn:
 
 
 def _draw_with_numba(drawing: Drawing) -> Drawn:
-    from digit_sequence.base import kernels
+    from digit_sequence.render import kernels
 
     recipes, layout, images = drawing.recipes, drawing.layout, drawing.images
     sigmas = np.concatenate([recipes.blur_sigma, *layout.smoothing.T])

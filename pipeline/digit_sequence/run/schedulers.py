@@ -49,7 +49,7 @@ TASKS_PER_THREAD = 4
 _MOST_TASKS_PER_THREAD = 16
 """How many it may hold of tasks so short that more of them take `_AHEAD_SECONDS`."""
 _AHEAD_SECONDS = 1.0
-_PRELOADED = ["distributed", "digit_sequence.build.dataset", "digit_sequence.base.kernels"]
+_PRELOADED = ["distributed", "digit_sequence.build.dataset", "digit_sequence.render.kernels"]
 """What the process imports whose forks local workers are; without numba not the last one."""
 _CONNECT_SECONDS = 10.0
 """How long a scheduler may take to answer at first."""

@@ -31,9 +31,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from digit_sequence import __version__
+from digit_sequence.base.blocks import shorten
 from digit_sequence.base.errors import SourceError
 from digit_sequence.base.randomness import RandomWords
-from digit_sequence.config.model import SPLITS, Mnist, Mnist5k, SourceConfig, SplitName, shorten
+from digit_sequence.config.model import SPLITS, Mnist, Mnist5k, SourceConfig, SplitName
 from digit_sequence.sources.reading import (
     CACHE_VARIABLE,
     RawGlyphs,

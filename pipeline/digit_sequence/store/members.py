@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from digit_sequence.base import kernels
+from digit_sequence.store import tar_kernels as kernels
 from digit_sequence.store.containers import Buffer
 from digit_sequence.store.labels import BOX, PLACE_COLUMNS, SCHEMA, repeat_text
 
