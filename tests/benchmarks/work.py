@@ -15,7 +15,7 @@ from digit_sequence.build.sampler import Sampler, open_config
 from digit_sequence.codec.encoding import EXTENSIONS, encode_image
 from digit_sequence.config.model import Config, parse_config
 from digit_sequence.plan.plan import Shard
-from digit_sequence.render.batch import fit_batch, render_batch
+from digit_sequence.render.draw import fit_batch, render_batch
 from digit_sequence.render.layout import lay_out
 from digit_sequence.render.recipe import draw_recipes
 from digit_sequence.store.containers import CONTAINERS, Packed

@@ -8,7 +8,7 @@ from digit_sequence.base.errors import ConfigError
 from digit_sequence.build.dataset import build_dataset, estimate_task
 from digit_sequence.build.memory import LIMIT_BYTES, check_memory, estimate_memory
 from digit_sequence.build.sampler import open_config
-from digit_sequence.render.batch import BATCH_PIXELS, fit_batch
+from digit_sequence.render.draw import BATCH_PIXELS, fit_batch
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 from digit_sequence.store.storage import Storage
 

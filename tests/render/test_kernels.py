@@ -27,7 +27,7 @@ from digit_sequence.build.dataset import pack_shard
 from digit_sequence.build.sampler import open_config
 from digit_sequence.config.model import parse_config
 from digit_sequence.plan.plan import Shard
-from digit_sequence.render.batch import Rendered, render_batch
+from digit_sequence.render.draw import Rendered, render_batch
 from digit_sequence.render.recipe import draw_recipes
 from digit_sequence.store.containers import CONTAINERS, pack_webdataset
 from digit_sequence.store.labels import SCHEMA, make_rows

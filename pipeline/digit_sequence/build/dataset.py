@@ -44,11 +44,11 @@ from digit_sequence.build.sampler import Sampler, open_output
 from digit_sequence.codec.encoding import EXTENSIONS, encode_image
 from digit_sequence.config.model import SplitName
 from digit_sequence.plan.plan import Plan, Shard, parse_shard
-from digit_sequence.render.batch import fit_batch
+from digit_sequence.render.draw import fit_batch
 from digit_sequence.run.events import RUNS_FOLDER, RunLog
 from digit_sequence.run.schedulers import Run, TaskLost, probe_workers
 from digit_sequence.store.containers import CONTAINERS, Batch, Pack, Packed
-from digit_sequence.store.labels import Commit, encode_labels, hash_rows, make_rows
+from digit_sequence.store.labels import Commit, encode_labels, hash_rows, make_rows, make_schema
 from digit_sequence.store.manifest import (
     PROBE_PATH,
     Ledger,
@@ -169,7 +169,9 @@ def pack_shard(sampler: Sampler, shard: Shard, pack: Pack) -> tuple[Packed, Comm
     keep_freed_memory()
     config = sampler.plan.config
     glyph_pixels = sampler.plan.splits[shard.split].numbers.max_digits * sampler.bank.images[0].size
-    batch_samples = fit_batch(config.canvas, glyph_pixels, sampler.engine)
+    batch_samples = fit_batch(config, glyph_pixels, sampler.engine)
+
+    schema = make_schema(config.columns)
 
     def draw_batches() -> Iterator[Batch]:
         for start in range(shard.start, shard.stop, batch_samples):
@@ -178,7 +180,7 @@ def pack_shard(sampler: Sampler, shard: Shard, pack: Pack) -> tuple[Packed, Comm
                 encode_image(image, config.output.image, config.output.quality)
                 for image in rendered.images
             ]
-            yield make_rows(shard, start - shard.start, rendered), images
+            yield make_rows(shard, start - shard.start, rendered, schema), images
 
     packed = pack(shard, draw_batches(), EXTENSIONS[config.output.image], sampler.engine)
     commit = Commit(

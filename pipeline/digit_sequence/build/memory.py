@@ -21,8 +21,9 @@ from functools import cache
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.config.model import Config
-from digit_sequence.render.batch import fit_batch
-from digit_sequence.render.recipe import LINE_WORDS, SLOT_WORDS
+from digit_sequence.render.draw import fit_batch
+from digit_sequence.render.layout import has_line_maps
+from digit_sequence.transforms.transform import Ink, Page
 
 LIMIT_BYTES = 350_000_000
 """What a worker may need."""
@@ -35,7 +36,10 @@ _GLYPH_BYTES: dict[Engine, int] = {"skimage": 40, "numba": 0}
 """For each pixel of the canvases and of the glyphs of a batch."""
 _SCRATCH_BYTES: dict[Engine, int] = {"skimage": 0, "numba": 45}
 """For each pixel of the one canvas that is being drawn."""
-_WORD_COPIES = 3
+_DIGIT_BYTES = 1000
+"""For each digit of a batch: its geometry and its draws."""
+_MAPPED_BYTES = 300
+"""For each pixel of the canvases of a batch, where line maps locate the pixels of layers."""
 KEPT_BYTES = 2**25
 """Freed memory that a process keeps; the most that glibc takes."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
@@ -92,17 +96,33 @@ def estimate_memory(
         Of one glyph.
     engine : {"skimage", "numba"}
     """
-    batch_samples = min(fit_batch(config.canvas, max_digits * glyph_pixels, engine), n_samples)
+    batch_samples = min(fit_batch(config, max_digits * glyph_pixels, engine), n_samples)
     canvas_pixels = config.canvas.height * config.canvas.width
-    words = LINE_WORDS + SLOT_WORDS * max_digits
-    each = canvas_pixels * _CANVAS_BYTES[engine] + words * 8 * _WORD_COPIES + 2 * sample_bytes
-    each += max_digits * glyph_pixels * _GLYPH_BYTES[engine]
+    pixel_bytes = _CANVAS_BYTES[engine] + _count_pixel_bytes(config, engine)
+    each = canvas_pixels * pixel_bytes + 2 * sample_bytes
+    each += max_digits * (glyph_pixels * _GLYPH_BYTES[engine] + _DIGIT_BYTES)
     return TaskMemory(
         base=_BASE_BYTES[engine],
         shard=round(n_samples * sample_bytes * _SHARD_COPIES[config.output.container]),
         rows=n_samples * (_ROW_BYTES + _ROW_DIGIT_BYTES * max_digits) * _ROW_COPIES,
         batch=round(batch_samples * each) + canvas_pixels * _SCRATCH_BYTES[engine],
     )
+
+
+def _count_pixel_bytes(config: Config, engine: Engine) -> int:
+    """Return the bytes that transforms take for each pixel of the canvases of a batch."""
+    by_definition = [
+        transform.pixel_bytes
+        for transform in config.transforms
+        if (isinstance(transform, Ink) and _is_defined(transform, Ink, engine))
+        or (isinstance(transform, Page) and _is_defined(transform, Page, engine))
+    ]
+    return max([*by_definition, _MAPPED_BYTES * has_line_maps(config)])
+
+
+def _is_defined(transform: Ink | Page, stage: type[Ink | Page], engine: Engine) -> bool:
+    """Return whether the engine runs the definition of a transform."""
+    return engine == "skimage" or type(transform).apply_compiled is stage.apply_compiled
 
 
 def check_memory(need: TaskMemory, config: Config, limit: int = LIMIT_BYTES) -> None:

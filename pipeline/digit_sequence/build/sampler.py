@@ -9,7 +9,7 @@ from digit_sequence.base.engines import Engine, choose_engine
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.config.model import Config, SplitName
 from digit_sequence.plan.plan import Plan, make_plan
-from digit_sequence.render.batch import Rendered, render_batch
+from digit_sequence.render.draw import Rendered, render_batch
 from digit_sequence.render.recipe import draw_recipes, missing_glyphs
 from digit_sequence.sources.bank import (
     GlyphBank,

@@ -45,12 +45,12 @@ from digit_sequence.run.schedulers import Run, TaskLost
 from digit_sequence.sources.bank import GlyphBank, find_bank, load_bank, pack_bank, parse_bank
 from digit_sequence.store.containers import CONTAINERS
 from digit_sequence.store.labels import (
-    SCHEMA,
     Commit,
     encode_labels,
     hash_pixels,
     hash_rows,
     make_rows,
+    make_schema,
     read_commit,
     read_labels,
 )
@@ -407,7 +407,7 @@ def _check_contents(
         reason = f"sha256: expected {commit.shard_sha256}, got {digest.hexdigest()}"
         changed = _find_changed(sampler, shard, files)
         return [(path, reason) for path in changed or [label_path(shard)]]
-    if not rows.schema.equals(SCHEMA):
+    if not rows.schema.equals(make_schema(sampler.plan.config.columns)):
         return [(label_path(shard), "its columns are not those of a label file")]
     if hash_rows(rows) != commit.labels_sha256:
         reason = f"sha256 of its rows: expected {commit.labels_sha256}, got {hash_rows(rows)}"
@@ -567,10 +567,11 @@ def _check_redrawn(
     """Draw samples again; image bytes and rows must be the same."""
     reasons = []
     output = sampler.plan.config.output
+    schema = make_schema(sampler.plan.config.columns)
     for ordinal in ordinals:
         rendered = sampler.draw(shard.split, ordinal, ordinal + 1)
         (row,) = rows.slice(ordinal - shard.start, 1).to_pylist()
-        drawn = make_rows(shard, ordinal - shard.start, rendered).to_pylist()[0]
+        drawn = make_rows(shard, ordinal - shard.start, rendered, schema).to_pylist()[0]
         encoded = files[row["file"]][row["offset"] : row["offset"] + row["size"]]
         if encode_image(rendered.images[0], output.image, output.quality) != encoded:
             reasons.append((row["file"], f"{row['key']}: drawn again, its image is another"))

@@ -8,44 +8,39 @@ workers) are no part of a config, because they change no byte.
 from __future__ import annotations
 
 import difflib
+import inspect
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
     ValidationError,
+    create_model,
     model_validator,
 )
 from ruamel.yaml import YAML
 
 from digit_sequence.base.blocks import (
-    AS_RANGE,
     AS_TUPLE,
     AnyBlock,
     Block,
-    Probability,
     check_order,
-    limit_decimals,
     shorten,
 )
+from digit_sequence.base.columns import Column
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.transforms.registry import TRANSFORMS
+from digit_sequence.transforms.transform import Transform
 
 MAX_CONFIG_BYTES = 16_000_000
 MAX_DIGITS = 64
 """Digits of one number, at most: the random words that a number may use are budgeted."""
-MAX_SPECKS = 24
-"""Salt or pepper pixels of one glyph, at most: likewise."""
-
 MIN_DIGIT_WIDTH = 4
 """Columns that a digit keeps, at least, when its line is shrunk to the canvas."""
-MIN_INK_ROWS = 5
-"""Rows that the ink of a digit keeps, at least, between the margins of a crop."""
-MIN_ROWS_PER_BLUR = 8
-"""Rows of the canvas for each pixel of a blur's sigma: more would wash a digit out."""
 
 SplitName = Literal["train", "val", "test"]
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
@@ -96,23 +91,9 @@ def _check_weights(value: dict[int, float]) -> dict[int, float]:
 
 _LENGTH_KEYS = frozenset(map(str, range(1, MAX_DIGITS + 1)))
 
-Degrees = Annotated[float, Field(ge=-45, le=45), limit_decimals(2)]
-Specks = Annotated[int, Field(ge=0, le=MAX_SPECKS)]
-StrokePixels = Annotated[int, Field(ge=1, le=9)]
-Columns = Annotated[int, Field(ge=-1000, le=1000)]
-NoiseSigma = Annotated[float, Field(ge=0, le=128), limit_decimals(2)]
-Amount = Annotated[float, Field(ge=0, le=0.5), limit_decimals(4)]
-BlurSigma = Annotated[float, Field(ge=0, le=5), limit_decimals(3)]
 Length = Annotated[int, Field(ge=1, le=MAX_DIGITS)]
 Weight = Annotated[float, Field(ge=0, le=1e9)]
 
-DegreesRange = Annotated[tuple[Degrees, Degrees], *AS_RANGE]
-SpecksRange = Annotated[tuple[Specks, Specks], *AS_RANGE]
-StrokeRange = Annotated[tuple[StrokePixels, StrokePixels], *AS_RANGE]
-ColumnsRange = Annotated[tuple[Columns, Columns], *AS_RANGE]
-NoiseRange = Annotated[tuple[NoiseSigma, NoiseSigma], *AS_RANGE]
-AmountRange = Annotated[tuple[Amount, Amount], *AS_RANGE]
-BlurRange = Annotated[tuple[BlurSigma, BlurSigma], *AS_RANGE]
 Number = Annotated[str, BeforeValidator(check_number)]
 
 
@@ -307,89 +288,35 @@ class Canvas(Block):
     align: Literal["left", "center", "right"] = "center"
 
 
-class Crop(Block):
-    """Cut a glyph to its ink."""
-
-    margin: int = Field(0, ge=0, le=64)
-    """Rows kept free above and below the ink, in pixels of the glyph."""
+class Section(Block):
+    """A block whose keys are transforms; those that are left out are off, or as they are."""
 
 
-class Transform(Block):
-    """A transform that some glyphs, or some lines, get."""
-
-    probability: Probability = 1.0
-    """How often, 0 to 1."""
-
-
-class SpeckNoise(Transform):
-    """Single pixels inside the ink box of a glyph, set before its geometry."""
-
-    pixels: SpecksRange
-    """How many."""
-
-
-class Turn(Transform):
-    """Shear or rotation."""
-
-    degrees: DegreesRange
-    """Positive: the top of the digit moves right (shear), counter-clockwise (rotate)."""
+def _make_section(name: str, doc: str) -> type[Section]:
+    """Return the model of a section: a field for each of its transforms."""
+    fields: dict[str, Any] = {}
+    for transform in TRANSFORMS.values():
+        if transform.section == name:
+            optional = (
+                transform.Settings if transform.default is not None else (transform.Settings | None)
+            )
+            description = inspect.getdoc(transform)
+            fields[transform.name] = (
+                optional,
+                Field(default=transform.default, description=description),
+            )
+    return create_model(f"{name.title()}Section", __base__=Section, __doc__=doc, **fields)
 
 
-class Stroke(Transform):
-    """Grey dilation or erosion by a square."""
+if TYPE_CHECKING:
 
-    dilate: Probability = 0.5
-    """Share of dilations; the rest are erosions."""
-    pixels: StrokeRange = (2, 2)
-    """Side of the square, on the canvas."""
+    class GlyphSection(Section): ...
 
+    class LineSection(Section): ...
 
-class GlyphTransforms(Block):
-    """What happens to each digit, in this order."""
-
-    salt: SpeckNoise | None = None
-    pepper: SpeckNoise | None = None
-    crop: Crop | None = None
-    aspect: Literal["keep", "stretch"] = "keep"
-    """Scale columns as rows, or leave the width in the glyph's own pixels."""
-    shear: Turn | None = None
-    rotate: Turn | None = None
-    overflow: Literal["fit", "clip"] = "fit"
-    """Scale turned ink down to the canvas height, or cut what stands out of its cell."""
-    stroke: Stroke | None = None
-
-
-class PixelNoise(Transform):
-    """Additive Gaussian noise."""
-
-    sigma: NoiseRange
-    """Standard deviation, in grey levels."""
-
-
-class SpeckAmount(Transform):
-    """Salt-and-pepper noise."""
-
-    amount: AmountRange
-    """Share of the pixels, half of them salt and half pepper."""
-
-
-class Blur(Transform):
-    """Gaussian blur."""
-
-    sigma: BlurRange
-    """Standard deviation, in pixels."""
-
-
-class LineTransforms(Block):
-    """How digits stand together, and what happens to the whole canvas, in this order."""
-
-    spacing: ColumnsRange = (5, 10)
-    """Columns between two digits; negative: they overlap, by half the narrower one at most."""
-    noise: PixelNoise | None = None
-    salt_pepper: SpeckAmount | None = None
-    blur: Blur | None = None
-    invert: Transform | None = None
-    """Dark ink on a bright ground."""
+else:
+    GlyphSection = _make_section("glyph", "How each digit is drawn, in this order.")
+    LineSection = _make_section("line", "How digits stand together, and the whole canvas.")
 
 
 class Output(Block):
@@ -412,24 +339,29 @@ class Config(Block):
     source: SourceConfig = Field(discriminator="name")
     splits: dict[SplitName, Split] = Field(min_length=1)
     canvas: Canvas = Canvas()
-    glyph: GlyphTransforms = GlyphTransforms()
-    line: LineTransforms = LineTransforms()
+    glyph: GlyphSection = GlyphSection()
+    line: LineSection = LineSection()
     output: Output = Output()
+
+    @property
+    def transforms(self) -> tuple[Transform, ...]:
+        """The transforms that are on, in order."""
+        chosen = (
+            (transform, getattr(getattr(self, transform.section), transform.name))
+            for transform in TRANSFORMS.values()
+        )
+        return tuple(make(settings) for make, settings in chosen if settings is not None)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The label columns of the transforms that are on."""
+        return tuple(column for transform in self.transforms for column in transform.columns)
 
     @model_validator(mode="after")
     def _check_legible(self) -> Self:
         """Refuse what would leave digits without ink."""
-        height, crop, blur = self.canvas.height, self.glyph.crop, self.line.blur
-        if crop is not None and height * 20 < MIN_INK_ROWS * (20 + 2 * crop.margin):
-            raise ValueError(
-                f"glyph.crop.margin: expected to leave {MIN_INK_ROWS} of the {height} rows of the "
-                f"canvas for ink that is 20 rows high, got a margin of {crop.margin} on each side"
-            )
-        if blur is not None and blur.sigma[1] * MIN_ROWS_PER_BLUR > height:
-            raise ValueError(
-                f"line.blur.sigma: expected at most {height / MIN_ROWS_PER_BLUR:g}, 1/"
-                f"{MIN_ROWS_PER_BLUR} of canvas.height, got {blur.sigma[1]:g}"
-            )
+        for transform in self.transforms:
+            transform.check(self.canvas.height, self.canvas.width)
         return self
 
 

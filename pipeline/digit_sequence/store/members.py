@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 
 from digit_sequence.store import tar_kernels as kernels
 from digit_sequence.store.containers import Buffer
-from digit_sequence.store.labels import BOX, PLACE_COLUMNS, SCHEMA, repeat_text
+from digit_sequence.store.labels import BOX, repeat_text
 
-_FIELDS = [field for field in SCHEMA if field.name not in PLACE_COLUMNS]
-_FIELDS += [SCHEMA.field(name) for name in PLACE_COLUMNS]
 _PLACES = ("offset", "size")
 _NUMBER_BYTES = 21
 """Characters of a number and what stands before it in a list, at most."""
@@ -37,9 +35,11 @@ class _Columns:
         # The first column of numbers is the offset, which is known when a member is written.
         self.numbers = [np.zeros(len(rows), np.int64), sizes]
         self.lists: list[NDArray[np.int64]] = []
-        self.table = np.zeros(len(SCHEMA), kernels.COLUMN)
+        places = [pa.field("file", pa.string()), *(pa.field(name, pa.int64()) for name in _PLACES)]
+        fields = [*rows.schema, *places]
+        self.table = np.zeros(len(fields), kernels.COLUMN)
         opening = "{"
-        for column, field in zip(self.table, _FIELDS, strict=True):
+        for column, field in zip(self.table, fields, strict=True):
             is_text = pa.types.is_string(field.type)
             label = f'{opening}"{field.name}":' + ('"' if is_text else "")
             column["label"] = len(self.labels), len(self.labels) + len(label)

@@ -1,0 +1,35 @@
+"""Ink that stands out of its cell after it was sheared or turned: scaled to fit, or cut."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from digit_sequence.transforms.geometry import Cells
+from digit_sequence.transforms.transform import CellMap, Drawn, Section
+
+
+class Overflow(CellMap):
+    """Scale ink down to the height of the canvas (fit), or cut what stands out (clip)."""
+
+    name: ClassVar = "overflow"
+    section: ClassVar[Section] = "glyph"
+    Settings = Literal["fit", "clip"]
+    default: ClassVar = "fit"
+
+    def shape(self, cells: Cells, drawn: Drawn) -> None:  # noqa: ARG002
+        """Fit cells to their ink, or have ink cut at its cell."""
+        if self.settings == "clip":
+            cells.is_clipped = True
+            cells.widths = cells.widths + cells.overhang
+            return
+        top, left, bottom, right = cells.ink.T
+        corners = np.stack(
+            [np.stack([x, y], axis=-1) for x in (left, right) for y in (top, bottom)], axis=1
+        )
+        from_centre = corners - cells.centres[:, None]
+        reach = np.abs(np.einsum("gij,gkj->gki", cells.forward, from_centre)).max(axis=1)
+        shrink = np.minimum(1.0, cells.height / 2 / reach[:, 1])
+        cells.forward = cells.forward * shrink[:, None, None]
+        cells.widths = shrink * np.maximum(cells.widths, 2 * reach[:, 0])
