@@ -187,6 +187,16 @@ class Identities:
         """(B, 3) counter words 1 to 3."""
         return make_addresses(self.names, self.indices)
 
+    @cached_property
+    def owners(self) -> NDArray[np.int64]:
+        """(G,) the sample of each digit."""
+        return np.repeat(np.arange(len(self.names)), np.diff(self.starts))
+
+    @cached_property
+    def slots(self) -> NDArray[np.int64]:
+        """(G,) the position of each digit in its number."""
+        return np.arange(len(self.owners)) - self.starts[self.owners]
+
     def stream(self, purpose: str) -> Stream:
         """Return the random words of one purpose."""
         return Stream(self, purpose)
@@ -219,14 +229,12 @@ class Stream:
 
     def per_digit(self, n_words: int) -> Words:
         """Return words for each digit, shape (n_words, G)."""
-        starts = self.identities.starts
-        needed = np.diff(starts) * n_words
-        counts = -(-needed // 4) * 4
+        identities = self.identities
+        counts = -(-np.diff(identities.starts) * n_words // 4) * 4
         words = self.part("digits")._fill(counts)
-        # What a sample has beyond the words of its digits fills a block of four.
-        position = np.arange(len(words)) - np.repeat(np.cumsum(counts) - counts, counts)
-        used: Words = words[position < np.repeat(needed, counts)]
-        return used.reshape(-1, n_words).T
+        first = (np.cumsum(counts) - counts)[identities.owners] + identities.slots * n_words
+        found: Words = words[first + np.arange(n_words)[:, None]]
+        return found
 
     def of_pixels(self, sample: int, n_words: int) -> Words:
         """Return words for the pixels of one sample of the batch, shape (n_words,)."""

@@ -310,9 +310,11 @@ def _make_section(name: str, doc: str) -> type[Section]:
 
 if TYPE_CHECKING:
 
-    class GlyphSection(Section): ...
+    class GlyphSection(Section):
+        """Made below, from the registry."""
 
-    class LineSection(Section): ...
+    class LineSection(Section):
+        """Made below, from the registry."""
 
 else:
     GlyphSection = _make_section("glyph", "How each digit is drawn, in this order.")

@@ -67,13 +67,14 @@ def _locate(matrix, rows, columns, height, width, stride, places, down, across):
         down_x[x] = matrix[1, 0] * x if x < width else _FAR
     most_row, most_column = float(rows), float(columns)
     glyph_stride = np.int32(columns + 3)
+    left, top = matrix[0, 2], matrix[1, 2]
     for y in range(height):
         across_y, down_y = matrix[0, 1] * y, matrix[1, 1] * y
         first, last = y * stride, (y + 1) * stride
         place, dr, dc = places[first:last], down[first:last], across[first:last]
         for x in range(stride):
-            column = min(max(across_x[x] + across_y + matrix[0, 2], -1.0), most_column)
-            row = min(max(down_x[x] + down_y + matrix[1, 2], -1.0), most_row)
+            column = min(max(across_x[x] + across_y + left, -1.0), most_column)
+            row = min(max(down_x[x] + down_y + top, -1.0), most_row)
             i, j = np.int32(row + 1), np.int32(column + 1)
             dr[x], dc[x] = row - (i - 1), column - (j - 1)
             place[x] = np.uint32(i * glyph_stride + j)

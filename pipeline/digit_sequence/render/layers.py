@@ -35,6 +35,7 @@ def read_layers(
     if has_line_maps(config):
         owners, places, points = list_pixels(layers, config)
         rows, columns = locate_pixels(layout, recipes, config, owners, points)
+        layers.pixels[:] = 0
         layers.pixels[places] = to_pixels(_interpolate(smoothed, owners, rows, columns))
     else:
         _warp(smoothed, shift_matrices(layout), layers)
@@ -95,11 +96,13 @@ def _warp(glyphs: NDArray[np.float64], matrices: NDArray[np.float64], layers: La
     # `warp` is three times as fast when the output has the shape of the input.
     frame = np.zeros((max(rows, highest), max(columns, widest)))
     affine = np.eye(3)
-    for glyph, matrix, layer in zip(glyphs, matrices, layers, strict=True):
+    values = np.zeros(len(layers.pixels))
+    for glyph, matrix, layer in zip(glyphs, matrices, layers.cut(values), strict=True):
         frame[:rows, :columns] = glyph
         affine[:2] = matrix
         warped = warp(frame, affine, order=1, mode="constant", clip=False, preserve_range=True)
-        layer[:] = to_pixels(warped[: layer.shape[0], : layer.shape[1]])
+        layer[:] = warped[: layer.shape[0], : layer.shape[1]]
+    layers.pixels[:] = to_pixels(values)
 
 
 def _interpolate(

@@ -32,7 +32,7 @@ class Layout:
     """The places of G glyphs on B canvases."""
 
     matrices: NDArray[np.float64]
-    """(G, 3, 3) affine maps from (column, row, 1) on the row that was laid out to the glyph."""
+    """(G, 2, 3) affine maps from (column, row, 1) on the row that was laid out to the glyph."""
     smoothing: NDArray[np.float64]
     """(G, 2) sigma in glyph rows and columns of the low-pass filter before a reduction."""
     cells: NDArray[np.int64]
@@ -76,16 +76,17 @@ def lay_out(
         if isinstance(transform, Placement):
             recipes = recipes.apply(transform.place(row, recipes.drawn))
     lefts, widths, scaled = _fit_rows(row, config)
-    forward = cells.forward.copy()
-    forward[:, 0] *= (widths / natural)[:, None]
-    inverse = _invert(forward)
+    cells.transform(widths / natural, 0.0, 0.0, 1.0)
+    inverse = _invert(cells.forward)
     # The centre of each cell on its canvas.
-    centre = np.stack([lefts + widths / 2, np.full(len(widths), height / 2)], axis=-1) - 0.5
-    offset = cells.centres - 0.5 - (inverse * centre[:, None]).sum(axis=2)
-    matrices = np.zeros((len(widths), 3, 3))
-    matrices[:, :2, :2], matrices[:, :2, 2], matrices[:, 2, 2] = inverse, offset, 1.0
+    centre = np.stack([lefts + widths / 2, np.full(len(widths), height / 2)]) - 0.5
+    matrices = np.empty((len(widths), 2, 3))
+    for i in (0, 1):
+        a, b = inverse[i]
+        matrices[:, i, 0], matrices[:, i, 1] = a, b
+        matrices[:, i, 2] = cells.centres[i] - 0.5 - (a * centre[0] + b * centre[1])
     smoothing = _choose_smoothing(inverse)
-    reach = _find_reach(cells, forward, centre, smoothing)
+    reach = _find_reach(cells, centre, smoothing)
     layout = Layout(
         matrices=np.round(matrices * 2.0**24) / 2.0**24,
         smoothing=smoothing,
@@ -138,10 +139,11 @@ def _fit_rows(
 
 
 def _invert(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Invert matrices of shape (G, 2, 2) by Cramer's rule, without a linear algebra library."""
-    a, b, c, d = matrices[:, 0, 0], matrices[:, 0, 1], matrices[:, 1, 0], matrices[:, 1, 1]
-    adjugate = np.stack([d, -b, -c, a], axis=-1).reshape(-1, 2, 2)
-    return adjugate / (a * d - b * c)[:, None, None]
+    """Invert matrices of shape (2, 2, G) by Cramer's rule, without a linear algebra library."""
+    (a, b), (c, d) = matrices
+    adjugate = np.stack([d, -b, -c, a]).reshape(2, 2, -1)
+    inverse: NDArray[np.float64] = adjugate / (a * d - b * c)
+    return inverse
 
 
 def _choose_smoothing(inverse: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -150,27 +152,26 @@ def _choose_smoothing(inverse: NDArray[np.float64]) -> NDArray[np.float64]:
     The rule is that of ``skimage.transform.resize``: (factor - 1) / 2, here in steps of 1/4, so
     that many glyphs share one filter.
     """
-    factor = np.hypot(inverse[:, ::-1, 0], inverse[:, ::-1, 1])
+    factor = np.hypot(inverse[::-1, 0], inverse[::-1, 1])
     sigma = np.round((factor - 1) / 2 / _SMOOTHING_STEP) * _SMOOTHING_STEP
-    return np.where(factor > SMOOTHING_FREE, sigma, 0.0)
+    return np.where(factor > SMOOTHING_FREE, sigma, 0.0).T
 
 
 def _find_reach(
-    cells: Cells,
-    forward: NDArray[np.float64],
-    centre: NDArray[np.float64],
-    smoothing: NDArray[np.float64],
+    cells: Cells, centre: NDArray[np.float64], smoothing: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the first and last column and row (G, 2, 2) between which all ink lies."""
+    """Return between which columns and rows all ink lies: (low or high, column or row, G)."""
     # Interpolation and smoothing carry the ink of a pixel so far.
-    margin = 1 + np.ceil(4 * smoothing)
-    top, left = cells.ink[:, 0] - margin[:, 0], cells.ink[:, 1] - margin[:, 1]
-    bottom, right = cells.ink[:, 2] - 1 + margin[:, 0], cells.ink[:, 3] - 1 + margin[:, 1]
-    middle = np.stack([left + right, top + bottom], axis=-1) / 2 - (cells.centres - 0.5)
-    half = np.stack([right - left, bottom - top], axis=-1) / 2
-    moved = centre + (forward * middle[:, None]).sum(axis=2)
-    extent = (np.abs(forward) * half[:, None]).sum(axis=2)
-    return np.stack([moved - extent, moved + extent], axis=1)
+    margin = 1 + np.ceil(4 * smoothing.T)
+    top, left = cells.ink[0] - margin[0], cells.ink[1] - margin[1]
+    bottom, right = cells.ink[2] - 1 + margin[0], cells.ink[3] - 1 + margin[1]
+    x = (left + right) / 2 - (cells.centres[0] - 0.5)
+    y = (top + bottom) / 2 - (cells.centres[1] - 0.5)
+    (a, b), (c, d) = cells.forward
+    middle = centre + np.stack([a * x + b * y, c * x + d * y])
+    x, y = (right - left) / 2, (bottom - top) / 2
+    extent = np.stack([np.abs(a) * x + np.abs(b) * y, np.abs(c) * x + np.abs(d) * y])
+    return np.stack([middle - extent, middle + extent])
 
 
 def _place_layers(
@@ -182,20 +183,22 @@ def _place_layers(
     config: Config,
 ) -> NDArray[np.int64]:
     """Return the places (G, 4) of layers: as large as their ink, on the canvas."""
-    low, high = np.floor(reach[:, 0] - 0.001), np.ceil(reach[:, 1] + 0.001) + 1
+    low, high = np.floor(reach[0] - 0.001), np.ceil(reach[1] + 0.001) + 1
     if is_clipped:
-        low[:, 0], high[:, 0] = np.maximum(low[:, 0], lefts), np.minimum(high[:, 0], lefts + widths)
+        low[0], high[0] = np.maximum(low[0], lefts), np.minimum(high[0], lefts + widths)
     for transform in config.transforms:
         if isinstance(transform, LineMap):
-            moved = np.ceil(transform.reach(recipes.drawn))[recipes.samples, None]
+            moved = np.ceil(transform.reach(recipes.drawn))[recipes.samples]
             low, high = low - moved, high + moved
         elif isinstance(transform, Ink) and not is_clipped:
-            grown = np.broadcast_to(transform.grow(recipes.drawn), len(low))[:, None]
+            grown = transform.grow(recipes.drawn)
             low, high = low - grown, high + grown
-    size = np.array([config.canvas.width, config.canvas.height])
-    low = low.clip(0, size - 1).astype(np.int64)
-    high = high.clip(low + 1, size).astype(np.int64)
-    return np.concatenate([low[:, ::-1], (high - low)[:, ::-1]], axis=1)
+    places = np.empty((len(lefts), 4), np.int64)
+    for axis, size in ((0, config.canvas.width), (1, config.canvas.height)):
+        first = low[axis].clip(0, size - 1)
+        places[:, 1 - axis] = first
+        places[:, 3 - axis] = high[axis].clip(first + 1, size) - first
+    return places
 
 
 def shift_matrices(layout: Layout) -> NDArray[np.float64]:
@@ -203,7 +206,7 @@ def shift_matrices(layout: Layout) -> NDArray[np.float64]:
 
     Coefficients are multiples of 2**-24 and places are integers, so all of this is exact.
     """
-    matrices = layout.matrices[:, :2].copy()
+    matrices = layout.matrices.copy()
     top, left = layout.places[:, :2].T
     matrices[..., 2] += matrices[..., 0] * left[:, None] + matrices[..., 1] * top[:, None]
     return matrices

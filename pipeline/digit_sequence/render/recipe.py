@@ -108,7 +108,7 @@ def draw_recipes(
         identities=identities,
         split=split,
         numbers=numbers,
-        samples=np.repeat(np.arange(len(numbers)), lengths),
+        samples=identities.owners,
         digits=digits,
         glyph_ids=pool.ids[pool.starts[digits] + to_integers(words, 0, sizes - 1)],
         drawn=drawn,

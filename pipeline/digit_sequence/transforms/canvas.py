@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
+
+Value = TypeVar("Value", bound=np.generic)
 
 LANES = 8
 """Strides are multiples of this: so many columns are computed at a time."""
@@ -39,36 +41,36 @@ class Layers:
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
         """Yield the pixels of each layer (height, width), to read and to change."""
+        return self.cut(self.pixels)
+
+    def cut(self, buffer: NDArray[Value]) -> Iterator[NDArray[Value]]:
+        """Yield the part (height, width) of each layer of a buffer that is laid out as `pixels`."""
         rows = zip(self.starts.tolist(), self.strides.tolist(), self.places.tolist(), strict=True)
         for start, stride, (_, _, height, width) in rows:
-            yield as_strided(self.pixels[start:], (height, width), (stride, 1))
+            yield buffer[start : start + height * stride].reshape(height, stride)[:, :width]
 
-    def stack(self, chosen: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return copies of some layers as one array (N, highest, widest); paper beside each."""
-        heights, widths = self.places[chosen, 2], self.places[chosen, 3]
-        shape = (int(heights.max(initial=1)), int(widths.max(initial=1)))
-        stacked = np.zeros((len(chosen), *shape), np.uint8)
-        is_inside = self._inside(chosen, shape)
-        stacked[is_inside] = self.pixels[self._find(chosen, is_inside)]
+    def choose(self, chosen: NDArray[np.int64]) -> Layers:
+        """Return some of these layers; their pixels are those of these."""
+        return Layers(
+            self.pixels,
+            self.places[chosen],
+            self.starts[chosen],
+            self.strides[chosen],
+            self.samples[chosen],
+        )
+
+    def stack(self) -> NDArray[np.uint8]:
+        """Return copies of all layers as one array (G, highest, widest); paper beside each."""
+        shape = self.places[:, 2:].max(axis=0, initial=1)
+        stacked = np.zeros((len(self), *shape), np.uint8)
+        for target, layer in zip(stacked, self, strict=True):
+            target[: layer.shape[0], : layer.shape[1]] = layer
         return stacked
 
-    def put(self, chosen: NDArray[np.int64], stacked: NDArray[np.uint8]) -> None:
-        """Give some layers the pixels of an array as `stack` returns it."""
-        is_inside = self._inside(chosen, stacked.shape[1:])
-        self.pixels[self._find(chosen, is_inside)] = stacked[is_inside]
-
-    def _inside(self, chosen: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-        """Return which pixels of a stack are of a layer."""
-        heights, widths = self.places[chosen, 2:].T
-        rows = np.arange(shape[0])[:, None] < heights[:, None, None]
-        inside: NDArray[np.bool_] = rows & (np.arange(shape[1]) < widths[:, None, None])
-        return inside
-
-    def _find(self, chosen: NDArray[np.int64], is_inside: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Return where the pixels of a stack that are of a layer are in the buffer."""
-        layer, row, column = np.nonzero(is_inside)
-        found: NDArray[np.int64] = self.starts[chosen][layer] + row * self.strides[chosen][layer]
-        return found + column
+    def put(self, stacked: NDArray[np.uint8]) -> None:
+        """Give all layers the pixels of an array as `stack` returns it."""
+        for source, layer in zip(stacked, self, strict=True):
+            layer[:] = source[: layer.shape[0], : layer.shape[1]]
 
     def boxes(self) -> NDArray[np.int64]:
         """Return the extent of each layer's ink on its canvas.
@@ -78,19 +80,18 @@ class Layers:
         ndarray of int64, shape (G, 4)
             Top, left, bottom, right, half-open; all 0 for a layer without ink.
         """
-        masks = self.stack(np.arange(len(self))) > 0
-        boxes = find_extents(masks)
-        boxes += self.places[:, [0, 1, 0, 1]]
-        boxes[~masks.any(axis=(1, 2))] = 0
+        boxes = find_extents(self.stack() > 0)
+        has_ink = boxes[:, 2] > 0
+        boxes[has_ink] += self.places[has_ink][:, [0, 1, 0, 1]]
         return boxes
 
 
 def place_layers(places: NDArray[np.int64], samples: NDArray[np.int64]) -> Layers:
-    """Return empty layers at some places (G, 4)."""
+    """Return layers at some places (G, 4), whose pixels are yet to be set."""
     strides = (places[:, 3] + LANES - 1) // LANES * LANES
     sizes = places[:, 2] * strides
     starts = np.cumsum(sizes) - sizes
-    return Layers(np.zeros(int(sizes.sum()), np.uint8), places, starts, strides, samples)
+    return Layers(np.empty(int(sizes.sum()), np.uint8), places, starts, strides, samples)
 
 
 def find_extents(masks: NDArray[np.bool_]) -> NDArray[np.int64]:

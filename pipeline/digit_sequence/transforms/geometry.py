@@ -11,19 +11,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+Factor = NDArray[np.float64] | float
+
 
 @dataclass
 class Cells:
     """How G glyphs fill their cells."""
 
     ink: NDArray[np.float64]
-    """(G, 4) ink box of each glyph: top, left, bottom, right, half-open."""
+    """(4, G) ink box of each glyph: top, left, bottom, right, half-open."""
     frame: NDArray[np.float64]
-    """(G, 4) the part of the glyph that fills the cell; likewise."""
+    """(4, G) the part of the glyph that fills the cell; likewise."""
     height: int
     """Rows of a cell: those of the canvas."""
     forward: NDArray[np.float64]
-    """(G, 2, 2) maps from the glyph to the cell, about the centres of both."""
+    """(2, 2, G) maps of (column, row) from the glyph to the cell, about the centres of both."""
     widths: NDArray[np.float64]
     """(G,) columns of each cell."""
     overhang: NDArray[np.float64]
@@ -33,24 +35,28 @@ class Cells:
 
     @property
     def centres(self) -> NDArray[np.float64]:
-        """(G, 2) column and row of the centre of the frame in the glyph."""
-        top, left, bottom, right = self.frame.T
-        return np.stack([(left + right) / 2, (top + bottom) / 2], axis=-1)
+        """(2, G) column and row of the centre of the frame in the glyph."""
+        top, left, bottom, right = self.frame
+        return np.stack([(left + right) / 2, (top + bottom) / 2])
 
-    def transform(self, matrices: NDArray[np.float64]) -> None:
-        """Follow the maps by others (G, 2, 2)."""
-        # Not by a linear algebra library, whose last bit depends on the processor.
-        self.forward = (matrices[..., None] * self.forward[:, None]).sum(axis=2)
+    def transform(self, a: Factor, b: Factor, c: Factor, d: Factor) -> None:
+        """Follow the maps by others, ``[[a, b], [c, d]]`` of (column, row), each (G,) or a number.
+
+        Not by a linear algebra library, whose last bit depends on the processor.
+        """
+        (e, f), (g, h) = self.forward
+        self.forward = np.stack([a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h])
+        self.forward = self.forward.reshape(2, 2, -1)
 
 
 def begin_cells(ink: NDArray[np.int16], glyph_shape: tuple[int, int], height: int) -> Cells:
     """Return cells that whole glyphs are to fill."""
     rows, columns = glyph_shape
     return Cells(
-        ink=ink.astype(np.float64),
-        frame=np.tile(np.array([0.0, 0.0, rows, columns]), (len(ink), 1)),
+        ink=ink.T.astype(np.float64),
+        frame=np.outer([0.0, 0.0, rows, columns], np.ones(len(ink))),
         height=height,
-        forward=np.tile(np.eye(2), (len(ink), 1, 1)),
+        forward=np.multiply.outer(np.eye(2), np.ones(len(ink))),
         widths=np.full(len(ink), float(columns)),
         overhang=np.zeros(len(ink)),
     )

@@ -20,10 +20,8 @@ class Aspect(CellMap):
 
     def shape(self, cells: Cells, drawn: Drawn) -> None:  # noqa: ARG002
         """Scale the frame to the height of the cell."""
-        top, left, bottom, right = cells.frame.T
+        top, left, bottom, right = cells.frame
         rows = cells.height / (bottom - top)
         columns = rows if self.settings == "keep" else np.ones(len(rows))
-        scale = np.zeros_like(cells.forward)
-        scale[:, 0, 0], scale[:, 1, 1] = columns, rows
-        cells.transform(scale)
+        cells.transform(columns, 0.0, 0.0, rows)
         cells.widths = columns * (right - left)

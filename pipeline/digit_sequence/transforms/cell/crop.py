@@ -42,4 +42,4 @@ class Crop(CellMap):
     def shape(self, cells: Cells, drawn: Drawn) -> None:  # noqa: ARG002
         """Frame the ink."""
         margin = self.settings.margin
-        cells.frame = cells.ink + np.array([-margin, 0, margin, 0])
+        cells.frame = cells.ink + np.array([[-margin], [0], [margin], [0]])

@@ -24,12 +24,15 @@ class Overflow(CellMap):
             cells.is_clipped = True
             cells.widths = cells.widths + cells.overhang
             return
-        top, left, bottom, right = cells.ink.T
-        corners = np.stack(
-            [np.stack([x, y], axis=-1) for x in (left, right) for y in (top, bottom)], axis=1
-        )
-        from_centre = corners - cells.centres[:, None]
-        reach = np.abs(np.einsum("gij,gkj->gki", cells.forward, from_centre)).max(axis=1)
-        shrink = np.minimum(1.0, cells.height / 2 / reach[:, 1])
-        cells.forward = cells.forward * shrink[:, None, None]
-        cells.widths = shrink * np.maximum(cells.widths, 2 * reach[:, 0])
+        centre_column, centre_row = cells.centres
+        top, left, bottom, right = cells.ink
+        # How far the corners of the ink box lie from the centre, at most.
+        (a, b), (c, d) = cells.forward
+        corners = [
+            (x - centre_column, y - centre_row) for x in (left, right) for y in (top, bottom)
+        ]
+        across = np.max([np.abs(a * x + b * y) for x, y in corners], axis=0)
+        down = np.max([np.abs(c * x + d * y) for x, y in corners], axis=0)
+        shrink = np.minimum(1.0, cells.height / 2 / down)
+        cells.transform(shrink, 0.0, 0.0, shrink)
+        cells.widths = shrink * np.maximum(cells.widths, 2 * across)

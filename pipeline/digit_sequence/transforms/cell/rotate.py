@@ -31,6 +31,4 @@ class Rotate(CellMap):
         """Turn about the centre of the cell."""
         angle = np.radians(drawn["rotate_degrees"])
         cosine, sine = np.cos(angle), np.sin(angle)
-        # Rows count downwards.
-        turn = np.stack([cosine, sine, -sine, cosine], axis=-1).reshape(-1, 2, 2)
-        cells.transform(turn)
+        cells.transform(cosine, sine, -sine, cosine)  # rows count downwards

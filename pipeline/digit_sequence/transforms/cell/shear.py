@@ -30,7 +30,5 @@ class Shear(CellMap):
     def shape(self, cells: Cells, drawn: Drawn) -> None:
         """Shear about the centre of the cell."""
         slope = np.tan(np.radians(drawn["shear_degrees"]))
-        shear = np.tile(np.eye(2), (len(slope), 1, 1))
-        shear[:, 0, 1] = -slope  # rows count downwards
-        cells.transform(shear)
+        cells.transform(1.0, -slope, 0.0, 1.0)  # rows count downwards
         cells.overhang = cells.overhang + np.abs(slope) * cells.height

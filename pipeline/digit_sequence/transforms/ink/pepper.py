@@ -26,12 +26,11 @@ class Pepper(Ink):
         chosen = np.flatnonzero(drawn["pepper"])
         if not len(chosen):
             return drawn
-        before = layers.stack(chosen)
-        layers.pixels[find_specks(layers, drawn["pepper"], draw_places(stream))] = 0
-        after = layers.stack(chosen)
-        erased = before.any(axis=(1, 2)) & ~after.any(axis=(1, 2))
-        after[erased] = before[erased]
-        layers.put(chosen, after)
+        few = layers.choose(chosen)
+        before = few.stack()
+        layers.pixels[find_specks(few, drawn["pepper"][chosen], draw_places(stream)[chosen])] = 0
+        erased = before.any(axis=(1, 2)) & ~few.stack().any(axis=(1, 2))
+        few.choose(np.flatnonzero(erased)).put(before[erased])
         pepper = drawn["pepper"].copy()
         pepper[chosen[erased]] = 0
         return {"pepper": pepper}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
+
 from digit_sequence.base.columns import Column
 from digit_sequence.base.randomness import Stream
 from digit_sequence.transforms.canvas import Layers
@@ -21,8 +23,10 @@ class Salt(Ink):
 
     def apply(self, layers: Layers, drawn: Drawn, stream: Stream) -> Drawn:
         """Set them."""
-        if drawn["salt"].any():
-            layers.pixels[find_specks(layers, drawn["salt"], draw_places(stream))] = 255
+        chosen = np.flatnonzero(drawn["salt"])
+        if len(chosen):
+            few, places = layers.choose(chosen), draw_places(stream)[chosen]
+            layers.pixels[find_specks(few, drawn["salt"][chosen], places)] = 255
         return drawn
 
     def apply_compiled(self, layers: Layers, drawn: Drawn, stream: Stream) -> Drawn:

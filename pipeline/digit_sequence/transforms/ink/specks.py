@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from digit_sequence.base.blocks import AS_RANGE
-from digit_sequence.base.randomness import Stream, split_words
+from digit_sequence.base.randomness import Stream
 from digit_sequence.transforms.canvas import Layers
 from digit_sequence.transforms.transform import Chance
 
@@ -28,8 +28,8 @@ class SpeckSettings(Chance):
 
 def draw_places(stream: Stream) -> NDArray[np.uint32]:
     """Return `MAX_SPECKS` places for each digit, (G, 24): 32-bit shares of its ink box."""
-    words = stream.part("places").per_digit(MAX_SPECKS // 2)
-    return split_words(words.T, 32).reshape(-1, MAX_SPECKS).astype(np.uint32)
+    words = stream.part("places").per_digit(MAX_SPECKS // 2).T
+    return np.ascontiguousarray(words, "<u8").view("<u4")
 
 
 def find_specks(

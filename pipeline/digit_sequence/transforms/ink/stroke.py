@@ -57,12 +57,12 @@ class Stroke(Ink):
             chosen = np.flatnonzero(stroke == side)
             operation = dilation if side > 0 else erosion
             footprint = np.ones((1, abs(side), abs(side)), np.uint8)
-            changed = operation(layers.stack(chosen), footprint, mode="constant", cval=0)
+            changed = operation(layers.choose(chosen).stack(), footprint, mode="constant", cval=0)
             if side < 0:
                 legible = changed.max(axis=(1, 2)) >= ERODED_PEAK
                 stroke[chosen[~legible]] = 0
                 chosen, changed = chosen[legible], changed[legible]
-            layers.put(chosen, changed)
+            layers.choose(chosen).put(changed)
         return {"stroke": stroke}
 
     def apply_compiled(self, layers: Layers, drawn: Drawn, stream: Stream) -> Drawn:  # noqa: ARG002
