@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
-from conftest import canvases, glyph_transforms, line_transforms, make_legible, number_texts
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.config.model import (
     MAX_CONFIG_BYTES,
@@ -30,6 +29,7 @@ from digit_sequence.config.model import (
     parse_config,
     shorten,
 )
+from strategies import canvases, glyph_transforms, line_transforms, make_legible, number_texts
 
 SOURCE = "source: {name: mnist-5k}\n"
 SPLITS = "splits: {train: {numbers: {values: ['7']}, samples: 3}}\n"

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import chisquare
 
-from conftest import number_texts
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.randomness import RandomWords
@@ -35,6 +34,7 @@ from digit_sequence.numbers.kinds import (
     open_numbers,
     read_numbers,
 )
+from strategies import number_texts
 
 
 def open_block(block: dict[str, Any], seed: int = 1, split: str = "train") -> NumberSource:

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from conftest import number_texts
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import sample_key
 from digit_sequence.config.model import Config, parse_config
 from digit_sequence.numbers.kinds import ListedNumbers
 from digit_sequence.plan.plan import Plan, Shard, SplitPlan, make_plan, parse_key
+from strategies import number_texts
 
 MakeConfig = Callable[..., Config]
 LISTED = {"values": ["007", "42", "7"]}

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from digit_sequence.render.batch import ERODED_PEAK, Rendered, render_batch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -16,24 +17,14 @@ from skimage.filters import gaussian
 from skimage.morphology import dilation, erosion
 from skimage.transform import AffineTransform, warp
 
-from conftest import (
-    canvases,
-    draw_bank,
-    find_extent,
-    glyph_transforms,
-    line_transforms,
-    make_bank,
-    make_pool,
-    number_texts,
-    ranges,
-)
+from conftest import draw_bank, find_extent, make_bank, make_pool
 from digit_sequence.base.errors import RenderError
 from digit_sequence.config.model import Config, SplitName
 from digit_sequence.render import batch as render
-from digit_sequence.render.batch import ERODED_PEAK, Rendered, render_batch
 from digit_sequence.render.layout import Layout, lay_out
 from digit_sequence.render.recipe import Recipes, draw_pixel_words, draw_recipes
 from digit_sequence.sources.bank import GlyphBank, GlyphPool
+from strategies import canvases, glyph_transforms, line_transforms, number_texts, ranges
 
 MakeConfig = Callable[..., Config]
 Pools = dict[SplitName, GlyphPool]

@@ -6,9 +6,19 @@ assembles them. Strings below a field are its line in the reference.
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+)
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import no_info_after_validator_function
 
 
 class Block(BaseModel):
@@ -56,12 +66,44 @@ AS_RANGE = (AS_TUPLE, AfterValidator(check_order))
 """What makes a range of ``tuple[Low, High]``: ``Annotated[tuple[X, X], *AS_RANGE]``."""
 
 
-def limit_decimals(count: int) -> AfterValidator:
-    """Return what refuses a bound that lies between the values that can be drawn."""
+@dataclass(frozen=True)
+class Decimals:
+    """In the type of a field: refuses a bound that lies between the values that can be drawn."""
 
-    def check(value: float) -> float:
-        if abs(round(value, count) - value) > 1e-9:
-            raise ValueError(f"expected at most {count} decimals, got {value}")
+    count: int
+    """Digits after the point, four at most."""
+
+    def __get_pydantic_core_schema__(self, kind: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_after_validator_function(self.check, handler(kind))
+
+    def check(self, value: float) -> float:
+        """Return a bound; a ValueError if it has more digits."""
+        if abs(round(value, self.count) - value) > 1e-9:
+            raise ValueError(f"expected at most {self.count} decimals, got {value}")
         return value
 
-    return AfterValidator(check)
+
+@dataclass(frozen=True)
+class Bounds:
+    """Which numbers a field takes."""
+
+    low: float | None = None
+    high: float | None = None
+    decimals: int = 0
+
+
+def find_bounds(kind: Any) -> Bounds:
+    """Return the bounds of an annotated number.
+
+    >>> find_bounds(Annotated[float, Field(ge=0, le=5), Decimals(3)])
+    Bounds(low=0, high=5, decimals=3)
+    """
+    low = high = None
+    decimals = 0
+    for part in get_args(kind)[1:]:
+        if isinstance(part, Decimals):
+            decimals = part.count
+        for limit in (part, *getattr(part, "metadata", ())):
+            low = getattr(limit, "ge", low)
+            high = getattr(limit, "le", high)
+    return Bounds(low, high, decimals)

@@ -17,5 +17,3 @@ class Column:
     """What it says, with its unit: a line of the reference."""
     per: Literal["sample", "digit"] = "sample"
     """Whether a sample has one value, or each of its digits."""
-    decimals: int = 0
-    """Digits after the point that a fraction is drawn with, four at most."""

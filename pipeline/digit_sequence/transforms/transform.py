@@ -21,12 +21,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digit_sequence.base.blocks import Block, Probability
+from digit_sequence.base.blocks import Block, Probability, find_bounds
 from digit_sequence.base.columns import Column
 from digit_sequence.base.randomness import Stream, Words, to_decimals, to_integers, to_uniform
 from digit_sequence.transforms.canvas import Layers, Pages
@@ -80,9 +80,9 @@ class Transform(ABC):
         if not self.columns:
             return {}
         (column,) = self.columns
-        words = draw_words(stream, column, 2)
-        values = draw_values(words[1], column, find_range(self.settings))
-        return {column.name: np.where(self.is_chosen(words[0]), values, values.dtype.type(0))}
+        chance, words = stream.per_digit(2) if column.per == "digit" else stream.per_sample(2)
+        values = draw_values(words, self.settings)
+        return {column.name: np.where(self.is_chosen(chance), values, values.dtype.type(0))}
 
     def is_chosen(self, words: Words) -> NDArray[np.bool_]:
         """Return where it is applied."""
@@ -90,23 +90,14 @@ class Transform(ABC):
         return chosen
 
 
-def draw_words(stream: Stream, column: Column, n_words: int) -> Words:
-    """Return words for each value of a column."""
-    return stream.per_digit(n_words) if column.per == "digit" else stream.per_sample(n_words)
-
-
-def draw_values(words: Words, column: Column, span: tuple[Any, Any]) -> NDArray[Any]:
-    """Turn words into values of a column, both ends of the span included."""
-    if column.type.startswith("float"):
-        return to_decimals(words, *span, column.decimals)
-    return to_integers(words, *span)
-
-
-def find_range(settings: Block) -> tuple[Any, Any]:
-    """Return the one range [low, high] that a block holds."""
-    (span,) = (value for _, value in settings if isinstance(value, tuple))
-    low, high = span
-    return low, high
+def draw_values(words: Words, settings: Block) -> NDArray[Any]:
+    """Turn words into values of the one range that a block holds, both ends included."""
+    (name,) = (name for name, value in settings if isinstance(value, tuple))
+    kind = get_args(type(settings).model_fields[name].annotation)[0]
+    low, high = getattr(settings, name)
+    if get_args(kind)[0] is int:
+        return to_integers(words, low, high)
+    return to_decimals(words, low, high, find_bounds(kind).decimals)
 
 
 class CellMap(Transform):

@@ -18,7 +18,7 @@ class Rotate(CellMap):
     name: ClassVar = "rotate"
     section: ClassVar[Section] = "glyph"
     columns: ClassVar = (
-        Column("rotate_degrees", "float64", "positive: counter-clockwise", "digit", decimals=2),
+        Column("rotate_degrees", "float64", "positive: counter-clockwise", "digit"),
     )
 
     class Settings(Chance):

@@ -18,7 +18,7 @@ class Shear(CellMap):
     name: ClassVar = "shear"
     section: ClassVar[Section] = "glyph"
     columns: ClassVar = (
-        Column("shear_degrees", "float64", "positive: leans to the right", "digit", decimals=2),
+        Column("shear_degrees", "float64", "positive: leans to the right", "digit"),
     )
 
     class Settings(Chance):

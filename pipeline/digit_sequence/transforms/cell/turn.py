@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from digit_sequence.base.blocks import AS_RANGE, limit_decimals
+from digit_sequence.base.blocks import AS_RANGE, Decimals
 
-Degrees = Annotated[float, Field(ge=-45, le=45), limit_decimals(2)]
+Degrees = Annotated[float, Field(ge=-45, le=45), Decimals(2)]
 DegreesRange = Annotated[tuple[Degrees, Degrees], *AS_RANGE]

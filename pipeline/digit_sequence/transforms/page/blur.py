@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from digit_sequence.base.blocks import AS_RANGE, limit_decimals
+from digit_sequence.base.blocks import AS_RANGE, Decimals
 from digit_sequence.base.columns import Column
 from digit_sequence.base.randomness import Stream
 from digit_sequence.transforms.canvas import Pages, to_pixels
@@ -15,7 +15,7 @@ from digit_sequence.transforms.transform import Chance, Drawn, Page, Section
 
 MIN_ROWS_PER_BLUR = 8
 """Rows of the canvas for each pixel of sigma, at least: more would wash a digit out."""
-Sigma = Annotated[float, Field(ge=0, le=5), limit_decimals(3)]
+Sigma = Annotated[float, Field(ge=0, le=5), Decimals(3)]
 
 
 class Blur(Page):
@@ -23,7 +23,7 @@ class Blur(Page):
 
     name: ClassVar = "blur"
     section: ClassVar[Section] = "line"
-    columns: ClassVar = (Column("blur_sigma", "float64", "Gaussian blur, pixels", decimals=3),)
+    columns: ClassVar = (Column("blur_sigma", "float64", "Gaussian blur, pixels"),)
 
     class Settings(Chance):
         """Gaussian blur."""

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from digit_sequence.base.blocks import AS_RANGE, limit_decimals
+from digit_sequence.base.blocks import AS_RANGE, Decimals
 from digit_sequence.base.columns import Column
 from digit_sequence.base.randomness import Stream, split_words
 from digit_sequence.transforms.canvas import Pages, to_pixels
 from digit_sequence.transforms.transform import Chance, Drawn, Page, Section
 
-Sigma = Annotated[float, Field(ge=0, le=128), limit_decimals(2)]
+Sigma = Annotated[float, Field(ge=0, le=128), Decimals(2)]
 
 
 class Noise(Page):
@@ -23,9 +23,7 @@ class Noise(Page):
 
     name: ClassVar = "noise"
     section: ClassVar[Section] = "line"
-    columns: ClassVar = (
-        Column("noise_sigma", "float64", "Gaussian noise, grey levels", decimals=2),
-    )
+    columns: ClassVar = (Column("noise_sigma", "float64", "Gaussian noise, grey levels"),)
 
     class Settings(Chance):
         """Additive Gaussian noise."""

@@ -7,13 +7,13 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from digit_sequence.base.blocks import AS_RANGE, limit_decimals
+from digit_sequence.base.blocks import AS_RANGE, Decimals
 from digit_sequence.base.columns import Column
 from digit_sequence.base.randomness import Stream, split_words
 from digit_sequence.transforms.canvas import Pages
 from digit_sequence.transforms.transform import Chance, Drawn, Page, Section
 
-Amount = Annotated[float, Field(ge=0, le=0.5), limit_decimals(4)]
+Amount = Annotated[float, Field(ge=0, le=0.5), Decimals(4)]
 
 
 class SaltPepper(Page):
@@ -21,9 +21,7 @@ class SaltPepper(Page):
 
     name: ClassVar = "salt_pepper"
     section: ClassVar[Section] = "line"
-    columns: ClassVar = (
-        Column("salt_pepper", "float64", "share of salt-and-pepper pixels", decimals=4),
-    )
+    columns: ClassVar = (Column("salt_pepper", "float64", "share of salt-and-pepper pixels"),)
 
     class Settings(Chance):
         """Salt-and-pepper noise."""
