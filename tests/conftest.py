@@ -15,15 +15,16 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from digit_sequence.base.names import SplitName
 from digit_sequence.config.model import (
     MIN_INK_ROWS,
     MIN_ROWS_PER_BLUR,
     Config,
-    Idx,
-    SplitName,
     parse_config,
 )
-from digit_sequence.sources.bank import GlyphBank, GlyphPool, partition_glyphs
+from digit_sequence.sources.bank import GlyphBank
+from digit_sequence.sources.idx import IdxSettings
+from digit_sequence.sources.pools import GlyphPool, partition_glyphs
 
 if TYPE_CHECKING:
     from builds import Forks
@@ -190,7 +191,7 @@ def tiny_source(bank: GlyphBank, tmp_path_factory: pytest.TempPathFactory) -> di
 @pytest.fixture(scope="session")
 def pools(bank: GlyphBank, tiny_source: dict[str, Any]) -> dict[SplitName, GlyphPool]:
     """Return the bank shared out: 6, 3 and 3 glyphs of each digit to train, val and test."""
-    return partition_glyphs(bank, Idx.model_validate(tiny_source))
+    return partition_glyphs(bank, IdxSettings.model_validate(tiny_source))
 
 
 @pytest.fixture(scope="session")

@@ -28,12 +28,14 @@ from conftest import (
     ranges,
 )
 from digit_sequence.base.errors import RenderError
-from digit_sequence.config.model import Config, SplitName
+from digit_sequence.base.names import SplitName
+from digit_sequence.config.model import Config
 from digit_sequence.render import batch as render
 from digit_sequence.render.batch import ERODED_PEAK, Rendered, render_batch
 from digit_sequence.render.layout import Layout, lay_out
 from digit_sequence.render.recipe import Recipes, draw_pixel_words, draw_recipes
-from digit_sequence.sources.bank import GlyphBank, GlyphPool
+from digit_sequence.sources.bank import GlyphBank
+from digit_sequence.sources.pools import GlyphPool
 
 MakeConfig = Callable[..., Config]
 Pools = dict[SplitName, GlyphPool]

@@ -23,10 +23,12 @@ from conftest import (
     ranges,
     transforms,
 )
-from digit_sequence.config.model import MIN_DIGIT_WIDTH, Config, SplitName
+from digit_sequence.base.names import SplitName
+from digit_sequence.config.model import MIN_DIGIT_WIDTH, Config
 from digit_sequence.render.layout import Layout, lay_out
 from digit_sequence.render.recipe import Recipes, draw_recipes
-from digit_sequence.sources.bank import GlyphBank, GlyphPool
+from digit_sequence.sources.bank import GlyphBank
+from digit_sequence.sources.pools import GlyphPool
 
 MakeConfig = Callable[..., Config]
 Pools = dict[SplitName, GlyphPool]

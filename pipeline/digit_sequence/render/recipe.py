@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.names import SplitName
 from digit_sequence.base.randomness import (
     RandomWords,
     Words,
@@ -44,8 +45,8 @@ from digit_sequence.base.randomness import (
     to_integers,
     to_uniform,
 )
-from digit_sequence.config.model import Config, SplitName, Transform
-from digit_sequence.sources.bank import GlyphPool
+from digit_sequence.config.model import Config, Transform
+from digit_sequence.sources.pools import GlyphPool
 
 LINE_WORDS = 16
 SLOT_WORDS = 40
