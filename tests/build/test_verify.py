@@ -48,9 +48,8 @@ def folder(tmp_path):
 @pytest.fixture
 def copy(built, folder, tiny_source):
     """Return a function that copies a built dataset into the folder, to damage it."""
-    load_bank(
-        IdxSettings.model_validate(tiny_source)
-    )  # as the machine that built it has them in its cache
+    # As the machine that built it has them in its cache.
+    load_bank(IdxSettings.model_validate(tiny_source))
 
     def copy_built(**output):
         return Path(shutil.copytree(built(**output), folder))

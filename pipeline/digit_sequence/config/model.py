@@ -68,7 +68,7 @@ BlurRange = Annotated[tuple[BlurSigma, BlurSigma], *AS_RANGE]
 
 # -- source, numbers and splits --------------------------------------------------------------------
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a type checker does not know what the registries hold
     SourceConfig = SourceBlock
 else:
     SourceConfig = Union[tuple(source.Settings for source in SOURCES.values())]  # noqa: UP007

@@ -19,6 +19,7 @@ BALANCE_BLOCK = 100
 
 Length = Annotated[int, Field(ge=1, le=MAX_DIGITS)]
 Weight = Annotated[float, Field(ge=0, le=1e9)]
+_LENGTH_KEYS = frozenset(map(str, range(1, MAX_DIGITS + 1)))
 
 
 def _to_weights(value: object) -> object:
@@ -42,9 +43,6 @@ def _check_weights(value: dict[int, float]) -> dict[int, float]:
     if not sum(value.values()) > 0:
         raise ValueError(f"expected at least one length with a weight above 0, got {value}")
     return {length: value[length] for length in sorted(value) if value[length] > 0}
-
-
-_LENGTH_KEYS = frozenset(map(str, range(1, MAX_DIGITS + 1)))
 
 
 class RandomSettings(Block):

@@ -10,5 +10,5 @@ from digit_sequence.numbers.range import Range
 from digit_sequence.numbers.values import Values
 
 NUMBER_KINDS: Registry[type[NumberKind]] = Registry(
-    "numbers", "digit_sequence.numbers", Values, Range, File, Random
+    "number kind", "digit_sequence.numbers", Values, Range, File, Random
 )

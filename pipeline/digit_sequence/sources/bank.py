@@ -165,7 +165,7 @@ def _bank_folder(digest: str) -> Path:
 def _name_source(settings: SourceBlock) -> str:
     """Return a name that changes with the bytes that the bank would hold."""
     source = open_source(settings)
-    origin: list[Any] = [BANK_FORMAT, source.glyph_settings]
+    origin: list[Any] = [BANK_FORMAT, source.version, source.glyph_settings]
     if source.has_paths:
         for path in list_files(settings):
             try:
@@ -173,8 +173,6 @@ def _name_source(settings: SourceBlock) -> str:
             except OSError as error:
                 raise SourceError(f"{path}: expected a file, got: {error.strerror}") from error
             origin.append([str(path.absolute()), status.st_size, status.st_mtime_ns])
-    else:
-        origin.append(source.version)
     return f"{source.name}-{hashlib.sha256(json.dumps(origin).encode()).hexdigest()[:32]}"
 
 

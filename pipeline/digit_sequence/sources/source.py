@@ -80,7 +80,7 @@ class Source(ABC):
     name: ClassVar[str]
     """As its block says; never set by hand."""
     version: ClassVar[str] = __version__
-    """Changes with its glyphs, if it reads no file that a config names: a package has its own."""
+    """Changes when the same block and files become other glyphs; another package gives its own."""
     license: ClassVar[str | None] = None
     """Of datasets of its glyphs, as the front matter of a dataset card calls it."""
     attribution: ClassVar[str | None] = None
@@ -109,7 +109,7 @@ class Source(ABC):
 
     @property
     def has_paths(self) -> bool:
-        """Whether its block names files; else its version tells its glyphs."""
+        """Whether its block names files; else its version and its block tell its glyphs."""
         return bool(list_paths(self.settings))
 
     def without_paths(self) -> SourceBlock | None:
