@@ -14,8 +14,11 @@ import pytest
 from hypothesis import settings
 from numpy.typing import NDArray
 
-from digit_sequence.config.model import Config, Idx, SplitName, parse_config
-from digit_sequence.sources.bank import GlyphBank, GlyphPool, partition_glyphs
+from digit_sequence.base.names import SplitName
+from digit_sequence.config.model import Config, parse_config
+from digit_sequence.sources.bank import GlyphBank
+from digit_sequence.sources.idx import IdxSettings
+from digit_sequence.sources.pools import GlyphPool, partition_glyphs
 from strategies import make_legible
 
 if TYPE_CHECKING:
@@ -120,7 +123,7 @@ def tiny_source(bank: GlyphBank, tmp_path_factory: pytest.TempPathFactory) -> di
 @pytest.fixture(scope="session")
 def pools(bank: GlyphBank, tiny_source: dict[str, Any]) -> dict[SplitName, GlyphPool]:
     """Return the bank shared out: 6, 3 and 3 glyphs of each digit to train, val and test."""
-    return partition_glyphs(bank, Idx.model_validate(tiny_source))
+    return partition_glyphs(bank, IdxSettings.model_validate(tiny_source))
 
 
 @pytest.fixture(scope="session")

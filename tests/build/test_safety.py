@@ -21,8 +21,8 @@ from digit_sequence.base.errors import OutputError, PipelineError, SourceError
 from digit_sequence.build.sampler import open_config, open_output
 from digit_sequence.build.status import describe_status
 from digit_sequence.build.verify import verify_dataset
-from digit_sequence.config.model import NumberFile, load_config, parse_config
-from digit_sequence.numbers.kinds import read_numbers
+from digit_sequence.config.model import load_config, parse_config
+from digit_sequence.numbers.file import FileSettings, read_numbers
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 from digit_sequence.sources.bank import load_bank, open_bank, parse_bank
 from digit_sequence.store.labels import read_commit
@@ -149,7 +149,7 @@ def test_any_file_of_numbers(tmp_path, content, column):
     path = tmp_path / "numbers.csv"
     path.write_bytes(content)
     with contextlib.suppress(PipelineError):
-        numbers = read_numbers(NumberFile(path=str(path), column=column))
+        numbers = read_numbers(FileSettings(path=str(path), column=column))
         assert numbers
         assert all(number.isascii() and number.isdecimal() for number in numbers)
         assert all(len(number) <= 64 for number in numbers)

@@ -23,9 +23,10 @@ from digit_sequence.build.sampler import open_output
 from digit_sequence.build.verify import verify_dataset
 from digit_sequence.cli.main import main
 from digit_sequence.codec.encoding import encode_image
-from digit_sequence.config.model import Idx, Output
+from digit_sequence.config.model import Output
 from digit_sequence.run.schedulers import SchedulerOptions, TaskLost, open_scheduler
 from digit_sequence.sources.bank import load_bank, pack_bank
+from digit_sequence.sources.idx import IdxSettings
 from digit_sequence.store.containers import CONTAINERS
 from digit_sequence.store.labels import (
     encode_labels,
@@ -47,7 +48,8 @@ def folder(tmp_path):
 @pytest.fixture
 def copy(built, folder, tiny_source):
     """Return a function that copies a built dataset into the folder, to damage it."""
-    load_bank(Idx.model_validate(tiny_source))  # as the machine that built it has them in its cache
+    # As the machine that built it has them in its cache.
+    load_bank(IdxSettings.model_validate(tiny_source))
 
     def copy_built(**output):
         return Path(shutil.copytree(built(**output), folder))
@@ -413,7 +415,7 @@ def test_other_glyphs(copy, tiny_config, tiny_source, tmp_path):
     source = {**tiny_source, "images": str(tmp_path / "images")}
     content = Path(tiny_source["images"]).read_bytes()
     (tmp_path / "images").write_bytes(content[:-784] + content[16:800])
-    (folder / ".build/glyphs").write_bytes(pack_bank(load_bank(Idx.model_validate(source))))
+    (folder / ".build/glyphs").write_bytes(pack_bank(load_bank(IdxSettings.model_validate(source))))
     ((path, reason),) = find_problems(folder)
     assert path == ".build/glyphs"
     assert reason.startswith("packed glyphs: expected the digest ")

@@ -19,11 +19,13 @@ from skimage.transform import AffineTransform, warp
 
 from conftest import draw_bank, find_extent, make_bank, make_pool
 from digit_sequence.base.errors import RenderError
-from digit_sequence.config.model import Config, SplitName
+from digit_sequence.base.names import SplitName
+from digit_sequence.config.model import Config
 from digit_sequence.render import batch as render
 from digit_sequence.render.layout import Layout, lay_out
 from digit_sequence.render.recipe import Recipes, draw_pixel_words, draw_recipes
-from digit_sequence.sources.bank import GlyphBank, GlyphPool
+from digit_sequence.sources.bank import GlyphBank
+from digit_sequence.sources.pools import GlyphPool
 from strategies import canvases, glyph_transforms, line_transforms, number_texts, ranges
 
 MakeConfig = Callable[..., Config]

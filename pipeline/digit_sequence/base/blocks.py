@@ -6,7 +6,11 @@ assembles them. Strings below a field are its line in the reference.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
+from pathlib import Path, PurePath
 from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import (
@@ -16,7 +20,9 @@ from pydantic import (
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
+    ValidationInfo,
 )
+from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_after_validator_function
 
@@ -107,3 +113,75 @@ def find_bounds(kind: Any) -> Bounds:
             low = getattr(limit, "ge", low)
             high = getattr(limit, "le", high)
     return Bounds(low, high, decimals)
+
+
+# -- fields that only the machine of a build understands ------------------------------------------
+
+
+def _resolve(path: str, place: ValidationInfo) -> str:
+    """Take a path relative to the folder that the block is read from, if there is one."""
+    folder: Path | None = place.context
+    return path if folder is None else str(folder / path)
+
+
+_PATH = AfterValidator(_resolve)
+InputPath = Annotated[str, _PATH]
+"""A file or folder to read: given relative to the config file, published by its last part only."""
+
+
+class _Unpublished:
+    """What a dataset does not repeat."""
+
+
+UNPUBLISHED = _Unpublished()
+"""Marks a field that a dataset does not repeat: ``Annotated[str, UNPUBLISHED]``."""
+
+
+def list_paths(block: Block) -> list[str]:
+    """List the paths that a block gives in fields of `InputPath`, at any depth."""
+    return [value for _, value in _find_marked(block, _PATH) if value is not None]
+
+
+def local_fields(kind: type[Block]) -> dict[str, FieldInfo]:
+    """Return the fields of a block, by name, that are paths of inputs or not published."""
+    return {
+        key: field
+        for key, field in kind.model_fields.items()
+        if _has_mark(field.rebuild_annotation(), _PATH, UNPUBLISHED)
+    }
+
+
+def publish_block(block: Block) -> dict[str, Any]:
+    """Return a block in plain JSON values that are the same wherever it was read.
+
+    Of each path its last part is kept, if it is given, and of unpublished fields nothing.
+    """
+    tree = block.model_dump(mode="json")
+    for (*parents, key), path in _find_marked(block, _PATH):
+        node = reduce(getitem, parents, tree)
+        del node[key]
+        if path:
+            node[key] = PurePath(path).name
+    for (*parents, key), _ in _find_marked(block, UNPUBLISHED):
+        del reduce(getitem, parents, tree)[key]
+    return tree
+
+
+def _find_marked(block: Block, mark: object) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield the place and the value of each field with a mark."""
+    for key, field in type(block).model_fields.items():
+        value = getattr(block, key)
+        if _has_mark(field.rebuild_annotation(), mark):
+            yield (key,), value
+            continue
+        for place, inner in value.items() if isinstance(value, dict) else ((None, value),):
+            if isinstance(inner, Block):
+                above = (key,) if place is None else (key, place)
+                yield from (((*above, *rest), found) for rest, found in _find_marked(inner, mark))
+
+
+def _has_mark(annotation: Any, *marks: object) -> bool:
+    """Return whether a type has a mark, alone or in a union."""
+    return any(mark in marks for mark in getattr(annotation, "__metadata__", ())) or any(
+        _has_mark(part, *marks) for part in get_args(annotation)
+    )

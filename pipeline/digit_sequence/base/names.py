@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 SCHEMA_VERSION = 1
 """Layout of the output directory and of its files."""
 BUILD_FOLDER = ".build"
@@ -9,6 +11,9 @@ BUILD_FOLDER = ".build"
 PLAN_PATH = f"{BUILD_FOLDER}/plan.json"
 MANIFEST_PATH = "dataset.json"
 CARD_PATH = "README.md"
+
+SplitName = Literal["train", "val", "test"]
+SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 
 
 def shard_name(split: str, index: int) -> str:

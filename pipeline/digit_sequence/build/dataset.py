@@ -32,7 +32,7 @@ from digit_sequence.base.errors import (
     RenderError,
     SourceError,
 )
-from digit_sequence.base.names import MANIFEST_PATH, sample_key
+from digit_sequence.base.names import MANIFEST_PATH, SplitName, sample_key
 from digit_sequence.build.memory import (
     LIMIT_BYTES,
     TaskMemory,
@@ -42,7 +42,6 @@ from digit_sequence.build.memory import (
 )
 from digit_sequence.build.sampler import Sampler, open_output
 from digit_sequence.codec.encoding import EXTENSIONS, encode_image
-from digit_sequence.config.model import SplitName
 from digit_sequence.plan.plan import Plan, Shard, parse_shard
 from digit_sequence.render.draw import fit_batch
 from digit_sequence.run.events import RUNS_FOLDER, RunLog

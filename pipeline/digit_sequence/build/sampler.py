@@ -7,17 +7,13 @@ from dataclasses import dataclass
 
 from digit_sequence.base.engines import Engine, choose_engine
 from digit_sequence.base.errors import ConfigError
-from digit_sequence.config.model import Config, SplitName
+from digit_sequence.base.names import SplitName
+from digit_sequence.config.model import Config
 from digit_sequence.plan.plan import Plan, make_plan
 from digit_sequence.render.draw import Rendered, render_batch
 from digit_sequence.render.recipe import draw_recipes, missing_glyphs
-from digit_sequence.sources.bank import (
-    GlyphBank,
-    GlyphPool,
-    check_disjoint,
-    load_bank,
-    partition_glyphs,
-)
+from digit_sequence.sources.bank import GlyphBank, load_bank
+from digit_sequence.sources.pools import GlyphPool, check_disjoint, partition_glyphs
 from digit_sequence.store.manifest import load_glyphs, load_plan
 from digit_sequence.store.storage import Storage
 

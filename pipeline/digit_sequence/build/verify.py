@@ -34,15 +34,22 @@ import pyarrow.parquet as pq
 from dask.delayed import Delayed
 
 from digit_sequence.base.errors import BuildError, BuildStopped, OutputError, SourceError
-from digit_sequence.base.names import BUILD_FOLDER, CARD_PATH, MANIFEST_PATH, PLAN_PATH, sample_key
+from digit_sequence.base.names import (
+    BUILD_FOLDER,
+    CARD_PATH,
+    MANIFEST_PATH,
+    PLAN_PATH,
+    SplitName,
+    sample_key,
+)
 from digit_sequence.build.dataset import Job, make_job, open_job, pack_shard
 from digit_sequence.build.sampler import Sampler
 from digit_sequence.codec.encoding import EXTENSIONS, decode_image, encode_image
-from digit_sequence.config.model import Mnist, Mnist5k, SplitName
 from digit_sequence.plan.plan import Plan, Shard, parse_shard
 from digit_sequence.run.events import RUNS_FOLDER
 from digit_sequence.run.schedulers import Run, TaskLost
 from digit_sequence.sources.bank import GlyphBank, find_bank, load_bank, pack_bank, parse_bank
+from digit_sequence.sources.registry import open_source
 from digit_sequence.store.containers import CONTAINERS
 from digit_sequence.store.labels import (
     Commit,
@@ -612,8 +619,9 @@ def repair_dataset(storage: Storage, problems: Iterable[Problem]) -> None:
 def _find_bank(plan: Plan) -> GlyphBank:
     """Take the digits from the cache, or from the source if it needs no path."""
     bank = find_bank(plan.source_digest)
-    if bank is None and isinstance(plan.config.source, Mnist | Mnist5k):
-        bank = load_bank(plan.config.source)
+    source = open_source(plan.config.source).without_paths()
+    if bank is None and source is not None:
+        bank = load_bank(source)
     if bank is None or bank.digest != plan.source_digest:
         raise SourceError(
             f"{GLYPHS_PATH}: the digits {plan.source_digest[:16]} of the source "

@@ -19,6 +19,8 @@ from digit_sequence.build.dataset import pack_shard, write_shard
 from digit_sequence.build.sampler import open_config
 from digit_sequence.config.model import Config, parse_config
 from digit_sequence.plan.plan import Shard
+from digit_sequence.sources.registry import SOURCES
+from digit_sequence.sources.source import SHARES
 from digit_sequence.store.containers import Batch, Packed, pack_folders
 from digit_sequence.store.labels import Commit, read_commit
 from digit_sequence.store.storage import Storage
@@ -84,11 +86,10 @@ def make_config(
             "rotate": {"probability": 0.5, "degrees": [-rotate, rotate]},
             "stroke": {"probability": 0.5, "dilate": 0.5, "pixels": [2, 2]},
         }
-    digits: dict[str, Any] = {"name": source, "val_fraction": 0}
-    if source != "mnist":
-        digits["test_fraction"] = 0
+    fields = SOURCES[source].Settings.model_fields
+    digits: dict[str, Any] = {"name": source} | {share: 0 for share in SHARES if share in fields}
     if data_dir is not None:
-        if source != "mnist":
+        if "path" not in fields:
             raise ConfigError(
                 f"--data-dir: expected none with --source {source}, whose digits are in a package; "
                 f"got {data_dir}"

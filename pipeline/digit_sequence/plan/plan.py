@@ -25,9 +25,10 @@ from numpy.typing import NDArray
 from digit_sequence import __version__
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import ConfigError
-from digit_sequence.base.names import SCHEMA_VERSION, sample_key, shard_name
-from digit_sequence.config.model import MIN_DIGIT_WIDTH, SPLITS, Config, SplitName
-from digit_sequence.numbers.kinds import NumberSource, inline_number_files, open_numbers
+from digit_sequence.base.names import SCHEMA_VERSION, SPLITS, SplitName, sample_key, shard_name
+from digit_sequence.config.model import MIN_DIGIT_WIDTH, Config, inline_numbers
+from digit_sequence.numbers.kind import NumberSource
+from digit_sequence.sources.registry import open_source
 
 MAX_SAMPLES = 10**12
 """Samples of one split, at most: as many as `samples` may ask for."""
@@ -152,10 +153,10 @@ def make_plan(config: Config, source_digest: str) -> Plan:
     ConfigError
         If a list of numbers cannot be read, or the canvas is too narrow for a number.
     """
-    config = inline_number_files(config)
+    config = inline_numbers(config)
     splits: dict[SplitName, SplitPlan] = {}
     for name, split in config.splits.items():
-        numbers = open_numbers(split.numbers, config.seed, name)
+        numbers = split.numbers.kind.open(config.seed, name)
         needed = numbers.max_digits * MIN_DIGIT_WIDTH
         if needed > config.canvas.width:
             raise ConfigError(
@@ -186,11 +187,11 @@ def _fingerprint_inputs(
     del settings["output"]["uri"]
     if config.output.image != "jpeg":
         del settings["output"]["quality"]
-    shares = config.source.model_dump(mode="json", include={"val_fraction", "test_fraction"})
+    source = open_source(config.source)
     return {
         "schema_version": SCHEMA_VERSION,
         "seed": config.seed,
-        "source": {"name": config.source.name, "digest": source_digest, **shares},
+        "source": {"name": source.name, "digest": source_digest, **source.shares},
         "numbers": {name: split.numbers.identity() for name, split in splits.items()},
         **settings,
         "versions": {"digit-sequence": __version__, "code": _hash_code()}

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.names import SplitName
 from digit_sequence.base.randomness import Identities, to_integers
-from digit_sequence.config.model import Config, SplitName
-from digit_sequence.sources.bank import GlyphPool
+from digit_sequence.config.model import Config
+from digit_sequence.sources.pools import GlyphPool
 
 
 @dataclass(frozen=True)

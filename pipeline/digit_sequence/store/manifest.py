@@ -23,12 +23,12 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from pathlib import PurePath
 from typing import Any, TypeVar
 
 import numpy as np
 
 from digit_sequence import __version__
+from digit_sequence.base.blocks import publish_block
 from digit_sequence.base.errors import ConfigError, OutputError, SourceError
 from digit_sequence.base.names import (
     BUILD_FOLDER,
@@ -39,10 +39,11 @@ from digit_sequence.base.names import (
     label_file,
 )
 from digit_sequence.codec.encoding import EXTENSIONS
-from digit_sequence.config.model import Config, Mnist, Mnist5k, parse_config
+from digit_sequence.config.model import Config, parse_config
 from digit_sequence.plan.plan import Plan, Shard, make_plan
 from digit_sequence.sources.bank import GlyphBank, open_bank, pack_bank, parse_bank
-from digit_sequence.sources.reading import RawGlyphs
+from digit_sequence.sources.registry import open_source
+from digit_sequence.sources.source import RawGlyphs
 from digit_sequence.store.labels import Commit, read_commit
 from digit_sequence.store.storage import Storage
 
@@ -160,11 +161,8 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
     It has the same bytes wherever it was made: of paths to the source only the last part is kept,
     and of mirrors, which a dataset must not make anybody ask, nothing.
     """
-    unkept = {"output": {"uri"}, "source": {"path", "mirrors"}}
-    config = plan.config.model_dump(mode="json", exclude=unkept)
-    for key in ("path", "images", "labels"):
-        if path := getattr(plan.config.source, key, None):
-            config["source"][key] = PurePath(path).name
+    config = publish_block(plan.config)
+    del config["output"]["uri"]
     document = {
         "fingerprint": plan.fingerprint,
         "inputs": dict(plan.inputs),
@@ -224,7 +222,7 @@ def load_plan_copy(storage: Storage) -> Plan | None:
 
 def _parse_plan(storage: Storage, published: Mapping[str, Any], any_versions: bool = False) -> Plan:
     config = parse_config(published["config"], f"{storage.uri}/{PLAN_PATH}")
-    if any(split.numbers.file is not None for split in config.splits.values()):
+    if any(split.numbers.kind.has_paths for split in config.splits.values()):
         raise OutputError(
             f"{storage.uri}: {PLAN_PATH}: expected numbers, got the name of a file of numbers; "
             "no build has written that"
@@ -499,11 +497,12 @@ def make_card(config: Config, manifest: Mapping[str, Any]) -> str:
         "files": "images/{}/**",
     }
     pattern = patterns[config.output.container]
+    source = open_source(config.source)
     front = ["configs:", "- config_name: default", "  data_files:"]
     for split in manifest["splits"]:
         front += [f"  - split: {split}", f"    path: {pattern.format(split)}"]
-    if isinstance(config.source, Mnist | Mnist5k):
-        front.append("license: cc-by-sa-3.0")
+    if source.license is not None:
+        front.append(f"license: {source.license}")
     front += ["task_categories:", "- image-to-text", "tags:", "- ocr", "- handwriting", "- mnist"]
     rows = [
         f"| {name} | {split['samples']:,} | {split['shards']:,} | {split['bytes']:,} |"
@@ -517,7 +516,7 @@ def make_card(config: Config, manifest: Mapping[str, Any]) -> str:
         "# Handwritten numbers",
         "",
         f"Grey images of {image['height']} x {image['width']} pixels, {image['format'].upper()}, "
-        f"composed from digits of the source `{config.source.name}` by {manifest['program']}. "
+        f"composed from digits of the source `{source.name}` by {manifest['program']}. "
         "No digit image is used in two splits.",
         "",
         "| split | samples | shards | bytes |",
@@ -528,6 +527,6 @@ def make_card(config: Config, manifest: Mapping[str, Any]) -> str:
         "string, a box for every digit, where the image's bytes are (`file`, `offset`, `size`), "
         "and every parameter that was drawn. `dataset.json` identifies the build.",
     ]
-    if isinstance(config.source, Mnist | Mnist5k):
-        lines += ["", "MNIST: Y. LeCun and C. Cortes and C. Burges, CC BY-SA 3.0."]
+    if source.attribution is not None:
+        lines += ["", source.attribution]
     return "\n".join(lines) + "\n"
