@@ -24,6 +24,7 @@ from digit_sequence.codec.encoding import decode_image
 from digit_sequence.read import files as dataset_files
 from digit_sequence.read.dataset import Dataset, Split, open_dataset
 from digit_sequence.read.files import MERGE_GAP_BYTES, MERGE_MAX_BYTES, merge_ranges
+from digit_sequence.store.storage import Storage
 
 CONTAINERS = ("webdataset", "parquet", "files")
 
@@ -360,11 +361,21 @@ def test_open_files_are_bounded(built, monkeypatch):
     monkeypatch.setattr(dataset_files, "MAX_OPEN_FILES", 3)
     monkeypatch.setattr(dataset_files, "MAX_LABEL_ROWS", 4)
     monkeypatch.setattr(dataset_files, "MIN_LABEL_SHARDS", 1)
+    opened = []
+    open_labels = Storage.open
+    monkeypatch.setattr(
+        Storage, "open", lambda storage, path: opened.append(path) or open_labels(storage, path)
+    )
     dataset = open_dataset(folder)
     for position in range(12):
         _ = dataset["train"][position].number
         assert _count_open(folder) == min(position + 1, 3)
-    assert len(dataset.store()._labels._values) == 4
+    opened.clear()
+    for position in (11, 10, 9, 8):  # the label rows of the last four shards are still there
+        _ = dataset["train"][position].number
+    assert opened == []
+    _ = dataset["train"][7].number
+    assert set(opened) == {"labels/train/train-00007.parquet"}
     del dataset
     assert _count_open(folder) == 0
 
