@@ -81,11 +81,9 @@ def test_minimal_config_has_the_documented_defaults(load: Load) -> None:
     assert config.source == Mnist5kSettings(name="mnist-5k", val_fraction=0.1, test_fraction=0.1)
     assert config.seed == 0
     assert (config.canvas.height, config.canvas.width, config.canvas.align) == (28, 200, "center")
-    glyph = config.glyph.model_dump(exclude={"aspect", "overflow"})
-    assert set(glyph.values()) == {None}
-    line = config.line.model_dump(exclude={"spacing"})
-    assert set(line.values()) == {None}
-    assert config.line.spacing == (5, 10)
+    assert config.glyph.model_dump() == {"aspect": "keep", "overflow": "fit"}
+    assert config.line.model_dump() == {"spacing": (5, 10)}
+    assert [transform.name for transform in config.transforms] == ["aspect", "overflow", "spacing"]
 
 
 def test_empty_transform_is_off(load: Load) -> None:

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import number_texts
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.numbers.file import FileSettings, read_numbers
 from digit_sequence.numbers.values import ListedNumbers
 from number_blocks import open_block
+from strategies import number_texts
 
 
 def read_bytes(folder: Path, content: bytes, column: str | None = None) -> list[str]:

@@ -12,7 +12,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from digit_sequence.base.compiled import inner, kernel, reads
-from digit_sequence.base.randomness import MULTIPLIERS, WEYL
+from digit_sequence.base.philox import MULTIPLIERS, WEYL
 
 _MULTIPLIER_0, _MULTIPLIER_1 = MULTIPLIERS
 _WEYL_0, _WEYL_1 = WEYL
