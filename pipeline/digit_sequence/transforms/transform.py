@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 
 from digit_sequence.base.blocks import Block, Probability, find_bounds
 from digit_sequence.base.columns import Column
-from digit_sequence.base.randomness import Stream, Words, to_decimals, to_integers, to_uniform
+from digit_sequence.base.philox import Words
+from digit_sequence.base.randomness import Stream, to_decimals, to_integers, to_uniform
 from digit_sequence.transforms.canvas import Layers, Pages
 from digit_sequence.transforms.geometry import Cells, Points, Row
 
