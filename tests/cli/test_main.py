@@ -30,7 +30,7 @@ from builds import (
 from digit_sequence import __version__
 from digit_sequence.base.errors import SourceError
 from digit_sequence.build.sampler import open_config
-from digit_sequence.cli.main import Program, main
+from digit_sequence.cli.program import Program, main
 
 COMMANDS = [
     "build",
@@ -275,7 +275,7 @@ def test_interrupt(tiny_config, tmp_path, work):
 def test_interrupt_while_a_class_is_made(tmp_path):
     """Ctrl-C within `exec`, as imports use it, ends with 130 too, and not by the signal."""
     (tmp_path / "program.py").write_text(
-        "import click\nfrom digit_sequence.cli.main import Program\n"
+        "import click\nfrom digit_sequence.cli.program import Program\n"
         "@click.group(cls=Program)\ndef main(): pass\n"
         "@main.command()\ndef go(): exec('raise KeyboardInterrupt')\n"
         "main()\n"

@@ -10,8 +10,8 @@ from click.testing import CliRunner
 from builds import ROOT, read_tree, run_program
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.build.sampler import open_config
-from digit_sequence.cli.main import main
 from digit_sequence.cli.number_images import make_config
+from digit_sequence.cli.program import main
 from digit_sequence.codec.encoding import decode_image, encode_image
 from digit_sequence.config.model import load_config
 
