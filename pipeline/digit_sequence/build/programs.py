@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from digit_sequence.base.current_folder import leave_lost_folder
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.build.dataset import BuildResult, build_dataset
 from digit_sequence.build.sampler import open_config
@@ -78,6 +79,7 @@ def build(
     else:
         settings = load_config(Path(config), overrides)
     storage = Storage(str(output or choose_output(settings, path)))
+    leave_lost_folder()
     storage.check()
     sampler = open_config(settings, engine)
     with open_scheduler(SchedulerOptions(**scheduler)) as run:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from digit_sequence.base.current_folder import leave_lost_folder, make_absolute
 from digit_sequence.base.errors import ConfigError, how_to_install
 from digit_sequence.cli.options import config_options, scheduler_options
 from digit_sequence.cli.signals import drain_on_signal
@@ -62,6 +63,7 @@ def build(
     goes on when the same command is given again. OUT may be a URI such as s3://bucket/folder.
     """
     options = SchedulerOptions(**scheduler, is_profiled=performance_report is not None)
+    report = make_absolute(performance_report) if performance_report is not None else None
     if options.name == "processes" and not dry_run:
         start_fork_server()
     # Workers' process imports the same meanwhile, which saves a second.
@@ -74,6 +76,7 @@ def build(
     settings = load_config(config, overrides)
     uri = output or choose_output(settings, config)
     storage = Storage(uri)
+    leave_lost_folder()
     sampler = open_config(settings, engine)
     if dry_run:
         click.echo(_describe_plan(sampler, estimate_bytes(sampler), uri))
@@ -85,13 +88,13 @@ def build(
             click.echo(f"{run.kind}, {run.threads} at a time{dashboard}", err=True)
         with (
             show_progress(sampler.plan.n_samples) as on_progress,
-            _report_performance(run, performance_report),
+            _report_performance(run, report),
         ):
             result = build_dataset(sampler, storage, run, on_progress, overwrite, should_stop)
     click.echo(describe_result(result, sampler.plan, uri))
 
 
-def _report_performance(run: Run, path: str | None) -> AbstractContextManager[Any]:
+def _report_performance(run: Run, path: Path | None) -> AbstractContextManager[Any]:
     if path is None:
         return nullcontext()
     if run.client is None or not find_spec("bokeh"):
@@ -99,8 +102,8 @@ def _report_performance(run: Run, path: str | None) -> AbstractContextManager[An
             "--performance-report: expected a cluster or the scheduler processes, and bokeh "
             f"installed: {how_to_install('dashboard')}"
         )
-    write_file(Path(path), b"")  # rather now than when the build is done
-    return report_performance(run, path)
+    write_file(path, b"")  # rather now than when the build is done
+    return report_performance(run, str(path))
 
 
 def _describe_plan(sampler: Sampler, n_bytes: int, uri: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
+from digit_sequence.base.current_folder import make_absolute
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.cli.options import scheduler_options
 from digit_sequence.cli.signals import drain_on_signal
@@ -51,7 +51,7 @@ def export(
     """
     if "://" in output:
         raise ConfigError(f"--output: expected a folder that is mounted here, got {output}")
-    request = Export(open_dataset(dataset), kind, Path(output), max_digits)
+    request = Export(open_dataset(dataset), kind, make_absolute(output), max_digits)
     check_fit(request)
     n_samples = sum(map(len, request.dataset.values()))
     with (
