@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from digit_sequence.base.current_folder import leave_lost_folder
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.build.dataset import pack_shard, write_shard
@@ -132,11 +133,12 @@ def write_images(
     OutputError
         If the number's folder holds images made with other options, and `overwrite` is false.
     """
+    storage = Storage(image_dir)
+    leave_lost_folder()
     with _naming_options(typed):
         sampler = open_config(config)
     split = sampler.plan.splits["train"]
     (number,), _ = split.identities(0, 1)
-    storage = Storage(image_dir)
     labels = f"{number}/labels.parquet"
 
     def pack(_shard: Shard, batches: Iterable[Batch], extension: str, _engine: Engine) -> Packed:
