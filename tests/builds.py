@@ -122,10 +122,10 @@ import json, os, resource, sys, time
 import dask, scipy.ndimage, skimage.transform
 import distributed.cli.dask_scheduler, distributed.cli.dask_worker
 import digit_sequence.build.dataset, digit_sequence.build.status, digit_sequence.build.verify
-import digit_sequence.cli.main
+import digit_sequence.cli.program
 
 PROGRAMS = {
-    "digit-sequence": digit_sequence.cli.main.main,
+    "digit-sequence": digit_sequence.cli.program.main,
     "scheduler": distributed.cli.dask_scheduler.main,
     "worker": distributed.cli.dask_worker.main,
 }

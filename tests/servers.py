@@ -54,7 +54,7 @@ _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
     [
         "digit_sequence.build.dataset",
-        "digit_sequence.cli.main",
+        "digit_sequence.cli.program",
         "digit_sequence.build.verify",
         "distributed",
     ]
@@ -113,7 +113,7 @@ def _drive(log: Path, environment: dict[str, str], arguments: list[str]) -> None
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     os.environ.update(environment)
-    from digit_sequence.cli.main import main
+    from digit_sequence.cli.program import main
 
     main(arguments)
 

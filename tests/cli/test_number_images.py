@@ -10,8 +10,9 @@ from click.testing import CliRunner
 from builds import ROOT, read_tree, run_program
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.build.sampler import open_config
-from digit_sequence.cli.main import main
+from digit_sequence.cli.number import number
 from digit_sequence.cli.number_images import make_config
+from digit_sequence.cli.program import main
 from digit_sequence.codec.encoding import decode_image, encode_image
 from digit_sequence.config.model import load_config
 
@@ -45,6 +46,11 @@ def run(*flags, source="mnist-5k", status=0):
     result = CliRunner().invoke(main, ["number", "--source", source, *map(str, flags)])
     assert result.exit_code == status, result.output
     return result.stdout if status == 0 else result.output
+
+
+def run_all(*flags):
+    """Run `digit-sequence number`, and return all that it printed."""
+    return CliRunner().invoke(main, ["number", "--source", "mnist-5k", *map(str, flags)]).output
 
 
 def read_labels(tmp_path, folder="images/14543"):
@@ -217,7 +223,7 @@ def test_data_dir(mnist_folder, tmp_path):
 
 def test_data_dir_of_a_package():
     """-d is refused for digits that are in a package."""
-    assert "error: --data-dir: expected none with --source mnist-5k" in run(
+    assert "error: -d: expected none with --source mnist-5k" in run(
         "14543", "-d", "digits", status=2
     )
 
@@ -239,6 +245,147 @@ def test_all_flags_of_the_original(tmp_path):
         *("-a", "-r", 30, "-b", "-bn", 5, "-s", "out"),
     )
     assert read_images(tmp_path, "out/14543").shape == (5, 32, 200)
+
+
+# -- spellings ------------------------------------------------------------------------------------
+
+SPELLINGS = {
+    "number_option": ["-n 14543", "--number 14543", "--number=14543", "-n14543"],
+    "width": ["-w 200", "--width 200", "--image_width 200", "--image_width=200", "-w200"],
+    "height": ["-ht 32", "--height 32", "--image_height 32", "--image_height=32"],
+    "min_spacing": ["-min 1", "--min-spacing 1", "--min_spacing 1", "--min_spacing=1"],
+    "max_spacing": ["-max 12", "--max-spacing 12", "--max_spacing 12", "--max_spacing=12"],
+    "crop": ["-c", "--crop", "--need_crop", "--need_crop=True", "--need_crop True", "--crop=true"],
+    "margin": ["-m 4", "--margin 4", "--margin=4"],
+    "augment": ["-a", "--augment", "--need_aug", "--need_aug=True", "--need_aug true"],
+    "rotate": ["-r 30", "--rotate 30", "--rotate=30"],
+    "batch": ["-b", "--batch", "--batch=True", "--batch True", "--need_batch", "-b=True"],
+    "batch_count": ["-bn 3", "--batch-count 3", "--batch_num 3", "--batch_num=3"],
+    "data_dir": ["-d mnist", "--data-dir mnist", "--data_dir mnist", "--data_dir=mnist"],
+    "image_dir": ["-s out", "--image-dir out", "--image_dir out", "--image_dir=out"],
+}
+"""By the parameter: spellings that mean the same, one of which is the original tool's."""
+VALUES = {
+    "number_option": "14543",
+    "width": 200,
+    "height": 32,
+    "min_spacing": 1,
+    "max_spacing": 12,
+    "crop": True,
+    "margin": 4,
+    "augment": True,
+    "rotate": 30.0,
+    "batch": True,
+    "batch_count": 3,
+    "data_dir": "mnist",
+    "image_dir": "out",
+}
+
+
+def parse(words):
+    """Return what a command line of `number` says, by parameter."""
+    return number.make_context("number", words.split()).params
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_spellings(name):
+    """Each spelling of an option sets it, and it alone, wherever the number stands."""
+    defaults = parse("7")
+    for words in SPELLINGS[name]:
+        expected = defaults | {name: VALUES[name]}
+        assert parse(f"{words} 7") == parse(f"7 {words}") == expected, words
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("--need_crop=False", {}),
+        ("--need_aug False --batch=false -c=0", {}),
+        ("-c --need_crop=False", {}),
+        ("--need_crop=False -c", {"crop": True}),
+        ("-ca", {"crop": True, "augment": True}),
+        ("-cb --need_aug=True", {"crop": True, "batch": True, "augment": True}),
+        ("--need_crop --need_aug True -b", {"crop": True, "augment": True, "batch": True}),
+        ("--no-crop", {}),
+    ],
+)
+def test_flags_with_values(words, expected):
+    """A flag may have the value True or False; the last of the same counts."""
+    assert parse(f"{words} 7") == parse("7") | expected
+
+
+def test_number_after_a_flag():
+    """A number after a flag is the number, 0 and 1 as well."""
+    for text in ("0", "1", "14543"):
+        assert parse(f"--need_crop {text}") == parse("7") | {"crop": True, "number": text}
+        assert parse(f"-c -- {text}") == parse("7") | {"crop": True, "number": text}
+
+
+def test_original_command_lines(tmp_path):
+    """Long options as in the documentation of the original make what the short ones make."""
+    run(
+        *("--number", "14543", "--image_width=200", "--image_height", 32, "--min_spacing", 5),
+        *("--max_spacing=10", "--need_crop=True", "--margin", 4, "--need_aug", "True"),
+        *("--rotate", 30, "--batch=True", "--batch_num", 5, "--image_dir", "long"),
+    )
+    run(
+        *("-n", "14543", "-w", 200, "-ht", 32, "-min", 5, "-max", 10, "-c", "-m", 4),
+        *("-a", "-r", 30, "-b", "-bn", 5, "-s", "short"),
+    )
+    assert read_tree(tmp_path / "work/long") == read_tree(tmp_path / "work/short")
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--image_width", "7"], "error: --image_width: expected greater than or equal to 8"),
+        (["-w", "7"], "error: -w: expected greater than or equal to 8"),
+        (["--width=7"], "error: --width: expected greater than or equal to 8"),
+        (["-w7"], "error: --width: expected greater than or equal to 8"),
+        (["-min", "11"], "error: -min, --max-spacing: expected "),
+        (["--max_spacing=3"], "error: --min-spacing, --max_spacing: expected "),
+        (["-c", "--margin=-1"], "error: --margin: expected greater"),
+        (["-b", "--batch_num", "0"], "error: --batch_num: expected greater"),
+        (["--data_dir", "x"], "error: --data_dir: expected none with --source mnist-5k"),
+        (["--rotate", "46"], "Invalid value for '--rotate': 46.0 is not in the range"),
+        (
+            ["--image_width=wide"],
+            "Invalid value for '--image_width': 'wide' is not a valid integer",
+        ),
+        (["-ht", "high"], "Invalid value for '-ht': 'high' is not a valid integer"),
+        (["--need_crop=maybe"], "Invalid value for '--need_crop': 'maybe' is not a valid boolean"),
+        (["--image_witdh", "9"], "No such option '--image_witdh'. "),
+        (["--image_width"], "Option '--image_width' requires an argument."),
+    ],
+)
+def test_errors_name_the_spelling(flags, message):
+    """An error names the option as it was typed, and others as help spells them."""
+    assert message in run("14543", *flags, status=2)
+
+
+def test_errors_name_the_number():
+    """A number that is none is named as it was given."""
+    assert "error: NUMBER: expected a string of digits" in run("1x", status=2)
+    assert "error: --number: expected a string of digits" in run("--number", "1x", status=2)
+    assert "error: -n: expected a string of digits" in run("-n", "1x", status=2)
+
+
+def test_hints_name_the_spelling(tmp_path):
+    """What is said of shrunk lines and of folders that are taken names the option as typed."""
+    assert "see --image_width\n" in run_all("14543", "--image_width", 80)
+    assert "see -w\n" in run_all("14543", "-w", 80)
+    assert "choose another --image_dir, or" in run("14543", "--image_dir=images", status=2)
+
+
+def test_help_has_each_option_once():
+    """A line of help has one long spelling; the others stand together below."""
+    lines = run("--help").splitlines()
+    (last,) = (index for index, line in enumerate(lines) if line.startswith("Spelled as in"))
+    above, below = "\n".join(lines[:last]), " ".join(lines[last:])
+    for name in ("image_width", "need_crop", "batch_num", "image_dir"):
+        assert f"--{name}" not in above
+        assert f"--{name}" in below
+    assert "--no-crop" not in above
 
 
 # -- configs --------------------------------------------------------------------------------------

@@ -233,7 +233,7 @@ def test_numba_is_the_default():
 WITHOUT_NUMBA = """
 import sys
 sys.modules["numba"] = None
-from digit_sequence.cli.main import main
+from digit_sequence.cli.program import main
 main()
 """
 

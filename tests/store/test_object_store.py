@@ -20,7 +20,7 @@ from digit_sequence.base.errors import BuildError, OutputError
 from digit_sequence.build.dataset import build_dataset
 from digit_sequence.build.sampler import open_config
 from digit_sequence.build.verify import QUARANTINE, verify_dataset
-from digit_sequence.cli.main import main
+from digit_sequence.cli.program import main
 from digit_sequence.codec.encoding import decode_image
 from digit_sequence.run.events import RUNS_FOLDER
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler

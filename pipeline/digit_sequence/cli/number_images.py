@@ -8,11 +8,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from digit_sequence.base.current_folder import leave_lost_folder
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.build.dataset import pack_shard, write_shard
@@ -26,29 +27,36 @@ from digit_sequence.store.labels import Commit, read_commit
 from digit_sequence.store.storage import Storage
 
 _OPTIONS = {
-    "number: seed": "--seed",
-    "number: ": "",
-    "splits.train.numbers.values.0": "NUMBER",
-    "splits.train.samples": "--batch-count",
-    "canvas.height": "--height",
-    "canvas.width": "--width",
-    "glyph.crop.margin": "--margin",
-    "line.spacing": "--min-spacing, --max-spacing",
-    "source.path": "--data-dir",
-    "source.name": "--source",
+    "number: seed": ["seed"],
+    "number: ": [],
+    "splits.train.numbers.values.0": ["number_option"],
+    "splits.train.samples": ["batch_count"],
+    "canvas.height": ["height"],
+    "canvas.width": ["width"],
+    "glyph.crop.margin": ["margin"],
+    "line.spacing": ["min_spacing", "max_spacing"],
+    "source.path": ["data_dir"],
+    "source.name": ["source"],
 }
 """What an option is called in a config."""
 
 
+def _name(option: str, typed: Mapping[str, str]) -> str:
+    """Return how an option is spelled: as typed, else as help has it."""
+    if option == "number_option":
+        return typed.get(option, "NUMBER")
+    return typed.get(option, f"--{option.replace('_', '-')}")
+
+
 @contextmanager
-def _naming_options() -> Iterator[None]:
+def _naming_options(typed: Mapping[str, str]) -> Iterator[None]:
     """Name options in errors, rather than the keys of a config that its user has not written."""
     try:
         yield
     except ConfigError as error:
         message = str(error)
-        for key, option in _OPTIONS.items():
-            message = message.replace(key, option)
+        for key, options in _OPTIONS.items():
+            message = message.replace(key, ", ".join(_name(option, typed) for option in options))
         raise ConfigError(message) from error
 
 
@@ -68,8 +76,11 @@ def make_config(
     data_dir: str | None,
     source: str,
     seed: int,
+    typed: Mapping[str, str] = {},
 ) -> Config:
     """Return the config that the options of the original tool stand for.
+
+    `typed` has the spelling of options, for errors, where it is not that of their names here.
 
     Raises
     ------
@@ -91,8 +102,8 @@ def make_config(
     if data_dir is not None:
         if "path" not in fields:
             raise ConfigError(
-                f"--data-dir: expected none with --source {source}, whose digits are in a package; "
-                f"got {data_dir}"
+                f"{_name('data_dir', typed)}: expected none with --source {source}, whose "
+                f"digits are in a package; got {data_dir}"
             )
         digits["path"] = data_dir
     tree = {
@@ -106,38 +117,48 @@ def make_config(
         "line": {"spacing": [min_spacing, max_spacing]},
         "output": {"container": "files", "image": "jpeg", "quality": 95},
     }
-    with _naming_options():
+    with _naming_options(typed):
         return parse_config(tree, "number")
 
 
-def write_images(config: Config, image_dir: str, overwrite: bool = False) -> tuple[list[Path], int]:
+def write_images(
+    config: Config, image_dir: str, overwrite: bool = False, typed: Mapping[str, str] = {}
+) -> tuple[list[Path], int]:
     """Draw the images of a config of one number.
 
-    Returns their paths, and how many lines were wider than the canvas and were shrunk.
+    Returns their paths, and how many lines were wider than the canvas and were shrunk. `typed` is
+    that of `make_config`.
 
     Raises
     ------
     OutputError
         If the number's folder holds images made with other options, and `overwrite` is false.
     """
-    with _naming_options():
+    storage = Storage(image_dir)
+    leave_lost_folder()
+    with _naming_options(typed):
         sampler = open_config(config)
     split = sampler.plan.splits["train"]
     (number,), _ = split.identities(0, 1)
-    storage = Storage(image_dir)
     labels = f"{number}/labels.parquet"
 
     def pack(_shard: Shard, batches: Iterable[Batch], extension: str, _engine: Engine) -> Packed:
         return pack_folders("", batches, extension)
 
     packed, commit = pack_shard(sampler, Shard("train", 0, 0, split.n_samples), pack)
-    _claim_folder(storage, number, labels, packed, commit, overwrite)
+    _claim_folder(storage, number, labels, packed, commit, overwrite, _name("image_dir", typed))
     write_shard(storage, packed, labels, commit)
     return [Path(image_dir, path) for path in packed.files], commit.scaled
 
 
 def _claim_folder(
-    storage: Storage, number: str, labels: str, packed: Packed, commit: Commit, overwrite: bool
+    storage: Storage,
+    number: str,
+    labels: str,
+    packed: Packed,
+    commit: Commit,
+    overwrite: bool,
+    option: str,
 ) -> None:
     """Refuse a folder whose images these would mix with or cut short; empty it to overwrite."""
     there = storage.list(number)
@@ -154,7 +175,7 @@ def _claim_folder(
         overwrite = False
     if not overwrite:
         raise OutputError(
-            f"{storage.uri}/{number}: {problem}; choose another --image-dir"
+            f"{storage.uri}/{number}: {problem}; choose another {option}"
             + ("" if labels not in there else ", or --overwrite to replace them")
         )
     for path in sorted(there, key=lambda path: path == labels):  # labels last: they say whose

@@ -41,6 +41,10 @@ import dask
 from dask.delayed import Delayed
 from dask.utils import key_split
 
+from digit_sequence.base.current_folder import (
+    is_current_folder_lost,
+    leave_current_folder_out,
+)
 from digit_sequence.base.errors import BuildError, ConfigError, OutputError
 
 LOCAL_SCHEDULERS = ("synchronous", "threads", "processes")
@@ -148,10 +152,19 @@ def open_scheduler(options: SchedulerOptions = SchedulerOptions()) -> Iterator[R
             f"tcp://127.0.0.1:8786, got {name!r}"
         )
     elif name == "processes":
-        with _open_processes(workers, options.is_profiled) as cluster, _connect(cluster) as client:
+        with (
+            leave_current_folder_out(),
+            _open_processes(workers, options.is_profiled) as cluster,
+            _connect(cluster) as client,
+        ):
             yield _make_cluster_run(name, client, options)
     elif options.cluster is not None:
-        with _open_factory(options.cluster) as cluster, _connect(cluster) as client:
+        factory = load_factory(options.cluster)
+        with (
+            leave_current_folder_out(),
+            _open_factory(options.cluster, factory) as cluster,
+            _connect(cluster) as client,
+        ):
             yield _make_cluster_run(options.cluster, client, options)
     else:
         with _open_client(name, options.scheduler_file) as client:
@@ -296,7 +309,9 @@ def start_fork_server() -> None:
     """
     dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"})
     multiprocessing.get_context("forkserver").set_forkserver_preload(_PRELOADED)
-    with _hold_interrupts():
+    if is_current_folder_lost():
+        return  # the first worker starts it
+    with leave_current_folder_out(), _hold_interrupts():
         forkserver.ensure_running()
 
 
@@ -315,9 +330,8 @@ def _hold_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _open_factory(name: str) -> Any:
+def _open_factory(name: str, factory: Callable[[], Any]) -> Any:
     """Call ``module:factory`` and return the cluster."""
-    factory = load_factory(name)
     try:
         cluster = factory()
         if not hasattr(cluster, "scheduler_address"):
@@ -352,7 +366,9 @@ def load_factory(name: str) -> Callable[[], Any]:
             module = module_from_spec(spec)
             spec.loader.exec_module(module)
         else:
-            sys.path.insert(0, str(Path.cwd()))
+            # Last: nothing there may take the place of what is installed, in workers neither.
+            with suppress(FileNotFoundError):  # it was deleted
+                sys.path.append(str(Path.cwd()))
             module = import_module(module_name)
         factory: Callable[[], Any] = getattr(module, factory_name)
         if not callable(factory):

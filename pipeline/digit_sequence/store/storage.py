@@ -31,6 +31,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 import pyarrow as pa
 from pyarrow import fs
 
+from digit_sequence.base.current_folder import make_absolute
 from digit_sequence.base.errors import OutputError
 from digit_sequence.base.names import BUILD_FOLDER
 
@@ -67,7 +68,7 @@ class Storage:
 
     def __init__(self, uri: str) -> None:
         # A worker of a cluster gets it, and may run in another directory.
-        self.uri = uri if "://" in uri else str(Path(uri).absolute())
+        self.uri = uri if "://" in uri else str(make_absolute(uri))
         self._files, self._root = _open_filesystem(self.uri, _ATTEMPTS, os.getpid())
         self.is_local = isinstance(self._files, fs.LocalFileSystem)
         self._remedy = (

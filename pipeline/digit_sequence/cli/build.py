@@ -1,0 +1,123 @@
+"""The command ``build``."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from digit_sequence.base.current_folder import leave_lost_folder, make_absolute
+from digit_sequence.base.errors import ConfigError, how_to_install
+from digit_sequence.cli.options import config_options, scheduler_options
+from digit_sequence.cli.signals import drain_on_signal
+from digit_sequence.cli.terminal import (
+    describe_bytes,
+    describe_result,
+    show_progress,
+    write_file,
+)
+from digit_sequence.run.schedulers import (
+    Run,
+    SchedulerOptions,
+    open_scheduler,
+    report_performance,
+    start_fork_server,
+)
+
+if TYPE_CHECKING:
+    from digit_sequence.build.sampler import Sampler
+
+
+@click.command()
+@config_options
+@scheduler_options
+@click.option("-o", "--output", metavar="OUT", help="Output directory; overrides output.uri.")
+@click.option(
+    "--engine",
+    type=click.Choice(["skimage", "numba"]),
+    help="What draws: the same bytes at another speed.  [default: numba if installed]",
+)
+@click.option("--dry-run", is_flag=True, help="Print the plan and stop; nothing is written.")
+@click.option(
+    "--overwrite", is_flag=True, help="Delete the dataset of another config that OUT holds."
+)
+@click.option(
+    "--performance-report", metavar="FILE", help="Write Dask's report of the run, an HTML page."
+)
+def build(
+    config: Path,
+    overrides: tuple[str, ...],
+    output: str | None,
+    engine: str | None,
+    dry_run: bool,
+    overwrite: bool,
+    performance_report: str | None,
+    **scheduler: Any,
+) -> None:
+    """Build the dataset that CONFIG describes.
+
+    Shards that OUT holds already are kept, so a build that was stopped, by Ctrl-C or otherwise,
+    goes on when the same command is given again. OUT may be a URI such as s3://bucket/folder.
+    """
+    options = SchedulerOptions(**scheduler, is_profiled=performance_report is not None)
+    report = make_absolute(performance_report) if performance_report is not None else None
+    if options.name == "processes" and not dry_run:
+        start_fork_server()
+    # Workers' process imports the same meanwhile, which saves a second.
+    from digit_sequence.build.dataset import build_dataset, estimate_bytes
+    from digit_sequence.build.programs import choose_output
+    from digit_sequence.build.sampler import open_config
+    from digit_sequence.config.model import load_config
+    from digit_sequence.store.storage import Storage
+
+    settings = load_config(config, overrides)
+    uri = output or choose_output(settings, config)
+    storage = Storage(uri)
+    leave_lost_folder()
+    sampler = open_config(settings, engine)
+    if dry_run:
+        click.echo(_describe_plan(sampler, estimate_bytes(sampler), uri))
+        return
+    storage.check()
+    with drain_on_signal() as should_stop, open_scheduler(options) as run:
+        if run.client is not None:
+            dashboard = f", dashboard {run.dashboard}" if run.dashboard else ""
+            click.echo(f"{run.kind}, {run.threads} at a time{dashboard}", err=True)
+        with (
+            show_progress(sampler.plan.n_samples) as on_progress,
+            _report_performance(run, report),
+        ):
+            result = build_dataset(sampler, storage, run, on_progress, overwrite, should_stop)
+    click.echo(describe_result(result, sampler.plan, uri))
+
+
+def _report_performance(run: Run, path: Path | None) -> AbstractContextManager[Any]:
+    if path is None:
+        return nullcontext()
+    if run.client is None or not find_spec("bokeh"):
+        raise ConfigError(
+            "--performance-report: expected a cluster or the scheduler processes, and bokeh "
+            f"installed: {how_to_install('dashboard')}"
+        )
+    write_file(path, b"")  # rather now than when the build is done
+    return report_performance(run, str(path))
+
+
+def _describe_plan(sampler: Sampler, n_bytes: int, uri: str) -> str:
+    plan = sampler.plan
+    lines = [f"{'split':8}{'samples':>16}{'shards':>10}{'glyphs':>10}  digits"]
+    for name, split in plan.splits.items():
+        glyphs = len(sampler.pools[name].ids)
+        lines.append(
+            f"{name:8}{split.n_samples:16,}{split.n_shards:10,}{glyphs:10,}  "
+            f"up to {split.numbers.max_digits}"
+        )
+    lines += [
+        f"{'total':8}{plan.n_samples:16,}{plan.n_shards:10,}",
+        f"about {describe_bytes(n_bytes)} of {plan.config.output.container} shards in {uri}",
+        f"fingerprint {plan.fingerprint}; nothing was written",
+    ]
+    return "\n".join(lines)

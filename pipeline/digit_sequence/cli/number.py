@@ -1,0 +1,123 @@
+"""The command ``number``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from digit_sequence.base.errors import ConfigError
+from digit_sequence.cli.number_images import make_config, write_images
+from digit_sequence.cli.spelling import SpelledCommand, list_typed, spelled_option
+
+
+@click.command(cls=SpelledCommand)
+@click.argument("number", required=False)
+@spelled_option(
+    *("-n", "--number", "number_option"),
+    metavar="NUMBER",
+    help="The number, instead of the argument.",
+)
+@spelled_option(
+    *("-w", "--width"),
+    also="--image_width",
+    default=170,
+    show_default=True,
+    help="Columns of an image.",
+)
+@spelled_option(
+    *("-ht", "--height"),
+    also="--image_height",
+    default=28,
+    show_default=True,
+    help="Rows of an image.",
+)
+@spelled_option(
+    *("-min", "--min-spacing"),
+    also="--min_spacing",
+    default=5,
+    show_default=True,
+    help="Columns, at least.",
+)
+@spelled_option(
+    *("-max", "--max-spacing"),
+    also="--max_spacing",
+    default=10,
+    show_default=True,
+    help="Columns, at most.",
+)
+@spelled_option("-c", "--crop", also="--need_crop", is_flag=True, help="Crop digits to their ink.")
+@spelled_option("-m", "--margin", default=0, show_default=True, help="Rows around cropped ink.")
+@spelled_option(
+    *("-a", "--augment"),
+    also="--need_aug",
+    is_flag=True,
+    help="Noise, shear, rotation, dilation, erosion.",
+)
+@spelled_option(
+    *("-r", "--rotate"),
+    default=40.0,
+    show_default=True,
+    type=click.FloatRange(0, 45),
+    help="Degrees.",
+)
+@spelled_option(
+    *("-b", "--batch"),
+    also="--need_batch",
+    is_flag=True,
+    help="Make a batch instead of one image.",
+)
+@spelled_option(
+    *("-bn", "--batch-count"),
+    also="--batch_num",
+    default=10,
+    show_default=True,
+    help="Images of a batch.",
+)
+@spelled_option(
+    *("-d", "--data-dir"),
+    also="--data_dir",
+    help="Folder of the MNIST files; missing ones are downloaded.",
+)
+@spelled_option(
+    *("-s", "--image-dir"),
+    also="--image_dir",
+    default="images",
+    show_default=True,
+    help="Output directory.",
+)
+@click.option(
+    "--source", default="mnist", show_default=True, type=click.Choice(["mnist", "mnist-5k"])
+)
+@click.option("--seed", default=0, show_default=True, help="Another seed, other images.")
+@click.option("--overwrite", is_flag=True, help="Replace images made with other options.")
+@click.option("--show/--no-show", default=None, help="Show a single image.  [default: on a screen]")
+@click.pass_context
+def number(ctx: click.Context, /, **options: Any) -> None:
+    """Make images of one NUMBER in IMAGE_DIR/NUMBER/, with a label file beside them.
+
+    \b
+      digit-sequence number 14543 -w 200 -min 5 -max 10 -c -a -b -bn 100 -m 4 -r 30
+    """
+    given = [options.pop("number"), options.pop("number_option")]
+    numbers = [value for value in given if value is not None]
+    if len(numbers) != 1:
+        raise ConfigError(f"expected one NUMBER, as an argument or with -n, got {len(numbers)}")
+    image_dir, show = options.pop("image_dir"), options.pop("show")
+    overwrite = options.pop("overwrite")
+    typed = list_typed(ctx)
+    config = make_config(numbers[0], typed=typed, **options)
+    paths, n_scaled = write_images(config, image_dir, overwrite, typed)
+    click.echo(f"{paths[0]}" if len(paths) == 1 else f"{len(paths)} images in {paths[0].parent}")
+    if n_scaled:
+        width = config.canvas.width
+        hint = typed.get("width", "-w")
+        click.echo(f"{n_scaled} wider than {width} columns, shrunk to fit; see {hint}", err=True)
+    if len(paths) == 1 and (show or (show is None and _has_screen())):
+        click.launch(str(paths[0]))
+
+
+def _has_screen() -> bool:
+    return sys.stdout.isatty() and bool(os.environ.get("DISPLAY") or sys.platform == "darwin")

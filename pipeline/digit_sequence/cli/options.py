@@ -1,0 +1,61 @@
+"""Options that several commands take: the config, and the Dask scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+Command = Callable[..., Any]
+
+
+def config_options(command: Command) -> Command:
+    """Add the argument CONFIG and the option --set."""
+    command = click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="SECTION.KEY=VALUE",
+        help="Override a key of the config; the value is YAML. Can be given many times.",
+    )(command)
+    return click.argument("config", type=click.Path(path_type=Path))(command)
+
+
+def scheduler_options(command: Command) -> Command:
+    """Add the options that say which Dask scheduler runs the tasks."""
+    options = [
+        click.option(
+            "--scheduler",
+            metavar="NAME|ADDRESS",
+            help="synchronous, threads, processes, or a Dask scheduler's address such as "
+            "tcp://10.0.0.1:8786.  [default: DASK_SCHEDULER_ADDRESS, else processes]",
+        ),
+        click.option(
+            "--scheduler-file", metavar="FILE", help="File a Dask scheduler wrote its address to."
+        ),
+        click.option(
+            "--cluster",
+            metavar="MODULE:FACTORY",
+            help="Function that returns a Dask cluster, such as "
+            "configs/clusters/slurm.py:make_cluster.",
+        ),
+        click.option(
+            "--workers",
+            type=click.IntRange(1),
+            help="Local processes or threads.  [default: cores]",
+        ),
+        click.option(
+            "--worker-timeout",
+            "worker_timeout_seconds",
+            type=click.FloatRange(1),
+            default=300.0,
+            show_default=True,
+            metavar="SECONDS",
+            help="How long to wait for a cluster without workers.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command

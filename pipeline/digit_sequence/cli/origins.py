@@ -1,0 +1,29 @@
+"""What a command is pointed at: a dataset, or a config."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from digit_sequence.build.sampler import Sampler, open_config, open_output
+from digit_sequence.config.model import load_config
+from digit_sequence.store.storage import Storage
+
+
+def is_dataset(origin: str) -> bool:
+    """Return whether it is a directory or a URI; else it is a config."""
+    return "://" in origin or Path(origin).is_dir()
+
+
+def open_origin(origin: str, overrides: Sequence[str] = ()) -> Sampler:
+    """Open a dataset directory, or a config with overrides."""
+    if is_dataset(origin):
+        return open_output(open_storage(origin))
+    return open_config(load_config(Path(origin), overrides))
+
+
+def open_storage(uri: str) -> Storage:
+    """Open a dataset directory; an object store is asked whether it answers."""
+    storage = Storage(uri)
+    storage.check()
+    return storage

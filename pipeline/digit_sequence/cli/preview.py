@@ -1,0 +1,55 @@
+"""The command ``preview``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from digit_sequence.base.errors import ConfigError
+from digit_sequence.cli.origins import is_dataset, open_origin, open_storage
+from digit_sequence.cli.terminal import write_file
+from digit_sequence.look.preview import draw_sheet, draw_tiles, read_tiles
+from digit_sequence.store.manifest import load_plan
+
+
+@click.command()
+@click.argument("origin", metavar="OUT|CONFIG")
+@click.option(
+    "-o",
+    "--output",
+    default="preview.png",
+    show_default=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Picture to write, a PNG.",
+)
+@click.option(
+    "-n",
+    "--count",
+    default=24,
+    show_default=True,
+    type=click.IntRange(1, 1000),
+    help="Samples of each split.",
+)
+@click.option("--boxes/--no-boxes", default=True, show_default=True, help="Draw digits' boxes.")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="SECTION.KEY=VALUE",
+    help="Override a key of the config; not for a dataset.",
+)
+def preview(origin: str, output: Path, count: int, boxes: bool, overrides: tuple[str, ...]) -> None:
+    """Draw a contact sheet: the first samples of each split with labels and boxes.
+
+    Of a config the samples are rendered; of a dataset they are read from its shards.
+    """
+    if is_dataset(origin):
+        if overrides:
+            raise ConfigError(f"--set: {origin} is a dataset, whose config cannot change")
+        storage = open_storage(origin)
+        tiles = read_tiles(storage, load_plan(storage), count)
+    else:
+        tiles = draw_tiles(open_origin(origin, overrides), count)
+    write_file(output, draw_sheet(tiles, boxes))
+    click.echo(f"{output}: {sum(map(len, tiles.values()))} samples")

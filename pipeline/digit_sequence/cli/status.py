@@ -1,0 +1,15 @@
+"""The command ``status``."""
+
+from __future__ import annotations
+
+import click
+
+from digit_sequence.build.status import describe_status
+from digit_sequence.cli.origins import open_storage
+
+
+@click.command()
+@click.argument("out")
+def status(out: str) -> None:
+    """Show how far the build in OUT is, while it runs or afterwards."""
+    click.echo(describe_status(open_storage(out)))

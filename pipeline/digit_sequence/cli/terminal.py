@@ -1,0 +1,82 @@
+"""What commands show on a terminal, and the pictures that they write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from digit_sequence.base.errors import OutputError
+
+if TYPE_CHECKING:  # for types alone: the build command starts a process before it imports them
+    from digit_sequence.build.dataset import BuildResult
+    from digit_sequence.plan.plan import Plan
+
+
+@contextmanager
+def show_progress(n_samples: int) -> Iterator[Callable[[int, bool], None]]:
+    """Show one line with done, total, images/s and time left; nothing if not on a terminal."""
+    with tqdm(total=n_samples, unit=" images", disable=None, dynamic_ncols=True) as bar:
+
+        def advance(samples: int, is_new: bool) -> None:
+            if not is_new and not bar.disable:
+                bar.initial += samples  # images/s and time left count this run alone
+            bar.update(samples)
+
+        yield advance
+
+
+def describe_result(result: BuildResult, plan: Plan, uri: str) -> str:
+    """Return what a build has made, as a table, and what to do next."""
+    splits = result.manifest["splits"]
+    lines = [f"{'split':8}{'images':>12}{'shards':>8}{'bytes':>10}"]
+    for name, split in splits.items():
+        size = describe_bytes(split["bytes"])
+        lines.append(f"{name:8}{split['samples']:12,}{split['shards']:8,}{size:>10}")
+    scaled = sum(split["scaled"] for split in splits.values())
+    if scaled:
+        lines.append(
+            f"{scaled:,} of {plan.n_samples:,} lines were wider than {plan.config.canvas.width} "
+            "columns and were shrunk to fit (column `scaled`)"
+        )
+    rate = result.built_samples / result.seconds
+    lines += [
+        f"built {result.built_samples:,} images in {result.seconds:.1f} s, {rate:,.0f} images/s"
+        if result.built_samples
+        else "nothing to build: the dataset was complete",
+        f"digest {result.manifest['digest']}",
+        f"in {uri}; look at it: digit-sequence preview {quote(uri)}",
+    ]
+    return "\n".join(lines)
+
+
+def describe_bytes(n_bytes: float) -> str:
+    """Return a count of bytes as people read it.
+
+    >>> describe_bytes(1234567)
+    '1.23 MB'
+    """
+    for unit in ("B", "kB", "MB", "GB"):
+        if n_bytes < 1000:
+            return f"{n_bytes:.3g} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:,.1f} TB"
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a picture or a report, in a folder that is made if there is none.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error

@@ -1,0 +1,98 @@
+"""The command ``train``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from digit_sequence.base.errors import ConfigError, how_to_install
+from digit_sequence.cli.terminal import show_progress
+from digit_sequence.read.dataset import open_dataset
+
+
+@click.command()
+@click.argument("dataset", metavar="OUT")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Folder of the run.  [default: runs/ and the name of OUT]",
+)
+@click.option(
+    "--epochs", default=6, show_default=True, type=click.IntRange(1), help="At most this many."
+)
+@click.option(
+    "--batch-size", default=64, show_default=True, type=click.IntRange(1), help="Images of a step."
+)
+@click.option("--learning-rate", default=3e-3, show_default=True, help="At its highest.")
+@click.option(
+    "--patience",
+    default=4,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Stop after this many epochs in which val was not read better.",
+)
+@click.option("--limit", type=click.IntRange(1), help="Use the first samples of train only.")
+@click.option("--seed", default=0, show_default=True, help="Another seed, other weights.")
+@click.option(
+    "--also",
+    multiple=True,
+    metavar="OUT",
+    help="Another dataset whose test split is read in the end. Can be given many times.",
+)
+@click.option("--overwrite", is_flag=True, help="Train anew where RUN holds another run.")
+def train(dataset: str, output: Path | None, also: tuple[str, ...], **options: Any) -> None:
+    """Teach a small network to read the dataset OUT, and report how well it does.
+
+    Writes report.md, report.json, curve.png, mistakes.png and the weights to RUN. A run that was
+    stopped goes on when the same command is given again. Needs the extra torch.
+    """
+    # Idle threads sleep instead of spinning: five times as fast where cores are shared.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    try:  # PyTorch is an extra, and is to find that setting
+        from digit_sequence.learn import training
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"training needs the package {error.name}: {how_to_install('torch')}"
+        ) from error
+
+    opened = open_dataset(dataset)
+    names = [Path(uri).name for uri in also]
+    others = {
+        name if names.count(name) == 1 else uri: open_dataset(uri)
+        for name, uri in zip(names, also, strict=True)
+    }
+    for other in others.values():
+        training.check_other(opened, other)
+    folder = _choose_run_folder(dataset, output)
+    overwrite = options.pop("overwrite")
+    run = training.Run(opened, folder, training.TrainOptions(**options), overwrite)
+    epochs = run.options.epochs
+    with show_progress(epochs * len(run.train)) as on_progress:
+        on_progress(run.done_samples, False)
+        for entry in training.train(run, lambda samples, _loss: on_progress(samples, True)):
+            click.echo(
+                f"epoch {entry['epoch'] + 1} of {epochs}: loss {entry['train_loss']:.3f}, val "
+                f"{entry['val_loss']:.3f}, {entry['val_exact_match']:.2%} exact, "
+                f"{entry['seconds'] / 60:.1f} min",
+                err=True,
+            )
+    for line in training.summarize(training.write_report(run, others)):
+        click.echo(line)
+    click.echo(f"in {folder}: report.md, report.json, curve.png, mistakes.png, best.pt")
+
+
+def _choose_run_folder(dataset: str, output: Path | None) -> Path:
+    if output is None:
+        if (name := Path(dataset).name) in ("", ".."):
+            raise ConfigError(
+                f"{dataset} has no name for a folder of the run; name one by --output"
+            )
+        return Path("runs", name)
+    if "://" in (text := str(output)) or text.startswith(("s3:/", "gs:/")):
+        raise ConfigError(f"--output: expected a folder that is mounted here, got {output}")
+    return output

@@ -1,0 +1,88 @@
+"""The command ``verify``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from digit_sequence.build.dataset import build_dataset
+from digit_sequence.build.sampler import open_output
+from digit_sequence.build.verify import (
+    VerifyResult,
+    load_any_plan,
+    repair_dataset,
+    verify_dataset,
+)
+from digit_sequence.cli.options import scheduler_options
+from digit_sequence.cli.origins import open_storage
+from digit_sequence.cli.signals import drain_on_signal
+from digit_sequence.cli.terminal import describe_result, show_progress
+from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
+
+
+@click.command()
+@click.argument("out")
+@scheduler_options
+@click.option("--quick", is_flag=True, help="Footers, sizes and names only; no image is read.")
+@click.option(
+    "--sample",
+    "redraw",
+    default=0,
+    type=click.IntRange(0),
+    metavar="N",
+    help="Draw N random samples again and compare.",
+)
+@click.option("--repair", is_flag=True, help="Build again what is broken, and just that.")
+def verify(out: str, quick: bool, redraw: int, repair: bool, **scheduler: Any) -> None:
+    """Check that the dataset in OUT is complete and sound.
+
+    Every shard's bytes, container, images and label rows are compared with each other and with the
+    plan. Exit code 1 if something is wrong and was not repaired.
+    """
+    storage = open_storage(out)
+    options = SchedulerOptions(**scheduler)
+    if quick and not repair:  # what the driver does by itself
+        options = SchedulerOptions("synchronous")
+    with drain_on_signal() as should_stop, open_scheduler(options) as run:
+
+        def check() -> VerifyResult:
+            plan, _ = load_any_plan(storage)
+            with show_progress(plan.n_samples) as on_progress:
+                return verify_dataset(
+                    storage,
+                    run,
+                    quick=quick,
+                    redraw=redraw,
+                    on_progress=on_progress,
+                    should_stop=should_stop,
+                )
+
+        result = check()
+        click.echo(_describe_verification(result, quick))
+        if result.problems and repair:
+            repair_dataset(storage, result.problems)
+            if result.is_quick and not quick:  # the plan and the digits are whole now
+                result = check()
+                click.echo(_describe_verification(result, quick))
+                repair_dataset(storage, result.problems)
+            sampler = open_output(storage)
+            with show_progress(sampler.plan.n_samples) as on_progress:
+                built = build_dataset(sampler, storage, run, on_progress, False, should_stop)
+            click.echo(describe_result(built, sampler.plan, out))
+        elif result.problems:
+            sys.exit(1)
+
+
+def _describe_verification(result: VerifyResult, quick: bool) -> str:
+    looked_at = f"{result.n_shards:,} shards, {result.n_samples:,} samples"
+    if result.redrawn:
+        looked_at += f", {result.redrawn:,} of them drawn again"
+    if not result.problems:
+        return f"sound: {looked_at}"
+    width = max(len(problem.path) for problem in result.problems)
+    lines = [f"  {problem.path:{width}}  {problem.reason}" for problem in result.problems]
+    if result.is_quick and not quick:
+        looked_at += ", of which no image was looked at before this is repaired"
+    return "\n".join([f"{len(lines)} problems in {looked_at}:", *lines])

@@ -1,0 +1,161 @@
+"""The package as its users meet it: what it gives, what it imports, and what is installed of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+
+import digit_sequence
+from builds import ROOT, start_python
+from digit_sequence.build.sampler import Sampler
+from digit_sequence.config.model import load_config
+from digit_sequence.read.dataset import open_dataset
+
+# -- import digit_sequence ------------------------------------------------------------------------
+
+
+def list_imports(program):
+    """Return which modules a program imports that Python has not imported by itself."""
+    script = f"import sys; before = {{*sys.modules}}; {program}; print(*{{*sys.modules}} - before)"
+    process = start_python("-c", script, stdout=subprocess.PIPE, text=True)
+    stdout, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    return set(stdout.split())
+
+
+def test_import_is_light():
+    """The package imports nothing, so it takes no time, until something of it is used."""
+    assert list_imports("import digit_sequence") == {"digit_sequence"}
+    with_build = list_imports("from digit_sequence import build")
+    assert not {name.partition(".")[0] for name in with_build} & {"numpy", "dask", "pyarrow"}
+
+
+def test_names():
+    """What the package gives is the function or class at home elsewhere."""
+    assert digit_sequence.Sampler is Sampler
+    assert digit_sequence.load_config is load_config
+    assert digit_sequence.open_dataset is open_dataset
+    assert callable(digit_sequence.build)
+    assert {*digit_sequence.__all__, "__version__"} <= set(dir(digit_sequence))
+
+
+@pytest.mark.parametrize("first", digit_sequence.__all__)
+def test_names_in_any_order(first):
+    """Whatever is imported first, all of it is there."""
+    list_imports(
+        f"from digit_sequence import {first}; from digit_sequence import *; "
+        f"assert all(map(callable, ({', '.join(digit_sequence.__all__)})))"
+    )
+
+
+def test_unknown_name():
+    """What there is not is an AttributeError."""
+    with pytest.raises(AttributeError, match="module 'digit_sequence' has no attribute 'biuld'"):
+        digit_sequence.biuld  # noqa: B018
+
+
+# -- the wheel ------------------------------------------------------------------------------------
+
+
+def list_tracked():
+    """Return the files that git tracks, relative to the root; skip where this is no clone."""
+    if not (ROOT / ".git").exists() or not shutil.which("git"):
+        pytest.skip("needs a clone, and git")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return [path for path in listed.stdout.split("\0") if path and (ROOT / path).is_file()]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """Build a wheel of the tracked files, among leftovers; pip loads hatchling for it."""
+    source = tmp_path_factory.mktemp("source")
+    for path in list_tracked():
+        if path.startswith("pipeline/") or "/" not in path:
+            (source / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / path, source / path)
+    package = source / "pipeline/digit_sequence"
+    for left in ("build/dataset.py.orig", "build/dataset.py~", "notes.txt", "a.pyc", "x.so"):
+        (package / left).write_text("left over")
+    (package / "cli/__pycache__").mkdir()
+    (package / "cli/__pycache__/program.cpython-311.pyc").write_bytes(b"left over")
+    (source / "pipeline/notes.py").write_text("left = 'over'")
+    folder = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, source]
+    subprocess.run([*pip, "--disable-pip-version-check"], check=True)
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+@pytest.mark.slow
+def test_wheel_holds_the_package(wheel):
+    """The wheel has each tracked module, the mark of its types, metadata, and nothing else."""
+    version = digit_sequence.__version__
+    assert wheel.name == f"digit_sequence-{version}-py3-none-any.whl"
+    info = f"digit_sequence-{version}.dist-info"
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.partition("/")[0] for name in names} == {"digit_sequence", info}
+    modules = {name for name in names if not name.startswith(info)}
+    assert modules == {
+        path.removeprefix("pipeline/")
+        for path in list_tracked()
+        if path.startswith("pipeline/digit_sequence/")
+    }
+    assert "digit_sequence/py.typed" in modules
+    assert all(name.endswith(".py") for name in modules - {"digit_sequence/py.typed"})
+    assert f"{info}/licenses/LICENSE" in names
+
+
+@pytest.mark.slow
+def test_wheel_metadata(wheel):
+    """Its metadata names licence, Python and dependencies; its program is `digit-sequence`."""
+    info = f"digit_sequence-{digit_sequence.__version__}.dist-info"
+    with zipfile.ZipFile(wheel) as archive:
+        metadata = Parser().parsestr(archive.read(f"{info}/METADATA").decode())
+        scripts = archive.read(f"{info}/entry_points.txt").decode().split("\n")
+    assert metadata["Name"] == "digit-sequence"
+    assert metadata["License-Expression"] == "MIT"
+    assert metadata["Requires-Python"] == ">=3.11"
+    assert metadata.get_payload().startswith((ROOT / "README.md").read_text()[:50])
+    needed = {line.partition(">")[0] for line in metadata.get_all("Requires-Dist")}
+    assert {"click", "dask", "numpy", "pyarrow", "scikit-image"} <= needed
+    assert "digit-sequence = digit_sequence.cli.program:main" in scripts
+
+
+@pytest.mark.slow
+def test_installed_wheel_runs(wheel, tmp_path):
+    """In an environment without the clone the program runs, and there is no `pipeline`."""
+    venv = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
+    python = venv / "bin/python"
+    find = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    site = Path(subprocess.run(find, capture_output=True, text=True, check=True).stdout.strip())
+    # Packages of this environment, but not what .pth files add to it, as the clone.
+    folders = {path for path in sys.path if path.endswith("site-packages")}
+    (site / "of_tests.pth").write_text("".join(f"{path}\n" for path in sorted(folders)))
+    pip = [sys.executable, "-m", "pip", "--quiet", "--python", python, "install", "--no-deps"]
+    subprocess.run([*pip, "--disable-pip-version-check", wheel], check=True)
+
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+    def run(*command):
+        pipes = {"capture_output": True, "text": True}
+        return subprocess.run(command, check=True, cwd=tmp_path, env=environment, **pipes).stdout
+
+    assert run(venv / "bin/digit-sequence", "-h").startswith("Usage: digit-sequence ")
+    for command in ("build", "verify", "export", "train"):
+        assert f" {command} " in run(venv / "bin/digit-sequence", command, "-h")
+    where = run(python, "-c", "import digit_sequence; print(digit_sequence.__file__)")
+    assert Path(where.strip()) == site / "digit_sequence/__init__.py"
+    missing = run(
+        python, "-c", "from importlib.util import find_spec; print(find_spec('pipeline'))"
+    )
+    assert missing == "None\n"
