@@ -15,7 +15,7 @@ import pytest
 
 from builds import ROOT, build, open_cluster, read_tree, write_config
 from digit_sequence.base.errors import BuildError
-from digit_sequence.build.dataset import ABORT_AFTER, MAX_ATTEMPTS
+from digit_sequence.run.jobs import ABORT_AFTER, MAX_ATTEMPTS
 from digit_sequence.run.schedulers import SchedulerOptions, TaskLost, open_scheduler
 
 LOCAL = ("--scheduler", "synchronous")

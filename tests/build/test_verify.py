@@ -34,7 +34,8 @@ from digit_sequence.store.labels import (
     read_commit,
     read_labels,
 )
-from digit_sequence.store.manifest import load_plan, read_ledger, to_json
+from digit_sequence.store.ledger import read_ledger
+from digit_sequence.store.plan_file import load_plan, to_json
 from digit_sequence.store.storage import Storage
 
 
@@ -120,7 +121,7 @@ def test_lost_task_gets_another_chance(built, n_losses):
 
 def test_quick_verification_starts_no_processes(copy, monkeypatch):
     """The quick verification is done by the program itself, and can be stopped."""
-    monkeypatch.setattr("digit_sequence.run.schedulers._open_processes", None)
+    monkeypatch.setattr("digit_sequence.run.schedulers.open_processes", None)
     folder = copy()
     assert run("verify", folder, "--quick").exit_code == 0
     with (

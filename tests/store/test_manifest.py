@@ -19,14 +19,9 @@ from digit_sequence.base.errors import OutputError
 from digit_sequence.base.names import PLAN_PATH
 from digit_sequence.build.sampler import open_config
 from digit_sequence.store.labels import encode_labels, read_commit, read_labels
-from digit_sequence.store.manifest import (
-    Ledger,
-    finalize,
-    label_path,
-    load_plan,
-    publish_plan,
-    read_ledger,
-)
+from digit_sequence.store.ledger import Ledger, label_path, read_ledger
+from digit_sequence.store.manifest import finalize
+from digit_sequence.store.plan_file import load_plan, publish_plan
 from digit_sequence.store.storage import Storage
 
 GROWN = {

@@ -18,7 +18,8 @@ from digit_sequence.sources.bank import (
     load_bank,
     partition_glyphs,
 )
-from digit_sequence.store.manifest import load_glyphs, load_plan
+from digit_sequence.store.glyphs import load_glyphs
+from digit_sequence.store.plan_file import load_plan
 from digit_sequence.store.storage import Storage
 
 

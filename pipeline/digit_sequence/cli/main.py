@@ -19,6 +19,7 @@ from digit_sequence.base.errors import (
     PipelineError,
     how_to_install,
 )
+from digit_sequence.base.files import is_remote
 
 if TYPE_CHECKING:  # the heavy imports wait for the command that needs them
     from digit_sequence.build.dataset import BuildResult
@@ -26,7 +27,7 @@ if TYPE_CHECKING:  # the heavy imports wait for the command that needs them
     from digit_sequence.build.verify import VerifyResult
     from digit_sequence.config.model import Config
     from digit_sequence.plan.plan import Plan
-    from digit_sequence.run.schedulers import Run
+    from digit_sequence.run.run import Run
     from digit_sequence.store.storage import Storage
 
 Command = Callable[..., Any]
@@ -81,6 +82,16 @@ def config_options(command: Command) -> Command:
     return click.argument("config", type=click.Path(path_type=Path))(command)
 
 
+def memory_option(command: Command) -> Command:
+    """Add the option that says what memory a shard may take."""
+    return click.option(
+        "--memory-limit",
+        metavar="BYTES",
+        help="What a worker may need for a shard, such as 2GB.  [default: what Dask's workers, or "
+        "this machine, have]",
+    )(command)
+
+
 def scheduler_options(command: Command) -> Command:
     """Add the options that say which Dask scheduler runs the tasks."""
     options = [
@@ -122,6 +133,7 @@ def scheduler_options(command: Command) -> Command:
 @main.command()
 @config_options
 @scheduler_options
+@memory_option
 @click.option("-o", "--output", metavar="OUT", help="Output directory; overrides output.uri.")
 @click.option(
     "--engine",
@@ -150,12 +162,14 @@ def build(
     Shards that OUT holds already are kept, so a build that was stopped, by Ctrl-C or otherwise,
     goes on when the same command is given again. OUT may be a URI such as s3://bucket/folder.
     """
+    from digit_sequence.build import WORKER_MODULES
     from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler, start_fork_server
 
     options = SchedulerOptions(**scheduler, is_profiled=performance_report is not None)
     if options.name == "processes" and not dry_run:
-        start_fork_server()  # it imports what workers need while the config is read
-    from digit_sequence.build.dataset import build_dataset, estimate_bytes
+        start_fork_server(WORKER_MODULES)  # it imports what workers need while the config is read
+    from digit_sequence.build.dataset import build_dataset
+    from digit_sequence.build.estimates import estimate_bytes
     from digit_sequence.build.sampler import open_config
     from digit_sequence.store.storage import Storage
 
@@ -185,6 +199,7 @@ def build(
 @main.command()
 @click.argument("out")
 @scheduler_options
+@memory_option
 @click.option("--quick", is_flag=True, help="Footers, sizes and names only; no image is read.")
 @click.option(
     "--sample",
@@ -202,11 +217,15 @@ def verify(out: str, quick: bool, redraw: int, repair: bool, **scheduler: Any) -
     plan. Exit code 1 if something is wrong and was not repaired.
     """
     from digit_sequence.build.dataset import build_dataset
+    from digit_sequence.build.repair import repair_dataset
     from digit_sequence.build.sampler import open_output
-    from digit_sequence.build.verify import load_any_plan, repair_dataset, verify_dataset
+    from digit_sequence.build.verify import load_any_plan, verify_dataset
     from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
+    from digit_sequence.store.plan_file import check_versions
 
     storage = _open_storage(out)
+    if repair:
+        check_versions(storage, load_any_plan(storage)[0], "to repair it")
     options = SchedulerOptions(**scheduler)
     if quick and not repair:  # what the driver does by itself
         options = SchedulerOptions("synchronous")
@@ -318,7 +337,7 @@ def export(
     from digit_sequence.read.dataset import open_dataset
     from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 
-    if "://" in output:
+    if is_remote(output):
         raise ConfigError(f"--output: expected a folder that is mounted here, got {output}")
     request = Export(open_dataset(dataset), kind, Path(output), max_digits)
     check_fit(request)
@@ -442,13 +461,13 @@ def preview(origin: str, output: Path, count: int, boxes: bool, overrides: tuple
     Of a config the samples are rendered; of a dataset they are read from its shards.
     """
     from digit_sequence.look.preview import draw_sheet, draw_tiles, read_tiles
-    from digit_sequence.store.manifest import load_plan
+    from digit_sequence.store.plan_file import load_plan
 
     if _is_dataset(origin):
         if overrides:
             raise ConfigError(f"--set: {origin} is a dataset, whose config cannot change")
         storage = _open_storage(origin)
-        tiles = read_tiles(storage, load_plan(storage), count)
+        tiles = read_tiles(storage, load_plan(storage, any_versions=True), count)
     else:
         tiles = draw_tiles(_open(origin, overrides), count)
     _write_file(output, draw_sheet(tiles, boxes))
@@ -530,7 +549,7 @@ def _choose_run_folder(dataset: str, output: Path | None) -> Path:
                 f"{dataset} has no name for a folder of the run; name one by --output"
             )
         return Path("runs", name)
-    if "://" in (text := str(output)) or text.startswith(("s3:/", "gs:/")):
+    if is_remote(output):
         raise ConfigError(f"--output: expected a folder that is mounted here, got {output}")
     return output
 
@@ -552,7 +571,7 @@ def _open(origin: str, overrides: Sequence[str]) -> Sampler:
 
 def _is_dataset(origin: str) -> bool:
     """Return whether it is a directory or a URI; else it is a config."""
-    return "://" in origin or Path(origin).is_dir()
+    return is_remote(origin) or Path(origin).is_dir()
 
 
 def _open_storage(uri: str) -> Storage:
