@@ -97,7 +97,7 @@ def test_sample_that_cannot_be_drawn(forks, faint, folder, scheduler):
         assert event["seed"] == 1
         assert event["error"].startswith("RenderError: ")
         assert event["traceback"].startswith("Traceback (most recent call last):\n")
-        assert "render.py" in event["traceback"]
+        assert "/render/" in event["traceback"]
     assert len(read_events(folder, "failure")) == 3
     assert read_events(folder, "retry") == []
     assert read_events(folder, "end")[0]["outcome"] == "BuildError"

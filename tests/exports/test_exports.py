@@ -539,6 +539,27 @@ def test_foreign_folder_is_refused(dataset, built, tmp_path):
     assert read_tree(tmp_path / "doctr") == before
 
 
+def test_failing_shard_is_exported_again(dataset, exported, tmp_path):
+    """A shard whose file cannot be written is tried again after the others."""
+    place = tmp_path / "train/images/train-000000007.png"
+    assert (exported("doctr") / place.relative_to(tmp_path)).exists()
+    seen = []
+
+    def clear(_samples, is_new):
+        seen.append(is_new)
+        if is_new and place.is_dir():
+            place.rmdir()
+
+    with open_scheduler(SchedulerOptions("synchronous")) as run:
+        request = Export(dataset, "doctr", tmp_path)
+        with pytest.raises(BuildStopped):
+            export_dataset(request, run, should_stop=lambda: True)  # claims the folder
+        place.mkdir(parents=True)
+        assert export_dataset(request, run, clear) == 17
+    assert seen == [False, True, True, True, True]
+    assert read_tree(tmp_path) == read_tree(exported("doctr"))
+
+
 def test_damaged_shard_stops_an_export(tiny_config, tmp_path):
     """A damaged image is found, not passed on; the other shards are kept."""
     build(tiny_config(**ALL_TRANSFORMS), tmp_path / "dataset")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 
 import dask
 import pytest
@@ -15,7 +14,7 @@ from digit_sequence.base.errors import ConfigError
 from digit_sequence.build.sampler import open_config
 from digit_sequence.run import watch
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
-from digit_sequence.run.watch import TASKS_PER_THREAD, Watch
+from digit_sequence.run.watch import TASKS_PER_THREAD
 from digit_sequence.store.storage import Storage
 
 
@@ -131,21 +130,6 @@ def test_window_on_a_cluster(cluster, n_tasks, monkeypatch):
     results, most_ahead = run_tasks(cluster.address, n_tasks)
     assert sorted(results) == list(range(n_tasks))
     assert most_ahead == min(n_tasks, 2 * TASKS_PER_THREAD)
-
-
-@pytest.mark.parametrize(
-    ("results_per_second", "window"), [(0.5, 8), (10, 10), (30, 30), (1000, 32)]
-)
-def test_window_holds_a_second_of_work(monkeypatch, results_per_second, window):
-    """Two threads have from 4 to 16 tasks each, as many as take a second."""
-    now = 0.0
-    monkeypatch.setattr(watch, "count_threads", lambda _client: 2)
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    looker = Watch(None, 10)
-    for _ in range(int(10 * results_per_second)):
-        looker.note_result()
-    now = 10.0
-    assert looker.window() == window
 
 
 def test_names_of_tasks_are_forgotten(cluster, monkeypatch):

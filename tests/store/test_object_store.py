@@ -24,9 +24,10 @@ from digit_sequence.cli.main import main
 from digit_sequence.codec.encoding import decode_image
 from digit_sequence.run.events import RUNS_FOLDER
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
+from digit_sequence.store.filesystems import open_filesystem
 from digit_sequence.store.labels import hash_pixels
 from digit_sequence.store.plan_file import load_plan
-from digit_sequence.store.storage import Storage, _open_filesystem
+from digit_sequence.store.storage import Storage
 from servers import ACCESS_KEY, BUCKET, SECRET_KEY, Driver, open_proxy, wait_until
 
 N_SHARDS = 120
@@ -39,7 +40,7 @@ MANY = {
 @pytest.fixture(autouse=True)
 def _credentials(object_store, monkeypatch):
     """Let this process, and those it starts, reach the store, with a client made for each test."""
-    _open_filesystem.cache_clear()
+    open_filesystem.cache_clear()
     for name, value in object_store.environment.items():
         monkeypatch.setenv(name, value)
 

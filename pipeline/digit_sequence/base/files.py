@@ -50,12 +50,13 @@ def open_new(target: Path, folder: Path | None = None) -> Iterator[BinaryIO]:
     OSError
         If it cannot be written.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
     if folder is None:
+        target.parent.mkdir(parents=True, exist_ok=True)
         remove_orphans(target.parent.glob(f".{target.name}.*.part"))
         temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
     else:
-        folder.mkdir(parents=True, exist_ok=True)
+        for parent in (folder, target.parent):
+            parent.mkdir(parents=True, exist_ok=True)
         temporary = folder / f"{target.name}.{uuid.uuid4().hex}"
     try:
         with _open_locked(temporary) as file:

@@ -235,8 +235,8 @@ def _probe(request: Request) -> None:
     storage = Storage(request.folder)
     if PLAN_PATH not in storage.list(BUILD_FOLDER):
         raise OutputError(
-            f"{request.folder}: expected the folder of the export, got another one of that name; it "
-            "must be the same directory on every worker, or use --scheduler processes"
+            f"{request.folder}: expected the folder of the export, got another one of that name; "
+            "it must be the same directory on every worker, or use --scheduler processes"
         )
     storage.write(PROBE_PATH, request.digest.encode())
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 _USABLE = 0.8
 """Share of its limit above which Dask pauses a worker; the rest is left to others."""
-_CGROUP_FILES = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+CGROUP_FILES = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 """What a container may use: version 2, version 1."""
 
 
@@ -58,7 +58,7 @@ def limit_workers(limits: Mapping[str, int], given: int | None) -> MemoryLimit |
 def count_machine_bytes() -> int:
     """Return the memory of this machine, or of the container that this process runs in."""
     found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    for path in _CGROUP_FILES:
+    for path in CGROUP_FILES:
         with suppress(OSError, ValueError):  # there is none, or it says "max"
             found.append(int(Path(path).read_text()))
     return min(found)

@@ -54,7 +54,7 @@ class SchedulerOptions:
             n_bytes: int = parse_bytes(self.memory_limit)
         except ValueError:
             n_bytes = 0
-        if n_bytes <= 0:
+        if n_bytes <= 0 or not any(map(str.isdigit, self.memory_limit)):  # "GB" would be 1 GB
             raise ConfigError(
                 f"--memory-limit: expected bytes such as 2GB or 500MiB, got {self.memory_limit!r}"
             )
