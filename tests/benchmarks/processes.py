@@ -23,8 +23,9 @@ _MEMORY = """
 import json, sys
 from pathlib import Path
 import distributed
-from digit_sequence.build.dataset import build_shard, estimate_task, make_job
-from digit_sequence.store.manifest import publish_plan
+from digit_sequence.build.estimates import estimate_task
+from digit_sequence.build.shard import build_shard, make_claim
+from digit_sequence.store.plan_file import publish_plan
 from digit_sequence.store.storage import Storage
 from tests.benchmarks.work import open_work
 
@@ -38,7 +39,7 @@ publish_plan(Storage(uri), sampler.plan, sampler.bank)
 model = estimate_task(sampler)
 figures = []
 for index in range(3):
-    build_shard(make_job(Storage(uri), sampler.plan, sampler.engine), "train", index)
+    build_shard(make_claim(Storage(uri), sampler.plan, sampler.engine), "train", index)
     figures.append(read_status())
 print(json.dumps({"model_mb": model.total / 1e6, "shards": figures}))
 """

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from digit_sequence.build.dataset import pack_shard, write_shard
 from digit_sequence.build.sampler import Sampler, open_config
+from digit_sequence.build.shard import pack_shard, write_shard
 from digit_sequence.codec.encoding import EXTENSIONS, encode_image
 from digit_sequence.config.model import Config, parse_config
 from digit_sequence.plan.plan import Shard
@@ -20,7 +20,7 @@ from digit_sequence.render.layout import lay_out
 from digit_sequence.render.recipe import draw_recipes
 from digit_sequence.store.containers import CONTAINERS, Packed
 from digit_sequence.store.labels import Commit, encode_labels, hash_images, hash_rows, make_rows
-from digit_sequence.store.manifest import label_path
+from digit_sequence.store.ledger import label_path
 from digit_sequence.store.storage import Storage
 
 FORMATS = ("jpeg", "png")

@@ -21,20 +21,14 @@ from builds import (
     write_config,
 )
 from digit_sequence.base.errors import BuildError, BuildStopped, OutputError
-from digit_sequence.build.dataset import (
-    Job,
-    build_dataset,
-    build_shard,
-    estimate_bytes,
-    make_job,
-    make_tasks,
-    pack_shard,
-)
+from digit_sequence.build.dataset import build_dataset, make_graph
+from digit_sequence.build.estimates import estimate_bytes
 from digit_sequence.build.sampler import open_config
+from digit_sequence.build.shard import Claim, build_shard, make_claim, pack_shard
 from digit_sequence.codec.encoding import encode_image
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 from digit_sequence.store.labels import PLACE_COLUMNS, hash_pixels, read_commit
-from digit_sequence.store.manifest import publish_plan
+from digit_sequence.store.plan_file import publish_plan
 from digit_sequence.store.storage import Storage
 
 RANDOM_NUMBERS = {"random": {"lengths": [1, 5]}}
@@ -288,13 +282,14 @@ def test_source_changed_after_the_plan(tiny_config, folder, tiny_source, tmp_pat
     assert read_tree(folder) == read_tree(tmp_path / "fresh")
 
 
-def test_other_build_takes_over(tiny_config, folder):
+def test_other_build_takes_over(tiny_config, folder, monkeypatch):
     """Tasks of a build whose folder was given to another one fail, and mix nothing."""
+    monkeypatch.setattr("digit_sequence.run.jobs.UNFIT_SECONDS", 0.0)
     storage = Storage(str(folder))
     sampler = open_config(tiny_config())
     plan = sampler.plan
     publish_plan(storage, plan, sampler.bank)
-    tasks = list(make_tasks(storage, plan, plan.shards()))
+    tasks = list(make_graph(storage, plan, plan.shards()))
     other = open_config(tiny_config(seed=2))
     publish_plan(storage, other.plan, other.bank, overwrite=True)
     results = []
@@ -311,7 +306,7 @@ def test_shard_is_not_written_over_another_build(tiny_config, folder, monkeypatc
     storage = Storage(str(folder))
     sampler = open_config(tiny_config())
     publish_plan(storage, sampler.plan, sampler.bank)
-    job = make_job(storage, sampler.plan)
+    claim = make_claim(storage, sampler.plan)
     if "splits" in other:
         splits = tiny_config().model_dump(mode="json", exclude_none=True)["splits"]
         splits["train"]["samples_per_number"] += 1
@@ -322,9 +317,9 @@ def test_shard_is_not_written_over_another_build(tiny_config, folder, monkeypatc
         publish_plan(storage, taken_over.plan, taken_over.bank, overwrite=True)
         return pack_shard(*arguments)
 
-    monkeypatch.setattr("digit_sequence.build.dataset.pack_shard", take_over)
+    monkeypatch.setattr("digit_sequence.build.shard.pack_shard", take_over)
     with pytest.raises(OutputError, match="another build has taken over the directory"):
-        build_shard(job, "train", 0)
+        build_shard(claim, "train", 0)
     assert set(read_tree(folder)) == {".build/plan.json", ".build/glyphs"}
 
 
@@ -360,7 +355,7 @@ def test_stopped_before_the_beginning(tiny_config, folder):
 def test_shard_needs_a_plan(folder):
     """A shard of a folder without a plan is an error that names the folder."""
     with pytest.raises(OutputError, match=f"{folder}: expected a dataset built by this program"):
-        build_shard(Job(str(folder), "0" * 64), "train", 0)
+        build_shard(Claim(str(folder), "0" * 64), "train", 0)
 
 
 # -- estimate -------------------------------------------------------------------------------------

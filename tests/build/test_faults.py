@@ -15,7 +15,7 @@ import pytest
 
 from builds import ROOT, build, open_cluster, read_tree, write_config
 from digit_sequence.base.errors import BuildError
-from digit_sequence.build.dataset import ABORT_AFTER, MAX_ATTEMPTS
+from digit_sequence.run.jobs import ABORT_AFTER, MAX_ATTEMPTS
 from digit_sequence.run.schedulers import SchedulerOptions, TaskLost, open_scheduler
 
 LOCAL = ("--scheduler", "synchronous")
@@ -97,7 +97,7 @@ def test_sample_that_cannot_be_drawn(forks, faint, folder, scheduler):
         assert event["seed"] == 1
         assert event["error"].startswith("RenderError: ")
         assert event["traceback"].startswith("Traceback (most recent call last):\n")
-        assert "render.py" in event["traceback"]
+        assert "/render/" in event["traceback"]
     assert len(read_events(folder, "failure")) == 3
     assert read_events(folder, "retry") == []
     assert read_events(folder, "end")[0]["outcome"] == "BuildError"

@@ -5,12 +5,17 @@ from __future__ import annotations
 import pytest
 
 from digit_sequence.base.errors import ConfigError
-from digit_sequence.build.dataset import build_dataset, estimate_task
-from digit_sequence.build.memory import LIMIT_BYTES, check_memory, estimate_memory
+from digit_sequence.build.dataset import build_dataset
+from digit_sequence.build.estimates import estimate_task
+from digit_sequence.build.memory import check_memory, estimate_memory
 from digit_sequence.build.sampler import open_config
 from digit_sequence.render.draw import BATCH_PIXELS, fit_batch
+from digit_sequence.run.limits import MemoryLimit
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 from digit_sequence.store.storage import Storage
+
+USUAL = MemoryLimit(350_000_000, "--memory-limit")
+"""What a worker with shards of 10,000 samples of usual size needs, at most."""
 
 
 def test_memory_grows_with_the_shard(tiny_config):
@@ -26,7 +31,7 @@ def test_memory_grows_with_the_shard(tiny_config):
 def test_ten_thousand_samples_fit(tiny_config, engine):
     """Shards of 10,000 samples of usual size are within the limit."""
     config = tiny_config(output={"shard_samples": 10_000}, canvas={"height": 28, "width": 200})
-    assert estimate_memory(config, 10_000, 5700, 5, 784, engine).total <= LIMIT_BYTES
+    assert estimate_memory(config, 10_000, 5700, 5, 784, engine).total <= USUAL.n_bytes
 
 
 @pytest.mark.parametrize("engine", ["skimage", "numba"])
@@ -56,18 +61,21 @@ def test_too_large_shards_are_refused(tiny_config):
     config = tiny_config(output={"shard_samples": 100_000})
     need = estimate_memory(config, 100_000, 10_000, 5, 784, "numba")
     with pytest.raises(ConfigError, match=r"got 100,000 samples, which .*; lower it to ") as error:
-        check_memory(need, config)
+        check_memory(need, config, USUAL)
+    assert "in 350 MB (--memory-limit), got" in str(error.value)
+    assert str(error.value).endswith(" or less, or set another --memory-limit")
     fitting = int(str(error.value).split("lower it to ")[1].split()[0].replace(",", ""))
-    check_memory(estimate_memory(config, fitting, 10_000, 5, 784, "numba"), config)
+    check_memory(estimate_memory(config, fitting, 10_000, 5, 784, "numba"), config, USUAL)
     with pytest.raises(ConfigError):
-        check_memory(estimate_memory(config, fitting + 100, 10_000, 5, 784, "numba"), config)
+        check_memory(estimate_memory(config, fitting + 100, 10_000, 5, 784, "numba"), config, USUAL)
 
 
 def test_too_large_canvases_are_refused(tiny_config):
     """Where no shard would fit, a smaller canvas is asked for."""
     config = tiny_config(canvas={"height": 512, "width": 8192})
+    small = MemoryLimit(100_000_000, "80 % of this")
     with pytest.raises(ConfigError, match="make the canvas smaller"):
-        check_memory(estimate_memory(config, 5, 4e6, 5, 784, "skimage"), config, 100_000_000)
+        check_memory(estimate_memory(config, 5, 4e6, 5, 784, "skimage"), config, small)
 
 
 def test_build_checks_its_memory(tiny_config, tmp_path):
@@ -75,10 +83,10 @@ def test_build_checks_its_memory(tiny_config, tmp_path):
     splits = {"train": {"numbers": {"values": ["1234"]}, "samples": 100_000}}
     config = tiny_config(splits=splits, output={"shard_samples": 100_000})
     sampler = open_config(config)
-    assert estimate_task(sampler).total > LIMIT_BYTES
+    assert estimate_task(sampler).total > USUAL.n_bytes
     with (
-        open_scheduler(SchedulerOptions("synchronous")) as run,
-        pytest.raises(ConfigError, match=r"output\.shard_samples: expected"),
+        open_scheduler(SchedulerOptions("synchronous", memory_limit="350MB")) as run,
+        pytest.raises(ConfigError, match=r"output\.shard_samples: expected .* 350 MB \(--memory-l"),
     ):
         build_dataset(sampler, Storage(str(tmp_path / "out")), run)
     assert not (tmp_path / "out").exists()

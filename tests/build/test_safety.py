@@ -26,7 +26,8 @@ from digit_sequence.numbers.file import FileSettings, read_numbers
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 from digit_sequence.sources.bank import load_bank, open_bank, parse_bank
 from digit_sequence.store.labels import read_commit
-from digit_sequence.store.manifest import load_plan, load_plan_copy, read_ledger, to_json
+from digit_sequence.store.ledger import read_ledger
+from digit_sequence.store.plan_file import load_plan, load_plan_copy, to_json
 from digit_sequence.store.storage import Storage
 
 fuzz_dataset = settings(

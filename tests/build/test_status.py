@@ -14,7 +14,7 @@ from digit_sequence.base.errors import OutputError
 from digit_sequence.build.sampler import open_config
 from digit_sequence.build.status import describe_status
 from digit_sequence.run.events import RunLog
-from digit_sequence.store.manifest import load_plan, publish_plan
+from digit_sequence.store.plan_file import load_plan, publish_plan
 from digit_sequence.store.storage import Storage
 
 LOCAL = ("--scheduler", "synchronous")

@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import tarfile
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,12 +18,13 @@ import pytest
 from click.testing import CliRunner
 
 from builds import ALL_TRANSFORMS, open_cluster, read_tree
-from digit_sequence.base.errors import BuildError, BuildStopped, OutputError
+from digit_sequence.base.errors import BuildError, BuildStopped
 from digit_sequence.build.sampler import open_output
 from digit_sequence.build.verify import verify_dataset
 from digit_sequence.cli.program import main
 from digit_sequence.codec.encoding import encode_image
 from digit_sequence.config.model import Output
+from digit_sequence.read.dataset import open_dataset
 from digit_sequence.run.schedulers import SchedulerOptions, TaskLost, open_scheduler
 from digit_sequence.sources.bank import load_bank, pack_bank
 from digit_sequence.sources.idx import IdxSettings
@@ -35,7 +36,8 @@ from digit_sequence.store.labels import (
     read_commit,
     read_labels,
 )
-from digit_sequence.store.manifest import load_plan, read_ledger, to_json
+from digit_sequence.store.ledger import read_ledger
+from digit_sequence.store.plan_file import load_plan, to_json
 from digit_sequence.store.storage import Storage
 
 
@@ -122,7 +124,7 @@ def test_lost_task_gets_another_chance(built, n_losses):
 
 def test_quick_verification_starts_no_processes(copy, monkeypatch):
     """The quick verification is done by the program itself, and can be stopped."""
-    monkeypatch.setattr("digit_sequence.run.schedulers._open_processes", None)
+    monkeypatch.setattr("digit_sequence.run.schedulers.open_processes", None)
     folder = copy()
     assert run("verify", folder, "--quick").exit_code == 0
     with (
@@ -800,20 +802,129 @@ def test_other_file_format(copy):
     ]
 
 
-def test_plan_of_other_versions(copy):
-    """A dataset of other versions is verified by those versions only."""
-    folder = copy()
-    for name in (".build/plan.json", "dataset.json"):
-        document = json.loads((folder / name).read_text())
-        plan = document.get("plan", document)
-        plan["inputs"]["versions"]["numpy"] = "1.0"
-        text = json.dumps(plan["inputs"], sort_keys=True, separators=(",", ":"))
-        plan["fingerprint"] = hashlib.sha256(text.encode()).hexdigest()[:32]
-        del plan["sha256"]
-        plan["sha256"] = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
-        (folder / name).write_bytes(to_json(document))
-    with pytest.raises(OutputError, match=r'versions\.numpy: "1\.0" there'):
-        find_problems(folder)
+# -- datasets of other versions -------------------------------------------------------------------
+
+
+def publish_as_others(folder, **config):
+    """Make a dataset what other versions would have built: every file says so, consistently."""
+    path = folder / ".build/plan.json"
+    document = json.loads(path.read_text())
+    document["inputs"]["versions"] |= {"numpy": "1.0", "digit-sequence": "99.9"}
+    text = json.dumps(document["inputs"], sort_keys=True, separators=(",", ":"))
+    document["fingerprint"] = hashlib.sha256(text.encode()).hexdigest()[:32]
+    document["config"] |= config
+    document["of_a_later_version"] = 1
+    del document["sha256"]
+    text = json.dumps(document, sort_keys=True)
+    document["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    path.write_bytes(to_json(document))
+    for labels in folder.glob("labels/*/*.parquet"):
+        commit = replace(read_commit(labels), fingerprint=document["fingerprint"])
+        # Other libraries write the same rows as another file.
+        table = read_labels(labels).replace_schema_metadata(
+            {b"digit-sequence": json.dumps(asdict(commit)).encode()}
+        )
+        pq.write_table(table, labels, compression="gzip")
+    card = b"# A card of another wording\n"
+    (folder / "README.md").write_bytes(card)
+    path = folder / "dataset.json"
+    manifest = json.loads(path.read_text()) | {
+        "program": "digit-sequence 99.9",
+        "fingerprint": document["fingerprint"],
+        "plan": document,
+        "card_sha256": hashlib.sha256(card).hexdigest(),
+        "of_a_later_version": 1,
+    }
+    path.write_bytes(to_json(manifest))
+
+
+@pytest.fixture
+def others(copy):
+    """Return a function that copies a built dataset as one that other versions have built."""
+
+    def copy_as_others(config=None, **output):
+        folder = copy(**output)
+        publish_as_others(folder, **(config or {}))
+        return folder
+
+    return copy_as_others
+
+
+@pytest.mark.parametrize("container", ["webdataset", "parquet", "files"])
+@pytest.mark.parametrize("options", [(), ("--quick",)], ids=str)
+def test_other_versions_are_verified(others, container, options):
+    """A dataset that other versions have built is sound, which needs none of them."""
+    folder = others(container=container)
+    result = run("verify", folder, *options)
+    assert (result.exit_code, result.output) == (0, "sound: 4 shards, 17 samples\n")
+
+
+@pytest.mark.parametrize("container", ["webdataset", "files"])
+def test_other_versions_are_read(others, tmp_path, container):
+    """Status, reading, preview and export need no versions of the build."""
+    folder = others(container=container)
+    assert CliRunner().invoke(main, ["status", str(folder)]).stdout.endswith("complete\n")
+    assert open_dataset(folder)["train"][0].number == "007"
+    picture = tmp_path / "preview.png"
+    result = CliRunner().invoke(main, ["preview", str(folder), "-o", str(picture)])
+    assert result.exit_code == 0, result.output
+    result = run("export", folder, "--to", "yolo", "-o", tmp_path / "export")
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(
+    ("command", "purpose"),
+    [
+        (("verify", "--sample", 2), "to draw samples again"),
+        (("verify", "--repair"), "to repair it"),
+    ],
+)
+def test_drawing_needs_the_versions(others, command, purpose):
+    """What draws says that it needs the versions of the plan, and which, and touches nothing."""
+    folder = others()
+    before = read_whole(folder)
+    result = run(*command, folder)
+    assert result.exit_code == 2
+    assert (
+        f"was planned with other versions than this process has, and {purpose} needs those of the "
+        "plan:\n" in result.stderr
+    )
+    assert 'versions.numpy: "1.0" there, ' in result.stderr
+    assert result.stderr.endswith("\ninstall the versions of the plan\n")
+    assert read_whole(folder) == before
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS)
+@pytest.mark.parametrize("kind", FILES)
+def test_damage_of_other_versions_is_found(others, kind, mutation):
+    """Damage of a dataset that other versions have built is told; only unread bytes may pass."""
+    output, name, sibling = FILES[kind]
+    folder = others(**output)
+    rows = {path: read_labels(path) for path in folder.glob("labels/*/*.parquet")}
+    before = read_whole(folder)
+    MUTATIONS[mutation](folder / name, folder / sibling)
+    result = run("verify", folder)
+    if kind == "label file" and result.exit_code == 0:
+        assert {path: read_labels(path) for path in rows} == rows  # not what it is read for
+        return
+    assert result.exit_code == 1, result.output
+    after = read_whole(folder)
+    changed = {path for path in {*before, *after} if before.get(path) != after.get(path)}
+    told = {line.split()[0] for line in result.stdout.splitlines()[1:]}
+    if kind == "JPEG file" or mutation == "flip the last byte":  # which of a shard's, none knows
+        told |= changed if "labels/train/train-00001.parquet" in told else set()
+    assert changed <= told
+
+
+def test_config_of_a_later_version(others):
+    """Of a config that cannot be read status counts all the same; verify names the version."""
+    folder = others(config={"of_a_later_version": {"is": "unknown"}})
+    assert CliRunner().invoke(main, ["status", str(folder)]).stdout.endswith("complete\n")
+    assert open_dataset(folder)["train"][0].number == "007"
+    result = run("verify", folder)
+    assert result.exit_code == 2
+    assert "of_a_later_version: unknown key" in result.stderr
+    assert result.stderr.endswith("it was planned by version 99.9 of this program: use that one\n")
 
 
 def test_output_is_not_read_as_jpeg():

@@ -462,6 +462,15 @@ ERRORS = {
         ["build", "tiny.yaml", "-o", "bogus://a/b", *HERE],
         "bogus://a/b: not a directory that can be opened: Unrecognized filesystem type",
     ),
+    "no memory limit": (
+        ["build", "tiny.yaml", "-o", "new", *HERE, "--memory-limit", "lots"],
+        "--memory-limit: expected bytes such as 2GB or 500MiB, got 'lots'",
+    ),
+    "too little memory": (
+        ["build", "tiny.yaml", "-o", "new", *HERE, "--memory-limit", "10MB"],
+        r"output.shard_samples: expected shards that a worker can build in 10 MB "
+        r"\(--memory-limit\)",
+    ),
     "bad key": (
         ["sample", "42", "--from", "out", "-o", "new.png"],
         "expected a key SPLIT-ORDINAL with a split of train, test, such as train-000000042",

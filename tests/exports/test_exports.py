@@ -30,7 +30,7 @@ from PIL import Image
 from builds import ALL_TRANSFORMS, ROOT, build, read_rows, read_tree
 from digit_sequence.base.errors import BuildError, BuildStopped, ConfigError, OutputError
 from digit_sequence.exports import FORMATS
-from digit_sequence.exports.run import Export, _open, export_dataset
+from digit_sequence.exports.run import Export, Request, export_dataset, open_exported
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 
@@ -385,7 +385,7 @@ def test_rebuilt_dataset_is_opened_anew(tiny_config, tmp_path):
             dataset["train"].labels(["number"])["number"].to_pylist()
         )
     with pytest.raises(OutputError, match="built anew meanwhile; export it into a new folder"):
-        _open(str(tmp_path / "data"), "0" * 64)
+        open_exported(Request(str(tmp_path / "data"), "0" * 64, "mmocr", str(tmp_path)))
 
 
 def test_export_to_another_disk(dataset, tmp_path):
@@ -394,9 +394,10 @@ def test_export_to_another_disk(dataset, tmp_path):
     with open_scheduler(SchedulerOptions("synchronous")) as run:
 
         def probe(call, arguments):
-            *others, _ = arguments
+            (work,) = arguments
+            elsewhere = replace(work.subject, folder=str(tmp_path))
             with pytest.raises(OutputError) as caught:
-                call(*others, str(tmp_path))
+                call(replace(work, subject=elsewhere))
             return {"worker": caught.value}
 
         with pytest.raises(OutputError, match=r"worker: .*the same directory on every worker"):
@@ -426,7 +427,7 @@ KILLED = """
 import sys
 from pathlib import Path
 from digit_sequence.exports import lmdb_files
-from digit_sequence.exports.run import Export, _open, export_dataset
+from digit_sequence.exports.run import Export, Request, export_dataset, open_exported
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 lmdb_files.COMMIT_SAMPLES = 2
@@ -536,6 +537,27 @@ def test_foreign_folder_is_refused(dataset, built, tmp_path):
     with pytest.raises(OutputError, match="holds another export: digest"):
         export(other, "doctr", tmp_path / "doctr")
     assert read_tree(tmp_path / "doctr") == before
+
+
+def test_failing_shard_is_exported_again(dataset, exported, tmp_path):
+    """A shard whose file cannot be written is tried again after the others."""
+    place = tmp_path / "train/images/train-000000007.png"
+    assert (exported("doctr") / place.relative_to(tmp_path)).exists()
+    seen = []
+
+    def clear(_samples, is_new):
+        seen.append(is_new)
+        if is_new and place.is_dir():
+            place.rmdir()
+
+    with open_scheduler(SchedulerOptions("synchronous")) as run:
+        request = Export(dataset, "doctr", tmp_path)
+        with pytest.raises(BuildStopped):
+            export_dataset(request, run, should_stop=lambda: True)  # claims the folder
+        place.mkdir(parents=True)
+        assert export_dataset(request, run, clear) == 17
+    assert seen == [False, True, True, True, True]
+    assert read_tree(tmp_path) == read_tree(exported("doctr"))
 
 
 def test_damaged_shard_stops_an_export(tiny_config, tmp_path):

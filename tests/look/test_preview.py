@@ -23,7 +23,7 @@ from digit_sequence.look.preview import (
     draw_tiles,
     read_tiles,
 )
-from digit_sequence.store.manifest import load_plan
+from digit_sequence.store.plan_file import load_plan
 from digit_sequence.store.storage import Storage
 
 HEADING = 2 * TEXT_HEIGHT

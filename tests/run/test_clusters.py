@@ -144,7 +144,7 @@ def silent_address():
 )
 def test_no_scheduler_there(tiny_config, cluster, tmp_path, monkeypatch, capsys, place):
     """A scheduler that does not answer is one clear error in bounded time."""
-    monkeypatch.setattr("digit_sequence.run.schedulers._CONNECT_SECONDS", 2.0)
+    monkeypatch.setattr("digit_sequence.run.cluster.CONNECT_SECONDS", 2.0)
     server, silent = silent_address()
     (tmp_path / "empty.json").write_text("")
     (tmp_path / "other.json").write_text("{}")

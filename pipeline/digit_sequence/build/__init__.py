@@ -1,22 +1,14 @@
-"""Building datasets: the sampler, shards, whole datasets, memory; verify, repair and status.
+"""Shards of a plan become files; whether they are sound; how far a build is.
 
-Imports from run, store, render, plan, config, sources and those below. The package itself can be
-called: ``digit_sequence.build(...)`` is `digit_sequence.build.programs.build`.
+`run` runs its tasks, `store` has its files.
 """
 
-from __future__ import annotations
+from pathlib import Path
 
-import sys
-from importlib import import_module
-from types import ModuleType
-from typing import Any
-
-
-class _Build(ModuleType):
-    """The package, which has the name of the function that programs call."""
-
-    def __call__(self, *args: Any, **options: Any) -> Any:
-        return import_module(f"{__name__}.programs").build(*args, **options)
-
-
-sys.modules[__name__].__class__ = _Build
+_SOURCE = Path(__file__).parents[1]
+_KERNELS = (path.relative_to(_SOURCE.parent) for path in _SOURCE.rglob("*kernels.py"))
+WORKER_MODULES = (
+    f"{__name__}.dataset",
+    *sorted(".".join(path.with_suffix("").parts) for path in _KERNELS),
+)
+"""What the tasks of a build import; compiled loops are not there without numba."""

@@ -23,10 +23,9 @@ from digit_sequence.base.errors import ConfigError
 from digit_sequence.config.model import Config
 from digit_sequence.render.draw import fit_batch
 from digit_sequence.render.layout import has_line_maps
+from digit_sequence.run.limits import MemoryLimit
 from digit_sequence.transforms.transform import Ink, Page
 
-LIMIT_BYTES = 350_000_000
-"""What a worker may need."""
 _BASE_BYTES: dict[Engine, int] = {"skimage": 95_000_000, "numba": 125_000_000}
 """Measured: a worker of Dask that has imported `build`, drawn and written a shard of one sample."""
 _SHARD_COPIES = {"webdataset": 1, "files": 1, "parquet": 6}
@@ -125,15 +124,16 @@ def _is_defined(transform: Ink | Page, stage: type[Ink | Page], engine: Engine) 
     return engine == "skimage" or type(transform).apply_compiled is stage.apply_compiled
 
 
-def check_memory(need: TaskMemory, config: Config, limit: int = LIMIT_BYTES) -> None:
-    """Raise a ConfigError if a shard needs more memory than `limit` bytes, and say what fits."""
-    if need.total <= limit:
+def check_memory(need: TaskMemory, config: Config, limit: MemoryLimit) -> None:
+    """Raise a ConfigError if a shard needs more memory than there is, and say what fits."""
+    if need.total <= limit.n_bytes:
         return
     n_samples = config.output.shard_samples
-    for_samples = limit - need.base - need.batch
+    for_samples = limit.n_bytes - need.base - need.batch
     fitting = int(n_samples * for_samples / (need.shard + need.rows))
     remedy = f"lower it to {fitting:,} or less" if fitting >= 1 else "make the canvas smaller"
     raise ConfigError(
-        f"output.shard_samples: expected shards that a worker can build in {limit / 1e6:,.0f} MB, "
-        f"got {n_samples:,} samples, which need about {need.total / 1e6:,.0f} MB; {remedy}"
+        f"output.shard_samples: expected shards that a worker can build in "
+        f"{limit.n_bytes / 1e6:,.0f} MB ({limit.origin}), got {n_samples:,} samples, which need "
+        f"about {need.total / 1e6:,.0f} MB; {remedy}, or set another --memory-limit"
     )

@@ -14,7 +14,8 @@ from digit_sequence.render.draw import Rendered, render_batch
 from digit_sequence.render.recipe import draw_recipes, missing_glyphs
 from digit_sequence.sources.bank import GlyphBank, load_bank
 from digit_sequence.sources.pools import GlyphPool, check_disjoint, partition_glyphs
-from digit_sequence.store.manifest import load_glyphs, load_plan
+from digit_sequence.store.glyphs import load_glyphs
+from digit_sequence.store.plan_file import load_plan
 from digit_sequence.store.storage import Storage
 
 

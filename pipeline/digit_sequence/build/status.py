@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any
 
 from digit_sequence.base.names import MANIFEST_PATH
-from digit_sequence.plan.plan import Shard, SplitPlan
+from digit_sequence.plan.plan import Shard, parse_shard
 from digit_sequence.run.events import PROGRESS_SECONDS, read_last_run
-from digit_sequence.store.labels import read_commit
-from digit_sequence.store.manifest import label_path, load_plan
+from digit_sequence.store.ledger import check_shard, label_path, map_shards
+from digit_sequence.store.plan_file import Outline, load_outline
 from digit_sequence.store.storage import Storage
 
 _LONGEST_SECONDS = 1e9
@@ -28,45 +27,47 @@ def describe_status(storage: Storage) -> str:
     OutputError
         If the directory holds no build.
     """
-    plan = load_plan(storage, any_versions=True)
+    outline = load_outline(storage)
     lines = [f"{'split':8}{'shards':>10}{'done':>10}{'missing':>10}"]
-    done: set[str] = set()
-    samples_left = 0
-    for name, split in plan.splits.items():
-        shards = _find_done(storage, split)
-        samples_left += split.n_samples - sum(shard.n_samples for shard in shards)
-        done.update(shard.name for shard in shards)
-        n_missing = split.n_shards - len(shards)
-        lines.append(f"{name:8}{split.n_shards:10,}{len(shards):10,}{n_missing:10,}")
-    lines += _describe_run(read_last_run(storage), samples_left, done)
+    done = _find_done(storage, outline)
+    for name in outline.samples:
+        n_shards = outline.n_shards(name)
+        n_done = sum(shard.split == name for shard in done)
+        lines.append(f"{name:8}{n_shards:10,}{n_done:10,}{n_shards - n_done:10,}")
+    samples_left = sum(outline.samples.values()) - sum(shard.n_samples for shard in done)
+    lines += _describe_run(read_last_run(storage), samples_left, {shard.name for shard in done})
     if storage.size(MANIFEST_PATH) is not None:
         lines.append("complete")
-    elif len(done) == plan.n_shards:
+    elif len(done) == sum(map(outline.n_shards, outline.samples)):
         lines.append("all shards are done, the manifest is not written: give the command again")
     else:
         lines.append("not complete: the same build command goes on")
     return "\n".join(lines)
 
 
-def _find_done(storage: Storage, split: SplitPlan) -> list[Shard]:
-    """Return the shards that have a label file; what is in it, `verify` tells."""
-    done = []
-    for path in sorted(storage.list(f"labels/{split.name}")):
-        index = PurePosixPath(path).stem.removeprefix(f"{split.name}-")
-        if re.fullmatch("[0-9]{5,18}", index) and int(index) < split.n_shards:
-            shard = split.shard(int(index))
-            if path == label_path(shard):
-                done.append(shard)
-    if done and _has_grown(storage, done[-1]):
-        done.pop()
-    return done
+def _find_done(storage: Storage, outline: Outline) -> list[Shard]:
+    """Return the shards that are done; what is in them, `verify` tells."""
+    labelled = storage.list("labels")  # before the images: what has a label file has those by now
+    sizes = storage.list("images")
+    shards = [shard for path in labelled if (shard := _find_shard(outline, path))]
+
+    def is_done(shard: Shard) -> bool:
+        return check_shard(storage, outline, shard, sizes.get)[1] is None
+
+    found = map_shards(is_done, shards)
+    return [shard for shard, shard_is_done in zip(shards, found, strict=True) if shard_is_done]
 
 
-def _has_grown(storage: Storage, shard: Shard) -> bool:
-    """Return whether a shard has more samples than when it was built: the last one may have."""
-    with storage.open(label_path(shard)) as file:
-        commit = read_commit(file)
-    return commit is not None and commit.rows < shard.n_samples
+def _find_shard(outline: Outline, path: str) -> Shard | None:
+    """Return the shard of a label file, if it is one of this dataset."""
+    try:
+        split, index = parse_shard(PurePosixPath(path).stem)
+    except ValueError:
+        return None
+    if split not in outline.samples or index >= outline.n_shards(split):
+        return None
+    shard = outline.shard(split, index)
+    return shard if path == label_path(shard) else None
 
 
 def _describe_run(events: list[dict[str, Any]], samples_left: int, done: set[str]) -> list[str]:

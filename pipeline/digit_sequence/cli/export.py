@@ -8,6 +8,7 @@ import click
 
 from digit_sequence.base.current_folder import make_absolute
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.files import is_remote
 from digit_sequence.cli.options import scheduler_options
 from digit_sequence.cli.signals import drain_on_signal
 from digit_sequence.cli.terminal import show_progress
@@ -49,7 +50,7 @@ def export(
 
     An export that was stopped goes on when the same command is given again.
     """
-    if "://" in output:
+    if is_remote(output):
         raise ConfigError(f"--output: expected a folder that is mounted here, got {output}")
     request = Export(open_dataset(dataset), kind, make_absolute(output), max_digits)
     check_fit(request)

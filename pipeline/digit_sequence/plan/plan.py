@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -23,9 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digit_sequence import __version__
+from digit_sequence.base import names
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import ConfigError
-from digit_sequence.base.names import SCHEMA_VERSION, SPLITS, SplitName, sample_key, shard_name
+from digit_sequence.base.names import SCHEMA_VERSION, SPLITS, SplitName, shard_name
 from digit_sequence.config.model import MIN_DIGIT_WIDTH, Config, inline_numbers
 from digit_sequence.numbers.kind import NumberSource
 from digit_sequence.sources.registry import open_source
@@ -116,10 +116,16 @@ class Plan:
     splits: Mapping[SplitName, SplitPlan]
     inputs: Mapping[str, Any]
     """What the fingerprint is made of; plain JSON values."""
+    published: Mapping[str, Any] | None = None
+    """The plan file, if other versions wrote it: then `inputs` are theirs, and nothing can be drawn
+    here."""
 
     @property
     def fingerprint(self) -> str:
         """Digest of `inputs`: 32 hexadecimal digits."""
+        if self.published is not None:
+            fingerprint: str = self.published["fingerprint"]
+            return fingerprint
         text = json.dumps(self.inputs, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -219,20 +225,9 @@ def parse_key(plan: Plan, key: str) -> tuple[SplitPlan, int]:
     ConfigError
         If the dataset has no such sample.
     """
-    match = re.fullmatch(r"([a-z]+)-([0-9]{1,18})", key)
-    split = next((plan.splits[name] for name in plan.splits if match and name == match[1]), None)
-    if match is None or split is None:
-        raise ConfigError(
-            f"expected a key SPLIT-ORDINAL with a split of {', '.join(plan.splits)}, such as "
-            f"{sample_key(next(iter(plan.splits)), 42)}, got {key!r}"
-        )
-    ordinal = int(match[2])
-    if ordinal >= split.n_samples:
-        raise ConfigError(
-            f"{key}: {split.name} holds {split.n_samples:,} samples: expected an ordinal of at "
-            f"most {split.n_samples - 1}, got {ordinal}"
-        )
-    return split, ordinal
+    samples: dict[str, int] = {name: split.n_samples for name, split in plan.splits.items()}
+    name, ordinal = names.parse_key(key, samples)
+    return next(split for split in plan.splits.values() if split.name == name), ordinal
 
 
 def parse_shard(name: str) -> tuple[SplitName, int]:
@@ -241,7 +236,7 @@ def parse_shard(name: str) -> tuple[SplitName, int]:
     >>> parse_shard("train-00042")
     ('train', 42)
     """
-    split, _, index = name.partition("-")
+    split, index = names.parse_shard(name)
     if split not in SPLITS:
         raise ValueError(f"expected the name of a shard, got {name!r}")
-    return split, int(index)
+    return split, index
