@@ -14,7 +14,7 @@ import pytest
 
 import digit_sequence
 from builds import ROOT, start_python
-from digit_sequence.build.sampler import Sampler
+from digit_sequence.building.sampler import Sampler
 from digit_sequence.config.model import load_config
 from digit_sequence.read.dataset import open_dataset
 
@@ -42,7 +42,7 @@ def test_names():
     assert digit_sequence.Sampler is Sampler
     assert digit_sequence.load_config is load_config
     assert digit_sequence.open_dataset is open_dataset
-    assert callable(digit_sequence.build)
+    assert callable(digit_sequence.building)
     assert {*digit_sequence.__all__, "__version__"} <= set(dir(digit_sequence))
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import dask
 from tests.benchmarks.work import SHARD_SAMPLES, open_work, take_median, time_call
 
-from digit_sequence.build.dataset import build_dataset
+from digit_sequence.building.dataset import build_dataset
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 from digit_sequence.store.storage import Storage
 
@@ -23,8 +23,8 @@ _MEMORY = """
 import json, sys
 from pathlib import Path
 import distributed
-from digit_sequence.build.estimates import estimate_task
-from digit_sequence.build.shard import build_shard, make_claim
+from digit_sequence.building.estimates import estimate_task
+from digit_sequence.building.shard import build_shard, make_claim
 from digit_sequence.store.plan_file import publish_plan
 from digit_sequence.store.storage import Storage
 from tests.benchmarks.work import open_work

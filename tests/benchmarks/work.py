@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from digit_sequence.build.sampler import Sampler, open_config
-from digit_sequence.build.shard import pack_shard, write_shard
+from digit_sequence.building.sampler import Sampler, open_config
+from digit_sequence.building.shard import pack_shard, write_shard
 from digit_sequence.codec.encoding import EXTENSIONS, encode_image
 from digit_sequence.config.model import Config, parse_config
 from digit_sequence.plan.plan import Shard

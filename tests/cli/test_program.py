@@ -29,7 +29,7 @@ from builds import (
     write_config,
 )
 from digit_sequence.base.errors import SourceError
-from digit_sequence.build.sampler import open_config
+from digit_sequence.building.sampler import open_config
 from digit_sequence.cli.program import Program, main
 
 COMMANDS = [

@@ -10,7 +10,7 @@ from PIL import Image
 
 from builds import ALL_TRANSFORMS, build
 from digit_sequence.base.errors import OutputError
-from digit_sequence.build.sampler import open_config
+from digit_sequence.building.sampler import open_config
 from digit_sequence.look.preview import (
     BACKGROUND,
     BOX_COLORS,

@@ -23,8 +23,8 @@ from tests.conftest import canvases, draw_bank, glyph_transforms, line_transform
 from digit_sequence.base.engines import choose_engine
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.randomness import draw_words
-from digit_sequence.build.sampler import open_config
-from digit_sequence.build.shard import pack_shard
+from digit_sequence.building.sampler import open_config
+from digit_sequence.building.shard import pack_shard
 from digit_sequence.config.model import parse_config
 from digit_sequence.plan.plan import Shard
 from digit_sequence.render.draw import Rendered, render_batch

@@ -28,8 +28,8 @@ from builds import (
     write_config,
 )
 from digit_sequence.base.errors import BuildError, OutputError
-from digit_sequence.build.dataset import build_dataset
-from digit_sequence.build.sampler import open_config
+from digit_sequence.building.dataset import build_dataset
+from digit_sequence.building.sampler import open_config
 from digit_sequence.cli.program import main
 from digit_sequence.run.schedulers import SchedulerOptions, load_factory, open_scheduler
 from digit_sequence.store.storage import Storage

@@ -11,7 +11,7 @@ from distributed import Client
 
 from builds import ALL_TRANSFORMS, build, open_cluster, read_tree, run_program, write_config
 from digit_sequence.base.errors import ConfigError
-from digit_sequence.build.sampler import open_config
+from digit_sequence.building.sampler import open_config
 from digit_sequence.run import watch
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 from digit_sequence.run.watch import TASKS_PER_THREAD
@@ -78,7 +78,7 @@ def test_cluster_reads_a_changed_plan(tiny_config, tmp_path, cluster):
 
 def test_lost_worker(tiny_config, tmp_path, cluster):
     """A worker that is killed in the middle of a build costs time and nothing else."""
-    from digit_sequence.build.dataset import build_dataset
+    from digit_sequence.building.dataset import build_dataset
 
     config = tiny_config(**ALL_TRANSFORMS, output={"shard_samples": 1})
     worker = cluster.start_worker()
@@ -153,7 +153,7 @@ def test_task_is_small(built, config):
     """A task is a few hundred bytes, whatever the dataset."""
     import cloudpickle
 
-    from digit_sequence.build.dataset import make_graph
+    from digit_sequence.building.dataset import make_graph
     from digit_sequence.plan.plan import make_plan
 
     plan = make_plan(config, "0" * 64)

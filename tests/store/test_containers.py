@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from builds import ALL_TRANSFORMS, read_encoded, read_rows, read_tree
 from digit_sequence.base.names import sample_key
-from digit_sequence.build.sampler import open_config
-from digit_sequence.build.shard import pack_shard
+from digit_sequence.building.sampler import open_config
+from digit_sequence.building.shard import pack_shard
 from digit_sequence.codec.encoding import decode_image
 from digit_sequence.plan.plan import Shard
 from digit_sequence.store.containers import CONTAINERS, Buffer, Packed, pack_parquet

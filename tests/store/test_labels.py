@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builds import ALL_TRANSFORMS, read_encoded, read_rows
-from digit_sequence.build.sampler import open_config
-from digit_sequence.build.shard import pack_shard
+from digit_sequence.building.sampler import open_config
+from digit_sequence.building.shard import pack_shard
 from digit_sequence.codec.encoding import decode_image
 from digit_sequence.store import labels
 from digit_sequence.store.containers import pack_webdataset
@@ -261,7 +261,7 @@ def test_rows_of_batches_are_those_of_one(tiny_config, monkeypatch):
     sampler = open_config(tiny_config(**ALL_TRANSFORMS, output={"shard_samples": 100}))
     shard = sampler.plan.splits["train"].shard(0)
     whole, commit = pack_shard(sampler, shard, pack_webdataset)
-    monkeypatch.setattr("digit_sequence.build.shard.fit_batch", lambda *_: 5)
+    monkeypatch.setattr("digit_sequence.building.shard.fit_batch", lambda *_: 5)
     pieces, same_commit = pack_shard(sampler, shard, pack_webdataset)
     assert commit == same_commit
     assert pieces.files == whole.files

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from builds import build, read_tree
-from digit_sequence.build.sampler import open_config
+from digit_sequence.building.sampler import open_config
 from digit_sequence.store.labels import encode_labels, read_commit, read_labels
 from digit_sequence.store.ledger import Ledger, label_path, read_ledger
 from digit_sequence.store.plan_file import load_plan

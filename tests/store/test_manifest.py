@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from builds import build, read_rows, read_tree
 from digit_sequence import __version__
 from digit_sequence.base.errors import OutputError
-from digit_sequence.build.sampler import open_config
+from digit_sequence.building.sampler import open_config
 from digit_sequence.store.labels import read_commit
 from digit_sequence.store.ledger import read_ledger
 from digit_sequence.store.manifest import finalize

@@ -17,9 +17,9 @@ from pyarrow import fs
 
 from builds import ALL_TRANSFORMS, build, build_apart, drop_records, read_tree, write_config
 from digit_sequence.base.errors import BuildError, OutputError
-from digit_sequence.build.dataset import build_dataset
-from digit_sequence.build.sampler import open_config
-from digit_sequence.build.verify import QUARANTINE, verify_dataset
+from digit_sequence.building.dataset import build_dataset
+from digit_sequence.building.sampler import open_config
+from digit_sequence.building.verify import QUARANTINE, verify_dataset
 from digit_sequence.cli.program import main
 from digit_sequence.codec.encoding import decode_image
 from digit_sequence.run.events import RUNS_FOLDER
@@ -445,7 +445,7 @@ def test_no_credential_is_written(
     def fail(*_):
         raise OSError("no codec")
 
-    monkeypatch.setattr("digit_sequence.build.shard.encode_image", fail)
+    monkeypatch.setattr("digit_sequence.building.shard.encode_image", fail)
     assert run("build", path, "--scheduler", "threads") == 2
     out, err = capsys.readouterr()
     assert "1 of 4 shards failed" in err

@@ -11,7 +11,7 @@ import pytest
 from builds import build, read_tree
 from digit_sequence.base.errors import OutputError
 from digit_sequence.base.names import PLAN_PATH
-from digit_sequence.build.sampler import open_config
+from digit_sequence.building.sampler import open_config
 from digit_sequence.store.plan_file import load_plan, publish_plan
 from digit_sequence.store.storage import Storage
 

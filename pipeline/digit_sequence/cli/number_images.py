@@ -16,8 +16,8 @@ from typing import Any
 from digit_sequence.base.current_folder import leave_lost_folder
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import ConfigError, OutputError
-from digit_sequence.build.sampler import open_config
-from digit_sequence.build.shard import pack_shard, write_shard
+from digit_sequence.building.sampler import open_config
+from digit_sequence.building.shard import pack_shard, write_shard
 from digit_sequence.config.model import Config, parse_config
 from digit_sequence.plan.plan import Shard
 from digit_sequence.sources.registry import SOURCES

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from digit_sequence.build.dataset import build_dataset
-from digit_sequence.build.repair import repair_dataset
-from digit_sequence.build.sampler import open_output
-from digit_sequence.build.verify import VerifyResult, load_any_plan, verify_dataset
+from digit_sequence.building.dataset import build_dataset
+from digit_sequence.building.repair import repair_dataset
+from digit_sequence.building.sampler import open_output
+from digit_sequence.building.verify import VerifyResult, load_any_plan, verify_dataset
 from digit_sequence.cli.options import memory_option, scheduler_options
 from digit_sequence.cli.origins import open_storage
 from digit_sequence.cli.signals import drain_on_signal

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from digit_sequence.base.errors import OutputError
 from digit_sequence.base.names import SplitName
-from digit_sequence.build.sampler import Sampler
+from digit_sequence.building.sampler import Sampler
 from digit_sequence.codec.encoding import decode_image
 from digit_sequence.plan.plan import Plan, Shard, SplitPlan
 from digit_sequence.store.labels import read_labels

@@ -33,7 +33,8 @@ from digit_sequence.sources.registry import open_source
 MAX_SAMPLES = 10**12
 """Samples of one split, at most: as many as `samples` may ask for."""
 _BYTE_PACKAGES = (
-    *("base", "codec", "sources", "numbers", "config", "plan", "render", "store", "build"),
+    *("base", "codec", "sources", "numbers", "transforms", "containers", "config", "plan"),
+    *("render", "store", "building"),
 )
 """Packages whose code may change a byte."""
 _PIXEL_LIBRARIES = ("imagecodecs", "numpy", "pyarrow", "scikit-image", "scipy")

@@ -11,8 +11,8 @@ import pytest
 
 from builds import build, write_config
 from digit_sequence.base.errors import OutputError
-from digit_sequence.build.sampler import open_config
-from digit_sequence.build.status import describe_status
+from digit_sequence.building.sampler import open_config
+from digit_sequence.building.status import describe_status
 from digit_sequence.run.events import RunLog
 from digit_sequence.store.plan_file import load_plan, publish_plan
 from digit_sequence.store.storage import Storage
@@ -124,7 +124,7 @@ def test_silent_run(tiny_config, folder, monkeypatch):
     storage = Storage(str(folder))
     RunLog(storage).write("start")
     assert "running since" in describe_status(storage)
-    monkeypatch.setattr("digit_sequence.build.status._SILENT_SECONDS", -1)
+    monkeypatch.setattr("digit_sequence.building.status._SILENT_SECONDS", -1)
     assert re.search(r"last run began 20\S+ and is silent since 20", describe_status(storage))
 
 

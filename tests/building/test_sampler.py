@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from builds import ALL_TRANSFORMS, build
 from digit_sequence.base.errors import ConfigError, OutputError
-from digit_sequence.build.sampler import open_config, open_output
+from digit_sequence.building.sampler import open_config, open_output
 from digit_sequence.store.storage import Storage
 
 

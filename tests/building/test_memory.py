@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from digit_sequence.base.errors import ConfigError
-from digit_sequence.build.dataset import build_dataset
-from digit_sequence.build.estimates import estimate_task
-from digit_sequence.build.memory import check_memory, estimate_memory
-from digit_sequence.build.sampler import open_config
+from digit_sequence.building.dataset import build_dataset
+from digit_sequence.building.estimates import estimate_task
+from digit_sequence.building.memory import check_memory, estimate_memory
+from digit_sequence.building.sampler import open_config
 from digit_sequence.render.draw import BATCH_PIXELS, fit_batch
 from digit_sequence.run.limits import MemoryLimit
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
@@ -39,7 +39,7 @@ def test_ten_thousand_samples_fit(tiny_config, engine):
 def test_batch_is_bounded_by_digits(tiny_config, engine, max_digits):
     """However small the canvas, the glyphs of a batch are no more than its pixels allow."""
     config = tiny_config(canvas={"height": 8, "width": 16})
-    n_samples = fit_batch(config.canvas, 784 * max_digits, engine)
+    n_samples = fit_batch(config, 784 * max_digits, engine)
     assert n_samples * 784 * max_digits <= BATCH_PIXELS[engine]
     assert (n_samples + 1) * 784 * max_digits > BATCH_PIXELS[engine]
     need = estimate_memory(config, 100_000, 500, max_digits, 784, engine)

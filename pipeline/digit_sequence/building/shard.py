@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 
 from digit_sequence.base.errors import OutputError
 from digit_sequence.base.names import SplitName, sample_key
-from digit_sequence.build.memory import keep_freed_memory
-from digit_sequence.build.sampler import Sampler, open_output
+from digit_sequence.building.memory import keep_freed_memory
+from digit_sequence.building.sampler import Sampler, open_output
 from digit_sequence.codec.encoding import EXTENSIONS, encode_image
 from digit_sequence.plan.plan import Plan, Shard
 from digit_sequence.render.draw import fit_batch

@@ -19,8 +19,8 @@ from click.testing import CliRunner
 
 from builds import ALL_TRANSFORMS, open_cluster, read_tree
 from digit_sequence.base.errors import BuildError, BuildStopped
-from digit_sequence.build.sampler import open_output
-from digit_sequence.build.verify import verify_dataset
+from digit_sequence.building.sampler import open_output
+from digit_sequence.building.verify import verify_dataset
 from digit_sequence.cli.program import main
 from digit_sequence.codec.encoding import encode_image
 from digit_sequence.config.model import Output

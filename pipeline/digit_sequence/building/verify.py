@@ -26,14 +26,14 @@ import pyarrow as pa
 
 from digit_sequence.base.errors import BuildError, BuildStopped, OutputError, SourceError
 from digit_sequence.base.names import BUILD_FOLDER, CARD_PATH, MANIFEST_PATH, PLAN_PATH, SplitName
-from digit_sequence.build.checks import (
+from digit_sequence.building.checks import (
     Problem,
     ShardReport,
     check_footer,
     open_subject,
     verify_shard,
 )
-from digit_sequence.build.shard import make_claim
+from digit_sequence.building.shard import make_claim
 from digit_sequence.plan.plan import Plan, Shard, parse_shard
 from digit_sequence.run.events import RUNS_FOLDER
 from digit_sequence.run.jobs import Failure, Job, Work, probe_workers

@@ -6,9 +6,9 @@ from contextlib import suppress
 
 from digit_sequence.base.errors import RenderError
 from digit_sequence.base.names import SplitName
-from digit_sequence.build.memory import TaskMemory, check_memory, estimate_memory
-from digit_sequence.build.sampler import Sampler
-from digit_sequence.build.shard import pack_shard
+from digit_sequence.building.memory import TaskMemory, check_memory, estimate_memory
+from digit_sequence.building.sampler import Sampler
+from digit_sequence.building.shard import pack_shard
 from digit_sequence.plan.plan import Shard
 from digit_sequence.run.limits import MemoryLimit
 from digit_sequence.store.containers import CONTAINERS

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from digit_sequence.base.errors import SourceError
 from digit_sequence.base.names import MANIFEST_PATH, PLAN_PATH
-from digit_sequence.build.checks import Problem
-from digit_sequence.build.verify import QUARANTINE, find_shard, load_any_plan
+from digit_sequence.building.checks import Problem
+from digit_sequence.building.verify import QUARANTINE, find_shard, load_any_plan
 from digit_sequence.plan.plan import Plan
 from digit_sequence.sources.bank import GlyphBank, find_bank, load_bank, pack_bank
 from digit_sequence.sources.registry import open_source

@@ -12,9 +12,9 @@ from dask.delayed import Delayed
 
 from digit_sequence.base.errors import BuildError, BuildStopped
 from digit_sequence.base.names import MANIFEST_PATH
-from digit_sequence.build.estimates import check_room
-from digit_sequence.build.sampler import Sampler
-from digit_sequence.build.shard import (
+from digit_sequence.building.estimates import check_room
+from digit_sequence.building.sampler import Sampler
+from digit_sequence.building.shard import (
     Claim,
     build_shard,
     find_bad_sample,

@@ -21,10 +21,10 @@ from builds import (
     write_config,
 )
 from digit_sequence.base.errors import BuildError, BuildStopped, OutputError
-from digit_sequence.build.dataset import build_dataset, make_graph
-from digit_sequence.build.estimates import estimate_bytes
-from digit_sequence.build.sampler import open_config
-from digit_sequence.build.shard import Claim, build_shard, make_claim, pack_shard
+from digit_sequence.building.dataset import build_dataset, make_graph
+from digit_sequence.building.estimates import estimate_bytes
+from digit_sequence.building.sampler import open_config
+from digit_sequence.building.shard import Claim, build_shard, make_claim, pack_shard
 from digit_sequence.codec.encoding import encode_image
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 from digit_sequence.store.labels import PLACE_COLUMNS, hash_pixels, read_commit
@@ -134,17 +134,18 @@ def test_killed_build_is_resumed(many, folder, tmp_path, scheduler, n_files):
 def test_sample_alone_is_its_row(built, tiny_config, output):
     """Each image in the dataset is the one that its sample, drawn alone, encodes to."""
     folder = built(**output)
-    sampler = open_config(tiny_config(**ALL_TRANSFORMS))
+    config = tiny_config(**ALL_TRANSFORMS)
+    sampler = open_config(config)
     for row in read_rows(folder).to_pylist():
         drawn = sampler.draw(row["split"], row["ordinal"], row["ordinal"] + 1)
         assert hash_pixels(drawn.images[0]) == row["pixel_hash"]
         assert encode_image(drawn.images[0], *output.values()) == read_encoded(folder, row)
         recipes = drawn.recipes
         assert recipes.numbers == [row["number"]]
-        for name in ("glyph_ids", "spacing", "salt", "pepper", "stroke", "shear_degrees"):
-            assert getattr(recipes, name).tolist() == row[name]
-        for name in ("noise_sigma", "salt_pepper", "blur_sigma", "inverted"):
-            assert getattr(recipes, name)[0] == row[name]
+        assert recipes.glyph_ids.tolist() == row["glyph_ids"]
+        for column in config.columns:
+            values = recipes.drawn[column.name].tolist()
+            assert row[column.name] == (values if column.per == "digit" else values[0])
         assert drawn.scaled[0] == row["scaled"]
         assert drawn.boxes.tolist() == [
             [box[edge] for edge in ("top", "left", "bottom", "right")] for box in row["boxes"]
@@ -317,7 +318,7 @@ def test_shard_is_not_written_over_another_build(tiny_config, folder, monkeypatc
         publish_plan(storage, taken_over.plan, taken_over.bank, overwrite=True)
         return pack_shard(*arguments)
 
-    monkeypatch.setattr("digit_sequence.build.shard.pack_shard", take_over)
+    monkeypatch.setattr("digit_sequence.building.shard.pack_shard", take_over)
     with pytest.raises(OutputError, match="another build has taken over the directory"):
         build_shard(claim, "train", 0)
     assert set(read_tree(folder)) == {".build/plan.json", ".build/glyphs"}

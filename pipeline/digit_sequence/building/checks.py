@@ -21,9 +21,9 @@ import pyarrow.compute as pc
 
 from digit_sequence.base.errors import OutputError
 from digit_sequence.base.names import SplitName, sample_key
-from digit_sequence.build.sampler import Sampler
-from digit_sequence.build.shard import Claim, open_claim, pack_shard
-from digit_sequence.build.walks import WALKS
+from digit_sequence.building.sampler import Sampler
+from digit_sequence.building.shard import Claim, open_claim, pack_shard
+from digit_sequence.building.walks import WALKS
 from digit_sequence.codec.encoding import EXTENSIONS, decode_image, encode_image
 from digit_sequence.plan.plan import Plan, Shard
 from digit_sequence.store.containers import CONTAINERS
