@@ -13,8 +13,8 @@ from builds import ROOT
 
 SOURCE = ROOT / "pipeline/digit_sequence"
 ORDER = (
-    *("base", "codec", "sources", "numbers", "transforms", "config", "plan", "render", "store"),
-    *("run", "build", "read", "exports", "look", "learn", "match", "cli"),
+    *("base", "codec", "sources", "numbers", "transforms", "containers", "config", "plan"),
+    *("render", "store", "run", "build", "read", "exports", "look", "learn", "match", "cli"),
 )
 """A package imports only from those before it."""
 READER = {"base", "codec", "store", "read"}

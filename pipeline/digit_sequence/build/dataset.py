@@ -41,13 +41,14 @@ from digit_sequence.build.memory import (
     keep_freed_memory,
 )
 from digit_sequence.build.sampler import Sampler, open_output
-from digit_sequence.codec.encoding import EXTENSIONS, encode_image
+from digit_sequence.codec.encoding import encode_image
 from digit_sequence.config.model import SplitName
+from digit_sequence.containers import CONTAINERS
+from digit_sequence.containers.container import Batch, Packed, Target
 from digit_sequence.plan.plan import Plan, Shard, parse_shard
 from digit_sequence.render.batch import fit_batch
 from digit_sequence.run.events import RUNS_FOLDER, RunLog
 from digit_sequence.run.schedulers import Run, TaskLost, probe_workers
-from digit_sequence.store.containers import CONTAINERS, Batch, Pack, Packed
 from digit_sequence.store.labels import Commit, encode_labels, hash_rows, make_rows
 from digit_sequence.store.manifest import (
     PROBE_PATH,
@@ -56,6 +57,7 @@ from digit_sequence.store.manifest import (
     finalize,
     hash_plan,
     label_path,
+    make_target,
     publish_plan,
     read_ledger,
 )
@@ -72,6 +74,9 @@ _UNFIT_SECONDS = 10.0
 """How long a worker takes to say that it cannot take part: it is not to get all shards for that."""
 _ESTIMATE_SAMPLES = 64
 _job_lock = threading.Lock()
+
+Pack = Callable[[Target, Iterable[Batch]], Packed]
+"""What makes the files of a shard."""
 
 
 @dataclass(frozen=True)
@@ -157,17 +162,26 @@ def build_shard(job: Job, split: SplitName, index: int) -> Commit:
     """
     sampler = open_job(job)
     shard = sampler.plan.splits[split].shard(index)
-    packed, commit = pack_shard(sampler, shard, CONTAINERS[sampler.plan.config.output.container])
+    packed, commit = pack_shard(sampler, shard)
     storage = Storage(job.uri)
     check_owner(storage, job.plan_sha256)
     write_shard(storage, packed, label_path(shard), commit)
     return commit
 
 
-def pack_shard(sampler: Sampler, shard: Shard, pack: Pack) -> tuple[Packed, Commit]:
-    """Render, encode and pack the samples of one shard; nothing is written."""
+def pack_shard(sampler: Sampler, shard: Shard, pack: Pack | None = None) -> tuple[Packed, Commit]:
+    """Render, encode and pack the samples of one shard; nothing is written.
+
+    Parameters
+    ----------
+    sampler : Sampler
+    shard : Shard
+    pack : callable, optional
+        Default: what packs the container of the config.
+    """
     keep_freed_memory()
     config = sampler.plan.config
+    pack = pack or CONTAINERS[config.output.container].pack
     glyph_pixels = sampler.plan.splits[shard.split].numbers.max_digits * sampler.bank.images[0].size
     batch_samples = fit_batch(config.canvas, glyph_pixels, sampler.engine)
 
@@ -180,7 +194,7 @@ def pack_shard(sampler: Sampler, shard: Shard, pack: Pack) -> tuple[Packed, Comm
             ]
             yield make_rows(shard, start - shard.start, rendered), images
 
-    packed = pack(shard, draw_batches(), EXTENSIONS[config.output.image], sampler.engine)
+    packed = pack(make_target(config, shard), draw_batches())
     commit = Commit(
         fingerprint=sampler.plan.fingerprint,
         shard=shard.name,
@@ -479,6 +493,5 @@ def _check_memory(sampler: Sampler) -> None:
 def _measure_sample(sampler: Sampler, split: SplitName) -> float:
     """Return the bytes of a sample in a shard file, a mean over a few of a split."""
     n_samples = min(sampler.plan.splits[split].n_samples, _ESTIMATE_SAMPLES)
-    pack = CONTAINERS[sampler.plan.config.output.container]
-    packed, _ = pack_shard(sampler, Shard(split, 0, 0, n_samples), pack)
+    packed, _ = pack_shard(sampler, Shard(split, 0, 0, n_samples))
     return packed.n_bytes / n_samples

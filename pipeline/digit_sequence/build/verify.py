@@ -4,8 +4,9 @@
 quick    every label file's footer, every file's size, files that do not belong, the plan and its
          glyphs, manifest and card
 full     also, for each shard: digest of its bytes and of its rows; the container walked against
-         the offsets; every image decoded, its pixels hashed (PNG), its JSON compared with its row;
-         keys, numbers and boxes compared with the plan; glyphs within the pool of their split
+         the offsets, and what stands beside its images against the rows; every image decoded, its
+         pixels hashed (PNG); keys, numbers and boxes compared with the plan; glyphs within the pool
+         of their split
 samples  also some random samples drawn again and compared, pixels and row
 =======  ==========================================================================================
 
@@ -16,10 +17,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import io
-import json
 import random
-import tarfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -30,20 +28,19 @@ import dask
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from dask.delayed import Delayed
 
 from digit_sequence.base.errors import BuildError, BuildStopped, OutputError, SourceError
 from digit_sequence.base.names import BUILD_FOLDER, CARD_PATH, MANIFEST_PATH, PLAN_PATH, sample_key
 from digit_sequence.build.dataset import Job, make_job, open_job, pack_shard
 from digit_sequence.build.sampler import Sampler
-from digit_sequence.codec.encoding import EXTENSIONS, decode_image, encode_image
+from digit_sequence.codec.encoding import decode_image, encode_image
 from digit_sequence.config.model import Mnist, Mnist5k, SplitName
+from digit_sequence.containers import CONTAINERS
 from digit_sequence.plan.plan import Plan, Shard, parse_shard
 from digit_sequence.run.events import RUNS_FOLDER
 from digit_sequence.run.schedulers import Run, TaskLost
 from digit_sequence.sources.bank import GlyphBank, find_bank, load_bank, pack_bank, parse_bank
-from digit_sequence.store.containers import CONTAINERS
 from digit_sequence.store.labels import (
     SCHEMA,
     Commit,
@@ -65,6 +62,7 @@ from digit_sequence.store.manifest import (
     load_plan_copy,
     make_card,
     make_manifest,
+    make_target,
     map_shards,
     shard_paths,
     to_json,
@@ -330,7 +328,7 @@ def _check_footer(
             if commit is None:
                 found = path, "is not a label file of this program"
             elif found := check_commit(plan, shard, commit, sizes):
-                found = _find_resized(file, sizes) or found
+                found = _find_resized(plan, file, sizes) or found
     except FileNotFoundError:
         found = path, "is missing"
     except OutputError as error:
@@ -341,13 +339,15 @@ def _check_footer(
     return ShardReport(shard.name, commit, problems, 0)
 
 
-def _find_resized(labels: Any, sizes: Mapping[str, int]) -> tuple[str, str] | None:
+def _find_resized(plan: Plan, labels: Any, sizes: Mapping[str, int]) -> tuple[str, str] | None:
     """Return which of a shard's files, one for each image, has not the size that its row says."""
+    if not CONTAINERS[plan.config.output.container].has_file_per_image:
+        return None
     try:
-        rows = read_labels(labels, ["file", "offset", "size"]).to_pylist()
+        rows = read_labels(labels, ["file", "size"]).to_pylist()
     except (pa.ArrowException, OSError):
         return None
-    for row in rows if all(row["offset"] == 0 for row in rows) else ():
+    for row in rows:
         if (got := sizes.get(row["file"])) not in (None, row["size"]):
             return row["file"], f"expected {row['size']:,} bytes, got {got:,}"
     return None
@@ -415,14 +415,14 @@ def _check_contents(
     if (scaled := pc.sum(rows["scaled"]).as_py()) != commit.scaled:
         return [(label_path(shard), f"footer: scaled: expected {scaled}, got {commit.scaled}")]
     reasons = [(label_path(shard), reason) for reason in _check_rows(sampler, shard, rows, files)]
-    return reasons or _check_images(sampler, rows, files)
+    return reasons or _check_images(sampler, shard, rows, files)
 
 
 def _find_changed(sampler: Sampler, shard: Shard, files: Mapping[str, bytes]) -> list[str]:
     """Return which of a shard's files are not as they are when it is built again."""
     if len(files) == 1:
         return list(files)
-    packed, _ = pack_shard(sampler, shard, CONTAINERS[sampler.plan.config.output.container])
+    packed, _ = pack_shard(sampler, shard)
     return [path for path, content in packed.files.items() if files[path] != content]
 
 
@@ -478,15 +478,15 @@ def _check_rows(
 
 
 def _check_images(
-    sampler: Sampler, rows: pa.Table, files: Mapping[str, bytes]
+    sampler: Sampler, shard: Shard, rows: pa.Table, files: Mapping[str, bytes]
 ) -> list[tuple[str, str]]:
     """Walk the container, decode every image, compare with the rows."""
     output = sampler.plan.config.output
     records = rows.to_pylist()
     path = next(iter(files))
-    walk = _WALKS[output.container]
+    container, target = CONTAINERS[output.container], make_target(sampler.plan.config, shard)
     try:
-        reasons = [(path, reason) for reason in walk(records, files, EXTENSIONS[output.image])]
+        reasons = [(path, reason) for reason in container.walk(target, records, files)]
     except Exception as error:  # a container may be broken in any way
         return [(path, f"cannot be walked: {type(error).__name__}: {error}")]
     for row in records:
@@ -508,53 +508,6 @@ def _check_image(encoded: bytes, row: Mapping[str, Any], is_exact: bool) -> str 
     if is_exact and hash_pixels(image) != row["pixel_hash"]:
         return f"pixels: expected the hash {row['pixel_hash']}, got {hash_pixels(image)}"
     return None
-
-
-def _walk_tar(
-    records: list[dict[str, Any]], files: Mapping[str, bytes], extension: str
-) -> Iterator[str]:
-    (content,) = files.values()
-    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-        members = tar.getmembers()
-    expected = [
-        name for row in records for name in (f"{row['key']}{extension}", f"{row['key']}.json")
-    ]
-    if [member.name for member in members] != expected:
-        yield "members are not those of the rows"
-        return
-    for row, image, label in zip(records, members[::2], members[1::2], strict=True):
-        if (image.offset_data, image.size) != (row["offset"], row["size"]):
-            yield f"{row['key']}: offset and size are not those of the member"
-        text = content[label.offset_data : label.offset_data + label.size]
-        if json.loads(text) != row:
-            yield f"{row['key']}: its JSON is not its row"
-
-
-def _walk_parquet(
-    records: list[dict[str, Any]], files: Mapping[str, bytes], extension: str
-) -> Iterator[str]:
-    (content,) = files.values()
-    table = pq.read_table(pa.BufferReader(content))
-    if table["text"].to_pylist() != [row["number"] for row in records]:
-        yield "text is not the numbers of the rows"
-        return
-    for row, image in zip(records, table["image"].to_pylist(), strict=True):
-        if content[row["offset"] : row["offset"] + row["size"]] != image["bytes"]:
-            yield f"{row['key']}: offset and size are not those of the image"
-        if image["path"] != f"{row['key']}{extension}":
-            yield f"{row['key']}: expected the path {row['key']}{extension}, got {image['path']!r}"
-
-
-def _walk_folders(
-    records: list[dict[str, Any]], files: Mapping[str, bytes], _extension: str
-) -> Iterator[str]:
-    for row in records:
-        if (row["offset"], row["size"]) != (0, len(files[row["file"]])):
-            yield f"{row['key']}: offset and size are not those of its file"
-
-
-_WALKS = {"webdataset": _walk_tar, "parquet": _walk_parquet, "files": _walk_folders}
-"""How to walk a container, by its name in the config."""
 
 
 def _check_redrawn(

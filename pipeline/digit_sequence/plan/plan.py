@@ -32,7 +32,8 @@ from digit_sequence.numbers.kinds import NumberSource, inline_number_files, open
 MAX_SAMPLES = 10**12
 """Samples of one split, at most: as many as `samples` may ask for."""
 _BYTE_PACKAGES = (
-    *("base", "codec", "sources", "numbers", "config", "plan", "render", "store", "build"),
+    *("base", "codec", "sources", "numbers", "containers", "config", "plan", "render", "store"),
+    "build",
 )
 """Packages whose code may change a byte."""
 _PIXEL_LIBRARIES = ("imagecodecs", "numpy", "pyarrow", "scikit-image", "scipy")

@@ -5,7 +5,7 @@
     OUT/
       README.md                          dataset card
       dataset.json                       manifest, written last
-      images/SPLIT/SHARD.tar             see `shards`
+      images/SPLIT/SHARD.tar             see `containers`
       labels/SPLIT/SHARD.parquet         see `labels`
       .build/plan.json                   config and fingerprint, written first
       .build/glyphs                      the digits it is drawn from
@@ -40,6 +40,8 @@ from digit_sequence.base.names import (
 )
 from digit_sequence.codec.encoding import EXTENSIONS
 from digit_sequence.config.model import Config, Mnist, Mnist5k, parse_config
+from digit_sequence.containers import CONTAINERS
+from digit_sequence.containers.container import Target
 from digit_sequence.plan.plan import Plan, Shard, make_plan
 from digit_sequence.sources.bank import GlyphBank, open_bank, pack_bank, parse_bank
 from digit_sequence.sources.reading import RawGlyphs
@@ -62,7 +64,6 @@ _READERS = 16
 
 Found = TypeVar("Found")
 """Label files read at a time, for the latency of an object store."""
-_SHARD_EXTENSIONS = {"webdataset": "tar", "parquet": "parquet"}
 
 
 def label_path(shard: Shard) -> str:
@@ -438,15 +439,26 @@ def check_commit(
 
 def shard_paths(plan: Plan, shard: Shard) -> list[str]:
     """Return the paths of the files that hold the images of a shard."""
-    output = plan.config.output
-    extension = _SHARD_EXTENSIONS.get(output.container)
-    if extension:
-        return [f"images/{shard.split}/{shard.name}.{extension}"]
+    container = CONTAINERS[plan.config.output.container]
+    return container.paths(make_target(plan.config, shard), _identify(plan, shard))
+
+
+def _identify(plan: Plan, shard: Shard) -> Iterator[tuple[str, int]]:
+    """Yield number and sample index of each sample of a shard."""
     numbers, indices = plan.splits[shard.split].identities(shard.start, shard.stop)
-    return [
-        f"images/{shard.split}/{number}/{number}_{index}{EXTENSIONS[output.image]}"
-        for number, index in zip(numbers, indices, strict=True)
-    ]
+    yield from zip(numbers, indices, strict=True)
+
+
+def make_target(config: Config, shard: Shard) -> Target:
+    """Return what a container must know to pack a shard."""
+    output = config.output
+    return Target(
+        split=shard.split,
+        name=shard.name,
+        n_samples=shard.n_samples,
+        extension=EXTENSIONS[output.image],
+        sidecar=output.sidecar,
+    )
 
 
 def finalize(storage: Storage, plan: Plan, ledger: Ledger) -> dict[str, Any]:
@@ -493,12 +505,7 @@ def make_manifest(plan: Plan, ledger: Ledger) -> dict[str, Any]:
 
 def make_card(config: Config, manifest: Mapping[str, Any]) -> str:
     """Return the dataset card: front matter for the HF hub, then words for people."""
-    patterns = {
-        "webdataset": "images/{}/*.tar",
-        "parquet": "images/{}/*.parquet",
-        "files": "images/{}/**",
-    }
-    pattern = patterns[config.output.container]
+    pattern = CONTAINERS[config.output.container].pattern
     front = ["configs:", "- config_name: default", "  data_files:"]
     for split in manifest["splits"]:
         front += [f"  - split: {split}", f"    path: {pattern.format(split)}"]
