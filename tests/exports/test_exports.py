@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -27,14 +28,14 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from builds import ALL_TRANSFORMS, ROOT, build, read_rows, read_tree
+from builds import ALL_TRANSFORMS, ROOT, build, read_rows, read_tree, run_program
 from digit_sequence.base.errors import BuildError, BuildStopped, ConfigError, OutputError
-from digit_sequence.exports import FORMATS
+from digit_sequence.exports import EXPORTS
 from digit_sequence.exports.run import Export, _open, export_dataset
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 
-FILE_FORMATS = [name for name in FORMATS if name != "lmdb"]
+FILE_FORMATS = [name for name in EXPORTS if name != "lmdb"]
 
 
 def export(dataset, kind, folder, scheduler="synchronous", **options):
@@ -145,7 +146,7 @@ def test_easyocr_reader_has_the_fault_that_is_told(exported):
     options["usecols"] = ["filename", "words"]
     assert pandas.read_csv(path, **options)["words"].tolist()[:3] == [7, 42, 7]
     assert pandas.read_csv(path, dtype=str, **options)["words"].tolist()[:3] == ["007", "42", "7"]
-    assert "dtype=str" in FORMATS["easyocr"].note
+    assert "dtype=str" in EXPORTS["easyocr"].note
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
@@ -335,6 +336,31 @@ def test_lmdb(dataset, exported, split):
     assert found == expect(dataset, split)
 
 
+# -- the list of formats ---------------------------------------------------------------------------
+
+
+def test_readme_has_every_format():
+    """The table of formats in the README is made of what the formats say of themselves."""
+    head = "| `--to` | read by | what is written |\n| --- | --- | --- |\n"
+    rows = [f"| `{kind.name}` | {kind.readers} | {kind.writes} |\n" for kind in EXPORTS.values()]
+    assert f"\n{head}{''.join(rows)}\n" in (ROOT / "README.md").read_text()
+
+
+def test_help_has_every_format():
+    """The help of the command names each format with who reads it."""
+    lines = run_program("export", "--help").stdout.splitlines()
+    for name, kind in EXPORTS.items():
+        assert any(line.split() == [name, *kind.readers.split()] for line in lines)
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_module_shows_the_layout(name):
+    """Each format is a module of its name, whose docstring shows its files."""
+    module = import_module(f"digit_sequence.exports.{name}")
+    assert "::\n\n    " in module.__doc__
+    assert getattr(module, name.upper()) is EXPORTS[name]
+
+
 # -- running ---------------------------------------------------------------------------------------
 
 
@@ -425,18 +451,18 @@ def test_hostile_labels(built, tmp_path, kind, column, value):
 KILLED = """
 import sys
 from pathlib import Path
-from digit_sequence.exports import lmdb_files
+from digit_sequence.exports import lmdb
 from digit_sequence.exports.run import Export, _open, export_dataset
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
-lmdb_files.COMMIT_SAMPLES = 2
-write = lmdb_files._write_samples
+lmdb.COMMIT_SAMPLES = 2
+write = lmdb.write_samples
 def wait(environment, split, positions):
     write(environment, split, positions)
     print(positions, flush=True)
     if positions.start == 6:
         sys.stdin.read()
-lmdb_files._write_samples = wait
+lmdb.write_samples = wait
 with open_scheduler(SchedulerOptions("synchronous")) as run:
     export_dataset(Export(open_dataset(sys.argv[1]), "lmdb", Path(sys.argv[2])), run)
 """

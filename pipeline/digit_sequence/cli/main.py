@@ -281,9 +281,21 @@ def sample(key: str, origin: str, output: Path) -> None:
     click.echo(f"{output}: number {recipes.numbers[0]}, sample {recipes.sample_indices[0]}")
 
 
-@main.command()
+class ExportCommand(click.Command):
+    """Lists the formats at the end of its help; they are imported for that alone."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list."""
+        from digit_sequence.exports import EXPORTS
+
+        with formatter.section("Formats"):
+            formatter.write_dl([(name, kind.readers) for name, kind in EXPORTS.items()])
+        super().format_epilog(ctx, formatter)
+
+
+@main.command(cls=ExportCommand)
 @click.argument("dataset", metavar="OUT")
-@click.option("--to", "kind", required=True, metavar="FORMAT", help="See the list above.")
+@click.option("--to", "kind", required=True, metavar="FORMAT", help="See the list below.")
 @click.option("-o", "--output", required=True, metavar="DIR", help="Folder of the export.")
 @click.option(
     "--max-digits",
@@ -300,20 +312,9 @@ def export(
 ) -> None:
     """Export the dataset OUT to a format that trainers read.
 
-    \b
-      lmdb         deep-text-recognition-benchmark, parseq, PaddleOCR, MMOCR
-      paddleocr    PaddleOCR's text lists
-      doctr        docTR
-      mmocr        MMOCR, one JSON object a line
-      imagefolder  Hugging Face datasets, TrOCR
-      tesstrain    Tesseract
-      easyocr      EasyOCR's trainer
-      yolo, coco   a box for every digit
-      mds          mosaicml-streaming
-
     An export that was stopped goes on when the same command is given again.
     """
-    from digit_sequence.exports import FORMATS
+    from digit_sequence.exports import EXPORTS
     from digit_sequence.exports.run import Export, check_fit, export_dataset
     from digit_sequence.read.dataset import open_dataset
     from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
@@ -330,8 +331,8 @@ def export(
     ):
         exported = export_dataset(request, run, on_progress, should_stop)
     click.echo(f"{output}: {n_samples:,} samples, {exported:,} of them exported now")
-    if FORMATS[kind].note:
-        click.echo(FORMATS[kind].note)
+    if EXPORTS[kind].note:
+        click.echo(EXPORTS[kind].note)
 
 
 @main.command()

@@ -34,8 +34,8 @@ from digit_sequence.base.errors import (
 )
 from digit_sequence.base.names import BUILD_FOLDER, sample_key, shard_name
 from digit_sequence.codec.encoding import EXTENSIONS, decode_image, encode_image
-from digit_sequence.exports import FORMATS
-from digit_sequence.exports.formats import Format, Index, Piece
+from digit_sequence.exports import EXPORTS
+from digit_sequence.exports.format import Format, Index, Piece
 from digit_sequence.read.dataset import Dataset, Split, open_dataset
 from digit_sequence.run.schedulers import Run, TaskLost, probe_workers
 from digit_sequence.store.storage import Storage
@@ -73,7 +73,7 @@ class Export:
 
     dataset: Dataset
     format: str
-    """One of `FORMATS`."""
+    """One of `EXPORTS`."""
     folder: Path
     """Empty, or with the same export, begun or complete."""
     max_digits: int | None = None
@@ -169,9 +169,7 @@ def check_fit(export: Export) -> Format:
         than readers take.
     """
     dataset, name = export.dataset, export.format
-    if name not in FORMATS:
-        raise ConfigError(f"--to: expected one of {', '.join(FORMATS)}, got {name!r}")
-    kind = FORMATS[name]
+    kind = EXPORTS[name]
     if kind.package is not None and not find_spec(kind.package):
         raise ConfigError(
             f"export to {name}: expected the package {kind.package}, got none; "
@@ -276,7 +274,7 @@ def _open(uri: str, digest: str) -> Dataset:
 
 def export_unit(dataset: Dataset, name: str, folder: Path, unit: Unit) -> None:
     """Write the files of a unit, then its part, which says that they are there."""
-    kind = FORMATS[name]
+    kind = EXPORTS[name]
     split = dataset[unit.split]
     entries: dict[str, list[list[str]]] = {}
     if kind.write_split is not None:
