@@ -145,6 +145,12 @@ def place_rows(
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
 
+def set_offsets(rows: pa.Table, offsets: Sequence[int]) -> pa.Table:
+    """Return label rows that have their places with other offsets."""
+    column = rows.schema.get_field_index("offset")
+    return rows.set_column(column, rows.schema.field(column), make_array(offsets, pa.int64()))
+
+
 def join_batches(batches: Iterable[Batch]) -> Batch:
     """Return all rows in one chunk, and all images."""
     tables, images = zip(*batches, strict=True)

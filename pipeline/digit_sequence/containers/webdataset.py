@@ -24,13 +24,23 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from digit_sequence.containers.container import Batch, Container, Packed, Row, Target, place_rows
+from digit_sequence.containers.container import (
+    Batch,
+    Container,
+    Packed,
+    Row,
+    Target,
+    place_rows,
+    set_offsets,
+)
 from digit_sequence.containers.sidecars import SIDECARS
 
-_NAME, _SIZE, _CHECKSUM = slice(0, 100), slice(124, 135), slice(148, 154)
-_BLANK = bytearray(tarfile.TarInfo().tobuf(tarfile.USTAR_FORMAT))
-_BLANK[148:156] = b" " * 8
-"""A header without a name, blanks for its checksum."""
+_NAME_BYTES = 100
+_SIZE, _CHECKSUM = slice(124, 135), slice(148, 154)
+_BLANK = np.frombuffer(tarfile.TarInfo().tobuf(tarfile.USTAR_FORMAT), np.uint8).copy()
+_BLANK[_SIZE] = 0
+_BLANK[148:156] = ord(" ")
+"""A header without name and size, blanks for its checksum."""
 _PADDING = [bytes(-size % BLOCKSIZE) for size in range(BLOCKSIZE)]
 """What fills a block, by the size of what is in it."""
 _JOINED_MEMBERS = 512
@@ -110,11 +120,11 @@ def _append_members(
     sidecar = SIDECARS[target.sidecar]
     extensions = (target.extension, sidecar.extension)
     names = [f"{key}{extension}" for key in rows["key"].to_pylist() for extension in extensions]
-    texts = sidecar.encode(place_rows(rows, path, [0] * len(images), images))
+    rows = place_rows(rows, path, [0] * len(images), images)
     bodies: list[bytes] = []
     offsets = []
     position = content.size
-    for image, unplaced in zip(images, texts, strict=True):
+    for image, unplaced in zip(images, sidecar.encode(rows), strict=True):
         offsets.append(position + BLOCKSIZE)
         text = sidecar.place(unplaced, offsets[-1])
         bodies += (image, text)
@@ -122,7 +132,7 @@ def _append_members(
     for start in range(0, len(bodies), _JOINED_MEMBERS):
         some = slice(start, start + _JOINED_MEMBERS)
         content.append(_join_members(names[some], bodies[some]), len(bodies[some]) // 2)
-    return place_rows(rows, path, offsets, images)
+    return set_offsets(rows, offsets)
 
 
 def _join_members(names: Sequence[str], bodies: Sequence[bytes]) -> bytes:
@@ -142,17 +152,21 @@ def make_headers(names: Sequence[str], sizes: NDArray[np.int64]) -> list[bytes]:
     sizes : ndarray of int64, shape (N,)
         Bytes of each member.
     """
-    assert max(map(len, names)) <= _NAME.stop
-    headers = np.tile(np.frombuffer(_BLANK, np.uint8), (len(names), 1))
-    headers[:, _NAME] = np.array(names, f"S{_NAME.stop}").view(np.uint8).reshape(len(names), -1)
-    headers[:, _SIZE] = _to_octal(sizes, 11)
-    headers[:, _CHECKSUM] = _to_octal(headers.sum(axis=1, dtype=np.int64), 6)
+    texts = np.array(names, "S")
+    texts = texts.view(np.uint8).reshape(len(names), texts.itemsize)
+    assert texts.shape[1] <= _NAME_BYTES
+    digits = _to_octal(sizes, 11)
+    headers = np.tile(_BLANK, (len(names), 1))
+    headers[:, : texts.shape[1]] = texts
+    headers[:, _SIZE] = digits
+    sums = sum(part.sum(axis=1, dtype=np.int64) for part in (_BLANK[None], texts, digits))
+    headers[:, _CHECKSUM] = _to_octal(sums, 6)
     headers[:, _CHECKSUM.stop] = 0
     rows: list[bytes] = headers.view(f"V{BLOCKSIZE}").ravel().tolist()
     return rows
 
 
-def _to_octal(values: NDArray[np.int64], n_digits: int) -> NDArray[np.int64]:
+def _to_octal(values: NDArray[np.int64], n_digits: int) -> NDArray[np.uint8]:
     """Return the ASCII codes of octal digits, zeros on the left: shape (N, n_digits)."""
     places = 3 * np.arange(n_digits)[::-1]
-    return (values[:, None] >> places & 7) + ord("0")
+    return (values[:, None] >> places & 7).astype(np.uint8) + np.uint8(ord("0"))
