@@ -24,11 +24,12 @@ from digit_sequence.building.verify import verify_dataset
 from digit_sequence.cli.program import main
 from digit_sequence.codec.encoding import encode_image
 from digit_sequence.config.model import Output
+from digit_sequence.containers import CONTAINERS
+from digit_sequence.containers.sidecars import SIDECARS
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.run.schedulers import SchedulerOptions, TaskLost, open_scheduler
 from digit_sequence.sources.bank import load_bank, pack_bank
 from digit_sequence.sources.idx import IdxSettings
-from digit_sequence.store.containers import CONTAINERS
 from digit_sequence.store.labels import (
     encode_labels,
     hash_pixels,
@@ -36,7 +37,7 @@ from digit_sequence.store.labels import (
     read_commit,
     read_labels,
 )
-from digit_sequence.store.ledger import read_ledger
+from digit_sequence.store.ledger import make_target, read_ledger
 from digit_sequence.store.plan_file import load_plan, to_json
 from digit_sequence.store.storage import Storage
 
@@ -96,6 +97,12 @@ def test_quick_sound_dataset(built):
     """The quick verification of a sound dataset finds nothing either."""
     result = run("verify", built(), "--quick")
     assert (result.exit_code, result.stdout) == (0, "sound: 4 shards, 17 samples\n")
+
+
+@pytest.mark.parametrize("sidecar", SIDECARS)
+def test_sound_sidecars(built, sidecar):
+    """Whatever stands beside the images, a dataset as it was built has no problem."""
+    assert find_problems(built(sidecar=sidecar), redraw=17) == []
 
 
 @pytest.mark.parametrize("n_losses", [1, 2])
@@ -599,12 +606,11 @@ def edit_tar(change):
     return edit
 
 
-def change_json(members):
-    """Change the JSON of the first sample, not its length."""
+def change_number(members):
+    """Change the number beside the first image, not its length."""
     name, content = members[1]
-    record = json.loads(content)
-    members[1] = (name, content.replace(b'"number":"007"', b'"number":"070"'))
-    assert record["number"] == "007"
+    assert b"007" in content
+    members[1] = (name, content.replace(b"007", b"070"))
 
 
 def rename_member(members):
@@ -612,13 +618,19 @@ def rename_member(members):
     members[0] = ("cat.png", members[0][1])
 
 
-def test_json_is_not_the_row(copy):
-    """A tar whose JSON says another number than the row is told."""
-    folder = copy()
-    rewrite(folder, change_files=edit_tar(change_json))
-    assert find_problems(folder) == [
-        ("images/train/train-00000.tar", "train-000000000: its JSON is not its row")
-    ]
+@pytest.mark.parametrize(
+    ("sidecar", "reason"),
+    [
+        ("brief", "its JSON is not its row"),
+        ("full", "its JSON is not its row"),
+        ("text", "its text is not its number"),
+    ],
+)
+def test_sidecar_is_not_the_row(copy, sidecar, reason):
+    """A tar that says another number beside an image than the row is told."""
+    folder = copy(sidecar=sidecar)
+    rewrite(folder, change_files=edit_tar(change_number))
+    assert find_problems(folder) == [("images/train/train-00000.tar", f"train-000000000: {reason}")]
 
 
 @pytest.mark.parametrize(
@@ -648,7 +660,6 @@ def repack(folder, container, change_images, change_rows=None):
     sampler = open_output(storage)
     shard = sampler.plan.splits["train"].shard(0)
     output = sampler.plan.config.output
-    extension = ".png" if output.image == "png" else ".jpg"
 
     def change(_files, rows):
         images = list(sampler.draw("train", shard.start, shard.stop).images)
@@ -661,7 +672,8 @@ def repack(folder, container, change_images, change_rows=None):
         place = rows.schema.get_field_index("pixel_hash")
         rows = rows.set_column(place, rows.schema.field(place), pa.array(hashes, pa.int64()))
         rows = rows.drop_columns(["file", "offset", "size"])
-        packed = CONTAINERS[container](shard, [(rows, encoded)], extension, "skimage")
+        target = make_target(sampler.plan.config, shard)
+        packed = CONTAINERS[container].pack(target, [(rows, encoded)])
         return packed.files, packed.rows
 
     rewrite(folder, change_files=change)

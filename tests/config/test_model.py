@@ -29,6 +29,7 @@ from digit_sequence.config.model import (
     load_config,
     parse_config,
 )
+from digit_sequence.containers import CONTAINERS
 from digit_sequence.sources.mnist_5k import Mnist5kSettings
 from strategies import canvases, glyph_transforms, line_transforms, make_legible, number_texts
 
@@ -526,6 +527,18 @@ splits = st.fixed_dictionaries(
 ) | st.fixed_dictionaries(
     {"numbers": counted_numbers, "samples_per_number": st.integers(1, 10**12)}
 )
+outputs = st.sampled_from(list(CONTAINERS)).flatmap(
+    lambda container: st.fixed_dictionaries(
+        {
+            "uri": st.none() | paths,
+            "container": st.just(container),
+            "sidecar": st.sampled_from([*CONTAINERS[container].sidecars] or ["brief"]),
+            "image": st.sampled_from(["png", "jpeg"]),
+            "quality": st.integers(1, 100),
+            "shard_samples": st.integers(1, 100_000),
+        }
+    )
+)
 trees = st.fixed_dictionaries(
     {
         "seed": st.integers(0, 2**63 - 1),
@@ -536,15 +549,7 @@ trees = st.fixed_dictionaries(
         "canvas": canvases,
         "glyph": glyph_transforms,
         "line": line_transforms,
-        "output": st.fixed_dictionaries(
-            {
-                "uri": st.none() | paths,
-                "container": st.sampled_from(["webdataset", "parquet", "files"]),
-                "image": st.sampled_from(["png", "jpeg"]),
-                "quality": st.integers(1, 100),
-                "shard_samples": st.integers(1, 100_000),
-            }
-        ),
+        "output": outputs,
     },
 ).map(make_legible)
 

@@ -358,6 +358,8 @@ UNLIKE: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"line": {"invert": {}}}, {"line": {"invert": {"probability": 0.5}}}),
     ({}, {"output": {"container": "parquet"}}),
     ({}, {"output": {"container": "files"}}),
+    ({}, {"output": {"sidecar": "full"}}),
+    ({}, {"output": {"sidecar": "text"}}),
     ({}, {"output": {"image": "jpeg"}}),
     ({"output": {"image": "jpeg"}}, {"output": {"image": "jpeg", "quality": 94}}),
     ({}, {"output": {"shard_samples": 6}}),
@@ -371,7 +373,7 @@ LIKE: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ),
     ({}, {"output": {"uri": "elsewhere"}}),
     ({}, {"output": {"quality": 50}}),  # of PNG
-    ({}, {"output": {"image": "png", "container": "webdataset"}}),
+    ({}, {"output": {"image": "png", "container": "webdataset", "sidecar": "brief"}}),
     ({}, {"glyph": {"crop": None, "aspect": "keep"}}),
     ({"line": {"noise": {"sigma": [1, 2]}}}, {"line": {"noise": {"sigma": [1.0, 2.0]}}}),
     ({"source": {"name": "mnist"}}, {"source": {"name": "mnist", "path": "/elsewhere"}}),

@@ -23,10 +23,9 @@ from digit_sequence.base.errors import OutputError
 from digit_sequence.base.names import SplitName, sample_key
 from digit_sequence.building.sampler import Sampler
 from digit_sequence.building.shard import Claim, open_claim, pack_shard
-from digit_sequence.building.walks import WALKS
-from digit_sequence.codec.encoding import EXTENSIONS, decode_image, encode_image
+from digit_sequence.codec.encoding import decode_image, encode_image
+from digit_sequence.containers import CONTAINERS
 from digit_sequence.plan.plan import Plan, Shard
-from digit_sequence.store.containers import CONTAINERS
 from digit_sequence.store.labels import (
     Commit,
     encode_labels,
@@ -36,7 +35,7 @@ from digit_sequence.store.labels import (
     make_schema,
     read_labels,
 )
-from digit_sequence.store.ledger import check_shard, label_path, shard_paths
+from digit_sequence.store.ledger import check_shard, label_path, make_target, shard_paths
 from digit_sequence.store.plan_file import Outline, check_owner, load_plan, outline_plan
 from digit_sequence.store.storage import Storage
 
@@ -149,7 +148,7 @@ def verify_shard(claim: Claim, split: SplitName, index: int, redraw: list[int]) 
 
 def _list_images(subject: Subject, shard: Shard, rows: pa.Table) -> list[str]:
     """Return the files of a shard; only this code knows how it would name many of them."""
-    if subject.sampler or subject.outline.container != "files":
+    if subject.sampler or not CONTAINERS[subject.outline.container].has_file_per_image:
         return shard_paths(subject.plan, shard)
     files: list[str] = rows["file"].to_pylist()
     return files
@@ -186,7 +185,7 @@ def _check_contents(
     ):
         return [(label_path(shard), f"footer: scaled: expected {scaled}, got {commit.scaled}")]
     reasons = [(label_path(shard), reason) for reason in _check_rows(subject, shard, rows, files)]
-    return reasons or _check_images(subject, rows, files)
+    return reasons or _check_images(subject, shard, rows, files)
 
 
 def _find_changed(
@@ -196,9 +195,8 @@ def _find_changed(
     if len(files) == 1:
         return list(files)
     if subject.sampler is None:
-        return [path for path, _ in _check_images(subject, rows, files)]
-    container = CONTAINERS[subject.plan.config.output.container]
-    packed, _ = pack_shard(subject.sampler, shard, container)
+        return [path for path, _ in _check_images(subject, shard, rows, files)]
+    packed, _ = pack_shard(subject.sampler, shard)
     return [path for path, content in packed.files.items() if files[path] != content]
 
 
@@ -266,7 +264,7 @@ def _check_glyphs(
 
 
 def _check_images(
-    subject: Subject, rows: pa.Table, files: Mapping[str, bytes]
+    subject: Subject, shard: Shard, rows: pa.Table, files: Mapping[str, bytes]
 ) -> list[tuple[str, str]]:
     """Walk the container, decode every image, compare with the rows."""
     output = subject.plan.config.output
@@ -274,8 +272,9 @@ def _check_images(
     reasons: list[tuple[str, str]] = []
     if subject.sampler:  # other code may put other things beside the images
         path = next(iter(files))
-        walk = WALKS[output.container](records, files, EXTENSIONS[output.image])
+        target = make_target(subject.plan.config, shard)
         try:
+            walk = CONTAINERS[output.container].walk(target, records, files)
             reasons = [(path, reason) for reason in walk]
         except Exception as error:  # a container may be broken in any way
             return [(path, f"cannot be walked: {type(error).__name__}: {error}")]

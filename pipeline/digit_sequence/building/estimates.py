@@ -11,7 +11,6 @@ from digit_sequence.building.sampler import Sampler
 from digit_sequence.building.shard import pack_shard
 from digit_sequence.plan.plan import Shard
 from digit_sequence.run.limits import MemoryLimit
-from digit_sequence.store.containers import CONTAINERS
 
 _ESTIMATE_SAMPLES = 64
 
@@ -69,6 +68,5 @@ def check_room(sampler: Sampler, limit: MemoryLimit) -> None:
 def _measure_sample(sampler: Sampler, split: SplitName) -> float:
     """Return the bytes of a sample in a shard file, a mean over a few of a split."""
     n_samples = min(sampler.plan.splits[split].n_samples, _ESTIMATE_SAMPLES)
-    pack = CONTAINERS[sampler.plan.config.output.container]
-    packed, _ = pack_shard(sampler, Shard(split, 0, 0, n_samples), pack)
+    packed, _ = pack_shard(sampler, Shard(split, 0, 0, n_samples))
     return packed.n_bytes / n_samples

@@ -21,6 +21,7 @@ from functools import cache
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.config.model import Config
+from digit_sequence.containers import CONTAINERS
 from digit_sequence.render.draw import fit_batch
 from digit_sequence.render.layout import has_line_maps
 from digit_sequence.run.limits import MemoryLimit
@@ -28,7 +29,6 @@ from digit_sequence.transforms.transform import Ink, Page
 
 _BASE_BYTES: dict[Engine, int] = {"skimage": 95_000_000, "numba": 125_000_000}
 """Measured: a worker of Dask that has imported `build`, drawn and written a shard of one sample."""
-_SHARD_COPIES = {"webdataset": 1, "files": 1, "parquet": 6}
 _ROW_BYTES, _ROW_DIGIT_BYTES, _ROW_COPIES = 250, 45, 5
 _CANVAS_BYTES: dict[Engine, int] = {"skimage": 40, "numba": 3}
 _GLYPH_BYTES: dict[Engine, int] = {"skimage": 40, "numba": 0}
@@ -102,7 +102,7 @@ def estimate_memory(
     each += max_digits * (glyph_pixels * _GLYPH_BYTES[engine] + _DIGIT_BYTES)
     return TaskMemory(
         base=_BASE_BYTES[engine],
-        shard=round(n_samples * sample_bytes * _SHARD_COPIES[config.output.container]),
+        shard=round(n_samples * sample_bytes * CONTAINERS[config.output.container].copies),
         rows=n_samples * (_ROW_BYTES + _ROW_DIGIT_BYTES * max_digits) * _ROW_COPIES,
         batch=round(batch_samples * each) + canvas_pixels * _SCRATCH_BYTES[engine],
     )

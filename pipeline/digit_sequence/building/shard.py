@@ -8,7 +8,7 @@ scheduler a few hundred bytes.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,15 +18,18 @@ from digit_sequence.base.errors import OutputError
 from digit_sequence.base.names import SplitName, sample_key
 from digit_sequence.building.memory import keep_freed_memory
 from digit_sequence.building.sampler import Sampler, open_output
-from digit_sequence.codec.encoding import EXTENSIONS, encode_image
+from digit_sequence.codec.encoding import encode_image
+from digit_sequence.containers import CONTAINERS
+from digit_sequence.containers.container import Batch, Packed, Target
 from digit_sequence.plan.plan import Plan, Shard
 from digit_sequence.render.draw import fit_batch
-from digit_sequence.store.containers import CONTAINERS, Batch, Pack, Packed
 from digit_sequence.store.labels import Commit, encode_labels, hash_rows, make_rows, make_schema
-from digit_sequence.store.ledger import label_path
+from digit_sequence.store.ledger import label_path, make_target
 from digit_sequence.store.plan_file import PROBE_PATH, check_owner, hash_plan
 from digit_sequence.store.storage import Storage
 
+Pack = Callable[[Target, Iterable[Batch]], Packed]
+"""What makes the files of a shard."""
 _claim_lock = threading.Lock()
 
 
@@ -98,17 +101,26 @@ def build_shard(claim: Claim, split: SplitName, index: int) -> Commit:
     """
     sampler = open_claim(claim)
     shard = sampler.plan.splits[split].shard(index)
-    packed, commit = pack_shard(sampler, shard, CONTAINERS[sampler.plan.config.output.container])
+    packed, commit = pack_shard(sampler, shard)
     storage = Storage(claim.uri)
     check_owner(storage, claim.plan_sha256)
     write_shard(storage, packed, label_path(shard), commit)
     return commit
 
 
-def pack_shard(sampler: Sampler, shard: Shard, pack: Pack) -> tuple[Packed, Commit]:
-    """Render, encode and pack the samples of one shard; nothing is written."""
+def pack_shard(sampler: Sampler, shard: Shard, pack: Pack | None = None) -> tuple[Packed, Commit]:
+    """Render, encode and pack the samples of one shard; nothing is written.
+
+    Parameters
+    ----------
+    sampler : Sampler
+    shard : Shard
+    pack : callable, optional
+        Default: what packs the container of the config.
+    """
     keep_freed_memory()
     config = sampler.plan.config
+    pack = pack or CONTAINERS[config.output.container].pack
     glyph_pixels = sampler.plan.splits[shard.split].numbers.max_digits * sampler.bank.images[0].size
     batch_samples = fit_batch(config, glyph_pixels, sampler.engine)
 
@@ -123,7 +135,7 @@ def pack_shard(sampler: Sampler, shard: Shard, pack: Pack) -> tuple[Packed, Comm
             ]
             yield make_rows(shard, start - shard.start, rendered, schema), images
 
-    packed = pack(shard, draw_batches(), EXTENSIONS[config.output.image], sampler.engine)
+    packed = pack(make_target(config, shard), draw_batches())
     commit = Commit(
         fingerprint=sampler.plan.fingerprint,
         shard=shard.name,

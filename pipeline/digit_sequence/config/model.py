@@ -18,7 +18,9 @@ from pydantic import (
     Field,
     SerializerFunctionWrapHandler,
     ValidationError,
+    ValidationInfo,
     create_model,
+    field_validator,
     model_serializer,
     model_validator,
 )
@@ -31,6 +33,8 @@ from digit_sequence.base.blocks import (
 from digit_sequence.base.columns import Column
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import SplitName
+from digit_sequence.containers import CONTAINERS
+from digit_sequence.containers.sidecars import BRIEF, SIDECARS
 from digit_sequence.numbers.kind import NumberKind
 from digit_sequence.numbers.registry import NUMBER_KINDS
 from digit_sequence.sources.registry import SOURCES
@@ -175,12 +179,36 @@ class Output(Block):
 
     uri: str | None = None
     """Directory; default: data/ and the config's file name."""
-    container: Literal["webdataset", "parquet", "files"] = "webdataset"
+    container: str = Field("webdataset", json_schema_extra=lambda it: it.update(enum=[*CONTAINERS]))
+    """How images become files: a name of the registry of containers."""
+    sidecar: str = Field(BRIEF, json_schema_extra=lambda it: it.update(enum=[*SIDECARS]))
+    """What stands beside each image in a tar: key, number and boxes (brief), the whole label row
+    (full), or the number alone (text)."""
     image: Literal["png", "jpeg"] = "png"
     quality: int = Field(95, ge=1, le=100)
     """JPEG quality."""
     shard_samples: int = Field(1000, ge=1, le=100_000)
     """Samples of one shard."""
+
+    @field_validator("container")
+    @classmethod
+    def _check_container(cls, value: str) -> str:
+        if value not in CONTAINERS:
+            raise ValueError(f"expected one of {', '.join(CONTAINERS)}, got {shorten(value)}")
+        return value
+
+    @field_validator("sidecar")
+    @classmethod
+    def _check_sidecar(cls, value: str, given: ValidationInfo) -> str:
+        if value not in SIDECARS:
+            raise ValueError(f"expected one of {', '.join(SIDECARS)}, got {shorten(value)}")
+        container = given.data.get("container")
+        if container and value not in (BRIEF, *CONTAINERS[container].sidecars):
+            raise ValueError(
+                f"expected {BRIEF} with the container {container}, which has nothing beside its "
+                f"images, got {value}"
+            )
+        return value
 
 
 class Config(Block):

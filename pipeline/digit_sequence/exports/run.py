@@ -29,8 +29,8 @@ from digit_sequence.base.errors import (
 from digit_sequence.base.files import open_new
 from digit_sequence.base.names import BUILD_FOLDER, sample_key, shard_name
 from digit_sequence.codec.encoding import EXTENSIONS, decode_image, encode_image
-from digit_sequence.exports import FORMATS
-from digit_sequence.exports.formats import Format, Index, Piece
+from digit_sequence.exports import EXPORTS
+from digit_sequence.exports.format import Format, Index, Piece
 from digit_sequence.read.dataset import Dataset, Split, open_dataset
 from digit_sequence.run.jobs import Job, Work, probe_workers
 from digit_sequence.run.run import Run
@@ -73,7 +73,7 @@ class Export:
 
     dataset: Dataset
     format: str
-    """One of `FORMATS`."""
+    """One of `EXPORTS`."""
     folder: Path
     """Empty, or with the same export, begun or complete."""
     max_digits: int | None = None
@@ -166,9 +166,7 @@ def check_fit(export: Export) -> Format:
         than readers take.
     """
     dataset, name = export.dataset, export.format
-    if name not in FORMATS:
-        raise ConfigError(f"--to: expected one of {', '.join(FORMATS)}, got {name!r}")
-    kind = FORMATS[name]
+    kind = EXPORTS[name]
     if kind.package is not None and not find_spec(kind.package):
         raise ConfigError(
             f"export to {name}: expected the package {kind.package}, got none; "
@@ -261,7 +259,7 @@ def export_unit(request: Request, unit: Unit) -> int:
 
     Returns how many samples it has.
     """
-    kind = FORMATS[request.format]
+    kind = EXPORTS[request.format]
     split = open_exported(request)[unit.split]
     folder = Path(request.folder)
     entries: dict[str, list[list[str]]] = {}

@@ -541,7 +541,6 @@ def open_dataset(uri: str | os.PathLike[str], check_pixels: bool = False) -> Dat
         layout = DatasetLayout(
             uri=storage.uri,
             fingerprint=manifest["fingerprint"],
-            container=manifest["container"],
             height=manifest["image"]["height"],
             width=manifest["image"]["width"],
             shard_samples=manifest["shard_samples"],

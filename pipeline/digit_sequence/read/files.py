@@ -52,7 +52,6 @@ class DatasetLayout:
 
     uri: str
     fingerprint: str
-    container: str
     height: int
     width: int
     shard_samples: int
@@ -192,11 +191,12 @@ class DatasetFiles:
     ) -> Iterator[tuple[list[int], Callable[[], list[bytes]]]]:
         """Yield positions in `rows`, and what reads the encoded images of these rows in one go."""
         places = labels.read(PLACE_COLUMNS)
-        if self.layout.container == "files":
+        path = places["file"][0].as_py()
+        # A shard is one file with all images, or as many files as it has images.
+        if places["file"][-1].as_py() != path:
             for member, row in enumerate(rows):
                 yield [member], partial(self._read_alone, labels, places, row)
             return
-        path = places["file"][0].as_py()
         offsets, sizes = (places[name].to_numpy()[rows] for name in ("offset", "size"))
         for members in merge_ranges(offsets, sizes):
             ranges = [(int(offsets[member]), int(sizes[member])) for member in members]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from digit_sequence.base.arrays import cut_text, make_array, repeat_text
 from digit_sequence.base.columns import Column
 from digit_sequence.base.errors import OutputError
 from digit_sequence.base.names import SCHEMA_VERSION, sample_key
@@ -170,32 +171,6 @@ def make_rows(shard: Shard, first_row: int, rendered: Rendered, schema: pa.Schem
     return pa.Table.from_arrays(list(map(make_column, fields)), schema=pa.schema(fields))
 
 
-def make_array(values: Any, kind: pa.DataType) -> pa.Array:
-    """Return values without nulls as an Arrow array; ``pa.array`` would import pandas."""
-    if pa.types.is_string(kind):
-        text = "".join(values).encode()  # ASCII, so characters are bytes
-        bounds = np.cumsum([0, *map(len, values)], dtype=np.int32)
-        buffers = [None, pa.py_buffer(bounds), pa.py_buffer(text)]
-    elif pa.types.is_boolean(kind):
-        buffers = [None, pa.py_buffer(np.packbits(values, bitorder="little"))]
-    else:
-        buffers = [None, pa.py_buffer(np.ascontiguousarray(values, kind.to_pandas_dtype()))]
-    return pa.Array.from_buffers(kind, len(values), buffers)
-
-
-def repeat_text(value: str, count: int) -> pa.Array:
-    """Return an Arrow array of one ASCII string many times."""
-    return _cut_text((value * count).encode(), len(value), count)
-
-
-def _cut_text(text: Any, width: int, count: int) -> pa.Array:
-    """Return ASCII text as an Arrow array of strings of one width."""
-    bounds = np.arange(count + 1, dtype=np.int32) * width
-    return pa.Array.from_buffers(
-        pa.string(), count, [None, pa.py_buffer(bounds), pa.py_buffer(text)]
-    )
-
-
 def _make_keys(split: str, ordinals: NDArray[np.int64]) -> pa.Array:
     """Return the keys of samples, as `sample_key` makes them, all of one length."""
     last = sample_key(split, int(ordinals[-1]))
@@ -209,37 +184,13 @@ def _make_keys(split: str, ordinals: NDArray[np.int64]) -> pa.Array:
     for column in range(len(last) - 1, len(split), -1):
         rest, digits = np.divmod(rest, 10)
         text[:, column] = digits + ord("0")
-    return _cut_text(text.reshape(-1), len(last), len(ordinals))
+    return cut_text(text.reshape(-1), len(last), len(ordinals))
 
 
 def _make_boxes(digits: NDArray[np.int64], boxes: NDArray[np.int32]) -> pa.StructArray:
     values = [digits, *boxes.T]
     arrays = [make_array(value, field.type) for value, field in zip(values, BOX, strict=True)]
     return pa.StructArray.from_arrays(arrays, fields=list(BOX))
-
-
-def add_places(
-    rows: pa.Table, files: str | Sequence[str], offsets: Sequence[int], sizes: Sequence[int]
-) -> pa.Table:
-    """Return label rows with where each image is, in one chunk.
-
-    Parameters
-    ----------
-    files : str or sequence of str
-        Path of the file with all images, or of the file of each.
-    offsets, sizes : sequence of int
-    """
-    if isinstance(files, str):
-        paths = repeat_text(files, len(rows))
-    else:
-        paths = make_array(files, pa.string())
-    places = (paths, make_array(offsets, pa.int64()), make_array(sizes, pa.int64()))
-    first = [column.name for column in COLUMNS].index(PLACE_COLUMNS[0])
-    rows = rows.combine_chunks()
-    fields, arrays = list(rows.schema), rows.columns
-    fields[first:first] = [_make_field(column) for column in COLUMNS[first : first + len(places)]]
-    arrays[first:first] = places
-    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
 
 class _Digest(io.RawIOBase):

@@ -18,6 +18,9 @@ import pyarrow as pa
 from digit_sequence.base.errors import OutputError
 from digit_sequence.base.names import SCHEMA_VERSION, label_file
 from digit_sequence.codec.encoding import EXTENSIONS
+from digit_sequence.config.model import Config
+from digit_sequence.containers import CONTAINERS
+from digit_sequence.containers.container import Target
 from digit_sequence.plan.plan import Plan, Shard
 from digit_sequence.store.labels import Commit, read_commit, read_labels
 from digit_sequence.store.plan_file import Outline, check_countable, outline_plan
@@ -25,7 +28,6 @@ from digit_sequence.store.storage import Storage
 
 Fault = tuple[str, str]
 """What is wrong with a file: its path, and the reason."""
-_SHARD_EXTENSIONS = {"webdataset": "tar", "parquet": "parquet"}
 _READERS = 16
 """Label files read at a time, for the latency of an object store."""
 
@@ -90,9 +92,9 @@ def _find_sizes(
     file: Any, outline: Outline, shard: Shard, commit: Commit
 ) -> dict[str, int] | Fault:
     """Return the size that each of a shard's files is to have: of one file without a look."""
-    extension = _SHARD_EXTENSIONS.get(outline.container)
-    if extension:
-        return {f"images/{shard.split}/{shard.name}.{extension}": commit.shard_bytes}
+    container = CONTAINERS[outline.container]
+    if not container.has_file_per_image:
+        return {f"images/{shard.split}/{shard.name}.{container.suffix}": commit.shard_bytes}
     try:
         sizes = read_sizes(file)
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
@@ -146,15 +148,26 @@ def label_path(shard: Shard) -> str:
 
 def shard_paths(plan: Plan, shard: Shard) -> list[str]:
     """Return the paths of the files that hold the images of a shard."""
-    output = plan.config.output
-    extension = _SHARD_EXTENSIONS.get(output.container)
-    if extension:
-        return [f"images/{shard.split}/{shard.name}.{extension}"]
+    container = CONTAINERS[plan.config.output.container]
+    return container.paths(make_target(plan.config, shard), _identify(plan, shard))
+
+
+def _identify(plan: Plan, shard: Shard) -> Iterator[tuple[str, int]]:
+    """Yield number and sample index of each sample of a shard."""
     numbers, indices = plan.splits[shard.split].identities(shard.start, shard.stop)
-    return [
-        f"images/{shard.split}/{number}/{number}_{index}{EXTENSIONS[output.image]}"
-        for number, index in zip(numbers, indices, strict=True)
-    ]
+    yield from zip(numbers, indices, strict=True)
+
+
+def make_target(config: Config, shard: Shard) -> Target:
+    """Return what a container must know to pack a shard."""
+    output = config.output
+    return Target(
+        split=shard.split,
+        name=shard.name,
+        n_samples=shard.n_samples,
+        extension=EXTENSIONS[output.image],
+        sidecar=output.sidecar,
+    )
 
 
 # -- the ledger ------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from typing import Any
 from digit_sequence.base.errors import OutputError
 from digit_sequence.base.names import CARD_PATH, MANIFEST_PATH, SCHEMA_VERSION
 from digit_sequence.config.model import Config
+from digit_sequence.containers import CONTAINERS
 from digit_sequence.plan.plan import Plan
 from digit_sequence.sources.registry import open_source
 from digit_sequence.store.ledger import Ledger
@@ -77,12 +78,7 @@ def make_manifest(plan: Plan, ledger: Ledger) -> dict[str, Any]:
 
 def make_card(config: Config, manifest: Mapping[str, Any]) -> str:
     """Return the dataset card: front matter for the HF hub, then words for people."""
-    patterns = {
-        "webdataset": "images/{}/*.tar",
-        "parquet": "images/{}/*.parquet",
-        "files": "images/{}/**",
-    }
-    pattern = patterns[config.output.container]
+    pattern = CONTAINERS[config.output.container].pattern
     source = open_source(config.source)
     front = ["configs:", "- config_name: default", "  data_files:"]
     for split in manifest["splits"]:

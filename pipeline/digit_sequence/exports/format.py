@@ -1,4 +1,8 @@
-"""What an export format is: files of each shard, and index files made of entries of all shards."""
+"""What an export format is: files of each shard, and index files made of entries of all shards.
+
+A format is one module of this package with one `Format`, and a line in the registry; a package of
+its own adds one by an entry point in the group ``digit_sequence.exports``.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,8 @@ from typing import Any
 from digit_sequence.read.dataset import Dataset, Split
 
 Row = Mapping[str, Any]
+BOX_COLUMNS = ("key", "number", "ordinal", "height", "width", "boxes")
+"""Label columns that formats with boxes need."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,22 @@ class Index:
     """Between two entries."""
 
 
+def put_images(folder: str) -> Callable[[Piece], dict[str, bytes]]:
+    """Return what puts the images of a shard into a folder; ``{split}`` in it is the split."""
+
+    def make_files(piece: Piece) -> dict[str, bytes]:
+        root = folder.format(split=piece.split)
+        names = [f"{root}/{piece.image_name(row)}" for row in piece.rows]
+        return dict(zip(names, piece.images, strict=True))
+
+    return make_files
+
+
+def list_entries(make_entry: Callable[[Piece, Row], str]) -> Callable[[Piece], list[str]]:
+    """Return what makes an entry of each sample."""
+    return lambda piece: [make_entry(piece, row) for row in piece.rows]
+
+
 def no_extras(_dataset: Dataset) -> dict[str, str]:
     """Return no further files."""
     return {}
@@ -54,8 +76,14 @@ def no_extras(_dataset: Dataset) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Format:
-    """One export format."""
+    """One export format; its module shows the layout of its files."""
 
+    name: str
+    """On the command line, as ``--to``."""
+    readers: str
+    """Who reads it."""
+    writes: str
+    """Which files it has, in Markdown, for the table of formats in the README."""
     make_files: Callable[[Piece], dict[str, bytes]] | None = None
     """Returns the files of a shard, by path in the export."""
     indexes: tuple[Index, ...] = ()

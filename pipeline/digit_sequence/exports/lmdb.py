@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from digit_sequence.base.errors import OutputError
-from digit_sequence.exports.formats import Format
+from digit_sequence.exports.format import Format
 from digit_sequence.read.dataset import Split
 
 COMMIT_SAMPLES = 1000
@@ -38,7 +38,7 @@ def write_split(split: Split, folder: Path) -> None:
         with lmdb.open(str(path), map_size=bound_bytes(split)) as environment:
             for start in range(_count_written(environment), len(split), COMMIT_SAMPLES):
                 stop = min(start + COMMIT_SAMPLES, len(split))
-                _write_samples(environment, split, range(start, stop))
+                write_samples(environment, split, range(start, stop))
             with environment.begin(write=True) as transaction:
                 transaction.put(b"num-samples", str(len(split)).encode())
     except lmdb.Error as error:
@@ -65,7 +65,8 @@ def _count_written(environment: Any) -> int:
     return low
 
 
-def _write_samples(environment: Any, split: Split, positions: range) -> None:
+def write_samples(environment: Any, split: Split, positions: range) -> None:
+    """Write some samples in one transaction."""
     images = split.read_encoded(positions, check=True)
     numbers = split.read_labels(positions, ["number"])["number"].to_pylist()
     with environment.begin(write=True) as transaction:
@@ -82,11 +83,12 @@ def _label_key(count: int) -> bytes:
     return f"label-{count:09d}".encode()
 
 
-LMDB_FORMATS = {
-    "lmdb": Format(
-        write_split=write_split,
-        package="lmdb",
-        max_digits=25,
-        note="Readers leave out labels of more than 25 characters unless they are told otherwise.",
-    )
-}
+LMDB = Format(
+    name="lmdb",
+    readers="deep-text-recognition-benchmark, parseq, PaddleOCR, MMOCR",
+    writes="`SPLIT/data.mdb`, counted from 1; needs the extra `lmdb`",
+    write_split=write_split,
+    package="lmdb",
+    max_digits=25,
+    note="Readers leave out labels of more than 25 characters unless they are told otherwise.",
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import io
 import json
 import re
 import tarfile
@@ -17,12 +18,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builds import ALL_TRANSFORMS, read_encoded, read_rows, read_tree
+from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import sample_key
 from digit_sequence.building.sampler import open_config
 from digit_sequence.building.shard import pack_shard
 from digit_sequence.codec.encoding import decode_image
+from digit_sequence.containers import CONTAINERS
+from digit_sequence.containers.container import Packed, Target
+from digit_sequence.containers.sidecars import SIDECARS
+from digit_sequence.containers.webdataset import Buffer, make_headers
 from digit_sequence.plan.plan import Shard
-from digit_sequence.store.containers import CONTAINERS, Buffer, Packed, pack_parquet
 from digit_sequence.store.labels import PLACE_COLUMNS, SCHEMA, hash_pixels
 
 IMAGE_FILES = {"png": b"\x89PNG\r\n\x1a\n", "jpeg": b"\xff\xd8\xff"}
@@ -69,7 +74,8 @@ def test_packing_is_deterministic(tiny_config, container):
     """The same samples are the same bytes, time and again, in memory."""
     sampler = open_config(tiny_config(**ALL_TRANSFORMS))
     shard = sampler.plan.splits["train"].shard(1)
-    first, second = (pack_shard(sampler, shard, CONTAINERS[container]) for _ in range(2))
+    pack = CONTAINERS[container].pack
+    first, second = (pack_shard(sampler, shard, pack) for _ in range(2))
     assert first[0].files == second[0].files
     assert first[1] == second[1]
 
@@ -108,10 +114,36 @@ def test_digest_is_of_all_files():
 # -- webdataset -----------------------------------------------------------------------------------
 
 
+@pytest.fixture(params=SIDECARS)
+def sidecar(request):
+    """Return the name of each sidecar in turn."""
+    return request.param
+
+
 @pytest.fixture
-def tar_files(built):
+def tar_files(built, sidecar):
     """Return the tar files of a dataset with every transform."""
-    return sorted(built().glob("images/*/*.tar"))
+    return sorted(built(sidecar=sidecar).glob("images/*/*.tar"))
+
+
+def read_sidecars(path):
+    """Return the content of every second member of a tar, by key."""
+    with tarfile.open(path) as tar:
+        members = tar.getmembers()[1::2]
+        return {member.name.split(".")[0]: tar.extractfile(member).read() for member in members}
+
+
+def describe(row, sidecar):
+    """Return what the sidecar of a row says."""
+    brief = {name: row[name] for name in ("key", "number", "boxes")}
+    return {"brief": brief, "full": row, "text": row["number"]}[sidecar]
+
+
+def list_kinds(value):
+    """Return a value with its leaves replaced by their types; a list is that of its first."""
+    if isinstance(value, dict):
+        return {name: list_kinds(inner) for name, inner in value.items()}
+    return [list_kinds(value[0])] if isinstance(value, list) else type(value)
 
 
 def test_tar_is_ustar(tar_files):
@@ -131,41 +163,145 @@ def test_tar_is_ustar(tar_files):
         assert not any(content[offset:])
 
 
-def test_tar_members(built, tar_files):
-    """Each sample is KEY.png and then KEY.json, which is its label row to the last value."""
-    rows = {row["key"]: row for row in read_rows(built()).to_pylist()}
+def test_tar_is_that_of_tarfile(tar_files):
+    """The bytes are those that tarfile writes, member by member."""
+    for path in tar_files:
+        written = io.BytesIO()
+        with (
+            tarfile.open(path) as tar,
+            tarfile.open(fileobj=written, mode="w", format=tarfile.USTAR_FORMAT) as copy,
+        ):
+            for found in tar:
+                member = tarfile.TarInfo(found.name)  # mtime, uid and gid 0
+                member.size = found.size
+                copy.addfile(member, tar.extractfile(found))
+        assert written.getvalue() == path.read_bytes()
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.text(st.characters(codec="ascii", exclude_characters="\0"), max_size=100).filter(
+                lambda name: name == name.rstrip("/")
+            ),
+            st.integers(0, 2**33 - 1),
+        ),
+        min_size=1,
+    )
+)
+def test_headers_are_those_of_tarfile(members):
+    """Any name of up to 100 characters and any size gives the header that tarfile makes."""
+    expected = []
+    for name, size in members:
+        member = tarfile.TarInfo(name)
+        member.size = size
+        expected.append(member.tobuf(tarfile.USTAR_FORMAT))
+    names, sizes = zip(*members, strict=True)
+    assert make_headers(names, np.array(sizes)) == expected
+
+
+def test_tar_members(built, tar_files, sidecar):
+    """Each sample is KEY.png and then its sidecar, which holds values of its label row."""
+    rows = {row["key"]: row for row in read_rows(built(sidecar=sidecar)).to_pylist()}
     found = []
     for path in tar_files:
         with tarfile.open(path) as tar:
             members = tar.getmembers()
             for image, label in zip(members[::2], members[1::2], strict=True):
                 key, extension = image.name.split(".", 1)
-                assert (extension, label.name) == ("png", f"{key}.json")
-                row = json.loads(tar.extractfile(label).read())
-                assert row == rows[key]
-                assert {name: type(value) for name, value in row.items()} == {
-                    name: type(value) for name, value in rows[key].items()
-                }
-                assert (row["offset"], row["size"]) == (image.offset_data, image.size)
+                assert (extension, label.name) == ("png", f"{key}{SIDECARS[sidecar].extension}")
+                text = tar.extractfile(label).read()
+                held = text.decode() if sidecar == "text" else json.loads(text)
+                assert held == describe(rows[key], sidecar)
+                assert list_kinds(held) == list_kinds(describe(rows[key], sidecar))
+                assert (rows[key]["offset"], rows[key]["size"]) == (image.offset_data, image.size)
                 found.append(key)
     assert sorted(found) == sorted(rows)
 
 
+@pytest.mark.parametrize("sidecar", ["brief", "full"], indirect=True)
 def test_json_has_the_same_keys_everywhere(tar_files):
     """Keys are fixed, nothing is null or an empty list, a number is always of one kind."""
     kinds = set()
     for path in tar_files:
-        with tarfile.open(path) as tar:
-            for name in tar.getnames()[1::2]:
-                row = json.loads(tar.extractfile(name).read())
-                assert all(value is not None and value != [] for value in row.values())
-                kinds.add(
-                    tuple(
-                        (key, type(value), type(value[0]) if type(value) is list else None)
-                        for key, value in row.items()
-                    )
-                )
+        for text in read_sidecars(path).values():
+            row = json.loads(text)
+            assert text == json.dumps(row, separators=(",", ":")).encode()
+            assert all(value is not None and value != [] for value in row.values())
+            kinds.add(str(list_kinds(row)))
     assert len(kinds) == 1
+
+
+def test_sidecar_changes_nothing_else(built):
+    """What stands beside an image changes where the next one is, and no pixel and no label."""
+    contents = []
+    for name in SIDECARS:
+        folder = built(sidecar=name)
+        rows = read_rows(folder)
+        images = [read_encoded(folder, row) for row in rows.to_pylist()]
+        contents.append((images, rows.drop_columns(list(PLACE_COLUMNS))))
+    assert contents[0] == contents[1] == contents[2]
+
+
+def test_brief_sidecar_fits_into_a_block(tiny_config):
+    """Up to eight digits a brief sidecar takes one block of 512 bytes, so as few as a text does."""
+    splits = {"train": {"numbers": {"values": ["12345678"]}, "samples": 20}}
+    canvas = {"height": 128, "width": 1000, "align": "right"}
+    packed = {}
+    for name in ("brief", "text"):
+        config = tiny_config(splits=splits, canvas=canvas, output={"sidecar": name})
+        packed[name], _ = pack_shard(open_config(config), Shard("train", 0, 0, 20))
+    assert packed["brief"].n_bytes == packed["text"].n_bytes
+
+
+@pytest.mark.parametrize("engine", ["skimage", "numba"])
+@pytest.mark.parametrize("first_ordinal", [0, 999_999_990, 10**11])
+def test_members_are_those_of_tarfile_and_json(tiny_config, first_ordinal, engine):
+    """A tar file is read by tarfile, and each JSON member is its label row, for both engines."""
+    splits = {"train": {"numbers": {"random": {"lengths": [1, 9]}}, "samples": 10**12}}
+    config = tiny_config(splits=splits, output={"sidecar": "full"}, **ALL_TRANSFORMS)
+    shard = Shard("train", 0, first_ordinal, first_ordinal + 40)
+    packed, _ = pack_shard(open_config(config, engine), shard)
+    ((_, content),) = packed.files.items()
+    rows = packed.rows.to_pylist()
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        members = tar.getmembers()
+        assert [member.name for member in members[::2]] == [f"{row['key']}.png" for row in rows]
+        assert all(member.mtime == member.uid == member.gid == 0 for member in members)
+        for row, image, text in zip(rows, members[::2], members[1::2], strict=True):
+            assert (image.offset_data, image.size) == (row["offset"], row["size"])
+            assert json.load(tar.extractfile(text)) == row
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ({"container": "tar"}, "output.container: expected one of webdataset, parquet, files, got"),
+        ({"container": 7}, "output.container: expected a valid string, got 7"),
+        ({"sidecar": "long"}, "output.sidecar: expected one of brief, full, text, got 'long'"),
+        (
+            {"container": "parquet", "sidecar": "full"},
+            "output.sidecar: expected brief with the container parquet, which has nothing beside "
+            "its images, got full",
+        ),
+        (
+            {"sidecar": "text", "container": "files"},
+            "output.sidecar: expected brief with the container files",
+        ),
+    ],
+)
+def test_refused_outputs(tiny_config, output, message):
+    """A name that is none is refused with those there are, and a sidecar where none can stand."""
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        tiny_config(output=output)
+
+
+def test_brief_is_accepted_everywhere(tiny_config):
+    """The default may be written down, whatever the container."""
+    for name in CONTAINERS:
+        assert tiny_config(output={"container": name, "sidecar": "brief"}) == tiny_config(
+            output={"container": name}
+        )
 
 
 @given(
@@ -178,6 +314,18 @@ def test_keys(split, ordinal):
     assert "." not in key
     assert len(key.encode()) <= 90
     assert key == f"{split}-{ordinal:0{max(9, len(str(ordinal)))}d}"
+
+
+def test_webdataset_reads_text(built):
+    """The library webdataset gives the number of a text sidecar as a string."""
+    import webdataset
+
+    urls = [str(path) for path in sorted(built(sidecar="text").glob("images/train/*.tar"))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # it leaves its files to the collector
+        samples = list(webdataset.WebDataset(urls, shardshuffle=False).decode("l8"))
+        gc.collect()
+    assert [sample["txt"] for sample in samples] == ["007", "42", "7"] * 4
 
 
 def test_webdataset_reads_it(built):
@@ -194,7 +342,7 @@ def test_webdataset_reads_it(built):
     seen = []
     for sample in samples:
         row = rows[sample["__key__"]]
-        assert sample["json"] == row
+        assert sample["json"] == describe(row, "brief")
         assert hash_pixels(sample["png"]) == row["pixel_hash"]
         seen.append(row["number"])
     assert seen == ["007", "42", "7"] * 4
@@ -226,7 +374,8 @@ def test_parquet_offsets_of_any_bytes(images):
         [{**dict.fromkeys(rows.schema.names), "key": key, "number": "1"} for key in keys],
         pa.schema([field.with_nullable(True) for field in rows.schema]),
     )
-    packed = pack_parquet(Shard("train", 0, 0, len(images)), [(rows, images)], ".png", "skimage")
+    target = Target("train", "train-00000", len(images), ".png", "brief")
+    packed = CONTAINERS["parquet"].pack(target, [(rows, images)])
     ((path, content),) = packed.files.items()
     places = packed.rows.select(PLACE_COLUMNS).to_pylist()
     for place, image in zip(places, images, strict=True):
@@ -247,7 +396,9 @@ def test_parquet_of_many_pages():
         for field in SCHEMA
     ]
     rows = pa.table(columns, schema=pa.schema([field.with_nullable(True) for field in SCHEMA]))
-    packed = pack_parquet(Shard("val", 0, 0, 60), [(rows, images)], ".png", "skimage")
+    rows = rows.drop_columns(list(PLACE_COLUMNS))
+    target = Target("val", "val-00000", 60, ".png", "brief")
+    packed = CONTAINERS["parquet"].pack(target, [(rows, images)])
     (content,) = packed.files.values()
     places = packed.rows.select(["offset", "size"]).to_pylist()
     for place, image in zip(places, images, strict=True):
@@ -320,8 +471,17 @@ def test_hf_reads_webdataset_by_its_card(built, load):
     assert [row["number"] for row in train["json"]] == ["007", "42", "7"] * 4
     assert train.features["json"]["number"].dtype == "string"
     rows = [row for row in read_rows(folder).to_pylist() if row["split"] == "train"]
-    assert list(train["json"]) == rows
+    assert list(train["json"]) == [describe(row, "brief") for row in rows]
     assert train["__key__"][:2] == ["train-000000000", "train-000000001"]
+
+
+@pytest.mark.parametrize(("sidecar", "column"), [("full", "json"), ("text", "txt")])
+def test_hf_reads_the_other_sidecars(built, load, sidecar, column):
+    """HF datasets loads a whole label row, typed, or the number alone, as well."""
+    folder = built(sidecar=sidecar)
+    train = load(str(folder))["train"]
+    rows = [row for row in read_rows(folder).to_pylist() if row["split"] == "train"]
+    assert list(train[column]) == [describe(row, sidecar) for row in rows]
 
 
 def test_hf_reads_parquet_by_its_card(built, load):
