@@ -83,7 +83,7 @@ def wheel(tmp_path_factory):
             (source / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / path, source / path)
     package = source / "pipeline/digit_sequence"
-    for left in ("build/dataset.py.orig", "build/dataset.py~", "notes.txt", "a.pyc", "x.so"):
+    for left in ("building/dataset.py.orig", "building/dataset.py~", "notes.txt", "a.pyc", "x.so"):
         (package / left).write_text("left over")
     (package / "cli/__pycache__").mkdir()
     (package / "cli/__pycache__/program.cpython-311.pyc").write_bytes(b"left over")

@@ -1,10 +1,10 @@
 """Sidecars: what stands beside an image in a tar, for those who read nothing but the tar.
 
-=====  =====  ==============================================================
+=====  =====  ============================================================
 brief  .json  what training reads: key, number and boxes of the label row
-full   .json  the whole label row
+full   .json  the whole label row, with the place of the image at its end
 text   .txt   the number alone
-=====  =====  ==============================================================
+=====  =====  ============================================================
 
 A tar counts in blocks of 512 bytes, so `text` takes as much room as `brief` up to some eight
 digits. JSON has the bytes that `json.dumps` makes without spaces; it is written column by column,
@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 
 from digit_sequence.base.arrays import make_array
 from digit_sequence.base.registry import Registry
-from digit_sequence.containers.container import Row
+from digit_sequence.containers.container import PLACES, Row
 
 _ESCAPED = r"[^ !#-\[\]-~]"
 """Characters that JSON in ASCII does not hold as they are."""
@@ -68,7 +68,9 @@ class _Json(Sidecar):
         """Which; none named: all."""
 
     def encode(self, rows: pa.Table) -> list[bytes]:
-        columns = rows.select(self.columns or rows.column_names)
+        places = [field.name for field in PLACES]
+        others = [name for name in rows.column_names if name not in places]
+        columns = rows.select(self.columns or [*others, *places])
         texts = encode_json(columns.to_struct_array().combine_chunks())
         encoded: list[bytes] = texts.cast(pa.binary()).to_pylist()
         return encoded
@@ -76,8 +78,8 @@ class _Json(Sidecar):
     def place(self, content: bytes, offset: int) -> bytes:
         if self.columns:
             return content
-        # No text is the same as the key: its quotation marks would stand behind a backslash.
-        return content.replace(b'"offset":0', b'"offset":%d' % offset, 1)
+        head, name, tail = content.rpartition(b'"offset":')  # only the size stands behind it
+        return b"%b%b%d%b" % (head, name, offset, tail[1:])
 
     def is_of(self, content: bytes, row: Row) -> bool:
         expected = {name: row[name] for name in self.columns or row}
