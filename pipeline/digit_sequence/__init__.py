@@ -17,7 +17,7 @@ __all__ = ["Sampler", "build", "load_config", "open_dataset"]
 
 _HOMES = {
     "build": ".building.programs",
-    "Sampler": ".build.sampler",
+    "Sampler": ".building.sampler",
     "load_config": ".config.model",
     "open_dataset": ".read.dataset",
 }
