@@ -567,7 +567,7 @@ def _describe_missing(storage: Storage) -> OutputError:
     try:
         plan = json.loads(storage.read(PLAN_PATH))
         samples: dict[str, int] = plan["samples"]
-        shard_samples: int = plan["config"]["output"]["shard_samples"]
+        shard_samples: int = plan["shard_samples"]
     except (OSError, KeyError, TypeError, ValueError):
         return OutputError(
             f"{storage.uri}: expected a dataset built by this program, got no {MANIFEST_PATH}; "

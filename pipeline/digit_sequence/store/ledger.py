@@ -101,6 +101,8 @@ def _find_sizes(
         if isinstance(error, OutputError) or getattr(error, "errno", None) is not None:
             raise  # the storage's; without a number it is pyarrow's, about what the file holds
         return label_path(shard), f"cannot be read: {type(error).__name__}: {error}"
+    if len(sizes) == 1:  # whatever container that is
+        return dict.fromkeys(sizes, commit.shard_bytes)
     if len(sizes) != commit.rows:
         return label_path(shard), f"expected a file for each row, got {len(sizes):,}"
     return sizes
