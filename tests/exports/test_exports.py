@@ -344,10 +344,7 @@ def test_readme_has_every_format():
     page = (ROOT / "pipeline/digit_sequence/exports/README.md").read_text()
     head = "| `--to` | read by | what is written |\n| --- | --- | --- |\n"
     rows = [f"| `{kind.name}` | {kind.readers} | {kind.writes} |\n" for kind in EXPORTS.values()]
-    assert (
-        f"\n{head}{''.join(rows)}\n"
-        in page
-    )
+    assert f"\n{head}{''.join(rows)}\n" in page
 
 
 def test_help_has_every_format():

@@ -50,7 +50,6 @@ class Cells:
         self.forward = np.stack([a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h])
         self.forward = self.forward.reshape(2, 2, -1)
 
-
     def reach(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return how far, across and down, the ink box reaches from the centre, at most: (G,)."""
         centre_column, centre_row = self.centres
