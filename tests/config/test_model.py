@@ -466,6 +466,8 @@ def test_bad_overrides(load: Load, override: str, message: str) -> None:
 # -- properties ------------------------------------------------------------------------------------
 
 fractions = st.integers(0, 49).map(lambda hundredth: hundredth / 100)
+headers = st.text(st.characters(exclude_categories=("C", "Z")))
+"""Of columns; line breaks of other alphabets do not survive being written as YAML."""
 paths = st.text(string.ascii_letters + "/._ -", min_size=1, max_size=12)
 sources = st.one_of(
     st.fixed_dictionaries(
@@ -507,7 +509,7 @@ counted_numbers = st.one_of(
         }
     ),
     st.fixed_dictionaries(
-        {"file": st.fixed_dictionaries({"path": paths, "column": st.none() | st.text()})}
+        {"file": st.fixed_dictionaries({"path": paths, "column": st.none() | headers})}
     ),
 )
 random_numbers = st.fixed_dictionaries(
