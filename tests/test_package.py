@@ -33,7 +33,9 @@ def list_imports(program):
 
 def test_import_is_light():
     """The package imports nothing, so it takes no time, until something of it is used."""
-    assert list_imports("import digit_sequence") == {"digit_sequence"}
+    assert list_imports("import digit_sequence") == {
+        *("digit_sequence", "digit_sequence.base", "digit_sequence.base.version")
+    }
 
 
 def test_names():
@@ -45,12 +47,12 @@ def test_names():
     assert {*digit_sequence.__all__, "__version__"} <= set(dir(digit_sequence))
 
 
-@pytest.mark.parametrize("first", digit_sequence.__all__)
+@pytest.mark.parametrize("first", ["Sampler", "build", "load_config", "open_dataset"])
 def test_names_in_any_order(first):
     """Whatever is imported first, all of it is there."""
     list_imports(
         f"from digit_sequence import {first}; from digit_sequence import *; "
-        f"assert all(map(callable, ({', '.join(digit_sequence.__all__)})))"
+        "assert all(map(callable, (Sampler, build, load_config, open_dataset)))"
     )
 
 

@@ -5,6 +5,8 @@ Programs use these four; each is imported when it is asked for::
     from digit_sequence import Sampler, build, load_config, open_dataset
 """
 
+from digit_sequence.base.version import __version__
+
 TYPE_CHECKING = False  # as that of typing, whose import takes longer than this one
 if TYPE_CHECKING:
     from digit_sequence.building.programs import build
@@ -12,8 +14,7 @@ if TYPE_CHECKING:
     from digit_sequence.config.model import load_config
     from digit_sequence.read.dataset import open_dataset
 
-__version__ = "0.1.0"
-__all__ = ["Sampler", "build", "load_config", "open_dataset"]
+__all__ = ["Sampler", "__version__", "build", "load_config", "open_dataset"]
 
 _HOMES = {
     "build": ".building.programs",

@@ -342,7 +342,7 @@ def test_scheduler_dies_before_the_probe(cluster):
 def other(tmp_path):
     """Make a copy of the package of another version; return the path to import it from."""
     shutil.copytree(ROOT / "pipeline", tmp_path / "other")
-    (tmp_path / "other/digit_sequence/__init__.py").write_text('__version__ = "99.9"\n')
+    (tmp_path / "other/digit_sequence/base/version.py").write_text('__version__ = "99.9"\n')
     return tmp_path / "other"
 
 
@@ -360,7 +360,7 @@ def test_worker_of_another_version(forks, config, folder, cluster, other):
 
 def test_worker_of_other_code(forks, config, folder, cluster, other):
     """Code that was worked on is another version, even if it still has the same number."""
-    shutil.copy(ROOT / "pipeline/digit_sequence/__init__.py", other / "digit_sequence")
+    shutil.copy(ROOT / "pipeline/digit_sequence/base/version.py", other / "digit_sequence/base")
     with (other / "digit_sequence/render/batch.py").open("a") as file:
         file.write("# changed\n")
     cluster.start_worker(PYTHONPATH=str(other))
@@ -423,7 +423,7 @@ def test_worker_without_access(forks, config, folder, cluster, tmp_path):
 def test_worker_elsewhere(forks, config, folder, cluster, tmp_path):
     """A worker that comes during the build and has another version spoils nothing."""
     shutil.copytree(ROOT / "pipeline", tmp_path / "other")
-    (tmp_path / "other/digit_sequence/__init__.py").write_text('__version__ = "99.9"\n')
+    (tmp_path / "other/digit_sequence/base/version.py").write_text('__version__ = "99.9"\n')
     cluster.start_worker()
     child = start_build(forks, config, folder, cluster)
     cluster.start_worker(PYTHONPATH=str(tmp_path / "other"))

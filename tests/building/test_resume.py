@@ -422,7 +422,7 @@ def test_other_version_is_refused(tiny_config, folder, tmp_path):
     build(config, folder)
     before = list_all(folder)
     script = (
-        "import sys, digit_sequence; digit_sequence.__version__ = '99.9'\n"
+        "import sys; from digit_sequence.base import version; version.__version__ = '99.9'\n"
         "from digit_sequence.cli.program import main\nmain(sys.argv[1:])\n"
     )
     path = write_config(tmp_path / "config.yaml", config)

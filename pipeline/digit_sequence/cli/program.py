@@ -16,8 +16,8 @@ from typing import Any, cast
 import click
 from click.shell_completion import CompletionItem
 
-from digit_sequence import __version__
 from digit_sequence.base.errors import BuildStopped, PipelineError
+from digit_sequence.base.version import __version__
 from digit_sequence.cli.signals import stop_on_interrupt
 
 

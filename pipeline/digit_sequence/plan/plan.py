@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digit_sequence import __version__
 from digit_sequence.base import names
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import SCHEMA_VERSION, SPLITS, SplitName, shard_name
+from digit_sequence.base.version import __version__
 from digit_sequence.config.model import MIN_DIGIT_WIDTH, Config, inline_numbers
 from digit_sequence.numbers.kind import NumberSource
 from digit_sequence.sources.registry import open_source

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from digit_sequence import __version__
 from digit_sequence.base.blocks import Block, list_paths, local_fields
+from digit_sequence.base.version import __version__
 
 SHARES = ("val_fraction", "test_fraction")
 """Fields of a block that say how much of each digit is held out: 0 if the block lacks one."""
