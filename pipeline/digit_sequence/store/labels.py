@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from digit_sequence.base.arrays import cut_text, make_array, repeat_text
 from digit_sequence.base.columns import Column
-from digit_sequence.base.errors import OutputError
+from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.base.names import SCHEMA_VERSION, sample_key
 
 if TYPE_CHECKING:  # who only reads labels needs neither the config nor scikit-image
@@ -66,8 +66,20 @@ def make_schema(columns: Iterable[Column]) -> pa.Schema:
     ----------
     columns : iterable of Column
         Of the transforms that are on.
+
+    Raises
+    ------
+    ConfigError
+        If two have one name.
     """
-    return pa.schema([_make_field(column) for column in (*COLUMNS, *columns, PIXEL_HASH)])
+    fields = [_make_field(column) for column in (*COLUMNS, *columns, PIXEL_HASH)]
+    names = [field.name for field in fields]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigError(
+            f"label columns: expected each of one transform, got {', '.join(twice)} of two; rename "
+            "that of the package which adds it"
+        )
+    return pa.schema(fields)
 
 
 def _make_field(column: Column) -> pa.Field:
