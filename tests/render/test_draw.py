@@ -334,10 +334,11 @@ def test_only_the_digit_that_vanishes_is_named(tiny_config: MakeConfig) -> None:
         render_samples(config, bank, make_pool(bank), [("123", 0), ("514", 8)])
 
 
-def test_ink_beside_its_cell_has_vanished(tiny_config: MakeConfig) -> None:
+@pytest.mark.parametrize("row", [8, 31])
+def test_ink_beside_its_cell_has_vanished(tiny_config: MakeConfig, row: int) -> None:
     """Ink that a rotation brings beside its narrow cell is cut, and not drawn there."""
     image = np.zeros((40, 6), np.uint8)
-    image[8, 2:4] = 255
+    image[row, 2:4] = 255
     glyph = {"rotate": {"degrees": [45, 45]}, "overflow": "clip"}
     with pytest.raises(RenderError, match="number 11, sample 0: digit 1 "):
         render_one(tiny_config(canvas={"height": 40}, glyph=glyph), image, "11")
