@@ -137,6 +137,11 @@ def blur_alone(image: Image, sigma: float) -> Image:
     return round_half_up(blurred)
 
 
+def find_middle(rows: NDArray[Any]) -> float:
+    """Return the column of the centre of mass of some rows."""
+    return float((rows.sum(axis=0) * np.arange(rows.shape[1])).sum() / rows.sum())
+
+
 # -- digits one by one -----------------------------------------------------------------------------
 
 

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given
+from skimage.transform import AffineTransform
 
 from digit_sequence.config.model import MIN_DIGIT_WIDTH
 from digit_sequence.render.layout import shift_matrices
 from digit_sequence.sources.bank import GlyphBank
-from rendering import MakeConfig, Pools, identities, lay, lay_box, to_cell
-from strategies import canvases, glyph_transforms, line_transforms
+from rendering import MakeConfig, Pools, identities, lay, lay_box
+from strategies import canvases, glyph_transforms, line_transforms, number_texts
 
 # -- lines -----------------------------------------------------------------------------------------
 
@@ -218,12 +219,58 @@ def test_matrices_of_layers_are_exact(
         assert ((shifted * in_layer).sum(axis=-1) == expected).all()
 
 
-def test_without_crop_the_whole_glyph_is_scaled(tiny_config: MakeConfig) -> None:
-    """The frame of a glyph, of any shape, fills the canvas height."""
-    layout, _ = lay_box(tiny_config(canvas={"height": 60}), "1", 3, 4, 10, 12, shape=(20, 30))
-    assert layout.cells[:, 1].tolist() == [90]
-    corners = to_cell(layout, 0, [(0, 0), (30, 20)])
-    np.testing.assert_allclose(corners, [(0, 0), (90, 60)], atol=1e-5)
+def turn_by_skimage(shear: float, rotate: float, scale: tuple[float, float]) -> AffineTransform:
+    """Scale, shear and rotate about the origin; scikit-image turns clockwise where rows go down."""
+    return (
+        AffineTransform(scale=scale)
+        + AffineTransform(shear=(np.radians(shear), 0))
+        + AffineTransform(rotation=-np.radians(rotate))
+    )
+
+
+@given(number_texts, canvases, glyph_transforms)
+def test_matrices_equal_those_of_scikit_image(
+    tiny_config: MakeConfig,
+    bank: GlyphBank,
+    pools: Pools,
+    number: str,
+    canvas: dict[str, Any],
+    glyph: dict[str, Any],
+) -> None:
+    """Width and matrix of a cell are those of scikit-image's transforms, one after another."""
+    config = tiny_config(canvas={**canvas, "width": 8192}, glyph=glyph)
+    recipes, layout, _ = lay(config, bank, pools["train"], [(number, 0)])
+    height = canvas["height"]
+    level = np.zeros(len(number))
+    shears = recipes.drawn.get("shear_degrees", level)
+    rotations = recipes.drawn.get("rotate_degrees", level)
+    for g, glyph_id in enumerate(recipes.glyph_ids):
+        top, left, bottom, right = map(float, bank.ink[glyph_id])
+        if config.glyph.crop is None:
+            rows, columns, centre = 28.0, 28.0, np.array([14.0, 14.0])
+        else:
+            rows, columns = bottom - top + 2 * config.glyph.crop.margin, right - left
+            centre = np.array([left + right, top + bottom]) / 2
+        scale = height / rows
+        scales = (scale if glyph["aspect"] == "keep" else 1.0, scale)
+        turned = turn_by_skimage(shears[g], rotations[g], scales)
+        corners = np.array([(x, y) for x in (left, right) for y in (top, bottom)])
+        reach = np.abs(turned(corners - centre)).max(axis=0)
+        if glyph["overflow"] == "clip":
+            shrink = 1.0
+            width = scales[0] * columns + abs(np.tan(np.radians(shears[g]))) * height
+        else:
+            shrink = min(1.0, height / 2 / reach[1])
+            width = shrink * max(scales[0] * columns, 2 * reach[0])
+        begin, cell_width = layout.cells[g].tolist()
+        assert abs(cell_width - max(width, 1.0)) < 0.5 + 1e-9
+        whole = (
+            AffineTransform(translation=0.5 - centre)
+            + turned
+            + AffineTransform(scale=shrink)
+            + AffineTransform(translation=(begin + cell_width / 2 - 0.5, height / 2 - 0.5))
+        )
+        np.testing.assert_allclose(layout.matrices[g], whole.inverse.params[:2], atol=2.0**-24)
 
 
 # -- smoothing -------------------------------------------------------------------------------------
