@@ -74,7 +74,7 @@ def test_layers_are_views(rectangles: list[tuple[int, ...]], seed: int) -> None:
     assert [layer.tolist() for layer in layers] == pixels_of(layers)
     counts = np.zeros(len(layers.pixels), int)
     for part in layers.cut(counts):
-        part += 1
+        np.add(part, 1, out=part)
     assert counts.max() == 1
     assert counts.sum() == sum(height * width for *_, height, width in rectangles)
     assert not layers.pixels[counts == 0].any()
