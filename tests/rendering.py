@@ -24,13 +24,19 @@ from digit_sequence.sources.pools import GlyphPool
 from digit_sequence.transforms.canvas import Layers, place_layers
 from digit_sequence.transforms.ink.specks import draw_places
 from digit_sequence.transforms.ink.stroke import ERODED_PEAK
-from strategies import number_texts
+from strategies import line_transforms, number_texts, ranges
 
 MakeConfig = Callable[..., Config]
 Pools = dict[SplitName, GlyphPool]
 Image = NDArray[np.uint8]
 
 identities = st.lists(st.tuples(number_texts, st.integers(0, 999)), min_size=1, max_size=3)
+lines = st.builds(
+    lambda line, spacing: {**line, "spacing": spacing or line["spacing"]},
+    line_transforms,
+    st.none() | ranges(-20, 20, 0),
+)
+"""As `line_transforms`, half of them with spacing that leaves many lines unshrunk."""
 ALL_ON: dict[str, Any] = {
     "canvas": {"height": 32, "width": 120},
     "glyph": {

@@ -27,10 +27,11 @@ from rendering import (
     draw,
     draw_alone,
     identities,
+    lines,
     render_one,
     render_samples,
 )
-from strategies import canvases, glyph_transforms, line_transforms, ranges
+from strategies import canvases, glyph_transforms, ranges
 
 # -- a sample and its batch ------------------------------------------------------------------------
 
@@ -75,7 +76,7 @@ def assert_alone_as_in_batch(
         assert alone == backwards[len(samples) - 1 - place]
 
 
-@given(identities, canvases, glyph_transforms, line_transforms)
+@given(identities, canvases, glyph_transforms, lines)
 def test_sample_alone_equals_its_row_in_any_batch(
     tiny_config: MakeConfig,
     bank: GlyphBank,
@@ -140,7 +141,7 @@ def test_batches_hold_few_pixels(tiny_config: MakeConfig, engine: Any) -> None:
 # -- digits one by one -----------------------------------------------------------------------------
 
 
-@given(identities, canvases, glyph_transforms, line_transforms)
+@given(identities, canvases, glyph_transforms, lines)
 def test_boxes_are_the_ink_of_each_digit_alone(
     tiny_config: MakeConfig,
     bank: GlyphBank,
@@ -186,7 +187,7 @@ def test_brighter_pixel_wins(
         assert (image == alone[recipes.samples == sample].max(axis=0)).all()
 
 
-@given(identities, canvases, glyph_transforms, line_transforms)
+@given(identities, canvases, glyph_transforms, lines)
 def test_layers_are_never_too_small(
     tiny_config: MakeConfig,
     bank: GlyphBank,

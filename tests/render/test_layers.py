@@ -23,11 +23,12 @@ from rendering import (
     Pools,
     identities,
     lay,
+    lines,
     make_layers,
     render_one,
     render_samples,
 )
-from strategies import canvases, glyph_transforms, line_transforms
+from strategies import canvases, glyph_transforms
 
 # -- reading ---------------------------------------------------------------------------------------
 
@@ -166,7 +167,7 @@ class Shift(LineMap):
         return np.full(len(drawn["spacing"]), float(self.settings))
 
 
-@given(identities, canvases, glyph_transforms, line_transforms)
+@given(identities, canvases, glyph_transforms, lines)
 def test_line_map_that_moves_nothing(
     tiny_config: MakeConfig,
     bank: GlyphBank,

@@ -14,8 +14,8 @@ from skimage.transform import AffineTransform
 from digit_sequence.config.model import MIN_DIGIT_WIDTH
 from digit_sequence.render.layout import shift_matrices
 from digit_sequence.sources.bank import GlyphBank
-from rendering import MakeConfig, Pools, identities, lay, lay_box
-from strategies import canvases, glyph_transforms, line_transforms, number_texts
+from rendering import MakeConfig, Pools, identities, lay, lay_box, lines
+from strategies import canvases, glyph_transforms, number_texts
 
 # -- lines -----------------------------------------------------------------------------------------
 
@@ -59,7 +59,7 @@ def test_line_that_just_fits(tiny_config: MakeConfig) -> None:
         assert layout.cells[-1].sum() == width
 
 
-@given(identities, canvases, glyph_transforms, line_transforms)
+@given(identities, canvases, glyph_transforms, lines)
 def test_lines_fit_and_keep_their_order(
     tiny_config: MakeConfig,
     bank: GlyphBank,
@@ -114,7 +114,7 @@ def test_lines_fit_and_keep_their_order(
     assert (applied.drawn["spacing"] == spacing).all()
 
 
-@given(identities, canvases, glyph_transforms, line_transforms)
+@given(identities, canvases, glyph_transforms, lines)
 def test_sample_alone_is_laid_out_as_in_a_batch(
     tiny_config: MakeConfig,
     bank: GlyphBank,
@@ -140,7 +140,7 @@ def test_sample_alone_is_laid_out_as_in_a_batch(
 # -- layers ----------------------------------------------------------------------------------------
 
 
-@given(identities, canvases, glyph_transforms, line_transforms)
+@given(identities, canvases, glyph_transforms, lines)
 def test_places_of_layers_are_on_the_canvas(
     tiny_config: MakeConfig,
     bank: GlyphBank,

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 
 from digit_sequence.sources.bank import GlyphBank
-from rendering import MakeConfig, Pools, identities, lay, lay_box, to_cell
-from strategies import canvases, glyph_transforms, line_transforms
+from rendering import MakeConfig, Pools, identities, lay, lay_box, lines, to_cell
+from strategies import canvases, glyph_transforms
 
 
-@given(identities, canvases, glyph_transforms, line_transforms)
+@given(identities, canvases, glyph_transforms, lines)
 def test_overflow_fit_keeps_all_ink_inside(
     tiny_config: MakeConfig,
     bank: GlyphBank,
