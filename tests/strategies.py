@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -62,11 +62,11 @@ def blocks(block: type[Block]) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(fields)
 
 
-def transforms(section: str) -> st.SearchStrategy[dict[str, Any]]:
-    """Draw a section: each of its transforms on or off."""
+def transforms(section: str, without: Collection[str] = ()) -> st.SearchStrategy[dict[str, Any]]:
+    """Draw a section: each of its transforms on or off, some of them off."""
     fields = {}
     for transform in TRANSFORMS.values():
-        if transform.section == section:
+        if transform.section == section and transform.name not in without:
             drawn = values(transform.Settings)
             fields[transform.name] = drawn if transform.default is not None else st.none() | drawn
     return st.fixed_dictionaries(fields)

@@ -184,17 +184,19 @@ def _place_layers(
 ) -> NDArray[np.int64]:
     """Return the places (G, 4) of layers: as large as their ink, on the canvas."""
     low, high = np.floor(extent[0] - 0.001), np.ceil(extent[1] + 0.001) + 1
+    for transform in config.transforms:
+        if isinstance(transform, Ink):
+            grown = transform.grow(recipes.drawn)
+            low, high = low - grown, high + grown
     if is_clipped:
-        low[0], high[0] = np.maximum(low[0], lefts), np.minimum(high[0], lefts + widths)
+        low[0] = low[0].clip(lefts, lefts + widths - 1)
+        high[0] = high[0].clip(low[0] + 1, lefts + widths)
     for transform in config.transforms:
         if isinstance(transform, LineMap):
             canvas = config.canvas
             reach = transform.reach(recipes.drawn, canvas.height, canvas.width)
             moved = np.ceil(reach)[recipes.samples]
             low, high = low - moved, high + moved
-        elif isinstance(transform, Ink) and not is_clipped:
-            grown = transform.grow(recipes.drawn)
-            low, high = low - grown, high + grown
     places = np.empty((len(lefts), 4), np.int64)
     for axis, size in ((0, config.canvas.width), (1, config.canvas.height)):
         first = low[axis].clip(0, size - 1)

@@ -11,7 +11,7 @@ from digit_sequence.base.columns import Column
 from digit_sequence.transforms.geometry import Cells
 from digit_sequence.transforms.transform import CellMap, Chance, Drawn, Section
 
-Share = Annotated[float, Field(ge=-0.5, le=0.5), Decimals(3)]
+Share = Annotated[float, Field(ge=-0.3, le=0.3), Decimals(3)]
 
 
 class Baseline(CellMap):

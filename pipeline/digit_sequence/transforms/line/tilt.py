@@ -29,6 +29,16 @@ class Tilt(LineMap):
         degrees: Annotated[tuple[Degrees, Degrees], *AS_RANGE]
         """Positive: the line rises to the right."""
 
+    def check(self, height: int, width: int) -> None:
+        """Refuse a tilt by which the ends of the line leave the canvas."""
+        steepest = max(abs(bound) for bound in self.settings.degrees)
+        most = np.degrees(np.arctan2(height, width))
+        if steepest > most:
+            raise ValueError(
+                f"line.tilt.degrees: expected at most {most:.1f}, by which the ends of a line as "
+                f"wide as the canvas of {height} x {width} pixels reach its edges, got {steepest:g}"
+            )
+
     def locate(self, points: Points, drawn: Drawn) -> None:
         """Turn points back, clockwise for a line that rises."""
         angle = np.radians(drawn["tilt_degrees"])
