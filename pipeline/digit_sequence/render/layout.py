@@ -188,7 +188,8 @@ def _place_layers(
         low[0], high[0] = np.maximum(low[0], lefts), np.minimum(high[0], lefts + widths)
     for transform in config.transforms:
         if isinstance(transform, LineMap):
-            moved = np.ceil(transform.reach(recipes.drawn))[recipes.samples]
+            moved = transform.reach(recipes.drawn, config.canvas.height, config.canvas.width)
+            moved = np.ceil(moved)[recipes.samples]
             low, high = low - moved, high + moved
         elif isinstance(transform, Ink) and not is_clipped:
             grown = transform.grow(recipes.drawn)
