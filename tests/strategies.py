@@ -116,3 +116,52 @@ def _is_legible(
     except ValueError:
         return False
     return True
+
+
+def trees() -> st.SearchStrategy[dict[str, Any]]:
+    """Draw canvas, transforms and seed of a config: all that is in the registry by now."""
+    return st.fixed_dictionaries(
+        {
+            "seed": st.integers(0, 2**62),
+            "canvas": canvases,
+            "glyph": transforms("glyph"),
+            "line": transforms("line"),
+        }
+    ).map(make_legible)
+
+
+def fill(kind: Any, probability: float = 0.5) -> Any:
+    """Return the settings of a transform: its ranges as wide as they may be, without 0 as an end.
+
+    Parameters
+    ----------
+    kind : type
+        `Transform.Settings`.
+    probability : float
+        How often it is to be applied.
+    """
+    if isinstance(kind, type) and issubclass(kind, Block):
+        settings = {
+            name: fill(Annotated[(field.annotation, *field.metadata)])
+            for name, field in kind.model_fields.items()
+            if field.metadata and get_origin(field.annotation) is tuple
+        }
+        return settings | (
+            {"probability": probability} if "probability" in kind.model_fields else {}
+        )
+    if get_origin(kind) is Literal:
+        return get_args(kind)[0]
+    low_kind = get_args(get_args(kind)[0])[0]
+    bounds = find_bounds(low_kind)
+    assert bounds.low is not None
+    assert bounds.high is not None
+    step = 1 if get_args(low_kind)[0] is int else 10**-bounds.decimals
+    return [bounds.low or step, bounds.high]
+
+
+def fill_sections(probability: float = 0.5) -> dict[str, dict[str, Any]]:
+    """Return the sections of a config that applies every transform, on a canvas of any size."""
+    sections: dict[str, dict[str, Any]] = {"glyph": {}, "line": {}}
+    for transform in TRANSFORMS.values():
+        sections[transform.section][transform.name] = fill(transform.Settings, probability)
+    return sections

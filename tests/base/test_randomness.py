@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,10 @@ from numpy.typing import NDArray
 from scipy.stats import chisquare
 
 from digit_sequence.base.randomness import (
+    Identities,
     RandomWords,
+    Stream,
+    draw_words,
     split_words,
     to_decimals,
     to_integers,
@@ -175,3 +180,128 @@ def test_split_words_join_again(bits: int, words: NDArray[np.uint64]) -> None:
     assert parts.shape == (len(words), 1, 64 // bits)
     joined = [sum(part << bits * i for i, part in enumerate(row[0])) for row in parts.tolist()]
     assert joined == words.tolist()
+
+
+# -- streams of a batch ----------------------------------------------------------------------------
+
+ENGINES = ["skimage", *(["numba"] if find_spec("numba") else [])]
+batches = st.lists(
+    st.tuples(st.text("0123456789", min_size=1, max_size=9), st.integers(0, 2**63 - 1)),
+    min_size=1,
+    max_size=6,
+)
+
+
+def identify(samples: list[tuple[str, int]], engine: str = "skimage", seed: int = 5) -> Identities:
+    """Return the identities of some (number, sample index): as many digits as the number has."""
+    lengths = [len(number) for number, _ in samples]
+    return Identities(
+        seed=seed,
+        names=[f"train/{number}" for number, _ in samples],
+        indices=np.array([index for _, index in samples], np.int64),
+        starts=np.concatenate([[0], np.cumsum(lengths)]),
+        engine=engine,
+    )
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@given(
+    st.integers(0, 2**63 - 1),
+    st.text(max_size=9),
+    st.lists(st.tuples(st.text(max_size=9), st.integers(0, 2**63 - 1), st.integers(0, 40))),
+)
+def test_words_of_many_are_numpys(
+    engine: str, seed: int, purpose: str, identities: list[tuple[str, int, int]]
+) -> None:
+    """Vectorised and compiled Philox give the words of NumPy's, for any key and counter."""
+    names = [name for name, _, _ in identities]
+    indices = np.array([index for _, index, _ in identities], np.int64)
+    counts = np.array([4 * blocks for _, _, blocks in identities], np.int64)
+    words = draw_words(seed, purpose, names, indices, counts, engine)
+    source = RandomWords(seed, purpose)
+    expected = [source.draw(name, index, 4 * blocks).tolist() for name, index, blocks in identities]
+    assert words.dtype == np.uint64
+    assert words.tolist() == [word for words_ in expected for word in words_]
+
+
+def list_words(stream: Stream, sample: int, counts: tuple[int, int, int]) -> list[Any]:
+    """Return the words of a sample, of its digits and of its pixels."""
+    n_sample, n_digit, n_pixels = counts
+    digits = slice(*stream.identities.starts[sample : sample + 2])
+    return [
+        stream.per_sample(n_sample)[:, sample].tolist(),
+        stream.per_digit(n_digit)[:, digits].tolist(),
+        stream.of_pixels(sample, n_pixels).tolist(),
+    ]
+
+
+some = st.integers(1, 30)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@given(batches, st.tuples(some, some, some))
+def test_streams_do_not_depend_on_the_batch(
+    engine: str, samples: list[tuple[str, int]], counts: tuple[int, int, int]
+) -> None:
+    """Words of a sample, its digits and its pixels are those of NumPy's Philox, in any batch."""
+    stream = identify(samples, engine).stream("toy").part("inner")
+    assert stream.engine == engine
+    for place, (number, index) in enumerate(samples):
+        name = f"train/{number}"
+        n_sample, n_digit, n_pixels = counts
+        digits = draw_anew(5, "toy/inner/digits", name, index, n_digit * len(number))
+        expected = [
+            draw_anew(5, "toy/inner", name, index, n_sample).tolist(),
+            digits.reshape(-1, n_digit).T.tolist(),
+            draw_anew(5, "toy/inner/pixels", name, index, n_pixels).tolist(),
+        ]
+        assert list_words(stream, place, counts) == expected
+        alone = identify([samples[place]], engine).stream("toy").part("inner")
+        assert list_words(alone, 0, counts) == expected
+
+
+@given(batches, st.tuples(some, some, some), st.tuples(some, some, some))
+def test_kinds_of_words_do_not_depend_on_each_other(
+    samples: list[tuple[str, int]], counts: tuple[int, int, int], others: tuple[int, int, int]
+) -> None:
+    """How many words of one kind are drawn, and when, changes none of another kind."""
+    stream = identify(samples).stream("toy")
+    for kind in range(3):
+        changed = tuple(
+            count if kind == i else other
+            for i, (count, other) in enumerate(zip(counts, others, strict=True))
+        )
+        assert list_words(stream, 0, changed)[kind] == list_words(stream, 0, counts)[kind]
+
+
+def test_kinds_parts_and_purposes_share_no_words() -> None:
+    """Samples, digits, pixels, parts and purposes have words of their own."""
+    identities = identify([("0123", 1), ("77", 1), ("77", 2)])
+    words = [
+        array.reshape(-1)
+        for purpose in ("a", "b")
+        for stream in (identities.stream(purpose), identities.stream(purpose).part("c"))
+        for array in (
+            stream.per_sample(8),
+            stream.per_digit(8),
+            *(stream.of_pixels(sample, 8) for sample in range(3)),
+        )
+    ]
+    joined = np.concatenate(words)
+    assert len(np.unique(joined)) == len(joined) == 4 * 8 * (3 + 8 + 3)
+
+
+def test_owners_and_slots() -> None:
+    """Each digit knows its sample and its place in it."""
+    identities = identify([("0123", 1), ("7", 1), ("77", 2)])
+    assert identities.owners.tolist() == [0, 0, 0, 0, 1, 2, 2]
+    assert identities.slots.tolist() == [0, 1, 2, 3, 0, 0, 1]
+
+
+def test_pixel_key_is_that_of_the_words() -> None:
+    """Loops that make words by themselves have the key of `of_pixels`."""
+    identities = identify([("42", 3)])
+    stream = identities.stream("toy")
+    counter = np.array([0, *identities.addresses[0]], np.uint64)
+    drawn = np.random.Philox(key=stream.pixel_key(), counter=counter).random_raw(9)
+    assert drawn.tolist() == stream.of_pixels(0, 9).tolist()

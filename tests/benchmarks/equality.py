@@ -1,6 +1,6 @@
 """Compare the engines on random configs: ``make engine-equality``.
 
-Every config draws its canvas, transforms and ranges from all that a config may hold, and every
+Every config draws its canvas, transforms and ranges from what the registry declares, and every
 sample of it is rendered by both engines; whatever differs is printed, and the exit code is then 1.
 """
 
@@ -10,65 +10,48 @@ import argparse
 import random
 import sys
 import time
-from contextlib import suppress
-from dataclasses import fields
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import hypothesis
 import numpy as np
+from hypothesis import HealthCheck, Phase, given, settings
+from tests.strategies import trees
 
-from digit_sequence.base.errors import ConfigError, RenderError
+from digit_sequence.base.errors import RenderError
 from digit_sequence.config.model import Config, parse_config
-from digit_sequence.render.draw import Rendered, render_batch
+from digit_sequence.render.draw import render_batch
 from digit_sequence.render.recipe import Recipes, draw_recipes
 from digit_sequence.sources.bank import GlyphBank, load_bank
 from digit_sequence.sources.pools import GlyphPool, partition_glyphs
 
 SAMPLES_PER_CONFIG = 100
+_ROUND = 100
+"""Configs drawn at a time."""
 
 
-def draw_config(source: random.Random) -> Config:
-    """Draw a config: every transform over its whole range, alone and with others."""
-    while True:
-        with suppress(ConfigError):  # of what would leave digits without ink
-            return parse_config(_draw_tree(source), "random config")
+def draw_configs(seed: int, use: Callable[[Config], None]) -> None:
+    """Call a function with random configs: what the registry declares, alone and with others."""
+
+    @hypothesis.seed(seed)
+    @settings(
+        max_examples=_ROUND,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(trees())
+    def draw(tree: Mapping[str, Any]) -> None:
+        use(parse_config({**_REST, **tree}, "random config"))
+
+    draw()
 
 
-def _draw_tree(source: random.Random) -> dict[str, Any]:
-    def draw_range(low: float, high: float, decimals: int) -> list[float]:
-        ends = [round(source.uniform(low, high), decimals) for _ in range(2)]
-        return sorted(map(int, ends) if decimals == 0 else ends)
-
-    def draw_transform(**others: Any) -> dict[str, Any] | None:
-        probability = source.choice([0.5, 1.0])
-        return source.choice([None, {"probability": probability, **others}])
-
-    return {
-        "seed": source.getrandbits(62),
-        "source": {"name": "mnist-5k"},
-        "splits": {"train": {"numbers": {"random": {"lengths": [1, 12]}}, "samples": 10**6}},
-        "canvas": {
-            "height": source.choice([8, 12, 20, 28, 32, 48, 64, 128]),
-            "width": source.choice([48, 64, 200, 320, 800]),
-            "align": source.choice(["left", "center", "right"]),
-        },
-        "glyph": {
-            "salt": draw_transform(pixels=draw_range(0, 24, 0)),
-            "pepper": draw_transform(pixels=draw_range(0, 24, 0)),
-            "crop": source.choice([None, {"margin": source.randint(0, 8)}]),
-            "aspect": source.choice(["keep", "stretch"]),
-            "shear": draw_transform(degrees=draw_range(-45, 45, 2)),
-            "rotate": draw_transform(degrees=draw_range(-45, 45, 2)),
-            "overflow": source.choice(["fit", "clip"]),
-            "stroke": draw_transform(dilate=source.random(), pixels=draw_range(1, 9, 0)),
-        },
-        "line": {
-            "spacing": source.choice([draw_range(-12, 12, 0), draw_range(-1000, 40, 0)]),
-            "noise": draw_transform(sigma=draw_range(0, 128, 2)),
-            "salt_pepper": draw_transform(amount=draw_range(0, 0.5, 4)),
-            "blur": draw_transform(sigma=draw_range(0, source.choice([1, 5]), 3)),
-            "invert": draw_transform(),
-        },
-    }
+_REST = {
+    "source": {"name": "mnist-5k"},
+    "splits": {"train": {"numbers": {"random": {"lengths": [1, 12]}}, "samples": 10**6}},
+}
 
 
 def find_differences(
@@ -76,26 +59,32 @@ def find_differences(
 ) -> tuple[list[str], int]:
     """Return the names of what the engines draw differently, and how many glyphs both drew."""
     indices = np.arange(len(numbers))
-    drawn: list[list[Any]] = []
+    drawn: list[dict[str, Any]] = []
     for engine in ("skimage", "numba"):
         recipes = draw_recipes(config, pool, "train", numbers, indices, engine)
+        found = _list_draws(recipes, "drawn ")
         try:
             rendered = render_batch(recipes, bank, config, engine)
         except RenderError as error:
-            drawn.append([("error", str(error)), *_list_fields(recipes, "drawn ")])
+            found["error"] = str(error)
         else:
-            drawn.append([*_list_fields(rendered, ""), *_list_fields(rendered.recipes, "applied ")])
+            found |= {name: getattr(rendered, name) for name in ("images", "boxes", "scaled")}
+            found |= {f"layers {name}": value for name, value in vars(rendered.layers).items()}
+            found |= _list_draws(rendered.recipes, "applied ")
+        drawn.append(found)
+    expected, got = drawn
     different = [
         name
-        for (name, expected), (_, found) in zip(*drawn, strict=True)
-        if not np.array_equal(expected, found)
+        for name in {**expected, **got}
+        if name not in expected or name not in got or not np.array_equal(expected[name], got[name])
     ]
-    return different, 0 if drawn[0][0][0] == "error" else len(recipes.digits)
+    return different, 0 if "error" in expected else len(recipes.digits)
 
 
-def _list_fields(record: Rendered | Recipes, prefix: str) -> list[tuple[str, Any]]:
-    names = [field.name for field in fields(record) if field.name != "recipes"]
-    return [(prefix + name, getattr(record, name)) for name in names]
+def _list_draws(recipes: Recipes, prefix: str) -> dict[str, Any]:
+    names = ("samples", "digits", "glyph_ids", "starts", "sample_indices")
+    values = {name: getattr(recipes, name) for name in names} | dict(recipes.drawn)
+    return {prefix + name: value for name, value in values.items()}
 
 
 def main() -> None:
@@ -103,11 +92,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make engine-equality", description=__doc__)
     parser.add_argument("--glyphs", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    source, begin = random.Random(given.seed), time.monotonic()
+    given_options = parser.parse_args()
+    source, begin = random.Random(given_options.seed), time.monotonic()
     n_glyphs = n_configs = n_wrong = 0
-    while n_glyphs < given.glyphs:
-        config = draw_config(source)
+
+    def compare(config: Config) -> None:
+        nonlocal n_glyphs, n_configs, n_wrong
+        if n_glyphs >= given_options.glyphs:
+            return
         bank = load_bank(config.source)
         pool = partition_glyphs(bank, config.source)["train"]
         n_digits = [source.randint(1, 12) for _ in range(SAMPLES_PER_CONFIG)]
@@ -119,6 +111,11 @@ def main() -> None:
         n_glyphs, n_configs = n_glyphs + drawn, n_configs + 1
         if sys.stderr.isatty():
             print(f"\r{n_glyphs:,} glyphs", end="", file=sys.stderr)
+
+    seed = given_options.seed
+    while n_glyphs < given_options.glyphs:
+        draw_configs(seed, compare)
+        seed += 1
     print(
         f"{n_glyphs:,} glyphs of {n_configs:,} random configs rendered by both engines, "
         f"{n_wrong or 'no'} differences, {time.monotonic() - begin:.0f} s"

@@ -202,7 +202,7 @@ def test_any_version_has_a_status(many, folder, monkeypatch):
     sampler = open_config(many)
     storage = Storage(str(folder))
     publish_plan(storage, sampler.plan, sampler.bank)
-    monkeypatch.setattr("digit_sequence.plan.plan.__version__", "99.9")
+    monkeypatch.setattr("digit_sequence.plan.fingerprint.__version__", "99.9")
     with pytest.raises(OutputError, match="other versions"):
         load_plan(storage)
     assert read_table(describe_status(storage))["train"] == (1400, 0, 1400)

@@ -431,11 +431,11 @@ def test_fingerprint_changes_with_versions(
     before = make_plan(tiny_config(), "digest")
     assert library in before.inputs["versions"]
     if library == "digit-sequence":
-        monkeypatch.setattr("digit_sequence.plan.plan.__version__", "99")
+        monkeypatch.setattr("digit_sequence.plan.fingerprint.__version__", "99")
     else:
         installed = before.inputs["versions"]
         monkeypatch.setattr(
-            "digit_sequence.plan.plan.version",
+            "digit_sequence.plan.fingerprint.version",
             lambda name: "99" if name == library else installed[name],
         )
     after = make_plan(tiny_config(), "digest")

@@ -1,10 +1,9 @@
-"""Every draw of a sample follows from its identity alone, by the table of words."""
+"""Every draw of a sample follows from its identity alone, from the stream of its transform."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -14,45 +13,27 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest, chisquare
 
 from conftest import make_bank, make_pool
+from digit_sequence.base.blocks import find_bounds
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import SplitName
 from digit_sequence.base.randomness import RandomWords
 from digit_sequence.config.model import Config
-from digit_sequence.render.recipe import Recipes, draw_pixel_words, draw_recipes
+from digit_sequence.render.recipe import Recipes, draw_recipes
 from digit_sequence.sources.bank import GlyphBank
 from digit_sequence.sources.pools import GlyphPool
-from strategies import glyph_transforms, line_transforms, number_texts
+from digit_sequence.transforms.ink.specks import draw_places
+from digit_sequence.transforms.registry import TRANSFORMS
+from digit_sequence.transforms.transform import Transform
+from strategies import fill, fill_sections, glyph_transforms, line_transforms, number_texts
+from toys import TOYS
 
 MakeConfig = Callable[..., Config]
 Pools = dict[SplitName, GlyphPool]
 
-GLYPH_COLUMNS = (
-    *("digits", "glyph_ids", "spacing", "salt", "pepper", "speck_positions"),
-    *("shear_degrees", "rotate_degrees", "stroke"),
-)
-LINE_COLUMNS = ("noise_sigma", "salt_pepper", "blur_sigma", "inverted")
-ALL_GLYPH = {
-    "salt": {"pixels": [1, 24], "probability": 0.5},
-    "pepper": {"pixels": [1, 24], "probability": 0.5},
-    "shear": {"degrees": [-45, 45], "probability": 0.5},
-    "rotate": {"degrees": [-45, 45], "probability": 0.5},
-    "stroke": {"pixels": [1, 9], "probability": 0.5},
-}
-ALL_LINE = {
-    "spacing": [-20, 20],
-    "noise": {"sigma": [1, 128], "probability": 0.5},
-    "salt_pepper": {"amount": [0.01, 0.5], "probability": 0.5},
-    "blur": {"sigma": [0.1, 5], "probability": 0.5},
-    "invert": {"probability": 0.5},
-}
-COLUMN_OF = {
-    **{name: name for name in ("salt", "pepper", "stroke", "spacing", "salt_pepper")},
-    "shear": "shear_degrees",
-    "rotate": "rotate_degrees",
-    "invert": "inverted",
-    "noise": "noise_sigma",
-    "blur": "blur_sigma",
-}
+CANVAS = {"height": 64, "width": 300}
+"""Room for every transform."""
+DRAWING = [name for name, transform in TRANSFORMS.items() if transform.columns]
+BY_CHANCE = [name for name in DRAWING if TRANSFORMS[name].default is None]
 
 identities = st.lists(
     st.tuples(number_texts, st.integers(0, 10**12)), min_size=1, max_size=5, unique=True
@@ -72,22 +53,45 @@ def draw_many(config: Config, pool: GlyphPool, n_samples: int = 500) -> Recipes:
     return draw(config, pool, [("0123456789", index) for index in range(n_samples)])
 
 
-def row_of(recipes: Recipes, sample: int) -> dict[str, Any]:
+def turn_on(make: MakeConfig, name: str, settings: Any) -> Config:
+    """Make a config with one transform set."""
+    return make(canvas=CANVAS, **{TRANSFORMS[name].section: {name: settings}})
+
+
+def column_of(name: str) -> str:
+    """Return the label column of a transform."""
+    (column,) = TRANSFORMS[name].columns
+    return column.name
+
+
+def row_of(recipes: Recipes, sample: int, config: Config) -> dict[str, Any]:
     """Return all that one sample of a batch has drawn."""
     slots = slice(recipes.starts[sample], recipes.starts[sample + 1])
     assert (recipes.samples[slots] == sample).all()
-    row = {name: getattr(recipes, name)[slots].tolist() for name in GLYPH_COLUMNS}
-    row |= {name: getattr(recipes, name)[sample].item() for name in LINE_COLUMNS}
+    row = {name: getattr(recipes, name)[slots].tolist() for name in ("digits", "glyph_ids")}
+    for column in config.columns:
+        values = recipes.drawn[column.name]
+        row[column.name] = values[slots if column.per == "digit" else sample].tolist()
+    for transform in config.transforms:
+        stream = recipes.identities.stream(transform.name)
+        row[f"{transform.name}: places"] = draw_places(stream)[slots].tolist()
+        row[f"{transform.name}: pixels"] = stream.of_pixels(sample, 9).tolist()
     row["number"] = recipes.numbers[sample]
     row["sample_index"] = int(recipes.sample_indices[sample])
-    row["pixel_words"] = draw_pixel_words(recipes, sample, 9).tolist()
     return row
 
 
-def test_columns_are_all_listed() -> None:
-    """The tests below look at every column there is."""
-    other = {"seed", "split", "numbers", "sample_indices", "starts", "samples"}
-    assert {field.name for field in fields(Recipes)} == {*GLYPH_COLUMNS, *LINE_COLUMNS, *other}
+@given(identities, glyph_transforms, line_transforms)
+def test_columns_are_all_drawn(
+    tiny_config: MakeConfig, pools: Pools, samples: list[tuple[str, int]], glyph: Any, line: Any
+) -> None:
+    """Draws are the columns that the transforms of a config declare: one a sample, or a digit."""
+    config = tiny_config(glyph=glyph, line=line)
+    recipes = draw(config, pools["train"], samples)
+    assert [*recipes.drawn] == [column.name for column in config.columns]
+    sizes = {"sample": len(samples), "digit": len(recipes.digits)}
+    for column in config.columns:
+        assert recipes.drawn[column.name].shape == (sizes[column.per],)
 
 
 def test_slots_by_hand(tiny_config: MakeConfig, pools: Pools) -> None:
@@ -97,10 +101,10 @@ def test_slots_by_hand(tiny_config: MakeConfig, pools: Pools) -> None:
     assert recipes.starts.tolist() == [0, 3, 4, 6]
     assert recipes.samples.tolist() == [0, 0, 0, 1, 2, 2]
     assert recipes.digits.tolist() == [0, 0, 7, 5, 4, 2]
-    assert recipes.spacing[[0, 3, 4]].tolist() == [0, 0, 0]  # nothing stands before them
-    assert (recipes.spacing[[1, 2, 5]] >= 2).all()
-    for name in ("salt", "pepper", "shear_degrees", "rotate_degrees", "stroke", *LINE_COLUMNS):
-        assert not getattr(recipes, name).any()
+    assert [*recipes.drawn] == ["spacing"]
+    spacing = recipes.drawn["spacing"]
+    assert spacing[[0, 3, 4]].tolist() == [0, 0, 0]  # nothing stands before them
+    assert (spacing[[1, 2, 5]] >= 2).all()
 
 
 # -- identity --------------------------------------------------------------------------------------
@@ -118,63 +122,89 @@ def test_sample_alone_equals_its_row_in_any_batch(
 ) -> None:
     """A sample's draws do not depend on what is drawn with it, nor on its place."""
     config = tiny_config(seed=seed, glyph=glyph, line=line)
-    alone = {sample: row_of(draw(config, pools["val"], [sample], "val"), 0) for sample in samples}
+    alone = {
+        sample: row_of(draw(config, pools["val"], [sample], "val"), 0, config) for sample in samples
+    }
     order.shuffle(samples)
     batch = draw(config, pools["val"], samples, "val")
     for place, sample in enumerate(samples):
-        assert row_of(batch, place) == alone[sample]
+        assert row_of(batch, place, config) == alone[sample]
+
+
+def happens(word: int, probability: float) -> bool:
+    """Return whether a chance comes true, in Python's own numbers."""
+    return (word >> 11) / 2**53 < probability
+
+
+def pick(word: int, low: int, high: int) -> int:
+    """Return an integer of a range, in Python's own numbers."""
+    return low + (word >> 32) * (high - low + 1) // 2**32
+
+
+def pick_value(chance: int, word: int, settings: Any) -> float:
+    """Return a value of the one range of a block, or 0, in Python's own numbers."""
+    ((name, (low, high)),) = [pair for pair in settings if isinstance(pair[1], tuple)]
+    if not happens(chance, settings.probability):
+        return 0
+    kind = get_args(type(settings).model_fields[name].annotation)[0]
+    unit = 10 ** find_bounds(kind).decimals
+    steps = pick(word, round(low * unit), round(high * unit))
+    return steps if unit == 1 else steps / unit
+
+
+def pick_stroke(words: list[int], settings: Any, _: int) -> int:
+    """Return the side of a square, below 0 if it erodes."""
+    if not happens(words[0], settings.probability):
+        return 0
+    side = pick(words[2], *settings.pixels)
+    return side if happens(words[1], settings.dilate) else -side
+
+
+OWN_FORMULAS: dict[str, tuple[int, Callable[[list[int], Any, int], Any]]] = {
+    "stroke": (3, pick_stroke),
+    "spacing": (1, lambda words, bounds, slot: pick(words[0], *bounds) if slot else 0),
+    "invert": (1, lambda words, settings, _: happens(words[0], settings.probability)),
+}
+"""Words a value, and the formula, of transforms that draw otherwise than by default."""
 
 
 def draw_by_table(config: Config, pool: GlyphPool, split: str, number: str, index: int) -> Any:
-    """Draw one sample as the table of words says, word by word, in Python's own numbers."""
-    words = RandomWords(config.seed, "recipe").draw(
-        f"{split}/{number}", index, 16 + 40 * len(number)
-    )
-    line, slots = words[:16].tolist(), words[16:].reshape(-1, 40).tolist()
+    """Draw one sample as the streams say, word by word, in Python's own numbers."""
 
-    def happens(word: int, probability: float) -> bool:
-        return (word >> 11) / 2**53 < probability
+    def draw_stream(purpose: str, n_words: int) -> list[int]:
+        source = RandomWords(config.seed, purpose)
+        return source.draw(f"{split}/{number}", index, n_words).tolist()
 
-    def integer(word: int, low: int, high: int) -> int:
-        return low + (word >> 32) * (high - low + 1) // 2**32
+    def per_digit(purpose: str, n_words: int) -> list[list[int]]:
+        words = draw_stream(f"{purpose}/digits", n_words * len(number))
+        return [words[i : i + n_words] for i in range(0, len(words), n_words)]
 
-    def drawn(chance: int, word: int, block: Any, field: str, unit: int = 1) -> float:
-        if block is None or not happens(chance, block.probability):
-            return 0
-        low, high = getattr(block, field)
-        steps = integer(word, round(low * unit), round(high * unit))
-        return steps if unit == 1 else steps / unit
-
-    row: dict[str, Any] = {name: [] for name in GLYPH_COLUMNS}
-    glyph, spacing = config.glyph, config.line.spacing
-    for place, (digit, slot) in enumerate(zip(map(int, number), slots, strict=True)):
+    row: dict[str, Any] = {"digits": list(map(int, number)), "glyph_ids": []}
+    for digit, (word,) in zip(row["digits"], per_digit("glyph", 1), strict=True):
         candidates = pool.ids[pool.starts[digit] : pool.starts[digit + 1]].tolist()
-        side = drawn(slot[10], slot[12], glyph.stroke, "pixels")
-        if side and not happens(slot[11], glyph.stroke.dilate):
-            side = -side
-        positions = [part for word in slot[16:] for part in (word % 2**32, word >> 32)]
-        row["digits"].append(digit)
-        row["glyph_ids"].append(candidates[integer(slot[0], 0, len(candidates) - 1)])
-        row["spacing"].append(integer(slot[1], *spacing) if place else 0)
-        row["salt"].append(drawn(slot[2], slot[3], glyph.salt, "pixels"))
-        row["pepper"].append(drawn(slot[4], slot[5], glyph.pepper, "pixels"))
-        row["speck_positions"].append(positions)
-        row["shear_degrees"].append(drawn(slot[6], slot[7], glyph.shear, "degrees", 100))
-        row["rotate_degrees"].append(drawn(slot[8], slot[9], glyph.rotate, "degrees", 100))
-        row["stroke"].append(side)
-    row["noise_sigma"] = drawn(line[0], line[1], config.line.noise, "sigma", 100)
-    row["salt_pepper"] = drawn(line[2], line[3], config.line.salt_pepper, "amount", 10_000)
-    row["blur_sigma"] = drawn(line[4], line[5], config.line.blur, "sigma", 1000)
-    invert = config.line.invert
-    row["inverted"] = invert is not None and happens(line[6], invert.probability)
+        row["glyph_ids"].append(candidates[pick(word, 0, len(candidates) - 1)])
+    for transform in config.transforms:
+        name, settings = transform.name, transform.settings
+        n_words, formula = OWN_FORMULAS.get(
+            name, (2, lambda words, settings, _: pick_value(*words, settings))
+        )
+        for column in transform.columns:
+            if column.per == "digit":
+                words = per_digit(name, n_words)
+                row[column.name] = [formula(own, settings, i) for i, own in enumerate(words)]
+            else:
+                row[column.name] = formula(draw_stream(name, n_words), settings, 0)
+        row[f"{name}: places"] = [
+            [half for word in words for half in (word % 2**32, word >> 32)]
+            for words in per_digit(f"{name}/places", 12)
+        ]
+        row[f"{name}: pixels"] = draw_stream(f"{name}/pixels", 9)
     row["number"], row["sample_index"] = number, index
-    pixels = RandomWords(config.seed, "pixels")
-    row["pixel_words"] = pixels.draw(f"{split}/{number}", index, 9).tolist()
     return row
 
 
 @given(identities, glyph_transforms, line_transforms, st.sampled_from(["train", "val", "test"]))
-def test_draws_follow_the_table(
+def test_draws_follow_the_streams(
     tiny_config: MakeConfig,
     pools: Pools,
     samples: list[tuple[str, int]],
@@ -182,30 +212,55 @@ def test_draws_follow_the_table(
     line: Any,
     split: Any,
 ) -> None:
-    """Each draw is made of its own words, by the formulas that the module names."""
+    """Each draw is made of its own words, by the formulas that the modules name."""
     config = tiny_config(glyph=glyph, line=line)
     recipes = draw(config, pools[split], samples, split)
     for place, (number, index) in enumerate(samples):
         expected = draw_by_table(config, pools[split], split, number, index)
-        assert row_of(recipes, place) == expected
+        assert row_of(recipes, place, config) == expected
 
 
-@pytest.mark.parametrize("name", COLUMN_OF)
+def list_draws(recipes: Recipes) -> dict[str, list[Any]]:
+    """Return all draws of a batch."""
+    drawn = {"glyph_ids": recipes.glyph_ids, **recipes.drawn}
+    return {name: values.tolist() for name, values in drawn.items()}
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
 def test_switching_one_transform_leaves_the_others(
     tiny_config: MakeConfig, pools: Pools, name: str
 ) -> None:
-    """Without a transform, all else is drawn as with it; its own column is empty."""
-    with_all = draw_many(tiny_config(glyph=ALL_GLYPH, line=ALL_LINE), pools["train"], 60)
-    off = [0, 0] if name == "spacing" else None
-    glyph = ALL_GLYPH | ({name: off} if name in ALL_GLYPH else {})
-    line = ALL_LINE | ({name: off} if name in ALL_LINE else {})
-    without = draw_many(tiny_config(glyph=glyph, line=line), pools["train"], 60)
-    for column in (*GLYPH_COLUMNS, *LINE_COLUMNS):
-        if column == COLUMN_OF[name]:
-            assert getattr(with_all, column).any()
-            assert not getattr(without, column).any()
-        else:
-            assert (getattr(without, column) == getattr(with_all, column)).all()
+    """Without a transform, all else is drawn as with it; its own columns are not there."""
+    sections = fill_sections()
+    with_all = tiny_config(canvas=CANVAS, **sections)
+    del sections[TRANSFORMS[name].section][name]
+    if TRANSFORMS[name].default is not None:
+        sections[TRANSFORMS[name].section][name] = TRANSFORMS[name].default
+    without = tiny_config(canvas=CANVAS, **sections)
+    expected = list_draws(draw_many(with_all, pools["train"], 60))
+    found = list_draws(draw_many(without, pools["train"], 60))
+    for column in TRANSFORMS[name].columns:
+        assert any(expected.pop(column.name))
+        assert (column.name in found) == (TRANSFORMS[name].default is not None)
+        found.pop(column.name, None)
+    assert found == expected
+
+
+@pytest.mark.parametrize("toy", TOYS)
+def test_adding_a_transform_leaves_the_others(
+    tiny_config: MakeConfig, pools: Pools, toy: type[Transform]
+) -> None:
+    """A transform that another package adds changes no other draw, on or off."""
+    expected = list_draws(draw_many(tiny_config(canvas=CANVAS, **fill_sections()), pools["train"]))
+    with TRANSFORMS.adding(toy):
+        sections = fill_sections()
+        found = list_draws(draw_many(tiny_config(canvas=CANVAS, **sections), pools["train"]))
+        for column in toy.columns:
+            assert any(found.pop(column.name))
+        assert found == expected
+        del sections[toy.section][toy.name]
+        without = draw_many(tiny_config(canvas=CANVAS, **sections), pools["train"])
+        assert list_draws(without) == expected
 
 
 def test_more_likely_transform_keeps_its_values(tiny_config: MakeConfig, pools: Pools) -> None:
@@ -214,7 +269,7 @@ def test_more_likely_transform_keeps_its_values(tiny_config: MakeConfig, pools: 
         draw_many(
             tiny_config(glyph={"rotate": {"degrees": [1, 45], "probability": probability}}),
             pools["train"],
-        ).rotate_degrees
+        ).drawn["rotate_degrees"]
         for probability in (0.2, 0.6)
     )
     assert (often[rare > 0] == rare[rare > 0]).all()
@@ -223,87 +278,103 @@ def test_more_likely_transform_keeps_its_values(tiny_config: MakeConfig, pools: 
 
 def test_seeds_splits_numbers_and_indices_differ(tiny_config: MakeConfig, pools: Pools) -> None:
     """Any other part of the identity makes other draws, of the recipe and of the noise."""
+    sections = fill_sections()
     rows = [
-        row_of(draw(tiny_config(seed=seed, glyph=ALL_GLYPH), pools["train"], [sample], split), 0)
-        for seed in (1, 2)
+        row_of(draw(config, pools["train"], [sample], split), 0, config)
+        for config in (tiny_config(seed=seed, canvas=CANVAS, **sections) for seed in (1, 2))
         for split in ("train", "val")
         for sample in (("42", 0), ("42", 1), ("042", 0), ("24", 0))
     ]
-    for column in ("speck_positions", "pixel_words"):
+    for column in ("salt: places", "noise: pixels"):
         words = [tuple(np.ravel(row[column])[:9]) for row in rows]
         assert len(set(words)) == len(rows)
 
 
+def test_transforms_share_no_words(tiny_config: MakeConfig, pools: Pools) -> None:
+    """No two transforms draw the same words."""
+    config = tiny_config(canvas=CANVAS, **fill_sections())
+    row = row_of(draw(config, pools["train"], [("4", 0)]), 0, config)
+    words = [tuple(value) for name, value in row.items() if name.endswith("pixels")]
+    places = [tuple(value[0]) for name, value in row.items() if name.endswith("places")]
+    assert len({*words, *places}) == 2 * len(TRANSFORMS)
+
+
 def test_first_recipe_is_pinned(tiny_config: MakeConfig, pools: Pools) -> None:
     """The draws of a sample are those of the first release."""
-    glyph, line = (
-        {
-            name: {**block, "probability": 1} if isinstance(block, dict) else block
-            for name, block in blocks.items()
-        }
-        for blocks in (ALL_GLYPH, ALL_LINE)
-    )
-    row = row_of(draw(tiny_config(glyph=glyph, line=line), pools["train"], [("90", 5)]), 0)
-    del row["glyph_ids"]  # of drawn glyphs
-    row["speck_positions"] = [positions[:2] for positions in row["speck_positions"]]
-    row["pixel_words"] = row["pixel_words"][:2]
-    assert row == {
+    glyph = {
+        "salt": {"pixels": [1, 24]},
+        "pepper": {"pixels": [1, 24]},
+        "shear": {"degrees": [-45, 45]},
+        "rotate": {"degrees": [-45, 45]},
+        "stroke": {"pixels": [1, 9]},
+    }
+    line = {
+        "spacing": [-20, 20],
+        "noise": {"sigma": [1, 128]},
+        "salt_pepper": {"amount": [0.01, 0.5]},
+        "blur": {"sigma": [0.1, 5]},
+        "invert": {"probability": 0.5},
+    }
+    config = tiny_config(canvas=CANVAS, glyph=glyph, line=line)
+    row = row_of(draw(config, pools["train"], [("90", 5)]), 0, config)
+    row["salt: places"] = [places[:2] for places in row["salt: places"]]
+    row["noise: pixels"] = row["noise: pixels"][:2]
+    pinned = {
         "digits": [9, 0],
-        "spacing": [0, 6],
-        "salt": [16, 11],
-        "pepper": [13, 2],
-        "speck_positions": [[474880019, 342538215], [307748309, 1203133350]],
-        "shear_degrees": [-25.68, 8.51],
-        "rotate_degrees": [-23.03, -28.57],
-        "stroke": [-2, -1],
-        "noise_sigma": 90.44,
-        "salt_pepper": 0.1139,
-        "blur_sigma": 3.368,
-        "inverted": True,
+        "shear_degrees": [-26.93, -43.99],
+        "rotate_degrees": [28.75, -38.87],
+        "spacing": [0, 8],
+        "salt": [9, 1],
+        "pepper": [4, 10],
+        "stroke": [-2, 7],
+        "noise_sigma": 104.84,
+        "salt_pepper": 0.405,
+        "blur_sigma": 0.853,
+        "inverted": False,
+        "salt: places": [[2278900817, 2415885666], [2991144962, 2786719556]],
+        "noise: pixels": [12976872391800365332, 12675344435242171591],
         "number": "90",
         "sample_index": 5,
-        "pixel_words": [3673285938687858111, 4103250634319725313],
     }
+    assert {name: row[name] for name in pinned} == pinned
 
 
 # -- ranges ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("block", "name", "field", "bounds"),
+    ("name", "field", "bounds"),
     [
-        ("glyph", "salt", "pixels", [3, 7]),
-        ("glyph", "pepper", "pixels", [0, 24]),
-        ("glyph", "shear", "degrees", [-3.25, 2.5]),
-        ("glyph", "rotate", "degrees", [-45, -44.9]),
-        ("glyph", "stroke", "pixels", [2, 4]),
-        ("line", "noise", "sigma", [0.5, 0.7]),
-        ("line", "salt_pepper", "amount", [0.001, 0.002]),
-        ("line", "blur", "sigma", [1.25, 1.26]),
+        ("salt", "pixels", [3, 7]),
+        ("pepper", "pixels", [0, 24]),
+        ("shear", "degrees", [-3.25, 2.5]),
+        ("rotate", "degrees", [-45, -44.9]),
+        ("stroke", "pixels", [2, 4]),
+        ("noise", "sigma", [0.5, 0.7]),
+        ("salt_pepper", "amount", [0.001, 0.002]),
+        ("blur", "sigma", [1.25, 1.26]),
     ],
 )
 def test_values_fill_their_range(
-    tiny_config: MakeConfig, pools: Pools, block: str, name: str, field: str, bounds: list[float]
+    tiny_config: MakeConfig, pools: Pools, name: str, field: str, bounds: list[float]
 ) -> None:
     """At probability 1 every value is in its range, and both ends happen; at 0 none is drawn."""
     setting = {field: bounds} | ({"dilate": 1} if name == "stroke" else {})
-    config = tiny_config(**{block: {name: setting}})
-    values = getattr(draw_many(config, pools["train"], 1000), COLUMN_OF[name])
+    config = turn_on(tiny_config, name, setting)
+    values = draw_many(config, pools["train"], 1000).drawn[column_of(name)]
     assert [values.min(), values.max()] == bounds
-    never = tiny_config(**{block: {name: {**setting, "probability": 0}}})
-    assert not getattr(draw_many(never, pools["train"], 50), COLUMN_OF[name]).any()
+    never = turn_on(tiny_config, name, {**setting, "probability": 0})
+    assert not draw_many(never, pools["train"], 50).drawn[column_of(name)].any()
 
 
-@pytest.mark.parametrize("name", [name for name in COLUMN_OF if name != "spacing"])
+@pytest.mark.parametrize("name", BY_CHANCE)
 @pytest.mark.parametrize("probability", [0.02, 0.3])
 def test_transforms_are_as_frequent_as_asked(
     tiny_config: MakeConfig, pools: Pools, name: str, probability: float
 ) -> None:
     """A transform is drawn in the share of the glyphs, or lines, that its probability says."""
-    block = "glyph" if name in ALL_GLYPH else "line"
-    setting = {**{**ALL_GLYPH, **ALL_LINE}[name], "probability": probability}
-    recipes = draw_many(tiny_config(**{block: {name: setting}}), pools["train"], 1000)
-    applied = getattr(recipes, COLUMN_OF[name]) != 0
+    config = turn_on(tiny_config, name, fill(TRANSFORMS[name].Settings, probability))
+    applied = draw_many(config, pools["train"], 1000).drawn[column_of(name)] != 0
     assert binomtest(int(applied.sum()), len(applied), probability).pvalue > 1e-4
 
 
@@ -311,7 +382,8 @@ def test_transforms_are_as_frequent_as_asked(
 def test_inversion_always_or_never(tiny_config: MakeConfig, pools: Pools, inverted: int) -> None:
     """Probabilities of 0 and 1 are exact."""
     config = tiny_config(line={"invert": {"probability": inverted}})
-    assert set(draw_many(config, pools["train"]).inverted.tolist()) == {bool(inverted)}
+    drawn = draw_many(config, pools["train"]).drawn["inverted"]
+    assert set(drawn.tolist()) == {bool(inverted)}
 
 
 @pytest.mark.parametrize(("dilate", "share"), [(0, 0.0), (1, 1.0), (0.25, 0.25)])
@@ -320,7 +392,7 @@ def test_share_of_dilations(
 ) -> None:
     """Positive strokes are dilations, in the share asked for; the others are erosions."""
     config = tiny_config(glyph={"stroke": {"dilate": dilate, "pixels": [2, 3]}})
-    stroke = draw_many(config, pools["train"]).stroke
+    stroke = draw_many(config, pools["train"]).drawn["stroke"]
     assert set(np.abs(stroke).tolist()) == {2, 3}
     assert np.mean(stroke > 0) == pytest.approx(share, abs=0.03 if 0 < share < 1 else 0)
 
@@ -328,9 +400,9 @@ def test_share_of_dilations(
 def test_spacing_fills_its_range(tiny_config: MakeConfig, pools: Pools) -> None:
     """Spacing may be negative; the first digit of a line has none."""
     recipes = draw_many(tiny_config(line={"spacing": [-3, 4]}), pools["train"])
-    first = recipes.starts[:-1]
-    assert not recipes.spacing[first].any()
-    assert set(np.delete(recipes.spacing, first).tolist()) == set(range(-3, 5))
+    spacing, first = recipes.drawn["spacing"], recipes.starts[:-1]
+    assert not spacing[first].any()
+    assert set(np.delete(spacing, first).tolist()) == set(range(-3, 5))
 
 
 # -- glyphs ----------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ A package of its own adds a variant by an entry point, without a change here::
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from importlib.metadata import entry_points
 from typing import Protocol, TypeVar
@@ -44,6 +45,7 @@ class Registry(Mapping[str, Variant]):
         self.kind = kind
         self.group = group
         self._own = variants
+        self._followers: list[Callable[[], None]] = []
 
     @cached_property
     def _variants(self) -> dict[str, Variant]:
@@ -53,6 +55,27 @@ class Registry(Mapping[str, Variant]):
                 raise ConfigError(f"two {self.kind}s are called {variant.name}; rename one of them")
             found[variant.name] = variant
         return found
+
+    def follow(self, renew: Callable[[], None]) -> Callable[[], None]:
+        """Have a function called whenever the variants change: it renews what is made of them."""
+        self._followers.append(renew)
+        return renew
+
+    @contextmanager
+    def adding(self, *variants: Variant) -> Iterator[None]:
+        """Hold more variants for a while, last in order: for tests, in this process alone."""
+        before = self._variants
+        self.__dict__["_variants"] = before | {variant.name: variant for variant in variants}
+        try:
+            self._renew()
+            yield
+        finally:
+            self.__dict__["_variants"] = before
+            self._renew()
+
+    def _renew(self) -> None:
+        for renew in self._followers:
+            renew()
 
     def __getitem__(self, name: str) -> Variant:
         try:

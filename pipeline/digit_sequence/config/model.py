@@ -24,6 +24,7 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 
 from digit_sequence.base.blocks import (
@@ -145,33 +146,29 @@ class Section(Block):
         return {name: value for name, value in serialize(self).items() if value is not None}
 
 
-def _make_section(name: str, doc: str) -> type[Section]:
-    """Return the model of a section: a field for each of its transforms."""
-    fields: dict[str, Any] = {}
-    for transform in TRANSFORMS.values():
-        if transform.section == name:
-            optional = (
-                transform.Settings if transform.default is not None else (transform.Settings | None)
+class GlyphSection(Section):
+    """How each digit is drawn, in this order."""
+
+
+class LineSection(Section):
+    """How digits stand together, and the whole canvas."""
+
+
+def _fill_sections() -> None:
+    """Give each section a field for each of its transforms."""
+    for name, section in (("glyph", GlyphSection), ("line", LineSection)):
+        section.__pydantic_fields__ = {
+            transform.name: FieldInfo.from_annotated_attribute(
+                transform.Settings | None if transform.default is None else transform.Settings,
+                Field(transform.default, description=getdoc(transform)),
             )
-            description = getdoc(transform)
-            fields[transform.name] = (
-                optional,
-                Field(default=transform.default, description=description),
-            )
-    return create_model(f"{name.title()}Section", __base__=Section, __doc__=doc, **fields)
+            for transform in TRANSFORMS.values()
+            if transform.section == name
+        }
+        section.model_rebuild(force=True)
 
 
-if TYPE_CHECKING:
-
-    class GlyphSection(Section):
-        """Made below, from the registry."""
-
-    class LineSection(Section):
-        """Made below, from the registry."""
-
-else:
-    GlyphSection = _make_section("glyph", "How each digit is drawn, in this order.")
-    LineSection = _make_section("line", "How digits stand together, and the whole canvas.")
+_fill_sections()
 
 
 class Output(Block):
@@ -242,6 +239,15 @@ class Config(Block):
         for transform in self.transforms:
             transform.check(self.canvas.height, self.canvas.width)
         return self
+
+
+@TRANSFORMS.follow
+def _renew_sections() -> None:
+    """Make the sections anew when other transforms are registered."""
+    _fill_sections()
+    Config.model_fields["glyph"].default = GlyphSection()
+    Config.model_fields["line"].default = LineSection()
+    Config.model_rebuild(force=True)
 
 
 # -- reading --------------------------------------------------------------------------------------

@@ -13,9 +13,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,20 +21,13 @@ from numpy.typing import NDArray
 from digit_sequence.base import names
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import ConfigError
-from digit_sequence.base.names import SCHEMA_VERSION, SPLITS, SplitName, shard_name
-from digit_sequence.base.version import __version__
+from digit_sequence.base.names import SPLITS, SplitName, shard_name
 from digit_sequence.config.model import MIN_DIGIT_WIDTH, Config, inline_numbers
 from digit_sequence.numbers.kind import NumberSource
-from digit_sequence.sources.registry import open_source
+from digit_sequence.plan.fingerprint import collect_inputs
 
 MAX_SAMPLES = 10**12
 """Samples of one split, at most: as many as `samples` may ask for."""
-_BYTE_PACKAGES = (
-    *("base", "codec", "sources", "numbers", "transforms", "containers", "config", "plan"),
-    *("render", "store", "building"),
-)
-"""Packages whose code may change a byte."""
-_PIXEL_LIBRARIES = ("imagecodecs", "numpy", "pyarrow", "scikit-image", "scipy")
 
 
 @dataclass(frozen=True)
@@ -183,39 +173,8 @@ def make_plan(config: Config, source_digest: str) -> Plan:
                 "lower samples_per_number"
             )
         splits[name] = SplitPlan(name, numbers, n_samples, config.output.shard_samples)
-    return Plan(config, source_digest, splits, _fingerprint_inputs(config, source_digest, splits))
-
-
-def _fingerprint_inputs(
-    config: Config, source_digest: str, splits: Mapping[SplitName, SplitPlan]
-) -> dict[str, Any]:
-    """Collect what may change a byte; not how many samples, for a dataset may be extended."""
-    settings = config.model_dump(mode="json", include={"canvas", "glyph", "line", "output"})
-    del settings["output"]["uri"]
-    if config.output.image != "jpeg":
-        del settings["output"]["quality"]
-    source = open_source(config.source)
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "seed": config.seed,
-        "source": {"name": source.name, "digest": source_digest, **source.shares},
-        "numbers": {name: split.numbers.identity() for name, split in splits.items()},
-        **settings,
-        "versions": {"digit-sequence": __version__, "code": _hash_code()}
-        | {library: version(library) for library in _PIXEL_LIBRARIES},
-    }
-
-
-@cache
-def _hash_code() -> str:
-    """Return a digest of the packages that make the bytes: code is worked on between versions."""
-    digest = hashlib.sha256()
-    root = Path(__file__).parents[1]
-    for package in _BYTE_PACKAGES:
-        for path in sorted((root / package).rglob("*.py")):
-            digest.update(path.relative_to(root).as_posix().encode() + b"\0")
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+    identities = {name: split.numbers.identity() for name, split in splits.items()}
+    return Plan(config, source_digest, splits, collect_inputs(config, source_digest, identities))
 
 
 def parse_key(plan: Plan, key: str) -> tuple[SplitPlan, int]:
