@@ -109,7 +109,7 @@ class Split(Block):
     samples: int | None = Field(None, ge=1, le=10**12)
     """How many samples in all; the numbers take turns."""
     samples_per_number: int | None = Field(None, ge=1, le=10**12)
-    """How many samples of each number."""
+    """How many samples of each number; of a number that is listed twice, twice as many."""
 
     @model_validator(mode="after")
     def _check_one(self) -> Self:
