@@ -6,6 +6,7 @@ import json
 import os
 import re
 import string
+import time
 import warnings
 from collections.abc import Callable
 from io import StringIO
@@ -211,7 +212,6 @@ REFUSED_NUMBERS = [
     ("{vales: ['1']}", "numbers.vales: unknown key; expected one of values, range, file, random"),
     ("{values: []}", "numbers: expected at least one number, got none"),
     ("{values: '123'}", "numbers.values: expected a valid tuple, got '123'"),
-    ("{values: ['1', '02', '1']}", "expected each number once, got '1' at positions 1 and 3"),
     ("{values: [007]}", 'values.0: expected a number in quotes, such as "007", got 7: quote it'),
     ("{values: ['1', 1e5]}", 'values.1: expected a number in quotes, such as "007", got 100000.0'),
     ("{values: ['1', true]}", 'values.1: expected a number in quotes, such as "007", got True'),
@@ -735,3 +735,76 @@ def test_inline_numbers(tmp_path: Path, tiny_config: Any) -> None:
         "val": config.splits["val"],
     }
     assert inlined.source == Mnist5kSettings(name="mnist-5k")
+
+
+LEVELS = ["a0: &a0 ['1', '2']"] + [
+    f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]" for level in range(1, 10)
+]
+MERGES = ["m0: &m0 {x: 1}"] + [
+    f"m{level}: &m{level} {{<<: [{', '.join([f'*m{level - 1}'] * 10)}]}}" for level in range(1, 10)
+]
+BOMBS = {
+    "nine levels of ten": ("\n".join(LEVELS), "its aliases stand for more than 1,000,000"),
+    "merged keys": ("\n".join(MERGES), "its aliases stand for more than 1,000,000"),
+    "a long text": ("a: &a " + "x" * 9_000 + "\nb: [" + "*a," * 9_000 + "]", "its aliases stand"),
+    "itself": ("a: &a [*a]", "an alias stands for something that it is in"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), BOMBS.values(), ids=BOMBS)
+def test_aliases_are_bounded(load: Load, text: str, message: str) -> None:
+    """A text of a few lines that stands for a billion values is one error, at once."""
+    start = time.monotonic()
+    found = message_of(load, f"{text}\n{MINIMAL}")
+    assert found.startswith("c.yaml: line ")
+    assert message in found
+    assert time.monotonic() - start < 10  # without the bound it is hours
+
+
+def test_aliases_are_of_use(load: Load) -> None:
+    """Values may be given once and used again."""
+    values = "splits:\n train: {samples: 3, numbers: {values: &a ['7', '7']}}\n"
+    config = load(f"{values} test: {{samples: 1, numbers: {{values: *a}}}}\n{SOURCE}")
+    assert config.splits["test"].numbers == config.splits["train"].numbers
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "".join(f"key{i}: 1\n" for i in range(2_000)),
+        f"'{'k' * 900}': {'x' * 90_000}\n",
+        f"'{'k' * 900}': 1\n" * 2,
+    ],
+    ids=["many keys", "long key", "long key twice"],
+)
+def test_message_is_bounded(load: Load, lines: str) -> None:
+    """However much is wrong, a message has a few lines of bounded length; it says how many more."""
+    found = message_of(load, MINIMAL + lines)
+    assert len(found) < 4_000
+    if lines.count("\n") > 2:
+        assert found.endswith("c.yaml: and 1,980 more problems")
+
+
+def test_home(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`~` is the home directory in every path of a config, and in that of its file."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    text = "source: {name: folder, path: ~/digits}\noutput: {uri: ~/data/x}\n"
+    splits = "splits: {train: {samples: 1, numbers: {file: {path: ~/n.txt}}}}\n"
+    config = load(text + splits)
+    assert config.source.path == str(tmp_path / "digits")
+    assert config.output.uri == str(tmp_path / "data/x")
+    numbers = config.splits["train"].numbers.file
+    assert numbers is not None
+    assert numbers.path == str(tmp_path / "n.txt")
+    (tmp_path / "home.yaml").write_text(text + splits, encoding="utf-8")
+    assert load_config("~/home.yaml", ["output.uri=~/y"]).output.uri == str(tmp_path / "y")
+    assert load(text.replace("~/d", "./~/d") + splits).source.path.endswith("/~/digits")
+
+
+def test_home_of_nobody(load: Load) -> None:
+    """A home that there is none of is an error: a folder of that name would be a mistake."""
+    found = message_of(load, f"{MINIMAL}output: {{uri: ~no.body/x}}\n")
+    assert found == (
+        "c.yaml: output.uri: ~no.body/x: expected a home directory ~no.body, got none; give the "
+        "whole path"
+    )

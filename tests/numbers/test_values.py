@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from digit_sequence.plan.plan import SplitPlan
 from number_blocks import open_block, take
 
 
@@ -13,3 +14,16 @@ def test_list_keeps_order_and_zeros() -> None:
     assert source.max_digits == 3
     assert source.digits() == {0, 7, 4, 5}
     assert not source.repeats
+
+
+def test_listed_twice_is_shown_twice() -> None:
+    """A number that is listed twice is a frequency, not a mistake; its samples are told apart."""
+    source = open_block({"values": ["7", "42", "7"]})
+    assert source.repeats
+    assert source.count == 3
+    plan = SplitPlan("train", source, n_samples=7, shard_samples=4)
+    numbers, indices = plan.identities(0, 7)
+    assert numbers == ["7", "42", "7", "7", "42", "7", "7"]
+    assert indices.tolist() == list(range(7))
+    far, at = plan.identities(5, 7)
+    assert (far, at.tolist()) == (numbers[5:], [5, 6])

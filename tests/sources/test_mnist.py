@@ -126,6 +126,7 @@ def check_small_mnist(glyphs):
 @pytest.mark.parametrize("behaviour", ["good", "recompressed", "encoded"])
 def test_mnist_is_downloaded_once(tmp_path, contents, mirror, behaviour):
     """Missing files come from the mirror, however compressed, and are then used as they are."""
+    (tmp_path / "new").mkdir()
     source = MnistSettings(name="mnist", path=str(tmp_path / "new"), mirrors=(mirror(behaviour),))
     check_small_mnist(read_source(source))
     suffix = "" if behaviour == "encoded" else ".gz"
@@ -140,6 +141,14 @@ def test_mnist_goes_into_the_cache(tmp_path, mirror, monkeypatch):
     monkeypatch.setenv("DIGIT_SEQUENCE_CACHE", str(tmp_path))
     files = list_files(MnistSettings(name="mnist", mirrors=(mirror("good").rstrip("/"),)))
     assert [path.parent for path in files] == [tmp_path / "mnist"] * 4
+
+
+def test_mistyped_folder_is_not_made(tmp_path, mirror):
+    """A folder that is not there is an error: nothing is made, and nothing downloaded into it."""
+    source = MnistSettings(name="mnist", path=str(tmp_path / "mnits"), mirrors=(mirror("good"),))
+    with pytest.raises(SourceError, match=r"mnits: expected a folder, got none; .*source\.path"):
+        list_files(source)
+    assert not (tmp_path / "mnits").exists()
 
 
 FAULTS = {

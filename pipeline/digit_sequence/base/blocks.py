@@ -6,6 +6,7 @@ assembles them. Strings below a field are its line in the reference.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
@@ -25,6 +26,8 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_after_validator_function
+
+from digit_sequence.base.home import expand_home
 
 
 class Block(BaseModel):
@@ -119,9 +122,14 @@ def find_bounds(kind: Any) -> Bounds:
 
 
 def _resolve(path: str, place: ValidationInfo) -> str:
-    """Take a path relative to the folder that the block is read from, if there is one."""
+    """Take a path relative to the folder that the block is read from, if there is one.
+
+    Without a folder it is as a dataset has published it, or as a program has given it.
+    """
     folder: Path | None = place.context
-    return path if folder is None else str(folder / path)
+    if folder is None:
+        return os.path.expanduser(path)  # noqa: PTH111 - a name such as ~a stays as it is
+    return str(folder / expand_home(path, folder))
 
 
 _PATH = AfterValidator(_resolve)

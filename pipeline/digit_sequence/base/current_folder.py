@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from digit_sequence.base.errors import OutputError
+from digit_sequence.base.home import expand_home
 
 _SAFE_PATH = "PYTHONSAFEPATH"
 """Variable that tells a Python process to look for no modules in the current folder."""
@@ -51,15 +52,17 @@ def leave_current_folder_out() -> Iterator[None]:
 
 
 def make_absolute(path: str | Path) -> Path:
-    """Return a path from the root.
+    """Return a path from the root; one that begins with ``~`` is in the home directory.
 
     Raises
     ------
     OutputError
         If it is relative to a folder that was deleted.
+    ConfigError
+        If it is in a home directory that there is none of.
     """
     try:
-        return Path(path).absolute()
+        return Path(expand_home(str(path))).absolute()
     except FileNotFoundError as error:
         raise OutputError(
             f"{path}: the current folder was deleted; go to another, or give the whole path"

@@ -7,6 +7,7 @@ are there at once.
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
@@ -17,6 +18,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from digit_sequence.base.errors import BuildStopped, PipelineError
+from digit_sequence.base.home import expand_home
 from digit_sequence.base.version import __version__
 from digit_sequence.cli.signals import stop_on_interrupt
 
@@ -73,8 +75,22 @@ class Program(click.Group):
             return super().invoke(ctx)
 
 
+_HOME = re.compile(r"(--?[\w-]+=|-[A-Za-z])?(~(/.*)?)", re.DOTALL)
+"""A word of the command line that is a path in the home directory, or an option with one."""
+
+
+def expand_word(word: str) -> str:
+    """Return a word with ``~`` replaced, which shells leave in ``--output=~/x``."""
+    match = _HOME.fullmatch(word)
+    return (match[1] or "") + expand_home(match[2]) if match else word
+
+
 class LazyProgram(Program):
     """The group of `COMMANDS`, which lists them without importing them."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the words after the program's name; `~` is the home directory in all of them."""
+        return super().parse_args(ctx, [expand_word(word) for word in args])
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the list of commands."""

@@ -25,7 +25,6 @@ from pydantic import (
     model_validator,
 )
 from pydantic.fields import FieldInfo
-from ruamel.yaml import YAML
 
 from digit_sequence.base.blocks import (
     Block,
@@ -33,7 +32,10 @@ from digit_sequence.base.blocks import (
 )
 from digit_sequence.base.columns import Column
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.files import is_remote
+from digit_sequence.base.home import expand_home
 from digit_sequence.base.names import SplitName
+from digit_sequence.config.yaml import parse_yaml
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.containers.sidecars import BRIEF, SIDECARS
 from digit_sequence.numbers.kind import NumberKind
@@ -44,6 +46,8 @@ from digit_sequence.transforms.registry import TRANSFORMS
 from digit_sequence.transforms.transform import Transform
 
 MAX_CONFIG_BYTES = 16_000_000
+MAX_PROBLEMS = 20
+"""Problems of a config that a message tells, at most."""
 
 MIN_DIGIT_WIDTH = 4
 """Columns that a digit keeps, at least, when its line is shrunk to the canvas."""
@@ -110,7 +114,7 @@ class Split(Block):
     samples: int | None = Field(None, ge=1, le=10**12)
     """How many samples in all; the numbers take turns."""
     samples_per_number: int | None = Field(None, ge=1, le=10**12)
-    """How many samples of each number."""
+    """How many samples of each number; of a number that is listed twice, twice as many."""
 
     @model_validator(mode="after")
     def _check_one(self) -> Self:
@@ -175,7 +179,7 @@ class Output(Block):
     """What is written."""
 
     uri: str | None = None
-    """Directory; default: data/ and the config's file name."""
+    """Directory, ~ for the home directory; default: data/ and the config's file name."""
     container: str = Field("webdataset", json_schema_extra=lambda it: it.update(enum=[*CONTAINERS]))
     """How images become files: a name of the registry of containers."""
     sidecar: str = Field(BRIEF, json_schema_extra=lambda it: it.update(enum=[*SIDECARS]))
@@ -186,6 +190,11 @@ class Output(Block):
     """JPEG quality."""
     shard_samples: int = Field(1000, ge=1, le=100_000)
     """Samples of one shard."""
+
+    @field_validator("uri")
+    @classmethod
+    def _expand_uri(cls, value: str | None) -> str | None:
+        return value if value is None or is_remote(value) else expand_home(value)
 
     @field_validator("container")
     @classmethod
@@ -256,7 +265,8 @@ def _renew_sections() -> None:
 def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
     """Read and check a config file.
 
-    Paths of inputs in it are taken relative to the file; ``output.uri`` is not.
+    Paths of inputs in it are taken relative to the file; ``output.uri`` is not. ``~`` at the
+    beginning of a path is the home directory.
 
     Parameters
     ----------
@@ -268,9 +278,9 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
     Raises
     ------
     ConfigError
-        With all problems of the file at once, a line each.
+        With the problems of the file at once, a line each, `MAX_PROBLEMS` at most.
     """
-    path = Path(path)
+    path = Path(expand_home(str(path)))
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_CONFIG_BYTES + 1)
@@ -284,7 +294,7 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: expected UTF-8 text, got byte {error.start}") from error
-    tree = _parse_yaml(text, str(path))
+    tree = parse_yaml(text, str(path))
     for override in overrides if isinstance(tree, dict) else ():
         _apply_override(tree, override)
     return parse_config(tree, str(path), path.parent.absolute())
@@ -307,7 +317,10 @@ def parse_config(tree: object, where: str, folder: Path | None = None) -> Config
     try:
         return Config.model_validate(tree, context=folder)
     except ValidationError as error:
-        lines = [f"{where}: {_describe(problem)}" for problem in error.errors()]
+        problems = error.errors(include_url=False)
+        lines = [f"{where}: {_describe(problem)}" for problem in problems[:MAX_PROBLEMS]]
+        if len(problems) > MAX_PROBLEMS:
+            lines.append(f"{where}: and {len(problems) - MAX_PROBLEMS:,} more problems")
         raise ConfigError("\n".join(lines)) from None
 
 
@@ -327,23 +340,10 @@ def inline_numbers(config: Config) -> Config:
     return config.model_copy(update={"splits": splits})
 
 
-def _parse_yaml(text: str, where: str) -> Any:
-    try:
-        # YAML 1.2, no tags that make objects, and a key given twice is an error.
-        return YAML(typ="safe", pure=True).load(text)
-    except RecursionError as error:
-        raise ConfigError(f"{where}: nested too deeply to read") from error
-    except Exception as error:  # a YAMLError, or anything at all for scalars such as `!!bool x`
-        mark = getattr(error, "problem_mark", None)
-        line = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        problem = getattr(error, "problem", None) or f"{type(error).__name__}: {error}"
-        raise ConfigError(f"{where}: {line}not readable as YAML: {problem}") from error
-
-
 def _apply_override(tree: dict[str, Any], override: str) -> None:
     dotted, equals, text = override.partition("=")
     if not equals or not all(dotted.split(".")):
-        raise ConfigError(f"--set: expected section.key=value, got {override!r}")
+        raise ConfigError(f"--set: expected section.key=value, got {shorten(override)}")
     *parents, key = dotted.split(".")
     node: Any = tree
     for parent in parents:
@@ -352,7 +352,7 @@ def _apply_override(tree: dict[str, Any], override: str) -> None:
         node = node.get(parent) if isinstance(node, dict) else None
     if not isinstance(node, dict):
         raise ConfigError(f"--set: {dotted}: {'.'.join(parents)} holds no keys")
-    node[key] = _parse_yaml(text, f"--set {dotted}")
+    node[key] = parse_yaml(text, f"--set {dotted}")
 
 
 def _describe(problem: Mapping[str, Any]) -> str:
@@ -366,7 +366,7 @@ def _describe(problem: Mapping[str, Any]) -> str:
     match problem["type"]:
         case "extra_forbidden":
             valid = _valid_keys(problem["loc"][:-1])
-            near = difflib.get_close_matches(str(place[-1]), valid, n=1)
+            near = difflib.get_close_matches(str(place[-1])[:80], valid, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             message = f"unknown key; expected one of {', '.join(valid)}{hint}"
         case "missing":
@@ -376,7 +376,7 @@ def _describe(problem: Mapping[str, Any]) -> str:
             message = f"expected one of {', '.join(SOURCES)}, got none"
         case "union_tag_invalid":
             place.append("name")
-            message = f"expected one of {', '.join(SOURCES)}, got {problem['ctx']['tag']!r}"
+            message = f"expected one of {', '.join(SOURCES)}, got {shorten(problem['ctx']['tag'])}"
         case "value_error":
             message = message.removeprefix("Value error, ")
         case "model_type" | "model_attributes_type":
@@ -386,7 +386,13 @@ def _describe(problem: Mapping[str, Any]) -> str:
             message = re.sub(r"^\w+ should (be|have) ", "expected ", message)
             message = re.sub(r" after validation, not \d+$", "", message)
             message = f"{message}, got {shorten(problem['input'])}"
-    return f"{'.'.join(map(str, place))}: {message}" if place else message
+    return f"{'.'.join(map(_shorten_step, place))}: {message}" if place else message
+
+
+def _shorten_step(step: str | int) -> str:
+    """Return a key or a position, cut to what a line of a message has room for."""
+    text = str(step)
+    return text if len(text) <= 80 else f"{text[:80]}..."
 
 
 def _valid_keys(place: Sequence[str | int]) -> list[str]:

@@ -37,21 +37,6 @@ Number = Annotated[str, BeforeValidator(check_number)]
 
 
 def check_number_list(values: Sequence[str]) -> None:
-    """Check that a list of numbers is usable.
-
-    Raises
-    ------
-    ValueError
-        If it is empty, or a number is in it twice: both would name the same samples.
-    """
+    """Raise a ValueError if a list holds no number; one that is in it twice is shown twice."""
     if not values:
         raise ValueError("expected at least one number, got none")
-    if len(set(values)) < len(values):
-        seen: dict[str, int] = {}
-        for position, value in enumerate(values, start=1):
-            if value in seen:
-                raise ValueError(
-                    f"expected each number once, got {value!r} at positions {seen[value]} and "
-                    f"{position}; use samples_per_number for more samples of a number"
-                )
-            seen[value] = position

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from digit_sequence.base.blocks import Block, InputPath
+from digit_sequence.base.blocks import Block, InputPath, shorten
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.numbers.checks import check_number, check_number_list
 from digit_sequence.numbers.kind import NumberKind, NumberSource
 from digit_sequence.numbers.values import Values
 
+MAX_NAMED = 20
+"""Columns that a message lists, at most."""
+_OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
 
 class FileSettings(Block):
-    """Numbers from a text file (one a line) or a CSV file (one a row)."""
+    """Numbers from a text file (one a line) or a CSV file (one a row); repeats are frequencies."""
 
     path: InputPath
     """The file."""
@@ -23,7 +27,7 @@ class FileSettings(Block):
 
 
 class File(NumberKind):
-    """Numbers from a text file (one a line) or a CSV file (one a row)."""
+    """Numbers from a text file (one a line) or a CSV file (one a row); repeats are frequencies."""
 
     name = "file"
     Settings = FileSettings
@@ -40,6 +44,8 @@ class File(NumberKind):
 
 def read_numbers(file: FileSettings) -> list[str]:
     """Read a text file of one number a line, or one column of a CSV file; blank lines are skipped.
+
+    A number that is there twice is returned twice.
 
     Raises
     ------
@@ -81,8 +87,21 @@ def _read_column(lines: Iterable[str], column: str, path: Path) -> list[tuple[in
     reader = csv.DictReader(lines)
     names = list(reader.fieldnames or ())
     if names.count(column) != 1:
+        got = ", ".join(map(shorten, names[:MAX_NAMED])) or "an empty file"
         raise ConfigError(
-            f"{path}: expected one column {column!r}, got "
-            f"{', '.join(map(repr, names)) or 'an empty file'}"
+            f"{path}: expected one column {shorten(column)}, got {got}"
+            f"{', ...' if len(names) > MAX_NAMED else ''}{_suspect_delimiter(names, column)}"
         )
     return [(reader.line_num, (row[column] or "").strip()) for row in reader]
+
+
+def _suspect_delimiter(names: Sequence[str], column: str) -> str:
+    """Return what to do if a header is divided by something else than commas."""
+    for delimiter, name in _OTHER_DELIMITERS.items():
+        parts = [part.strip(" \"'") for text in names for part in text.split(delimiter)]
+        if len(parts) > len(names) and (column in parts or len(names) == 1):
+            return (
+                f"; its columns are divided by {name}, and expected are commas: save it as CSV "
+                "with commas"
+            )
+    return ""

@@ -16,8 +16,9 @@ class NumberSource(Protocol):
     """The numbers of one split, in order.
 
     Sample i of a split shows number ``i % count``, so every shard holds a mix and a larger dataset
-    begins with the smaller one. Its sample_index is ``i // count``. If numbers may repeat, their
-    samples are told apart by i itself: sample_index is i.
+    begins with the smaller one. Its sample_index is ``i // count``: it counts the samples of a
+    number. If numbers may repeat, drawn at random or listed twice, their samples are told apart by
+    i itself: sample_index is i, the ordinal.
     """
 
     @property

@@ -1,10 +1,11 @@
-"""Numbers listed one by one."""
+"""Numbers listed one by one. A number that is listed twice is shown twice as often."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated
 
 import numpy as np
@@ -17,14 +18,14 @@ from digit_sequence.numbers.kind import NumberKind, NumberSource
 
 
 class Values(NumberKind):
-    """A list of quoted numbers."""
+    """A list of quoted numbers; one that stands in it twice is shown twice as often."""
 
     name = "values"
     Settings = Annotated[tuple[Number, ...], AS_TUPLE]
     settings: tuple[str, ...]
 
     def check(self) -> None:
-        """Refuse an empty list, and a number that is in it twice."""
+        """Refuse an empty list."""
         check_number_list(self.settings)
 
     def open(self, seed: int, split: str) -> NumberSource:  # noqa: ARG002
@@ -38,7 +39,10 @@ class ListedNumbers:
 
     values: Sequence[str]
 
-    repeats = False
+    @cached_property
+    def repeats(self) -> bool:
+        """Whether a number is listed more than once."""
+        return len(set(self.values)) < len(self.values)
 
     @property
     def count(self) -> int:

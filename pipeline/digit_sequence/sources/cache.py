@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from digit_sequence.base.current_folder import make_absolute
 from digit_sequence.base.errors import SourceError
 
 CACHE_VARIABLE = "DIGIT_SEQUENCE_CACHE"
@@ -14,13 +15,29 @@ CACHE_VARIABLE = "DIGIT_SEQUENCE_CACHE"
 
 
 def cache_folder() -> Path:
-    """Return the folder of downloads and glyph banks; it need not exist."""
-    folder = os.environ.get(CACHE_VARIABLE)
-    if not folder:
-        import pooch
+    """Return the folder of downloads and glyph banks; it need not exist.
 
+    Raises
+    ------
+    SourceError
+        If nothing tells where it is: no variable, and no home directory.
+    """
+    folder = os.environ.get(CACHE_VARIABLE)
+    if folder:
+        return make_absolute(folder)
+    import pooch
+
+    try:
         folder = str(pooch.os_cache("digit-sequence"))
-    return Path(folder).absolute()
+    except (RuntimeError, KeyError, OSError):  # what the standard library raises without a home
+        folder = "~"
+    if folder.startswith("~"):
+        raise SourceError(
+            "expected a home directory for the cache of digits, got none: HOME is not set, and "
+            "this user has no entry in the list of users; set the environment variable "
+            f"{CACHE_VARIABLE} to a folder"
+        )
+    return make_absolute(folder)
 
 
 @contextmanager

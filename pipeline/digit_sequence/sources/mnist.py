@@ -23,6 +23,7 @@ from digit_sequence.sources.idx_format import pair_glyphs, read_plain
 from digit_sequence.sources.source import RawGlyphs, Source, SourceBlock
 
 LICENSE = "cc-by-sa-3.0"
+_REMEDY = f"name another in source.path or in the environment variable {CACHE_VARIABLE}"
 ATTRIBUTION = "MNIST: Y. LeCun and C. Cortes and C. Burges, CC BY-SA 3.0."
 
 
@@ -80,7 +81,8 @@ class MnistSettings(SourceBlock):
     name: Literal["mnist"]
     """The full MNIST."""
     path: InputPath | None = None
-    """Folder of the four files; missing ones are downloaded into it. Default: the user's cache."""
+    """Folder of the four files, which must be there; missing files are downloaded into it. Default:
+    the user's cache."""
     mirrors: Annotated[tuple[str, ...], AS_TUPLE, UNPUBLISHED] = Field(
         (
             "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -104,7 +106,16 @@ class Mnist(Source):
     def list_files(self) -> list[Path]:
         """List the four files, in the order of `MNIST_FILES`."""
         path, mirrors = self.settings.path, self.settings.mirrors
-        folder = Path(path) if path is not None else cache_folder() / "mnist"
+        if path is not None:
+            folder = Path(path)
+            if not folder.is_dir():  # it may be mistyped: nothing is made or downloaded there
+                raise SourceError(
+                    f"{folder}: expected a folder, got {'a file' if folder.exists() else 'none'}; "
+                    "make it, mend source.path, or leave source.path out to have the files in the "
+                    f"cache (see the environment variable {CACHE_VARIABLE})"
+                )
+        else:
+            folder = cache_folder() / "mnist"
         return [
             _find_file(file, folder) or _fetch_file(file, folder, mirrors) for file in MNIST_FILES
         ]
@@ -143,9 +154,8 @@ def _read_file(file: MnistFile, path: Path) -> bytearray:
 
 def _fetch_file(file: MnistFile, folder: Path, mirrors: Sequence[str]) -> Path:
     """Download a file from the first mirror that has it, and return its path."""
-    remedy = f"name another in source.path or in the environment variable {CACHE_VARIABLE}"
-    with writing_into(folder, remedy):
-        folder.mkdir(parents=True, exist_ok=True)
+    with writing_into(folder, _REMEDY):
+        folder.mkdir(parents=True, exist_ok=True)  # the cache: any other folder is there
     failures = []
     for mirror in mirrors:
         url = f"{mirror.rstrip('/')}/{file.name}.gz"
@@ -159,7 +169,7 @@ def _fetch_file(file: MnistFile, folder: Path, mirrors: Sequence[str]) -> Path:
             continue
         # Whoever honours a Content-Encoding has decompressed it already.
         path = folder / (file.name if body == content else f"{file.name}.gz")
-        with writing_into(folder, remedy):
+        with writing_into(folder, _REMEDY):
             _write_file(path, body)
         return path
     names = ", ".join(f"{file.name}.gz" for file in MNIST_FILES)
