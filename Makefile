@@ -90,7 +90,7 @@ engine-equality: $(DEV_STAMP) ## Compare the engines on a million random glyphs,
 reference: $(DEV_STAMP) ## Write the pages that are made from the code, and the picture
 	@$(BIN)/python -m digit_sequence.look.reference configs
 	@$(BIN)/python -m tests.house
-	@$(BIN)/digit-sequence preview configs/default.yaml -o configs/default.png -n 12
+	@$(BIN)/digit-sequence preview configs/default.yaml -o configs/default.png -n 4
 
 lint: $(DEV_STAMP) ## Check style
 	@$(BIN)/ruff check pipeline tests configs

@@ -25,14 +25,19 @@ def numbers(kind: Any) -> st.SearchStrategy[float]:
     return steps.map(lambda step: step / unit)
 
 
-def values(kind: Any) -> st.SearchStrategy[Any]:
+def values(kind: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - a case a line
     """Draw a value of the type of a field, as YAML has it."""
     origin, arguments = get_origin(kind), get_args(kind)
-    if origin is Annotated and get_origin(arguments[0]) is tuple:
+    if origin is Annotated and arguments[0] is str:
+        (pattern,) = (part.metadata[0].pattern for part in arguments[1:])
+        return st.from_regex(pattern, fullmatch=True)
+    if origin is Annotated and get_origin(arguments[0]) in (tuple, dict):
         kind = arguments[0]
         origin, arguments = get_origin(kind), get_args(kind)
     if origin is tuple:
         return st.lists(numbers(arguments[0]), min_size=2, max_size=2).map(sorted)
+    if origin is dict:
+        return st.dictionaries(values(arguments[0]), values(arguments[1]), max_size=3)
     if origin is Literal:
         return st.sampled_from(arguments)
     if origin in (Union, UnionType):
@@ -104,6 +109,9 @@ def _is_legible(
 ) -> bool:
     try:
         checked = transform.Settings.model_validate(settings)
+    except ValueError:
+        return True  # a config says better what is wrong with it
+    try:
         transform(checked).check(canvas["height"], canvas["width"])
     except ValueError:
         return False

@@ -128,6 +128,15 @@ def test_silent_run(tiny_config, folder, monkeypatch):
     assert re.search(r"last run began 20\S+ and is silent since 20", describe_status(storage))
 
 
+def test_shard_without_its_images_is_not_done(tiny_config, folder):
+    """What counts as done is what a build would not build again."""
+    build(tiny_config(), folder)
+    (folder / "images/train/train-00001.tar").unlink()
+    labels = folder / "labels/train/train-00002.parquet"
+    labels.write_bytes(labels.read_bytes()[:-1])
+    assert read_table(describe_status(Storage(str(folder))))["train"] == (3, 1, 2)
+
+
 def test_manifest_is_missing(tiny_config, folder):
     """With all shards and no manifest the command has to be given again."""
     build(tiny_config(), folder)

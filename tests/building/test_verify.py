@@ -925,7 +925,16 @@ def test_damage_of_other_versions_is_found(others, kind, mutation):
     told = {line.split()[0] for line in result.stdout.splitlines()[1:]}
     if kind == "JPEG file" or mutation == "flip the last byte":  # which of a shard's, none knows
         told |= changed if "labels/train/train-00001.parquet" in told else set()
+    if "dataset.json" in told:  # without it, nothing says what the card is to be
+        changed.discard("README.md")
     assert changed <= told
+
+
+def test_manifest_of_other_versions_is_missing(others):
+    """Without its manifest, the card of other versions is not called wrong."""
+    folder = others()
+    (folder / "dataset.json").unlink()
+    assert find_problems(folder) == [("dataset.json", "is missing")]
 
 
 def test_config_of_a_later_version(others):

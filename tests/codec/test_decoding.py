@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
-from digit_sequence.codec.decoding import MAX_PIXELS, _decode_unfiltered, decode_image
+from digit_sequence.codec.decoding import MAX_PIXELS, decode_image, decode_unfiltered
 
 IMAGES = arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=40))
 GREY, GREY_16_BIT = (8, 0, 0, 0, 0), (16, 0, 0, 0, 0)
@@ -59,7 +59,7 @@ def read_with_pillow(encoded):
 def test_short_way_gives_the_pixels(image, n_chunks):
     """An unfiltered PNG in any number of chunks is read without Pillow, and as Pillow reads it."""
     encoded = encode_plain(image, n_chunks=n_chunks)
-    decoded = _decode_unfiltered(encoded)
+    decoded = decode_unfiltered(encoded)
     np.testing.assert_array_equal(decoded, image)
     np.testing.assert_array_equal(decoded, read_with_pillow(encoded))
     assert decoded.flags.writeable
@@ -70,7 +70,7 @@ def test_short_way_gives_the_pixels(image, n_chunks):
 def test_filtered_rows_go_to_pillow(image, filter_type):
     """Rows with a filter, which hold differences, are not taken for pixels."""
     encoded = encode_plain(image, filter_type)
-    assert _decode_unfiltered(encoded) is None
+    assert decode_unfiltered(encoded) is None
     np.testing.assert_array_equal(decode_image(encoded), read_with_pillow(encoded))
 
 
@@ -87,7 +87,7 @@ def test_anything_of_pillow(image, kind):
 @pytest.mark.parametrize("kind", [(1, 0, 0, 0, 0), GREY_16_BIT, RGB, INTERLACED])
 def test_other_kinds_of_png_go_to_pillow(kind):
     """One bit, sixteen, colour or interlaced: not the short way."""
-    assert _decode_unfiltered(encode_plain(np.zeros((2, 3), np.uint8), kind=kind)) is None
+    assert decode_unfiltered(encode_plain(np.zeros((2, 3), np.uint8), kind=kind)) is None
 
 
 @pytest.mark.parametrize("filter_type", [0, 1])

@@ -149,6 +149,8 @@ class Identities:
     """(B,) sample indices."""
     starts: NDArray[np.int64]
     """(B + 1,): the digits of sample b are ``starts[b]:starts[b + 1]``."""
+    digits: NDArray[np.int64]
+    """(G,) all digits."""
     engine: Engine = "skimage"
 
     @cached_property

@@ -324,28 +324,35 @@ def _check_manifest(storage: Storage, plan: Plan, ledger: Ledger) -> list[Proble
     """
     if next(ledger.missing(), None) is not None:
         return []
-    manifest = make_manifest(plan, ledger)
+    found = {path: _read(storage, path) for path in (CARD_PATH, MANIFEST_PATH)}
+    expected = make_manifest(plan, ledger)
+    manifest = _take_known(expected, found[MANIFEST_PATH]) if plan.published else expected
     problems = []
-    got = {path: _read(storage, path) for path in (CARD_PATH, MANIFEST_PATH)}
-    if plan.published is not None:
-        manifest = _take_known(manifest, got[MANIFEST_PATH])
-    for path, digest in (
-        (CARD_PATH, manifest["card_sha256"]),
-        (MANIFEST_PATH, hashlib.sha256(to_json(manifest)).hexdigest()),
-    ):
-        content = got[path]
+    for path, content in found.items():
         if isinstance(content, Problem):
             problems.append(content)
-        elif hashlib.sha256(content).hexdigest() != digest:
+        elif not _is_expected(path, content, manifest):
             problems.append(Problem(path, "is not what the shards and the plan say"))
     return problems
 
 
-def _take_known(expected: dict[str, Any], content: bytes | Problem) -> dict[str, Any]:
-    """Return what another version's manifest says, with what this one expects in its place."""
+def _is_expected(path: str, content: bytes, manifest: dict[str, Any] | None) -> bool:
+    """Tell whether card or manifest are as they should be."""
+    if manifest is None:  # it is broken, and nothing else knows the card
+        return path == CARD_PATH
+    if path == CARD_PATH:
+        return bool(hashlib.sha256(content).hexdigest() == manifest["card_sha256"])
+    return content == to_json(manifest)
+
+
+def _take_known(expected: dict[str, Any], content: bytes | Problem) -> dict[str, Any] | None:
+    """Return what another version's manifest says, with what this one expects in its place.
+
+    None if it is no manifest.
+    """
     try:
         found = parse_json(b"" if isinstance(content, Problem) else content)
-        take(found, "card_sha256", str)
-        return dict(found) | {key: expected[key] for key in expected if key != "card_sha256"}
-    except ValueError:
-        return expected
+        known = {key: expected[key] for key in expected if key != "card_sha256"}
+        return {**found, **known, "card_sha256": take(found, "card_sha256", str)}
+    except (TypeError, ValueError):
+        return None

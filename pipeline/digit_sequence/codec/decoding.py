@@ -33,7 +33,7 @@ def decode_image(encoded: bytes) -> NDArray[np.uint8]:
         wrong makes Pillow raise errors of several kinds.
     """
     try:
-        image = _decode_unfiltered(encoded)
+        image = decode_unfiltered(encoded)
     except (struct.error, zlib.error, ValueError):
         image = None  # Pillow finds the words for what is wrong with it
     if image is not None:
@@ -46,7 +46,7 @@ def decode_image(encoded: bytes) -> NDArray[np.uint8]:
         return np.array(opened)
 
 
-def _decode_unfiltered(encoded: bytes) -> NDArray[np.uint8] | None:
+def decode_unfiltered(encoded: bytes) -> NDArray[np.uint8] | None:
     """Decode a PNG (ISO/IEC 15948) of grey bytes without row filters; None if it is not one."""
     if not encoded.startswith(_PNG_BEGIN):
         return None

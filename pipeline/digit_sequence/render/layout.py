@@ -79,7 +79,7 @@ def lay_out(
     cells.transform(widths / natural, 0.0, 0.0, 1.0)
     inverse = _invert(cells.forward)
     # The centre of each cell on its canvas.
-    centre = np.stack([lefts + widths / 2, np.full(len(widths), height / 2)]) - 0.5
+    centre = np.stack([lefts + widths / 2, height / 2 + cells.drops]) - 0.5
     matrices = np.empty((len(widths), 2, 3))
     for i in (0, 1):
         a, b = inverse[i]
@@ -175,7 +175,7 @@ def _find_reach(
 
 
 def _place_layers(
-    reach: NDArray[np.float64],
+    extent: NDArray[np.float64],
     lefts: NDArray[np.int64],
     widths: NDArray[np.int64],
     is_clipped: bool,
@@ -183,12 +183,14 @@ def _place_layers(
     config: Config,
 ) -> NDArray[np.int64]:
     """Return the places (G, 4) of layers: as large as their ink, on the canvas."""
-    low, high = np.floor(reach[0] - 0.001), np.ceil(reach[1] + 0.001) + 1
+    low, high = np.floor(extent[0] - 0.001), np.ceil(extent[1] + 0.001) + 1
     if is_clipped:
         low[0], high[0] = np.maximum(low[0], lefts), np.minimum(high[0], lefts + widths)
     for transform in config.transforms:
         if isinstance(transform, LineMap):
-            moved = np.ceil(transform.reach(recipes.drawn))[recipes.samples]
+            canvas = config.canvas
+            reach = transform.reach(recipes.drawn, canvas.height, canvas.width)
+            moved = np.ceil(reach)[recipes.samples]
             low, high = low - moved, high + moved
         elif isinstance(transform, Ink) and not is_clipped:
             grown = transform.grow(recipes.drawn)

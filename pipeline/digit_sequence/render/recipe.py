@@ -35,8 +35,6 @@ class Recipes:
     numbers: list[str]
     samples: NDArray[np.int64]
     """(G,)"""
-    digits: NDArray[np.int64]
-    """(G,)"""
     glyph_ids: NDArray[np.int32]
     """(G,) rows of the glyph bank."""
     drawn: Mapping[str, NDArray[Any]]
@@ -56,6 +54,11 @@ class Recipes:
     def starts(self) -> NDArray[np.int64]:
         """Where the glyphs of each sample start, (B + 1,)."""
         return self.identities.starts
+
+    @property
+    def digits(self) -> NDArray[np.int64]:
+        """All digits, (G,)."""
+        return self.identities.digits
 
     def apply(self, drawn: Mapping[str, NDArray[Any]]) -> Recipes:
         """Return the recipes with some draws as they were applied."""
@@ -96,8 +99,8 @@ def draw_recipes(
     lengths = np.array([len(number) for number in numbers])
     starts = np.concatenate([[0], np.cumsum(lengths)])
     names = [f"{split}/{number}" for number in numbers]
-    identities = Identities(config.seed, names, sample_indices, starts, engine)
     digits = np.frombuffer("".join(numbers).encode(), np.uint8).astype(np.int64) - ord("0")
+    identities = Identities(config.seed, names, sample_indices, starts, digits, engine)
     sizes = np.diff(pool.starts)[digits]
     if not sizes.all():
         raise ConfigError(missing_glyphs(split, {int(digits[sizes.argmin()])}))
@@ -110,7 +113,6 @@ def draw_recipes(
         split=split,
         numbers=numbers,
         samples=identities.owners,
-        digits=digits,
         glyph_ids=pool.ids[pool.starts[digits] + to_integers(words, 0, sizes - 1)],
         drawn=drawn,
     )

@@ -95,15 +95,19 @@ def _find_sizes(
     file: Any, outline: Outline, shard: Shard, commit: Commit
 ) -> dict[str, int] | Fault:
     """Return the size that each of a shard's files is to have: of one file without a look."""
-    container = CONTAINERS[outline.container]
-    if not container.has_file_per_image:
-        return {f"images/{shard.split}/{shard.name}.{container.suffix}": commit.shard_bytes}
+    # The container may be one of a later version.
+    if outline.container in CONTAINERS:
+        container = CONTAINERS[outline.container]
+        if not container.has_file_per_image:
+            return {f"images/{shard.split}/{shard.name}.{container.suffix}": commit.shard_bytes}
     try:
         sizes = read_sizes(file, commit.rows)
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, OutputError) or getattr(error, "errno", None) is not None:
             raise  # the storage's; without a number it is pyarrow's, about what the file holds
         return label_path(shard), f"cannot be read: {type(error).__name__}: {error}"
+    if len(sizes) == 1:  # whatever container that is
+        return dict.fromkeys(sizes, commit.shard_bytes)
     if len(sizes) != commit.rows:
         return label_path(shard), f"expected a file for each row, got {len(sizes):,}"
     return sizes

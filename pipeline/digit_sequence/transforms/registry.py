@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from digit_sequence.base.registry import Registry
 from digit_sequence.transforms.cell.aspect import Aspect
+from digit_sequence.transforms.cell.baseline import Baseline
 from digit_sequence.transforms.cell.crop import Crop
 from digit_sequence.transforms.cell.overflow import Overflow
 from digit_sequence.transforms.cell.rotate import Rotate
 from digit_sequence.transforms.cell.shear import Shear
+from digit_sequence.transforms.cell.size import Size
 from digit_sequence.transforms.ink.pepper import Pepper
 from digit_sequence.transforms.ink.salt import Salt
 from digit_sequence.transforms.ink.stroke import Stroke
+from digit_sequence.transforms.line.curve import Curve
 from digit_sequence.transforms.line.spacing import Spacing
+from digit_sequence.transforms.line.tilt import Tilt
 from digit_sequence.transforms.page.blur import Blur
 from digit_sequence.transforms.page.invert import Invert
 from digit_sequence.transforms.page.noise import Noise
@@ -21,8 +25,8 @@ from digit_sequence.transforms.transform import Transform
 TRANSFORMS: Registry[type[Transform]] = Registry(
     "transform",
     "digit_sequence.transforms",
-    *(Crop, Aspect, Shear, Rotate, Overflow),
-    Spacing,
+    *(Crop, Aspect, Shear, Rotate, Overflow, Size, Baseline),
+    *(Spacing, Curve, Tilt),
     *(Salt, Pepper, Stroke),
     *(Noise, SaltPepper, Blur, Invert),
 )

@@ -118,15 +118,24 @@ class Placement(Transform):
 
 
 class LineMap(Transform):
-    """Where a point of the canvas lies on the rows as they were laid out."""
+    """Where a point of the canvas lies on the rows as they were laid out.
+
+    Sines and the like, whose last bit differs between processors, are rounded by `round_factor`.
+    """
 
     @abstractmethod
     def locate(self, points: Points, drawn: Drawn) -> None:
         """Move points of the canvas to where their ink comes from, in place."""
 
     @abstractmethod
-    def reach(self, drawn: Drawn) -> NDArray[np.float64]:
+    def reach(self, drawn: Drawn, height: int, width: int) -> NDArray[np.float64]:
         """Return how many pixels it moves any point of each canvas, at most: (B,)."""
+
+
+def round_factor(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Round factors to multiples of 2**-24, far finer than a grey level."""
+    rounded: NDArray[np.float64] = np.round(values * 2.0**24) / 2.0**24
+    return rounded
 
 
 class Ink(Transform):
