@@ -105,3 +105,21 @@ def remove_orphans(paths: Iterable[Path], root: Path | None = None) -> int:
                     folder.unlink(path.name)
                     removed += 1
     return removed
+
+
+@contextmanager
+def hold_folder(folder: Path) -> Iterator[bool]:
+    """Hold a lock on a folder, which is made, while a block runs; tell whether it was free.
+
+    Where a system or a file system has no locks of folders it always is.
+    """
+    with open_folder(folder, create=True) as opened:
+        is_free = True
+        if opened.handle is not None:
+            try:
+                fcntl.flock(opened.handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                is_free = False
+            except OSError:
+                pass
+        yield is_free

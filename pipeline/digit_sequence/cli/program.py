@@ -19,7 +19,7 @@ from click.shell_completion import CompletionItem
 from digit_sequence import __version__
 from digit_sequence.base.errors import BuildStopped, PipelineError
 from digit_sequence.cli.signals import stop_on_interrupt
-from digit_sequence.cli.terminal import escape_refusals, show
+from digit_sequence.cli.terminal import echo, escape_refusals
 
 
 class Commands(Mapping[str, click.Command]):
@@ -62,10 +62,10 @@ class Program(click.Group):
         try:
             return super().main(*args, **kwargs)
         except BuildStopped as stop:
-            show(stop, err=True)
+            echo(stop, err=True)
             sys.exit(130)
         except PipelineError as error:
-            show(f"error: {error}", err=True)
+            echo(f"error: {error}", err=True)
             sys.exit(2)
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # for types alone: the build command starts a process before 
     from digit_sequence.plan.plan import Plan
 
 
-def show(text: object, err: bool = False) -> None:
+def echo(text: object, err: bool = False) -> None:
     """Print a line, or some: the one way of commands to a terminal.
 
     Much of it was written by others, so nothing in it can steer the terminal; what the terminal has
@@ -44,12 +44,12 @@ class _EscapedRefusal(click.ClickException):
         """Print it as click does."""
         page = io.StringIO()
         self._refusal.show(page)
-        show(page.getvalue().rstrip("\n"), err=True)
+        echo(page.getvalue().rstrip("\n"), err=True)
 
 
 @contextmanager
 def escape_refusals() -> Iterator[None]:
-    """Have refusals of click printed by `show`."""
+    """Have refusals of click printed by `echo`."""
     try:
         yield
     except _EscapedRefusal:
