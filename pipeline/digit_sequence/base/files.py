@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
 import os
 import re
+import stat
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from digit_sequence.base.folders import Folder, open_folder
 
 _FOLDED_SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]+:/")
 
@@ -34,16 +38,20 @@ def is_remote(place: str | Path) -> bool:
 
 
 @contextmanager
-def open_new(target: Path, folder: Path | None = None) -> Iterator[BinaryIO]:
+def open_new(
+    target: Path, folder: Path | None = None, root: Path | None = None
+) -> Iterator[BinaryIO]:
     """Open a file that is `target` once the block has ended, and not if it raised.
 
     Parameters
     ----------
     target : Path
-        Replaced if it is there.
+        Replaced if it is there; a link is replaced itself.
     folder : Path, optional
         For the temporary file, on the same disk; who gives it cleans it. By default that is
         beside the target, and those that others left over for this target are removed.
+    root : Path, optional
+        Above both; no link below it is followed.
 
     Raises
     ------
@@ -51,27 +59,30 @@ def open_new(target: Path, folder: Path | None = None) -> Iterator[BinaryIO]:
         If it cannot be written.
     """
     if folder is None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        remove_orphans(target.parent.glob(f".{target.name}.*.part"))
-        temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
+        name = f".{target.name}.{uuid.uuid4().hex}.part"
     else:
-        for parent in (folder, target.parent):
-            parent.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f"{target.name}.{uuid.uuid4().hex}"
-    try:
-        with _open_locked(temporary) as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync_folder(target.parent)
+        name = f"{target.name}.{uuid.uuid4().hex}"
+    with (
+        open_folder(folder or target.parent, root, create=True) as desk,
+        open_folder(target.parent, root, create=True) as place,
+    ):
+        if folder is None:
+            remove_orphans(target.parent.glob(f".{glob.escape(target.name)}.*.part"), root)
+        try:
+            with _open_locked(desk, name) as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+                desk.replace(name, place, target.name)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                desk.unlink(name)
+        place.sync()
 
 
-def _open_locked(path: Path) -> BinaryIO:
+def _open_locked(folder: Folder, name: str) -> BinaryIO:
     while True:
-        file = path.open("xb")
+        file = open(folder.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb")  # noqa: PTH123, SIM115
         with contextlib.suppress(OSError):  # a file system without locks: none is cleaned
             fcntl.flock(file, fcntl.LOCK_EX)
         if os.fstat(file.fileno()).st_nlink:
@@ -79,21 +90,36 @@ def _open_locked(path: Path) -> BinaryIO:
         file.close()  # `remove_orphans` came in between
 
 
-def remove_orphans(paths: Iterable[Path]) -> int:
-    """Remove those of some temporary files that no process is writing; return how many."""
+def remove_orphans(paths: Iterable[Path], root: Path | None = None) -> int:
+    """Remove those of some temporary files that no process is writing; return how many.
+
+    Nothing that is reached by a link below `root` is touched, nor what is no file.
+    """
     removed = 0
     for path in paths:
-        with contextlib.suppress(OSError), path.open("r+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused while it is written
-            path.unlink()
-            removed += 1
+        with contextlib.suppress(OSError), open_folder(path.parent, root) as folder:
+            flags = os.O_RDWR | getattr(os, "O_NONBLOCK", 0)  # a pipe would be waited for
+            with open(folder.open(path.name, flags), "rb+", buffering=0) as file:  # noqa: PTH123
+                if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused while it is written
+                    folder.unlink(path.name)
+                    removed += 1
     return removed
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+@contextmanager
+def hold_folder(folder: Path) -> Iterator[bool]:
+    """Hold a lock on a folder, which is made, while a block runs; tell whether it was free.
+
+    Where a system or a file system has no locks of folders it always is.
+    """
+    with open_folder(folder, create=True) as opened:
+        is_free = True
+        if opened.handle is not None:
+            try:
+                fcntl.flock(opened.handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                is_free = False
+            except OSError:
+                pass
+        yield is_free

@@ -36,7 +36,8 @@ from digit_sequence.store.labels import (
     read_labels,
 )
 from digit_sequence.store.ledger import check_shard, label_path, make_target, shard_paths
-from digit_sequence.store.plan_file import Outline, check_owner, load_plan, outline_plan
+from digit_sequence.store.plan_file import check_owner, load_plan, outline_plan
+from digit_sequence.store.records import Outline
 from digit_sequence.store.storage import Storage
 
 _subject_lock = threading.Lock()
@@ -131,7 +132,7 @@ def verify_shard(claim: Claim, split: SplitName, index: int, redraw: list[int]) 
         return report
     try:
         labels = storage.read(label_path(shard))
-        rows = read_labels(pa.BufferReader(labels))
+        rows = read_labels(pa.BufferReader(labels), n_rows=shard.n_samples)
         files = {path: storage.read(path) for path in _list_images(subject, shard, rows)}
         reasons = _check_contents(subject, shard, report.commit, rows, files)
         if not reasons and subject.sampler and encode_labels(rows, report.commit) != labels:

@@ -27,7 +27,7 @@ from digit_sequence.run.events import RUNS_FOLDER, RunLog
 from digit_sequence.run.jobs import Failure, Job, Work, make_tasks, probe_workers
 from digit_sequence.run.run import Run
 from digit_sequence.store.labels import Commit
-from digit_sequence.store.ledger import Ledger, read_ledger
+from digit_sequence.store.ledger import Ledger, drop_lost, read_ledger
 from digit_sequence.store.manifest import finalize
 from digit_sequence.store.plan_file import publish_plan
 from digit_sequence.store.storage import Storage
@@ -97,6 +97,7 @@ def build_dataset(
         raise BuildStopped("stopped before anything was touched")
     if limit := run.find_memory_limit():
         check_room(sampler, limit)
+    storage.check_links()
     storage.clean()
     publish_plan(storage, sampler.plan, sampler.bank, overwrite)
     log = RunLog(storage)
@@ -122,9 +123,11 @@ def build_dataset(
             shards=plan.n_shards,
             done=ledger.n_done,
         )
-        built_samples = _build_missing(
-            run, work, _Progress(plan, ledger, log, on_progress), should_stop
-        )
+        progress = _Progress(plan, ledger, log, on_progress)
+        built_samples = _build_missing(run, work, progress, should_stop)
+        if lost := drop_lost(storage, plan, ledger):  # someone has deleted files meanwhile
+            log.write("lost", shards=len(lost), shard=lost[0].name)
+            built_samples = _build_missing(run, work, progress, should_stop)
         manifest = finalize(storage, plan, ledger)
     except BaseException as error:
         log.write("end", outcome=type(error).__name__, message=str(error)[:2000])
@@ -144,6 +147,11 @@ class _Progress:
         self.built_samples = 0
         self._log = log
         self._on_progress = on_progress
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the log has all that was noted."""
+        return self._log.is_whole
 
     def collect(self, name: str, commit: Commit) -> None:
         """Note a shard that is built."""
@@ -203,9 +211,14 @@ def _describe_failures(job: Job, progress: _Progress) -> str:
     first = next(iter(job.failures.values()))
     where = f"sample {first.sample}, " if first.sample else ""
     given_up = "; most failed, so the rest was not tried" if job.is_hopeless else ""
+    record = (
+        f"Every failure is in {RUNS_FOLDER}/ with its traceback"
+        if progress.is_recorded
+        else f"{RUNS_FOLDER}/ could not be written, so there is no record of the others"
+    )
     return (
         f"{len(job.failures)} of {progress.plan.n_shards:,} shards failed{given_up}; "
         f"{progress.ledger.n_done:,} are done and kept. The first, {first.name} ({where}seed "
-        f"{progress.plan.config.seed}): {first.error}\nEvery failure is in "
-        f"{RUNS_FOLDER}/ with its traceback; mend the cause and give the same command again"
+        f"{progress.plan.config.seed}): {first.error}\n{record}; "
+        "mend the cause and give the same command again"
     )

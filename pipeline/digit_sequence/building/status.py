@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import platform
 from datetime import UTC, datetime, timedelta
-from pathlib import PurePosixPath
 from typing import Any
 
 from digit_sequence.base.names import MANIFEST_PATH
-from digit_sequence.plan.plan import Shard, parse_shard
+from digit_sequence.base.text import escape_line
+from digit_sequence.plan.plan import Shard
 from digit_sequence.run.events import PROGRESS_SECONDS, read_last_run
-from digit_sequence.store.ledger import check_shard, label_path, map_shards
-from digit_sequence.store.plan_file import Outline, load_outline
+from digit_sequence.store.ledger import check_shard, find_labelled, map_shards
+from digit_sequence.store.plan_file import load_outline
+from digit_sequence.store.records import Outline
 from digit_sequence.store.storage import Storage
 
 _LONGEST_SECONDS = 1e9
+_SHOWN = 200
+"""Characters of what a run log says, at most."""
 _SILENT_SECONDS = 12 * PROGRESS_SECONDS
 
 
@@ -49,25 +52,13 @@ def _find_done(storage: Storage, outline: Outline) -> list[Shard]:
     """Return the shards that are done; what is in them, `verify` tells."""
     labelled = storage.list("labels")  # before the images: what has a label file has those by now
     sizes = storage.list("images")
-    shards = [shard for path in labelled if (shard := _find_shard(outline, path))]
+    shards = find_labelled(outline, labelled)
 
     def is_done(shard: Shard) -> bool:
         return check_shard(storage, outline, shard, sizes.get)[1] is None
 
     found = map_shards(is_done, shards)
     return [shard for shard, shard_is_done in zip(shards, found, strict=True) if shard_is_done]
-
-
-def _find_shard(outline: Outline, path: str) -> Shard | None:
-    """Return the shard of a label file, if it is one of this dataset."""
-    try:
-        split, index = parse_shard(PurePosixPath(path).stem)
-    except ValueError:
-        return None
-    if split not in outline.samples or index >= outline.n_shards(split):
-        return None
-    shard = outline.shard(split, index)
-    return shard if path == label_path(shard) else None
 
 
 def _describe_run(events: list[dict[str, Any]], samples_left: int, done: set[str]) -> list[str]:
@@ -77,9 +68,9 @@ def _describe_run(events: list[dict[str, Any]], samples_left: int, done: set[str
     begin, last = events[0], events[-1]
     failed = {event["shard"] for event in events if "shard" in event} - done
     if failed:
-        lines.append(f"failed in the last run: {', '.join(sorted(failed)[:10])}")
+        lines.append(f"failed in the last run: {', '.join(map(_show, sorted(failed)[:10]))}")
     if last["event"] == "end":
-        lines.append(f"last run ended {last['time']}: {last.get('outcome', 'unknown')}")
+        lines.append(f"last run ended {last['time']}: {_show(last.get('outcome', 'unknown'))}")
         return lines
     if begin.get("host") == platform.node() and not _is_alive(begin.get("pid")):
         lines.append(f"last run began {begin['time']} and was killed")
@@ -94,6 +85,10 @@ def _describe_run(events: list[dict[str, Any]], samples_left: int, done: set[str
     else:
         lines.append(f"running since {begin['time']}")
     return lines
+
+
+def _show(text: str) -> str:
+    return escape_line(text[:_SHOWN])
 
 
 def _is_alive(pid: Any) -> bool:

@@ -15,15 +15,15 @@ Shards are verified by the same tasks on the same schedulers as they are built.
 from __future__ import annotations
 
 import hashlib
-import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Any
 
 import pyarrow as pa
 
+from digit_sequence.base.documents import parse_json, take
 from digit_sequence.base.errors import BuildError, BuildStopped, OutputError, SourceError
 from digit_sequence.base.names import BUILD_FOLDER, CARD_PATH, MANIFEST_PATH, PLAN_PATH, SplitName
 from digit_sequence.building.checks import (
@@ -40,7 +40,14 @@ from digit_sequence.run.jobs import Failure, Job, Work, probe_workers
 from digit_sequence.run.run import Run
 from digit_sequence.sources.bank import parse_bank
 from digit_sequence.store.glyphs import GLYPHS_PATH
-from digit_sequence.store.ledger import Ledger, label_path, map_shards, read_sizes, shard_paths
+from digit_sequence.store.ledger import (
+    Ledger,
+    find_labelled,
+    label_path,
+    map_shards,
+    read_sizes,
+    shard_paths,
+)
 from digit_sequence.store.manifest import make_manifest
 from digit_sequence.store.plan_file import (
     PROBE_PATH,
@@ -53,6 +60,10 @@ from digit_sequence.store.plan_file import (
 )
 from digit_sequence.store.storage import TEMPORARY_FOLDER, Storage
 
+_MOST_MISSING = 1000
+"""Missing label files that are listed one by one."""
+_MOST_SAMPLES = 10**6
+"""Of shards without a label file whose files are looked for."""
 QUARANTINE = f"{BUILD_FOLDER}/quarantine"
 """Where repair moves files that do not belong to the dataset."""
 _UNCHECKED_FOLDERS = (f"{RUNS_FOLDER}/", f"{TEMPORARY_FOLDER}/", f"{QUARANTINE}/")
@@ -105,7 +116,8 @@ def verify_dataset(
     if redraw:
         check_versions(storage, plan, "to draw samples again")
     problems += _check_glyphs(storage, plan)
-    problems += _find_strays(storage, plan)
+    labelled = find_labelled(outline_plan(plan), storage.list_with_links()[0])
+    problems += _find_strays(storage, plan, labelled)
     ledger = Ledger(plan)
     redrawn = 0
 
@@ -121,15 +133,16 @@ def verify_dataset(
     # With another plan or other digits, a worker could not even open the dataset for more.
     is_quick = quick or any(not problem.is_stray for problem in problems)
     if is_quick:
-        _check_footers(storage, plan, collect, should_stop)
+        _check_footers(storage, plan, labelled, collect, should_stop)
         failures = {}
     else:
-        failures = _check_shards(storage, plan, run, redraw, collect, should_stop)
+        failures = _check_shards(storage, plan, run, labelled, redraw, collect, should_stop)
     if should_stop():
         raise BuildStopped("stopped: the dataset is verified in part only")
     for name, failure in failures.items():
         kind = OutputError if failure.is_of_files else BuildError
         raise kind(f"{name}: {failure.describe()}; verify again")
+    problems += _list_missing(plan, labelled)
     problems += _check_manifest(storage, plan, ledger)
     return VerifyResult(plan.n_shards, plan.n_samples, redrawn, tuple(problems), is_quick)
 
@@ -138,11 +151,12 @@ def _check_shards(
     storage: Storage,
     plan: Plan,
     run: Run,
+    labelled: Sequence[Shard],
     redraw: int,
     collect: Callable[[str, ShardReport], None],
     should_stop: Callable[[], bool],
 ) -> dict[str, Failure]:
-    """Check all shards in full; return those that could not be."""
+    """Check the shards that have a label file in full; return those that could not be."""
     chosen = _choose_samples(plan, redraw)
 
     def find_arguments(name: str) -> tuple[SplitName, int, list[int]]:
@@ -151,23 +165,33 @@ def _check_shards(
     work = Work(make_claim(storage, plan), verify_shard, open_subject)
     probe_workers(run, work)
     job = Job(work, find_arguments, collect, should_stop=should_stop)
-    job.do(run, (shard.name for shard in plan.shards()))
+    job.do(run, (shard.name for shard in labelled))
     return job.failures
 
 
 def _check_footers(
     storage: Storage,
     plan: Plan,
+    labelled: Sequence[Shard],
     collect: Callable[[str, ShardReport], None],
     should_stop: Callable[[], bool],
 ) -> None:
     """Check the footers of all label files."""
-    sizes, outline = storage.list("images"), outline_plan(plan)
-    reports = map_shards(
-        lambda shard: check_footer(storage, outline, shard, sizes.get), plan.shards()
-    )
+    sizes, outline = storage.list_with_links()[0], outline_plan(plan)
+    reports = map_shards(lambda shard: check_footer(storage, outline, shard, sizes.get), labelled)
     for report in takewhile(lambda _: not should_stop(), reports):
         collect(report.shard, report)
+
+
+def _list_missing(plan: Plan, labelled: Sequence[Shard]) -> list[Problem]:
+    """List the shards without a label file; of very many the first, and how many more."""
+    n_missing = plan.n_shards - len(labelled)
+    there = set(labelled)
+    first = list(islice((shard for shard in plan.shards() if shard not in there), _MOST_MISSING))
+    problems = [Problem(label_path(shard), "is missing", shard.name) for shard in first]
+    if n_missing > len(first):
+        problems.append(Problem("labels", f"{n_missing - len(first):,} more files are missing"))
+    return problems
 
 
 def find_shard(plan: Plan, name: str) -> Shard:
@@ -232,28 +256,47 @@ def _read(storage: Storage, path: str) -> bytes | Problem:
         return Problem(path, str(error))
 
 
-def _find_strays(storage: Storage, plan: Plan) -> list[Problem]:
+def _find_strays(storage: Storage, plan: Plan, labelled: Sequence[Shard]) -> list[Problem]:
     """Find what no build has written; hidden files are left to others, such as git."""
-    found = {path for path in storage.list() if _is_ours(path)}
+    files, links = storage.list_with_links()
+    found = {path for path in files if _is_ours(path)}
+    links = sorted(path for path in links if _is_ours(path))
     irregular = []
-    for path in _list_files(storage, plan):
+    for path in _list_files(storage, plan, labelled, found):
         if path in found:
             found.remove(path)
-        elif storage.is_irregular(path):
+        elif path not in links and storage.is_irregular(path):
             irregular.append(path)
             found = {inner for inner in found if not inner.startswith(f"{path}/")}
     return [
+        *(Problem(path, "is a link", is_stray=True) for path in links),
         *(Problem(path, "is not a file", is_stray=True) for path in irregular),
         *(Problem(path, "is no file of this dataset", is_stray=True) for path in sorted(found)),
     ]
 
 
-def _list_files(storage: Storage, plan: Plan) -> Iterator[str]:
-    """Yield the path of every file that a build writes."""
+def _list_files(
+    storage: Storage, plan: Plan, labelled: Sequence[Shard], found: Collection[str]
+) -> Iterator[str]:
+    """Yield the path of every file that a build writes, but those of no use to ask for.
+
+    A plan may be for far more shards than there are files: of those without a label file, after
+    many, only the files that are there are looked at.
+    """
     yield from (PLAN_PATH, GLYPHS_PATH, PROBE_PATH, MANIFEST_PATH, CARD_PATH)
-    for shard in plan.shards():
+    for shard in labelled:
         yield from _list_images(storage, plan, shard)
         yield label_path(shard)
+    there = set(labelled)
+    unlabelled = (shard for shard in plan.shards() if shard not in there)
+    n_samples = 0
+    for shard in unlabelled:
+        yield from _list_images(storage, plan, shard)
+        yield label_path(shard)
+        n_samples += shard.n_samples
+        if n_samples > _MOST_SAMPLES:
+            yield from [path for path in found if path.startswith("images/")]
+            return
 
 
 def _list_images(storage: Storage, plan: Plan, shard: Shard) -> list[str]:
@@ -262,15 +305,15 @@ def _list_images(storage: Storage, plan: Plan, shard: Shard) -> list[str]:
         return shard_paths(plan, shard)
     try:
         with storage.open(label_path(shard)) as file:
-            return list(read_sizes(file))
-    except (FileNotFoundError, pa.ArrowException, KeyError, TypeError, ValueError):
+            return list(read_sizes(file, shard.n_samples))
+    except (FileNotFoundError, OutputError, pa.ArrowException, KeyError, TypeError, ValueError):
         return []
 
 
 def _is_ours(path: str) -> bool:
     if path.startswith(_UNCHECKED_FOLDERS):
         return False
-    return not path.startswith(".") or path.startswith(f"{BUILD_FOLDER}/")
+    return not path.startswith(".") or f"{path}/".startswith(f"{BUILD_FOLDER}/")
 
 
 def _check_manifest(storage: Storage, plan: Plan, ledger: Ledger) -> list[Problem]:
@@ -308,8 +351,8 @@ def _take_known(expected: dict[str, Any], content: bytes | Problem) -> dict[str,
     None if it is no manifest.
     """
     try:
-        found = json.loads(b"" if isinstance(content, Problem) else content)
+        found = parse_json(b"" if isinstance(content, Problem) else content)
         known = {key: expected[key] for key in expected if key != "card_sha256"}
-        return {**found, **known, "card_sha256": found["card_sha256"]}
-    except (KeyError, TypeError, ValueError, RecursionError):
+        return {**found, **known, "card_sha256": take(found, "card_sha256", str)}
+    except (TypeError, ValueError):
         return None

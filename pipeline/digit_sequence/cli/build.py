@@ -17,6 +17,7 @@ from digit_sequence.cli.signals import drain_on_signal
 from digit_sequence.cli.terminal import (
     describe_bytes,
     describe_result,
+    echo,
     show_progress,
     write_file,
 )
@@ -82,19 +83,19 @@ def build(
     leave_lost_folder()
     sampler = open_config(settings, engine)
     if dry_run:
-        click.echo(_describe_plan(sampler, estimate_bytes(sampler), uri))
+        echo(_describe_plan(sampler, estimate_bytes(sampler), uri))
         return
     storage.check()
     with drain_on_signal() as should_stop, open_scheduler(options) as run:
         if run.client is not None:
             dashboard = f", dashboard {run.dashboard}" if run.dashboard else ""
-            click.echo(f"{run.kind}, {run.threads} at a time{dashboard}", err=True)
+            echo(f"{run.kind}, {run.threads} at a time{dashboard}", err=True)
         with (
             show_progress(sampler.plan.n_samples) as on_progress,
             _report_performance(run, report),
         ):
             result = build_dataset(sampler, storage, run, on_progress, overwrite, should_stop)
-    click.echo(describe_result(result, sampler.plan, uri))
+    echo(describe_result(result, sampler.plan, uri))
 
 
 def _report_performance(run: Run, path: Path | None) -> AbstractContextManager[Any]:

@@ -11,7 +11,7 @@ from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.files import is_remote
 from digit_sequence.cli.options import scheduler_options
 from digit_sequence.cli.signals import drain_on_signal
-from digit_sequence.cli.terminal import show_progress
+from digit_sequence.cli.terminal import echo, show_progress
 from digit_sequence.exports import EXPORTS
 from digit_sequence.exports.run import Export, check_fit, export_dataset
 from digit_sequence.read.dataset import open_dataset
@@ -60,6 +60,6 @@ def export(
         show_progress(n_samples) as on_progress,
     ):
         exported = export_dataset(request, run, on_progress, should_stop)
-    click.echo(f"{output}: {n_samples:,} samples, {exported:,} of them exported now")
+    echo(f"{output}: {n_samples:,} samples, {exported:,} of them exported now")
     if EXPORTS[kind].note:
-        click.echo(EXPORTS[kind].note)
+        echo(EXPORTS[kind].note)

@@ -11,6 +11,7 @@ import click
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.cli.number_images import make_config, write_images
 from digit_sequence.cli.spelling import SpelledCommand, list_typed, spelled_option
+from digit_sequence.cli.terminal import echo
 
 
 @click.command(cls=SpelledCommand)
@@ -110,11 +111,11 @@ def number(ctx: click.Context, /, **options: Any) -> None:
     typed = list_typed(ctx)
     config = make_config(numbers[0], typed=typed, **options)
     paths, n_scaled = write_images(config, image_dir, overwrite, typed)
-    click.echo(f"{paths[0]}" if len(paths) == 1 else f"{len(paths)} images in {paths[0].parent}")
+    echo(f"{paths[0]}" if len(paths) == 1 else f"{len(paths)} images in {paths[0].parent}")
     if n_scaled:
         width = config.canvas.width
         hint = typed.get("width", "-w")
-        click.echo(f"{n_scaled} wider than {width} columns, shrunk to fit; see {hint}", err=True)
+        echo(f"{n_scaled} wider than {width} columns, shrunk to fit; see {hint}", err=True)
     if len(paths) == 1 and (show or (show is None and _has_screen())):
         click.launch(str(paths[0]))
 

@@ -8,7 +8,7 @@ import click
 
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.cli.origins import is_dataset, open_origin, open_storage
-from digit_sequence.cli.terminal import write_file
+from digit_sequence.cli.terminal import echo, write_file
 from digit_sequence.look.preview import draw_sheet, draw_tiles, read_tiles
 from digit_sequence.store.plan_file import load_plan
 
@@ -52,4 +52,4 @@ def preview(origin: str, output: Path, count: int, boxes: bool, overrides: tuple
     else:
         tiles = draw_tiles(open_origin(origin, overrides), count)
     write_file(output, draw_sheet(tiles, boxes))
-    click.echo(f"{output}: {sum(map(len, tiles.values()))} samples")
+    echo(f"{output}: {sum(map(len, tiles.values()))} samples")

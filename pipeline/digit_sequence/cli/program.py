@@ -21,6 +21,7 @@ from digit_sequence.base.errors import BuildStopped, PipelineError
 from digit_sequence.base.home import expand_home
 from digit_sequence.base.version import __version__
 from digit_sequence.cli.signals import stop_on_interrupt
+from digit_sequence.cli.terminal import echo, escape_refusals
 
 
 class Commands(Mapping[str, click.Command]):
@@ -63,15 +64,20 @@ class Program(click.Group):
         try:
             return super().main(*args, **kwargs)
         except BuildStopped as stop:
-            click.echo(stop, err=True)
+            echo(stop, err=True)
             sys.exit(130)
         except PipelineError as error:
-            click.echo(f"error: {error}", err=True)
+            echo(f"error: {error}", err=True)
             sys.exit(2)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the options of the program."""
+        with escape_refusals():
+            return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Import a command and run it; Ctrl-C at any time is a way to stop it."""
-        with stop_on_interrupt():
+        with escape_refusals(), stop_on_interrupt():
             return super().invoke(ctx)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from digit_sequence.cli.origins import open_origin
-from digit_sequence.cli.terminal import write_file
+from digit_sequence.cli.terminal import echo, write_file
 from digit_sequence.codec.encoding import encode_image
 from digit_sequence.plan.plan import parse_key
 
@@ -38,4 +38,4 @@ def sample(key: str, origin: str, output: Path) -> None:
     rendered = sampler.draw(split.name, ordinal, ordinal + 1)
     write_file(output, encode_image(rendered.images[0], "png"))
     recipes = rendered.recipes
-    click.echo(f"{output}: number {recipes.numbers[0]}, sample {recipes.sample_indices[0]}")
+    echo(f"{output}: number {recipes.numbers[0]}, sample {recipes.sample_indices[0]}")

@@ -16,9 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import click
-
 from digit_sequence.base.errors import BuildStopped
+from digit_sequence.cli.terminal import echo
 
 
 @contextmanager
@@ -34,7 +33,7 @@ def drain_on_signal() -> Iterator[Callable[[], bool]]:
         if is_stopping and number == signal.SIGINT:
             raise KeyboardInterrupt
         is_stopping = True
-        click.echo("\nstopping when the shards under way are done; Ctrl-C again: now", err=True)
+        echo("\nstopping when the shards under way are done; Ctrl-C again: now", err=True)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -2,24 +2,67 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
+import click
 
 from digit_sequence.base.errors import OutputError
+from digit_sequence.base.text import escape
 
 if TYPE_CHECKING:  # for types alone: the build command starts a process before it imports them
     from digit_sequence.building.dataset import BuildResult
     from digit_sequence.plan.plan import Plan
 
 
+def echo(text: object, err: bool = False) -> None:
+    """Print a line, or some: the one way of commands to a terminal.
+
+    Much of it was written by others, so nothing in it can steer the terminal; what the terminal has
+    no letters for is shown by its code.
+    """
+    stream = sys.stderr if err else sys.stdout
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    line = escape(text).encode(encoding, "backslashreplace").decode(encoding)
+    click.echo(line, err=err)
+
+
+class _EscapedRefusal(click.ClickException):
+    """What click says of a command that it does not take, with nothing to steer a terminal by."""
+
+    def __init__(self, refusal: click.ClickException) -> None:
+        super().__init__(refusal.message)
+        self.__dict__["exit_code"] = refusal.exit_code
+        self._refusal = refusal
+
+    def show(self, file: Any = None) -> None:  # noqa: ARG002
+        """Print it as click does."""
+        page = io.StringIO()
+        self._refusal.show(page)
+        echo(page.getvalue().rstrip("\n"), err=True)
+
+
+@contextmanager
+def escape_refusals() -> Iterator[None]:
+    """Have refusals of click printed by `echo`."""
+    try:
+        yield
+    except _EscapedRefusal:
+        raise
+    except click.ClickException as refusal:
+        raise _EscapedRefusal(refusal) from None
+
+
 @contextmanager
 def show_progress(n_samples: int) -> Iterator[Callable[[int, bool], None]]:
     """Show one line with done, total, images/s and time left; nothing if not on a terminal."""
+    from tqdm import tqdm  # noqa: PLC0415 - help and refusals do without
+
     with tqdm(total=n_samples, unit=" images", disable=None, dynamic_ncols=True) as bar:
 
         def advance(samples: int, is_new: bool) -> None:

@@ -10,7 +10,7 @@ import click
 
 from digit_sequence.base.errors import ConfigError, how_to_install
 from digit_sequence.base.files import is_remote
-from digit_sequence.cli.terminal import show_progress
+from digit_sequence.cli.terminal import echo, show_progress
 from digit_sequence.read.dataset import open_dataset
 
 
@@ -76,15 +76,15 @@ def train(dataset: str, output: Path | None, also: tuple[str, ...], **options: A
     with show_progress(epochs * len(run.train)) as on_progress:
         on_progress(run.done_samples, False)
         for entry in training.train(run, lambda samples, _loss: on_progress(samples, True)):
-            click.echo(
+            echo(
                 f"epoch {entry['epoch'] + 1} of {epochs}: loss {entry['train_loss']:.3f}, val "
                 f"{entry['val_loss']:.3f}, {entry['val_exact_match']:.2%} exact, "
                 f"{entry['seconds'] / 60:.1f} min",
                 err=True,
             )
     for line in training.summarize(training.write_report(run, others)):
-        click.echo(line)
-    click.echo(f"in {folder}: report.md, report.json, curve.png, mistakes.png, best.pt")
+        echo(line)
+    echo(f"in {folder}: report.md, report.json, curve.png, mistakes.png, best.pt")
 
 
 def _choose_run_folder(dataset: str, output: Path | None) -> Path:

@@ -14,7 +14,7 @@ from digit_sequence.building.verify import VerifyResult, load_any_plan, verify_d
 from digit_sequence.cli.options import memory_option, scheduler_options
 from digit_sequence.cli.origins import open_storage
 from digit_sequence.cli.signals import drain_on_signal
-from digit_sequence.cli.terminal import describe_result, show_progress
+from digit_sequence.cli.terminal import describe_result, echo, show_progress
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 from digit_sequence.store.plan_file import check_versions
 
@@ -60,17 +60,17 @@ def verify(out: str, quick: bool, redraw: int, repair: bool, **scheduler: Any) -
                 )
 
         result = check()
-        click.echo(_describe_verification(result, quick))
+        echo(_describe_verification(result, quick))
         if result.problems and repair:
             repair_dataset(storage, result.problems)
             if result.is_quick and not quick:  # the plan and the digits are whole now
                 result = check()
-                click.echo(_describe_verification(result, quick))
+                echo(_describe_verification(result, quick))
                 repair_dataset(storage, result.problems)
             sampler = open_output(storage)
             with show_progress(sampler.plan.n_samples) as on_progress:
                 built = build_dataset(sampler, storage, run, on_progress, False, should_stop)
-            click.echo(describe_result(built, sampler.plan, out))
+            echo(describe_result(built, sampler.plan, out))
         elif result.problems:
             sys.exit(1)
 

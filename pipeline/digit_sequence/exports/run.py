@@ -12,13 +12,16 @@ given again.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from digit_sequence.base.documents import parse_json, take
 from digit_sequence.base.errors import (
     BuildError,
     BuildStopped,
@@ -26,7 +29,8 @@ from digit_sequence.base.errors import (
     OutputError,
     how_to_install,
 )
-from digit_sequence.base.files import open_new
+from digit_sequence.base.files import hold_folder, open_new
+from digit_sequence.base.folders import open_folder
 from digit_sequence.base.names import BUILD_FOLDER, sample_key, shard_name
 from digit_sequence.codec.encoding import EXTENSIONS, decode_image, encode_image
 from digit_sequence.exports import EXPORTS
@@ -113,7 +117,42 @@ def export_dataset(
     kind = check_fit(export)
     plan = {"format": export.format, "digest": dataset.manifest["digest"], "complete": False}
     storage = Storage(str(export.folder))
+    with _holding(storage, export.folder):
+        return _export(export, kind, storage, plan, run, on_progress, should_stop)
+
+
+@contextmanager
+def _holding(storage: Storage, folder: Path) -> Iterator[None]:
+    """Keep the folder of an export to one driver: two would remove each other's parts."""
+    with ExitStack() as stack:
+        try:
+            is_free = stack.enter_context(hold_folder(folder))
+        except OSError as error:
+            raise OutputError(
+                f"{storage.uri}: cannot be used: {error.strerror or error}; choose another folder"
+            ) from error
+        if not is_free:
+            raise OutputError(
+                f"{storage.uri}: another export into this folder is running; wait for its end, or "
+                "choose another folder"
+            )
+        yield
+
+
+def _export(
+    export: Export,
+    kind: Format,
+    storage: Storage,
+    plan: dict[str, Any],
+    run: Run,
+    on_progress: Callable[[int, bool], None],
+    should_stop: Callable[[], bool],
+) -> int:
+    """Export what is missing, while nobody else does."""
+    dataset = export.dataset
     if _claim_folder(storage, plan):
+        for path in storage.list(PARTS_FOLDER):  # of workers that outlived their driver
+            storage.delete(path)
         on_progress(sum(map(len, dataset.values())), False)
         return 0
     units = {unit.name: unit for split in dataset.values() for unit in _list_units(split, kind)}
@@ -195,7 +234,7 @@ def check_fit(export: Export) -> Format:
 def _claim_folder(storage: Storage, plan: dict[str, Any]) -> bool:
     """Write the plan into an empty folder, or take up the same; returns whether it is complete."""
     try:
-        there = json.loads(storage.read(PLAN_PATH))
+        there = _parse_plan(storage)
     except FileNotFoundError:
         found = storage.list()
         if found:
@@ -212,6 +251,19 @@ def _claim_folder(storage: Storage, plan: dict[str, Any]) -> bool:
                 "here; nothing was touched; choose another folder"
             )
     return bool(there["complete"])
+
+
+def _parse_plan(storage: Storage) -> dict[str, Any]:
+    """Return what the plan of an export says."""
+    try:
+        there = parse_json(storage.read(PLAN_PATH))
+        kinds = {"format": str, "digest": str, "complete": bool}
+        return {key: take(there, key, kind) for key, kind in kinds.items()}
+    except ValueError as error:
+        raise OutputError(
+            f"{storage.uri}: {PLAN_PATH}: is not the plan of an export: {error}; choose another "
+            "folder"
+        ) from error
 
 
 def _list_units(split: Split, kind: Format) -> Iterator[Unit]:
@@ -264,6 +316,7 @@ def export_unit(request: Request, unit: Unit) -> int:
     folder = Path(request.folder)
     entries: dict[str, list[list[str]]] = {}
     if kind.write_split is not None:
+        _refuse_links(folder, split.name)
         kind.write_split(split, folder)
     else:
         assert kind.make_files is not None
@@ -275,6 +328,16 @@ def export_unit(request: Request, unit: Unit) -> int:
         }
     Storage(request.folder).write(_part_path(unit), json.dumps(entries).encode())
     return unit.n_samples
+
+
+def _refuse_links(root: Path, name: str) -> None:
+    """Raise an OutputError if what a format writes by itself would go through a link."""
+    try:
+        with open_folder(root / name, root, create=True) as folder:
+            for path in (root / name).iterdir():
+                folder.refuse_link(path.name)
+    except OSError as error:
+        raise OutputError(f"{root}: {name}: cannot be written: {error.strerror}") from error
 
 
 def read_piece(split: Split, index: int, kind: Format) -> Piece:
@@ -310,16 +373,25 @@ def _is_number(number: str) -> bool:
     return number.isascii() and number.isdecimal()
 
 
-def _write_files(folder: Path, files: dict[str, bytes]) -> None:
-    """Write files; those of a shard that is not done are written again."""
+def _write_files(root: Path, files: dict[str, bytes]) -> None:
+    """Write files; those of a shard that is not done are written again.
+
+    No link below the folder is followed.
+    """
+    folders: dict[Path, list[tuple[str, bytes]]] = {}
+    for path, content in files.items():
+        target = root / path
+        folders.setdefault(target.parent, []).append((target.name, content))
     try:
-        for parent in {(folder / path).parent for path in files}:
-            parent.mkdir(parents=True, exist_ok=True)
-        for path, content in files.items():
-            (folder / path).write_bytes(content)
+        for parent, inside in folders.items():
+            with open_folder(parent, root, create=True) as folder:
+                for name, content in inside:
+                    descriptor = folder.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+                    with open(descriptor, "wb") as file:  # noqa: PTH123
+                        file.write(content)
     except OSError as error:
         raise OutputError(
-            f"{folder}: cannot be written: {error.strerror or error}; what is exported is kept: "
+            f"{root}: cannot be written: {error.strerror or error}; what is exported is kept: "
             "make room, and run the same command again"
         ) from error
 
@@ -339,17 +411,33 @@ def _finish(
         storage.delete(path)
 
 
+def _parse_part(storage: Storage, unit: Unit, index: Index) -> list[list[str]]:
+    """Return the entries of a shard in an index file, for each of its sections."""
+    path = _part_path(unit)
+    try:
+        sections: list[list[str]] = take(parse_json(storage.read(path)), index.path, list)
+        entries = [entry for section in sections for entry in section]
+        if len(sections) != len(index.sections) or not all(type(it) is str for it in entries):
+            raise ValueError("expected lists of text")
+    except (TypeError, ValueError, FileNotFoundError) as error:
+        storage.delete(path)
+        raise OutputError(
+            f"{storage.uri}: {path}: is not the part of a shard: {error}; it is removed: run the "
+            "same command again"
+        ) from error
+    return sections
+
+
 def _join_index(storage: Storage, index: Index, split: str, units: list[Unit]) -> None:
     """Write an index file, part by part."""
     path = Path(storage.locate(index.path.format(split=split)))
     try:
-        with open_new(path) as file:
+        with open_new(path, root=Path(storage.locate(BUILD_FOLDER)).parent) as file:
             file.write(index.texts[0].encode())
             for number, text in enumerate(index.texts[1:]):
                 separator = ""
                 for unit in units:
-                    part = json.loads(storage.read(_part_path(unit)))
-                    for entry in part[index.path][number]:
+                    for entry in _parse_part(storage, unit, index)[number]:
                         file.write((separator + entry).encode())
                         separator = index.separator
                 file.write(text.encode())

@@ -14,9 +14,8 @@ from PIL import Image, ImageDraw, ImageFont
 from digit_sequence.base.errors import OutputError
 from digit_sequence.base.names import SplitName
 from digit_sequence.building.sampler import Sampler
-from digit_sequence.codec.encoding import decode_image
 from digit_sequence.plan.plan import Plan, Shard, SplitPlan
-from digit_sequence.store.labels import read_labels
+from digit_sequence.read.files import DatasetFiles, DatasetLayout
 from digit_sequence.store.ledger import label_path
 from digit_sequence.store.storage import Storage
 
@@ -71,29 +70,52 @@ def draw_tiles(sampler: Sampler, per_split: int) -> dict[SplitName, list[Tile]]:
 def read_tiles(storage: Storage, plan: Plan, per_split: int) -> dict[SplitName, list[Tile]]:
     """Read the first samples of each split of a built dataset, by its label index."""
     return {
-        name: list(islice(_read_split(storage, split, per_split), per_split))
+        name: list(islice(_read_split(storage, plan, split, per_split), per_split))
         for name, split in plan.splits.items()
     }
 
 
-def _read_split(storage: Storage, split: SplitPlan, per_shard: int) -> Iterator[Tile]:
+def _read_split(storage: Storage, plan: Plan, split: SplitPlan, per_shard: int) -> Iterator[Tile]:
+    files = DatasetFiles(_make_layout(storage, plan))
     for shard in split.shards():
-        yield from _read_shard(storage, shard, per_shard)
+        if storage.size(label_path(shard)) is None:
+            raise _not_built(storage, shard)
+        try:
+            yield from _read_shard(files, shard, per_shard)
+        except OutputError as error:
+            if not isinstance(error.__cause__, FileNotFoundError):
+                raise
+            raise _not_built(storage, shard) from error
 
 
-def _read_shard(storage: Storage, shard: Shard, count: int) -> Iterator[Tile]:
-    try:
-        with storage.open(label_path(shard)) as file:
-            rows = read_labels(file).slice(0, count).to_pylist()
-        for row in rows:
-            with storage.open(row["file"]) as file:
-                image = decode_image(file.read_at(row["size"], row["offset"]))
-            boxes = [[box[e] for e in ("top", "left", "bottom", "right")] for box in row["boxes"]]
-            yield Tile(image, _make_title(row["number"], row["scaled"]), np.array(boxes, np.int32))
-    except FileNotFoundError as error:
-        raise OutputError(
-            f"{storage.uri}: {shard.name} is not built yet; run the build again"
-        ) from error
+def _not_built(storage: Storage, shard: Shard) -> OutputError:
+    return OutputError(f"{storage.uri}: {shard.name} is not built yet; run the build again")
+
+
+def _make_layout(storage: Storage, plan: Plan) -> DatasetLayout:
+    """Return where the samples of a dataset are, which may not be complete."""
+    canvas = plan.config.canvas
+    return DatasetLayout(
+        uri=storage.uri,
+        fingerprint=plan.fingerprint,
+        height=canvas.height,
+        width=canvas.width,
+        shard_samples=plan.config.output.shard_samples,
+        samples={name: split.n_samples for name, split in plan.splits.items()},
+        check_pixels=False,
+    )
+
+
+def _read_shard(files: DatasetFiles, shard: Shard, count: int) -> Iterator[Tile]:
+    labels = files.labels(shard.split, shard.index)
+    n_tiles = min(count, shard.n_samples)
+    rows = labels.read(["number", "scaled", "boxes"]).slice(0, n_tiles).to_pylist()
+    (encoded,) = files.read_encoded([(labels, range(n_tiles))])
+    for place, (row, content) in enumerate(zip(rows, encoded, strict=True)):
+        image = files.decode(labels, place, content)
+        boxes = [[box[e] for e in ("top", "left", "bottom", "right")] for box in row["boxes"]]
+        tile_boxes = np.array(boxes, np.int32).reshape(-1, 4)
+        yield Tile(image, _make_title(row["number"], row["scaled"]), tile_boxes)
 
 
 def _make_title(number: str, scaled: bool) -> str:

@@ -18,13 +18,13 @@ pickled and forked. Only NumPy, pyarrow and the Pillow that imageio brings are i
 
 from __future__ import annotations
 
-import json
 import operator
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any, NamedTuple, TypeVar, cast, overload
 
 import numpy as np
@@ -38,12 +38,14 @@ from digit_sequence.base.names import (
     SCHEMA_VERSION,
     label_file,
     parse_key,
+    parse_shard,
     sample_key,
     shard_name,
 )
 from digit_sequence.read.files import DatasetFiles, DatasetLayout, LabelRow, ShardLabels
 from digit_sequence.read.where import find_columns, match_expression, match_rows, prepare_conditions
 from digit_sequence.store.labels import PLACE_COLUMNS
+from digit_sequence.store.records import check_manifest, make_outline, parse_manifest, parse_plan
 from digit_sequence.store.storage import Storage
 
 BATCH_COLUMNS = ("key", "number")
@@ -530,30 +532,31 @@ def open_dataset(uri: str | os.PathLike[str], check_pixels: bool = False) -> Dat
     """
     storage = Storage(os.fspath(uri))
     try:
-        manifest = json.loads(storage.read(MANIFEST_PATH))
+        manifest = parse_manifest(storage.read(MANIFEST_PATH))
         version = manifest["schema_version"]
         if version != SCHEMA_VERSION:
             raise OutputError(
                 f"{storage.uri}: {MANIFEST_PATH}: expected schema_version {SCHEMA_VERSION}, got "
                 f"{version!r}; read it with the version of this program that wrote it, "
-                f"{manifest.get('program', 'unknown')}"
+                f"{str(manifest.get('program', 'unknown'))[:80]}"
             )
-        layout = DatasetLayout(
-            uri=storage.uri,
-            fingerprint=manifest["fingerprint"],
-            height=manifest["image"]["height"],
-            width=manifest["image"]["width"],
-            shard_samples=manifest["shard_samples"],
-            samples={name: split["samples"] for name, split in manifest["splits"].items()},
-            check_pixels=check_pixels,
-        )
+        check_manifest(manifest)
     except FileNotFoundError:
         raise _describe_missing(storage) from None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except ValueError as error:
         raise OutputError(
             f"{storage.uri}: {MANIFEST_PATH}: expected the manifest of a dataset, got one that "
-            f"cannot be read ({type(error).__name__}: {error}); run the build again"
+            f"cannot be read ({error}); run the build again"
         ) from error
+    layout = DatasetLayout(
+        uri=storage.uri,
+        fingerprint=manifest["fingerprint"],
+        height=manifest["image"]["height"],
+        width=manifest["image"]["width"],
+        shard_samples=manifest["shard_samples"],
+        samples={name: split["samples"] for name, split in manifest["splits"].items()},
+        check_pixels=check_pixels,
+    )
     if check_pixels and manifest["image"]["format"] != "png":
         raise ConfigError(
             f"check_pixels: expected PNG images, got {manifest['image']['format']}, which does not "
@@ -565,16 +568,19 @@ def open_dataset(uri: str | os.PathLike[str], check_pixels: bool = False) -> Dat
 def _describe_missing(storage: Storage) -> OutputError:
     """Say what a directory without a manifest lacks."""
     try:
-        plan = json.loads(storage.read(PLAN_PATH))
-        samples: dict[str, int] = plan["samples"]
-        shard_samples: int = plan["shard_samples"]
-    except (OSError, KeyError, TypeError, ValueError):
+        outline = make_outline(parse_plan(storage.read(PLAN_PATH)))
+    except FileNotFoundError:
         return OutputError(
             f"{storage.uri}: expected a dataset built by this program, got no {MANIFEST_PATH}; "
             "check the path, or build one: digit-sequence build CONFIG -o OUT"
         )
-    there = storage.list("labels")
-    n_shards = {split: -(-count // shard_samples) for split, count in samples.items()}
+    except ValueError as error:
+        return OutputError(
+            f"{storage.uri}: expected a dataset built by this program, got no {MANIFEST_PATH} and "
+            f"no sound {PLAN_PATH} ({error}); build into another directory"
+        )
+    n_shards: dict[str, int] = {split: outline.n_shards(split) for split in outline.samples}
+    there = {path for path in storage.list("labels") if _is_label_file(path, n_shards)}
     missing = (
         shard_name(split, index)
         for split, count in n_shards.items()
@@ -583,13 +589,20 @@ def _describe_missing(storage: Storage) -> OutputError:
     )
     first = next(missing, None)
     total = sum(n_shards.values())
-    lacking = 1 + sum(1 for _ in missing) if first is not None else 0
     return OutputError(
         f"{storage.uri}: the dataset is not complete: "
         + (
-            f"{lacking:,} of {total:,} shards are missing, the first is {first}"
-            if lacking
+            f"{total - len(there):,} of {total:,} shards are missing, the first is {first}"
+            if first is not None
             else f"all {total:,} shards have labels, but {MANIFEST_PATH} is missing"
         )
         + "; run the same build again, which keeps what is there"
     )
+
+
+def _is_label_file(path: str, n_shards: Mapping[str, int]) -> bool:
+    try:
+        split, index = parse_shard(PurePosixPath(path).stem)
+    except ValueError:
+        return False
+    return index < n_shards.get(split, 0) and path == label_file(split, shard_name(split, index))

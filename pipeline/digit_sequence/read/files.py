@@ -17,14 +17,21 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from digit_sequence.base.errors import ConfigError, OutputError
+from digit_sequence.base.errors import ConfigError, OutputError, PipelineError
 from digit_sequence.base.names import label_file, shard_name
 from digit_sequence.codec.decoding import decode_image
 from digit_sequence.read.where import find_columns
-from digit_sequence.store.labels import PLACE_COLUMNS, hash_pixels, parse_commit
+from digit_sequence.store.labels import (
+    PLACE_COLUMNS,
+    check_rows,
+    check_size,
+    hash_pixels,
+    parse_commit,
+)
 from digit_sequence.store.storage import RangeFile, Storage
 
 MAX_OPEN_FILES = 32
@@ -104,10 +111,12 @@ class ShardLabels:
                 self._check(file)
                 names = find_columns(columns, file.schema_arrow)
                 table = file.read(columns=names, use_threads=False)
+                check_rows(table, (layout.height, layout.width))
+                self._check_places(table)
         except FileNotFoundError:
             raise layout.fault(self.path, "the label file is missing") from None
-        except (pa.ArrowException, OSError) as error:
-            if isinstance(error, OutputError):
+        except (pa.ArrowException, OSError, ValueError) as error:
+            if isinstance(error, PipelineError):
                 raise
             raise layout.fault(self.path, f"the label file cannot be read: {error}") from error
         self._columns |= {name: table[name].combine_chunks() for name in names}
@@ -132,7 +141,22 @@ class ShardLabels:
                 f"expected (fingerprint, shard, rows) {expected[:3]}, got "
                 f"{found[:3] if found else 'no label file of this program'}",
             )
+        check_size(file, rows)
         self.shard_bytes = commit.shard_bytes
+
+    def _check_places(self, table: pa.Table) -> None:
+        """Check that images are within their shard, which is one file or has a file for each."""
+        if not set(PLACE_COLUMNS) <= set(table.column_names):
+            return
+        files = pc.count_distinct(table["file"]).as_py()
+        if files not in (1, len(table)):
+            raise ValueError(f"column file: expected one, or one for each row, got {files:,}")
+        ends = pc.add(table["offset"], table["size"])
+        limit = self.shard_bytes
+        if (end := pc.max(ends).as_py()) > limit:
+            raise ValueError(
+                f"expected images within {limit:,} bytes, got one that ends at {end:,}"
+            )
 
 
 class DatasetFiles:
@@ -233,11 +257,13 @@ class DatasetFiles:
     def _read_alone(self, labels: ShardLabels, places: pa.Table, row: int) -> list[bytes]:
         path, size = places["file"][row].as_py(), places["size"][row].as_py()
         try:
-            content = self._storage.read(path)
+            file = self._storage.open_ranges(path)
+            found = file.size()
+            content = file.read_at(size, 0) if found == size else b""
         except OSError as error:
             raise self._file_fault(labels, row, error) from error
-        if len(content) != size:
-            raise self._fault(labels, row, f"a file of {len(content):,} bytes instead of {size:,}")
+        if found != size:
+            raise self._fault(labels, row, f"a file of {found:,} bytes instead of {size:,}")
         return [content]
 
     def _file_fault(self, labels: ShardLabels, row: int, error: OSError) -> OutputError:

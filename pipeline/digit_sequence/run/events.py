@@ -7,13 +7,13 @@ start     fingerprint, versions, host, pid, scheduler, threads; shards of the pl
 progress  done (shards), images_per_second; every ten seconds at most
 failure   shard, sample (its key, if it is one that fails), seed, error, worker, traceback
 retry     shard, attempt (2, 3)
+lost      shards (how many were deleted while it ran, and are built again), shard (the first)
 end       outcome: complete (with samples and digest), or the error's name (with its message)
 ========  =======================================================================================
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import time
@@ -27,7 +27,7 @@ from digit_sequence.base.names import BUILD_FOLDER
 from digit_sequence.store.storage import Storage
 
 RUNS_FOLDER = f"{BUILD_FOLDER}/runs"
-EVENTS = ("start", "progress", "failure", "retry", "end")
+EVENTS = ("start", "progress", "failure", "retry", "lost", "end")
 PROGRESS_SECONDS = 10.0
 _STORE_SECONDS = 30.0
 """How often the file is put into an object store, which cannot append."""
@@ -43,6 +43,12 @@ class RunLog:
         self._path = f"{RUNS_FOLDER}/{started}-{uuid.uuid4().hex[:8]}.jsonl"
         self._lines: list[bytes] = []
         self._is_reached = True
+        self._is_local_whole = True
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all events are in the file by now."""
+        return self._is_reached and self._is_local_whole
 
     @property
     def seconds(self) -> float:
@@ -57,8 +63,10 @@ class RunLog:
         """
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         record = {"event": event, "time": now, "seconds": round(self.seconds, 3), **fields}
-        with contextlib.suppress(OutputError):
+        try:
             self._write_line(json.dumps(record).encode() + b"\n", event)
+        except OutputError:
+            self._is_local_whole = False
 
     def _write_line(self, line: bytes, event: str) -> None:
         if self._storage.append(self._path, line):

@@ -6,10 +6,12 @@ files with its images have the sizes that the label file says. The label file is
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,9 +23,10 @@ from digit_sequence.codec.encoding import EXTENSIONS
 from digit_sequence.config.model import Config
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.containers.container import Target
-from digit_sequence.plan.plan import Plan, Shard
+from digit_sequence.plan.plan import Plan, Shard, parse_shard
 from digit_sequence.store.labels import Commit, read_commit, read_labels
-from digit_sequence.store.plan_file import Outline, check_countable, outline_plan
+from digit_sequence.store.plan_file import check_countable, outline_plan
+from digit_sequence.store.records import Outline
 from digit_sequence.store.storage import Storage
 
 Fault = tuple[str, str]
@@ -98,7 +101,7 @@ def _find_sizes(
         if not container.has_file_per_image:
             return {f"images/{shard.split}/{shard.name}.{container.suffix}": commit.shard_bytes}
     try:
-        sizes = read_sizes(file)
+        sizes = read_sizes(file, commit.rows)
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, OutputError) or getattr(error, "errno", None) is not None:
             raise  # the storage's; without a number it is pyarrow's, about what the file holds
@@ -110,9 +113,9 @@ def _find_sizes(
     return sizes
 
 
-def read_sizes(labels: Any) -> dict[str, int]:
+def read_sizes(labels: Any, n_rows: int | None = None) -> dict[str, int]:
     """Return the size of each file, one for an image, that the rows of a label file name."""
-    rows = read_labels(labels, ["file", "size"])
+    rows = read_labels(labels, ["file", "size"], n_rows)
     return {
         str(path): int(size)
         for path, size in zip(rows["file"].to_pylist(), rows["size"].to_pylist(), strict=True)
@@ -127,7 +130,7 @@ def _check_sizes(
 ) -> Fault | None:
     found: dict[str, int] = {}
     for path in sizes:
-        if not _is_inside(path, shard.split):
+        if not path.startswith(f"images/{shard.split}/"):
             return label_path(shard), f"expected files in images/{shard.split}/, got {path!r}"
         if (size := find_size(path)) is None:
             return path, "is missing"
@@ -141,13 +144,23 @@ def _check_sizes(
     return next(iter(found)), f"expected {commit.shard_bytes:,} bytes, got {total:,}"
 
 
-def _is_inside(path: str, split: str) -> bool:
-    return path.startswith(f"images/{split}/") and ".." not in path.split("/") and "\0" not in path
-
-
 def label_path(shard: Shard) -> str:
     """Return the path of a shard's label file in the dataset."""
     return label_file(shard.split, shard.name)
+
+
+def find_labelled(outline: Outline, paths: Iterable[str]) -> list[Shard]:
+    """Return the shards of a dataset that some of its files are the label files of, in order."""
+    found = []
+    for path in paths:
+        with contextlib.suppress(ValueError):
+            split, index = parse_shard(PurePosixPath(path).stem)
+            if split in outline.samples and index < outline.n_shards(split):
+                shard = outline.shard(split, index)
+                if path == label_path(shard):
+                    found.append(shard)
+    order = list(outline.samples)
+    return sorted(found, key=lambda shard: (order.index(shard.split), shard.index))
 
 
 def shard_paths(plan: Plan, shard: Shard) -> list[str]:
@@ -193,6 +206,14 @@ class Ledger:
         digest = np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint8)
         row = (True, commit.shard_bytes, commit.scaled, digest)
         self._columns[shard.split][shard.index] = row
+
+    def drop(self, shard: Shard) -> None:
+        """Note that a shard is not complete after all."""
+        self._columns[shard.split][shard.index] = np.zeros((), _LEDGER_ROW)
+
+    def n_bytes(self, shard: Shard) -> int:
+        """Return the bytes of the images of a complete shard."""
+        return int(self._columns[shard.split]["bytes"][shard.index])
 
     def __contains__(self, shard: Shard) -> bool:
         return bool(self._columns[shard.split]["done"][shard.index])
@@ -251,11 +272,37 @@ def read_ledger(storage: Storage, plan: Plan) -> Ledger:
         commit, fault = check_shard(storage, outline, shard, sizes.get)
         return shard, None if fault else commit
 
-    candidates = (shard for shard in plan.shards() if label_path(shard) in labelled)
-    for shard, commit in map_shards(check, candidates):
+    for shard, commit in map_shards(check, find_labelled(outline, labelled)):
         if commit is not None:
             ledger.add(shard, commit)
     return ledger
+
+
+def drop_lost(storage: Storage, plan: Plan, ledger: Ledger) -> list[Shard]:
+    """Take those shards from a ledger whose files are gone by now; return them.
+
+    The directory is listed; no file is read.
+    """
+    labelled, sizes = storage.list("labels"), storage.list("images")
+    has_file_per_image = CONTAINERS[plan.config.output.container].has_file_per_image
+    done = [shard for shard in plan.shards() if shard in ledger]
+    is_whole = has_file_per_image and (
+        (len(sizes), sum(sizes.values()))
+        == (sum(shard.n_samples for shard in done), sum(map(ledger.n_bytes, done)))
+    )
+
+    def is_there(shard: Shard) -> bool:
+        if label_path(shard) not in labelled:
+            return False
+        if is_whole:  # then none is lost, and naming them all would take a while
+            return True
+        found = [sizes.get(path) for path in shard_paths(plan, shard)]
+        return None not in found and sum(filter(None, found)) == ledger.n_bytes(shard)
+
+    lost = [shard for shard in done if not is_there(shard)]
+    for shard in lost:
+        ledger.drop(shard)
+    return lost
 
 
 def map_shards(call: Callable[[Shard], Found], shards: Iterable[Shard]) -> Iterator[Found]:

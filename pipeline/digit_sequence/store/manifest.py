@@ -27,7 +27,7 @@ from digit_sequence.config.model import Config
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.plan.plan import Plan
 from digit_sequence.sources.registry import open_source
-from digit_sequence.store.ledger import Ledger
+from digit_sequence.store.ledger import Ledger, drop_lost
 from digit_sequence.store.plan_file import check_owner, describe_plan, hash_plan, to_json
 from digit_sequence.store.storage import Storage
 
@@ -35,11 +35,14 @@ from digit_sequence.store.storage import Storage
 def finalize(storage: Storage, plan: Plan, ledger: Ledger) -> dict[str, Any]:
     """Write the dataset card and, last, the manifest; return the manifest.
 
+    Every file is looked for before, by a list of the directory: none may have gone meanwhile.
+
     Raises
     ------
     OutputError
         If a shard is missing, or another build has taken the directory over.
     """
+    drop_lost(storage, plan, ledger)
     missing = next(ledger.missing(), None)
     if missing is not None:
         raise OutputError(

@@ -17,61 +17,38 @@ verify, to count what is done and to read need none: an `Outline` is all that an
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from digit_sequence.base.blocks import publish_block
+from digit_sequence.base.documents import parse_json, take
 from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.base.names import (
     BUILD_FOLDER,
     CARD_PATH,
     MANIFEST_PATH,
     PLAN_PATH,
-    SPLITS,
-    SplitName,
 )
 from digit_sequence.config.model import parse_config
-from digit_sequence.plan.plan import Plan, Shard, make_plan
+from digit_sequence.plan.plan import Plan, make_plan
 from digit_sequence.sources.bank import GlyphBank, pack_bank
 from digit_sequence.store.glyphs import GLYPHS_PATH, has_glyphs
+from digit_sequence.store.records import (
+    MAX_SHARDS,
+    Outline,
+    check_plan,
+    hash_json,
+    make_outline,
+    parse_plan,
+    take_versions,
+)
 from digit_sequence.store.storage import Storage
 
 PROBE_PATH = f"{BUILD_FOLDER}/probe"
-MAX_SHARDS = 10**7
-"""Shards of one dataset, at most: what a process remembers of each adds up to half a gigabyte."""
-_PLAN_KEYS = {
-    "fingerprint": str,
-    "inputs": dict,
-    "samples": dict,
-    "shard_samples": int,
-    "container": str,
-    "source_digest": str,
-    "config": dict,
-    "sha256": str,
-}
-
-
-@dataclass(frozen=True)
-class Outline:
-    """What the plan of any version says: enough to tell which shards are done."""
-
-    fingerprint: str
-    container: str
-    shard_samples: int
-    samples: Mapping[SplitName, int]
-    """Of each split."""
-
-    def n_shards(self, split: SplitName) -> int:
-        """Return how many shards hold a split."""
-        return -(-self.samples[split] // self.shard_samples)
-
-    def shard(self, split: SplitName, index: int) -> Shard:
-        """Return the shard at `index` of a split."""
-        start = index * self.shard_samples
-        return Shard(split, index, start, min(start + self.shard_samples, self.samples[split]))
+_SHOWN = 200
+"""Characters of a value in a message, at most."""
 
 
 def outline_plan(plan: Plan) -> Outline:
@@ -89,9 +66,7 @@ def load_outline(storage: Storage) -> Outline:
     OutputError
         If the directory holds no plan.
     """
-    published = _read_published(storage)
-    fields = ("fingerprint", "container", "shard_samples", "samples")
-    return Outline(**{field: published[field] for field in fields})
+    return make_outline(_read_published(storage))
 
 
 def publish_plan(storage: Storage, plan: Plan, bank: GlyphBank, overwrite: bool = False) -> None:
@@ -190,7 +165,7 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
         "source_digest": plan.source_digest,
         "config": config,
     }
-    return document | {"sha256": _hash_json(document)}
+    return document | {"sha256": hash_json(document)}
 
 
 def hash_plan(plan: Plan) -> str:
@@ -227,9 +202,9 @@ def load_plan(storage: Storage, any_versions: bool = False) -> Plan:
 def load_plan_copy(storage: Storage, any_versions: bool = False) -> Plan | None:
     """Return the plan that the manifest repeats, or None if there is no sound manifest."""
     try:
-        published = json.loads(storage.read(MANIFEST_PATH))["plan"]
-        _check_plan(published)
-    except (FileNotFoundError, KeyError, TypeError, ValueError, RecursionError):
+        document = parse_json(storage.read(MANIFEST_PATH))
+        published = check_plan(take(document, "plan", dict))
+    except (FileNotFoundError, ValueError):
         return None
     return _parse_plan(storage, published, any_versions)
 
@@ -255,8 +230,10 @@ def _parse_plan(storage: Storage, published: Mapping[str, Any], any_versions: bo
                 "no build has written that"
             )
         plan = make_plan(config, published["source_digest"])
+        check_countable(plan)
+        _check_agreement(plan, published)
     except ConfigError as error:
-        version = published["inputs"].get("versions", {}).get("digit-sequence", "unknown")
+        version = take_versions(published).get("digit-sequence", "unknown")
         raise ConfigError(
             f"{error}\nit was planned by version {version} of this program: use that one"
         ) from error
@@ -271,13 +248,29 @@ def _parse_plan(storage: Storage, published: Mapping[str, Any], any_versions: bo
     return replace(plan, inputs=published["inputs"], published=published)
 
 
+def _check_agreement(plan: Plan, published: Mapping[str, Any]) -> None:
+    """Raise an OutputError unless a plan file says of its config what follows from it."""
+    outline = outline_plan(plan)
+    expected = replace(outline, fingerprint=published["fingerprint"])
+    if make_outline(published) != expected:
+        raise OutputError(
+            f"{PLAN_PATH}: expected samples and shards as its config says, {expected.samples} in "
+            f"shards of {expected.shard_samples}, got others"
+        )
+
+
 def _differences(old: Any, new: Any, place: str = "") -> Iterator[str]:
     """Yield the leaves in which two trees of JSON values differ."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in sorted({*old, *new}):
             yield from _differences(old.get(key), new.get(key), f"{place}.{key}" if place else key)
     elif old != new:
-        yield f"  {place}: {json.dumps(old)} there, {json.dumps(new)} here"
+        yield f"  {place}: {_shorten(old)} there, {_shorten(new)} here"
+
+
+def _shorten(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _read_published(storage: Storage) -> dict[str, Any]:
@@ -289,37 +282,14 @@ def _read_published(storage: Storage) -> dict[str, Any]:
 
 def _read_plan(storage: Storage) -> dict[str, Any] | None:
     try:
-        published: dict[str, Any] = json.loads(storage.read(PLAN_PATH))
-        _check_plan(published)
+        return parse_plan(storage.read(PLAN_PATH))
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError, RecursionError) as error:
+    except ValueError as error:
         raise OutputError(
             f"{storage.uri}: {PLAN_PATH}: is not the plan of a build: {error}; restore it, or "
             "build into another directory"
         ) from error
-    return published
-
-
-def _check_plan(published: Any) -> None:
-    """Raise a ValueError unless a JSON value has what every version says, and its digest."""
-    kinds = {key: type(value) for key, value in dict(published).items()}
-    if not _PLAN_KEYS.items() <= kinds.items():
-        raise ValueError(f"expected the keys {', '.join(_PLAN_KEYS)} of a plan")
-    samples = published["samples"]
-    if any(type(count) is not int or count < 1 for count in samples.values()):
-        raise ValueError(f"expected counts as samples, got {samples}")
-    if not samples.keys() <= set(SPLITS):
-        raise ValueError(f"expected splits of {', '.join(SPLITS)}, got {', '.join(samples)}")
-    if published["shard_samples"] < 1:
-        raise ValueError(f"expected a count as shard_samples, got {published['shard_samples']}")
-    rest = {key: value for key, value in published.items() if key != "sha256"}
-    if published["sha256"] != _hash_json(rest):
-        raise ValueError(f"expected the sha256 {published['sha256']}, got {_hash_json(rest)}")
-
-
-def _hash_json(document: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def to_json(document: Mapping[str, Any]) -> bytes:

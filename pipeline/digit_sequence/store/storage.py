@@ -6,9 +6,10 @@ A file appears whole or not at all. Locally `base.files` sees to that, with temp
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -20,7 +21,8 @@ from pyarrow import fs
 from digit_sequence.base.current_folder import make_absolute
 from digit_sequence.base.errors import OutputError
 from digit_sequence.base.files import is_remote, open_new, remove_orphans
-from digit_sequence.base.names import BUILD_FOLDER
+from digit_sequence.base.folders import Folder, is_link, link_error, open_folder
+from digit_sequence.base.names import BUILD_FOLDER, TOP_NAMES
 from digit_sequence.store.filesystems import has_bucket, open_filesystem
 
 TEMPORARY_FOLDER = f"{BUILD_FOLDER}/tmp"  # noqa: S108 - in the dataset
@@ -146,17 +148,80 @@ class Storage:
 
     def list(self, folder: str = "") -> dict[str, int]:
         """Return the size of every file below a folder, by path relative to the dataset."""
+        if self.is_local:
+            found = self._walk(folder)
+            link = next((path for path, status in found.items() if is_link(status)), None)
+            if link is not None:
+                raise OutputError(f"{self.uri}: {link_error(link).strerror}")
+            return {path: status.st_size for path, status in found.items()}
         base = self.locate(folder) if folder else self._root
         selector = fs.FileSelector(base, allow_not_found=True, recursive=True)
         with self.reading(folder):
-            try:
-                found = self._files.get_file_info(selector)
-            except NotADirectoryError:
-                if not folder:
-                    raise
-                return {}
+            found = self._files.get_file_info(selector)
         skip = len(self._root) + 1
         return {info.path[skip:]: info.size for info in found if info.type == fs.FileType.File}
+
+    def list_with_links(self) -> tuple[dict[str, int], Sequence[str]]:
+        """Return what `list` does of the whole directory, and the paths of its links."""
+        if not self.is_local:
+            return self.list(), []
+        found = self._walk("")
+        links = [path for path, status in found.items() if is_link(status)]
+        return {path: found[path].st_size for path in found.keys() - links}, links
+
+    def _walk(self, folder: str) -> dict[str, os.stat_result]:
+        """Return what is known of the files and links below a folder; no link is followed."""
+        found: dict[str, os.stat_result] = {}
+        if folder and (link := self._find_link(folder)):
+            return {link: Path(self.locate(link)).lstat()}
+        folders = [folder]
+        while folders:
+            name = folders.pop()
+            try:
+                with self.reading(name), os.scandir(f"{self._root}/{name}") as entries:
+                    for entry in entries:
+                        path = f"{name}/{entry.name}" if name else entry.name
+                        status = entry.stat(follow_symlinks=False)
+                        if stat.S_ISREG(status.st_mode) or is_link(status):
+                            found[path] = status
+                        elif stat.S_ISDIR(status.st_mode):
+                            folders.append(path)
+            except FileNotFoundError:
+                continue  # nor was it there, or it has gone meanwhile
+            except OutputError as error:
+                if not (folder and isinstance(error.__cause__, NotADirectoryError)):
+                    raise
+        return found
+
+    def check_links(self) -> None:
+        """Refuse a directory in which a link stands where a build works.
+
+        Links below ``images`` and ``labels`` are found when these are listed.
+
+        Raises
+        ------
+        OutputError
+            That names the link.
+        """
+        if not self.is_local:
+            return
+        names = [*TOP_NAMES]
+        with contextlib.suppress(OSError):  # what is done in it tells why
+            inner = Path(self.locate(BUILD_FOLDER)).iterdir()
+            names += [f"{BUILD_FOLDER}/{path.name}" for path in inner]
+        link = next(filter(self._find_link, names), None)
+        if link is not None:
+            raise OutputError(f"{self.uri}: {link_error(link).strerror}")
+
+    def _find_link(self, path: str) -> str | None:
+        """Return what part of a path is a link, itself perhaps."""
+        parts = PurePosixPath(path).parts
+        for count in range(1, len(parts) + 1):
+            part = "/".join(parts[:count])
+            with contextlib.suppress(OSError):
+                if is_link(Path(self.locate(part)).lstat()):
+                    return part
+        return None
 
     def write(self, path: str, content: Content) -> None:
         """Publish a file: it has all of `content`, or it is as it was.
@@ -179,7 +244,8 @@ class Storage:
             ) from error
 
     def _write_local(self, target: Path, content: Content) -> None:
-        with open_new(target, Path(self._root, TEMPORARY_FOLDER)) as file:
+        root = Path(self._root)
+        with open_new(target, root / TEMPORARY_FOLDER, root) as file:
             file.write(content)
 
     def _put(self, path: str, content: Content) -> None:
@@ -197,40 +263,67 @@ class Storage:
             thread.submit(put).result()
 
     def clean(self) -> int:
-        """Remove temporary files that no process is writing; return how many."""
-        folder = Path(self._root, TEMPORARY_FOLDER)
-        return remove_orphans(folder.iterdir()) if self.is_local and folder.is_dir() else 0
+        """Remove temporary files that no process is writing; return how many.
+
+        Raises
+        ------
+        OutputError
+            If their folder cannot be listed, or is a link.
+        """
+        if not self.is_local or Path(self._root, TEMPORARY_FOLDER).is_file():
+            return 0
+        root = Path(self._root)
+        names = self._walk(TEMPORARY_FOLDER)
+        return remove_orphans((root / name for name in names), root)
+
+    @contextmanager
+    def _folder_of(self, path: str, create: bool = False) -> Iterator[tuple[Folder, str]]:
+        """Open the folder of a local file; no link is followed to it."""
+        target = Path(self.locate(path))
+        with open_folder(target.parent, Path(self._root), create) as folder:
+            yield folder, target.name
 
     def move(self, path: str, target: str) -> None:
-        """Move a file within the directory."""
+        """Move a file within the directory; a link is moved itself."""
         try:
-            if self.is_local:
-                Path(self.locate(target)).parent.mkdir(parents=True, exist_ok=True)
-            self._files.move(self.locate(path), self.locate(target))
+            if not self.is_local:
+                self._files.move(self.locate(path), self.locate(target))
+                return
+            with (
+                self._folder_of(path) as (folder, name),
+                self._folder_of(target, create=True) as (new_folder, new_name),
+            ):
+                folder.replace(name, new_folder, new_name)
         except OSError as error:
-            raise OutputError(f"{self.uri}: {path}: cannot be moved: {error}") from error
+            reason = error.strerror or error
+            raise OutputError(f"{self.uri}: {path}: cannot be moved: {reason}") from error
 
     def append(self, path: str, line: bytes) -> bool:
         """Append to a file and return true, or return false where files cannot be appended to."""
         if not self.is_local:
             return False
-        target = Path(self.locate(path))
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("ab") as file:
-                file.write(line)
+            with self._folder_of(path, create=True) as (folder, name):
+                descriptor = folder.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+                with open(descriptor, "ab") as file:  # noqa: PTH123
+                    file.write(line)
         except OSError as error:
             raise OutputError(f"{self.uri}: {path}: cannot be written: {error.strerror}") from error
         return True
 
     def delete(self, path: str) -> None:
-        """Remove a file if it is there."""
+        """Remove a file if it is there; a link is removed itself."""
         try:
-            self._files.delete_file(self.locate(path))
+            if not self.is_local:
+                self._files.delete_file(self.locate(path))
+                return
+            with self._folder_of(path) as (folder, name):
+                folder.unlink(name)
         except FileNotFoundError:
             pass
         except OSError as error:
-            raise OutputError(f"{self.uri}: {path}: cannot be removed: {error}") from error
+            reason = error.strerror or error
+            raise OutputError(f"{self.uri}: {path}: cannot be removed: {reason}") from error
 
 
 class RangeFile:

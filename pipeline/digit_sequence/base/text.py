@@ -1,0 +1,40 @@
+"""Text that others have written, as a terminal can show it: without what would steer the terminal.
+
+Names of files, run logs, keys of a config and numbers in them may hold escape sequences, which move
+the cursor, hide lines or answer for the user. What is no printable character is shown by its code.
+"""
+
+from __future__ import annotations
+
+import re
+
+_STEERING = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+"""Control characters but for tab and new line, what turns or hides text, and broken Unicode."""
+
+
+def escape(text: object) -> str:
+    r"""Return a text with the codes of characters that steer a terminal in their place.
+
+    >>> escape("a\x1b[2Jb")
+    'a\\x1b[2Jb'
+    """
+    return _STEERING.sub(_name_code, str(text))
+
+
+def escape_line(text: object) -> str:
+    r"""Return the same of a name that belongs into a line, whose ends of lines are codes too.
+
+    >>> escape_line("a\nb")
+    'a\\nb'
+    """
+    return escape(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def _name_code(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a file name that is no UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

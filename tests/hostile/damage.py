@@ -1,0 +1,177 @@
+"""Damaged and hostile files of each kind, as hypothesis chooses them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from hypothesis import strategies as st
+
+from digit_sequence.store.labels import METADATA_KEY, encode_labels, read_commit
+
+ESCAPES = ["\x1b[2J", "\x1b]0;title\x07", "a\rb", "\x9b31m", "\u202etxt", "a\nb: sound"]
+TEXTS = [*ESCAPES, "", "../../etc/passwd", "/etc/passwd", "images/../../x", "a\0b", "x" * 5000]
+NUMBERS = [0, -1, 1, 2**31, 2**63 - 1, 2**63, 10**18, 10**400, 1.5, 1e308]
+VALUES: list[Any] = [*TEXTS, *NUMBERS, None, True, [], {}, [None], {"": ""}, [[[[]]]], "\ud800"]
+JSON_FILES = ("dataset.json", ".build/plan.json")
+LABELS = "labels/train/train-00000.parquet"
+KINDS = ("manifest", "plan", "labels", "footer", "bytes", "missing", "glyphs", "log", "name", "odd")
+
+
+def change_json(document: Any, draw: Callable[[Any], Any]) -> Any:
+    """Replace, remove or add one value somewhere in a tree of JSON values."""
+    spots: list[tuple[Any, Any]] = []
+
+    def collect(node: Any) -> None:
+        keys = node.keys() if isinstance(node, dict) else range(len(node))
+        for key in keys:
+            spots.append((node, key))
+            if isinstance(node[key], dict | list):
+                collect(node[key])
+
+    collect(document)
+    node, key = draw(st.sampled_from(range(len(spots))).map(spots.__getitem__))
+    match draw(st.sampled_from(["value", "value", "remove", "nest"])):
+        case "value":
+            node[key] = draw(st.sampled_from(VALUES))
+        case "remove":
+            del node[key]
+        case "nest":
+            deep: Any = 0
+            for _ in range(draw(st.sampled_from([3, 70, 900]))):
+                deep = [deep]
+            node[key] = deep
+    return document
+
+
+def dump(document: Any) -> bytes:
+    """Return JSON, of integers too long to print as well."""
+    return json.dumps(document).encode()
+
+
+def sign(plan: Any) -> None:
+    """Give a plan the digest that it should have, if it can have one."""
+    if isinstance(plan, dict):
+        plan.pop("sha256", None)
+        plan["sha256"] = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
+
+
+def change_bytes(content: bytes, draw: Callable[[Any], Any]) -> bytes:
+    """Flip, cut, repeat or replace bytes."""
+    place = draw(st.integers(0, max(0, len(content) - 1)))
+    match draw(st.sampled_from(["flip", "cut", "repeat", "zeros", "empty", "noise", "deep"])):
+        case "flip":
+            return content[:place] + bytes([content[place] ^ 0x55]) + content[place + 1 :]
+        case "cut":
+            return content[:place]
+        case "repeat":
+            return content[:place] + content
+        case "zeros":
+            return bytes(len(content))
+        case "noise":
+            return content[:place] + draw(st.binary(max_size=64)) + content[place + 8 :]
+        case "deep":
+            return b"[" * 100_000
+    return b""
+
+
+def change_labels(path: Path, draw: Callable[[Any], Any]) -> None:
+    """Write a label file with a hostile column, and its commit record as it was."""
+    rows, commit = pq.ParquetFile(path).read(), read_commit(path)
+    name = draw(st.sampled_from(["file", "offset", "size", "boxes", "number", "key", "n_digits"]))
+    column = rows.schema.get_field_index(name)
+    kind = rows.schema.field(name).type
+    values = rows[name].to_pylist()
+    row = draw(st.integers(0, len(values) - 1))
+    match draw(st.sampled_from(["value", "null", "type", "drop", "many", "bytes"])):
+        case "value" if name == "boxes":
+            edges = {edge: draw(st.sampled_from([-1, 0, 2**31 - 1])) for edge in values[row][0]}
+            values[row] = [edges | {"digit": draw(st.sampled_from([-1, 0, 99]))}] * 3
+        case "value" if pa.types.is_string(kind):
+            values[row] = draw(st.sampled_from(TEXTS))
+        case "value":
+            values[row] = draw(st.sampled_from([-1, 0, 2**15 - 1]))
+        case "null":
+            values[row] = None
+        case "type":
+            values, kind = [[1.5]] * len(values), pa.list_(pa.float64())
+        case "drop":
+            path.write_bytes(encode_labels(rows.drop_columns([name]), commit))
+            return
+        case "many":
+            rows = pa.concat_tables([rows] * 1000)
+            path.write_bytes(encode_labels(rows, commit))
+            return
+        case "bytes":
+            raw = pa.array([b"\xff\xfe"] * len(values), pa.binary())
+            values, kind = raw.cast(pa.string(), safe=False), pa.string()
+    array = values if isinstance(values, pa.Array) else pa.array(values, kind)
+    rows = rows.set_column(column, pa.field(name, kind), array)
+    path.write_bytes(encode_labels(rows, commit))
+
+
+def change_footer(path: Path, draw: Callable[[Any], Any]) -> None:
+    """Write a label file with a hostile commit record."""
+    rows, commit = pq.ParquetFile(path).read(), read_commit(path)
+    record = change_json(json.loads(json.dumps(commit.__dict__)), draw)
+    try:
+        path.write_bytes(encode_labels(rows, replace(commit, **record)))
+    except TypeError:  # without one of its fields
+        table = rows.replace_schema_metadata({METADATA_KEY: dump(record)})
+        pq.write_table(table, path)
+
+
+def harm(folder: Path, kind: str, draw: Callable[[Any], Any]) -> None:
+    """Do one harm to a dataset."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    some_file = st.sampled_from(range(len(files))).map(files.__getitem__)
+    log = next((folder / ".build/runs").glob("*.jsonl"))
+    match kind:
+        case "manifest" | "plan":
+            path = folder / JSON_FILES[kind == "plan"]
+            document = change_json(json.loads(path.read_text()), draw)
+            if kind == "plan":
+                sign(document)
+                if draw(st.booleans()):
+                    (folder / "dataset.json").unlink()
+            path.write_bytes(dump(document))
+        case "labels":
+            change_labels(folder / LABELS, draw)
+        case "footer":
+            change_footer(folder / LABELS, draw)
+        case "bytes":
+            path = draw(some_file)
+            path.write_bytes(change_bytes(path.read_bytes(), draw))
+        case "glyphs":
+            path = folder / ".build/glyphs"
+            packed = change_bytes(path.read_bytes()[65:], draw)
+            path.write_bytes(hashlib.sha256(packed).hexdigest().encode() + b"\n" + packed)
+        case "missing":
+            draw(some_file).unlink()
+        case "log":
+            events = [json.loads(line) for line in log.read_text().splitlines()]
+            log.write_bytes(b"\n".join(dump(change_json(event, draw)) for event in events))
+        case "name":
+            name = draw(st.sampled_from([b"\x1b[2J", b"\xff\xfe", b"a\nb", b"\xe2\x80\xaex"]))
+            place = draw(st.sampled_from(["", "images/train", "labels/train", ".build/tmp"]))
+            os.makedirs(folder / place, exist_ok=True)
+            Path(os.fsdecode(os.path.join(os.fsencode(folder / place), name))).write_bytes(b"")
+        case "odd":
+            path = draw(some_file)
+            path.unlink()
+            match draw(st.sampled_from(["folder", "pipe", "link", "loop"])):
+                case "folder":
+                    path.mkdir()
+                case "pipe":
+                    os.mkfifo(path)
+                case "link":
+                    path.symlink_to(folder.parent / "outside/mine")
+                case "loop":
+                    path.symlink_to(path)
