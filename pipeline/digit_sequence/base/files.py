@@ -8,14 +8,22 @@ killed.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
+import sys
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+if sys.platform == "win32":
+    fcntl = None
+else:
+    try:
+        import fcntl
+    except ImportError:  # a Python without it
+        fcntl = None  # type: ignore[assignment]
 
 _FOLDED_SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]+:/")
 
@@ -63,6 +71,9 @@ def open_new(target: Path, folder: Path | None = None) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
+            if fcntl is not None:
+                temporary.replace(target)
+        if fcntl is None:  # Windows renames no file that is open
             temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
@@ -72,6 +83,8 @@ def open_new(target: Path, folder: Path | None = None) -> Iterator[BinaryIO]:
 def _open_locked(path: Path) -> BinaryIO:
     while True:
         file = path.open("xb")
+        if fcntl is None:
+            return file
         with contextlib.suppress(OSError):  # a file system without locks: none is cleaned
             fcntl.flock(file, fcntl.LOCK_EX)
         if os.fstat(file.fileno()).st_nlink:
@@ -83,6 +96,11 @@ def remove_orphans(paths: Iterable[Path]) -> int:
     """Remove those of some temporary files that no process is writing; return how many."""
     removed = 0
     for path in paths:
+        if fcntl is None:  # Windows removes no file that is open: it refuses by itself
+            with contextlib.suppress(OSError):
+                path.unlink()
+                removed += 1
+            continue
         with contextlib.suppress(OSError), path.open("r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused while it is written
             path.unlink()
@@ -92,6 +110,8 @@ def remove_orphans(paths: Iterable[Path]) -> int:
 
 def _sync_folder(folder: Path) -> None:
     """Make a rename last through a loss of power."""
+    if fcntl is None:  # Windows opens no folder
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
