@@ -187,7 +187,8 @@ def check_fit(export: Export) -> Format:
             raise ConfigError(
                 f"{dataset.uri}: {split.name} may have numbers of {longest} digits; readers of "
                 f"{name} silently leave out or cut those of more than {limit} unless they are "
-                f"set to take them; set them so and give --max-digits {longest}; nothing was written"
+                f"set to take them; set them so and give --max-digits {longest}; "
+                "nothing was written"
             )
     return kind
 
