@@ -409,5 +409,6 @@ def test_late_unfit_worker(tiny_config, object_store, tmp_path, folder, uri, fla
             build_dataset(open_config(config), Storage(uri), here, disturb)
     tree = object_store.read_tree(folder)
     (log,) = (text for path, text in tree.items() if "/runs/" in path)
-    assert b'"event": "failure"' in log
+    if flaw == "version":
+        assert b'"event": "failure"' in log
     assert drop_records(tree) == drop_records(build_apart(config, tmp_path / "apart"))
