@@ -244,5 +244,5 @@ def test_local_processes_refuse_strangers(protocol):
         workers = list(run.client.scheduler_info()["workers"])
         for address in (run.client.scheduler.address, *workers):
             assert address.startswith("tls://127.0.0.1:")
-            with pytest.raises(OSError, match="."):
+            with pytest.raises(OSError, match=r"."):
                 Client(address.replace("tls", protocol), security=key, timeout=2)
