@@ -100,8 +100,10 @@ format: $(DEV_STAMP) ## Correct style
 	@$(BIN)/ruff check --fix pipeline tests configs
 	@$(BIN)/ruff format pipeline tests configs
 
-types: $(DEV_STAMP) ## Check types
+types: $(DEV_STAMP) ## Check types, as on Linux, Windows and macOS
 	@$(BIN)/mypy
+	@$(BIN)/mypy --platform win32
+	@$(BIN)/mypy --platform darwin
 
 clean: ## Remove .venv, caches and the pictures of preview; data/ stays
 	@rm -rf $(VENV) $(LOADERS) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist preview.png

@@ -120,6 +120,7 @@ def test_killed_local_builds(forks, small, folder, scheduler, n_kills):
 
 
 @pytest.mark.slow
+@pytest.mark.races
 def test_killed_drivers_of_a_cluster(forks, small, folder, tmp_path):
     """A driver that is killed leaves tasks on the cluster; the next one ends what it began."""
     config, tree = small
@@ -142,6 +143,7 @@ def test_killed_drivers_of_a_cluster(forks, small, folder, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.races
 def test_killed_workers_of_a_cluster(forks, small, folder, tmp_path):
     """Workers that are killed, and others that come, cost time and nothing else."""
     config, tree = small
@@ -162,6 +164,7 @@ def test_killed_workers_of_a_cluster(forks, small, folder, tmp_path):
             assert read_tree(folder) == tree
 
 
+@pytest.mark.races
 @pytest.mark.parametrize("attempt", range(CLUSTER_KILLS["scheduler"]))
 def test_killed_scheduler(forks, small, folder, tmp_path, attempt):
     """When the scheduler is killed the driver says so at once; the command goes on elsewhere."""

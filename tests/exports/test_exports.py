@@ -513,9 +513,9 @@ def assert_untouched(folder):
 def test_unknown_format_lists_the_formats(dataset, tmp_path):
     """An unknown format is an error that lists all."""
     with pytest.raises(
-        ConfigError, match=r"--to: expected one of lmdb, paddleocr, .* got 'tfrecor"
+        ConfigError, match=r"--to: expected one of lmdb, paddleocr, .* got 'tf-recor"
     ):
-        export(dataset, "tfrecord", tmp_path / "out")
+        export(dataset, "tf-record", tmp_path / "out")
     assert_untouched(tmp_path / "out")
 
 
@@ -610,3 +610,89 @@ def test_command_line(dataset, tmp_path):
     done = subprocess.run(wrong, capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 2
     assert done.stderr.startswith("error: --output: expected a folder that is mounted here")
+
+
+@pytest.mark.parametrize(("kind", "limit"), [("doctr", 32), ("mmocr", 38)])
+def test_numbers_that_models_would_cut(tiny_config, tmp_path, kind, limit):
+    """Numbers beyond what a reader's models take are refused, those up to it are not."""
+    for n_digits in (limit, limit + 1):
+        splits = {"train": {"numbers": {"values": ["0" * n_digits]}, "samples_per_number": 1}}
+        folder = tmp_path / str(n_digits)
+        build(tiny_config(splits=splits), folder)
+        if n_digits == limit:
+            assert export(open_dataset(folder), kind, tmp_path / "out") == 1
+            continue
+        with pytest.raises(ConfigError, match=f"cut those of more than {limit} unless"):
+            export(open_dataset(folder), kind, tmp_path / "refused")
+        assert_untouched(tmp_path / "refused")
+
+
+def parse_fields(data):
+    """Yield number and content of the fields of a protocol buffer, by its own rules."""
+    position = 0
+
+    def read_integer():
+        nonlocal position
+        value = shift = 0
+        while True:
+            byte = data[position]
+            position += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    while position < len(data):
+        tag = read_integer()
+        assert tag & 7 == 2
+        n_bytes = read_integer()
+        yield tag >> 3, data[position : position + n_bytes]
+        position += n_bytes
+
+
+def read_tfrecord(path):
+    """Yield the features of each record of a TFRecord file, checksums compared bit by bit."""
+
+    def check(data, masked):
+        word = 0xFFFFFFFF
+        for byte in data:
+            word ^= byte
+            for _ in range(8):
+                word = word >> 1 ^ (0x82F63B78 if word & 1 else 0)
+        word ^= 0xFFFFFFFF
+        expected = (((word >> 15) | (word << 17)) + 0xA282EAD8) % 2**32
+        assert int.from_bytes(masked, "little") == expected
+
+    data = path.read_bytes()
+    while data:
+        n_bytes = int.from_bytes(data[:8], "little")
+        check(data[:8], data[8:12])
+        check(data[12 : 12 + n_bytes], data[12 + n_bytes : 16 + n_bytes])
+        ((_, features),) = parse_fields(data[12 : 12 + n_bytes])
+        found = {}
+        for _, entry in parse_fields(features):
+            (_, name), (_, feature) = parse_fields(entry)
+            ((kind, values),) = parse_fields(feature)
+            found[name.decode()] = (kind, [content for _, content in parse_fields(values)])
+        yield found
+        data = data[16 + n_bytes :]
+
+
+def test_tfrecord(dataset, exported):
+    """TFRecord files give back each sample, in order, with sound checksums."""
+    for name, split in dataset.items():
+        found = [
+            record
+            for path in sorted((exported("tfrecord") / name).glob("*.tfrecord"))
+            for record in read_tfrecord(path)
+        ]
+        assert len(found) == len(split)
+        rows = split.labels(["number", "key", "boxes", "height"]).to_pylist()
+        images = split.read_encoded(range(len(split)))
+        for record, row, image in zip(found, rows, images, strict=True):
+            assert record["image/encoded"] == (1, [image])
+            assert record["text"] == (1, [row["number"].encode()])
+            assert record["key"] == (1, [row["key"].encode()])
+            assert record["digit"] == (3, [bytes(map(int, row["number"]))])
+            tops = np.frombuffer(record["bbox/ymin"][1][0], "<f4") * row["height"]
+            assert np.allclose(tops, [box["top"] for box in row["boxes"]], atol=1e-4)

@@ -39,7 +39,7 @@ def test_what_is_gone_is_named(monkeypatch):
     """Dask without one of its parts is told by that part's name."""
     monkeypatch.setattr(dask_internals, "key_split", lambda name: name)
     monkeypatch.setattr(Client, "get", lambda self, graph, keys, sync=True: None)
-    monkeypatch.setattr(dask_internals, "NANNY_LOGGER", "json")
+    monkeypatch.setattr(dask_internals, "_LOSS_LOGGERS", ("json",))
     assert list_missing() == [
         "dask.utils.key_split.cache_clear",
         "distributed.Client.get(..., fifo_timeout=)",
@@ -88,3 +88,19 @@ def test_names_are_forgotten(client):
     key_split("some-name-1")
     dask_internals.forget_names(client)
     assert key_split.cache_info().currsize == 0, "dask.utils.key_split is cached in another way"
+
+
+def test_worker_is_set_apart_and_taken_back(client):
+    """A worker that is set apart gets no task, until it is taken back."""
+    first, second = sorted(client.scheduler_info()["workers"])
+
+    def find_users():
+        futures = client.map(lambda _: dask_internals.find_own_address(), range(20), pure=False)
+        return set(client.gather(futures))
+
+    assert dask_internals.set_apart(client, first), "Scheduler.handle_worker_status_change"
+    assert find_users() == {second}
+    assert dask_internals.count_threads(client, {first}) == 1
+    dask_internals.take_back(client, [first])
+    assert find_users() == {first, second}
+    assert not dask_internals.set_apart(client, "tcp://127.0.0.1:1")

@@ -15,10 +15,12 @@ from digit_sequence.run.jobs import (
     ABORT_AFTER,
     MAX_ATTEMPTS,
     MAX_UNFIT,
+    Done,
     Job,
     Work,
     probe_workers,
 )
+from digit_sequence.run.run import Run, TaskLost
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 
 
@@ -168,7 +170,7 @@ def test_unfit_workers_are_named(tmp_path):
         probe_workers(run, Work(str(tmp_path), do, open_folder))
     head, *lines = str(caught.value).splitlines()
     assert head == "2 of 2 workers cannot take part:"
-    assert all(line.startswith("  tcp://127.0.0.1:") for line in lines)
+    assert all(line.startswith("  tls://127.0.0.1:") for line in lines)
     assert all(line.endswith("is closed") for line in lines)
 
 
@@ -180,3 +182,29 @@ def test_task_that_kills_its_workers(run_job, tmp_path):
     assert retries == [("kill", 2)]
     assert "KilledWorker" in job.failures["kill"].error
     assert count_attempts(tmp_path)["kill"] == 2 * 4
+
+
+def test_worker_that_cannot_begin_a_task(tmp_path):
+    """Tasks that a worker cannot even begin use up no attempt, and the worker is set apart."""
+    apart, results, n_runs = [], {}, 0
+
+    def execute(tasks, hand_over, should_stop):
+        nonlocal n_runs
+        n_runs += 1
+        for task in tasks:
+            is_fit = n_runs > 2 * MAX_UNFIT
+            hand_over(Done("a", 1) if is_fit else TaskLost(task.key, "AttributeError", "tcp://a"))
+
+    run = Run(
+        kind="tcp://",
+        threads=1,
+        execute=execute,
+        probe=lambda call, args: {},
+        find_memory_limit=lambda: None,
+        set_apart=lambda address: apart.append(address) is None,
+        take_back=apart.clear,
+    )
+    job = Job(Work(str(tmp_path), do, open_folder), lambda name: (name,), results.__setitem__)
+    job.do(run, ["a"])
+    assert results == {"a": 1}
+    assert (job.failures, job.is_hopeless, apart) == ({}, False, [])

@@ -229,3 +229,20 @@ def test_processes_are_the_default(monkeypatch):
         run.execute([dask.delayed(os.getpid)()], results.append, lambda: False)
     assert results[0] != os.getpid()
     assert (run.kind, run.threads) == ("processes", 1)
+
+
+# -- who may reach local processes ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "tls"])
+def test_local_processes_refuse_strangers(protocol):
+    """Without the key of the run nobody on the machine reaches the scheduler or a worker."""
+    from distributed.security import Security
+
+    key = Security.temporary() if protocol == "tls" else None
+    with open_scheduler(SchedulerOptions("processes", workers=1)) as run:
+        workers = list(run.client.scheduler_info()["workers"])
+        for address in (run.client.scheduler.address, *workers):
+            assert address.startswith("tls://127.0.0.1:")
+            with pytest.raises(OSError, match=r"."):
+                Client(address.replace("tls", protocol), security=key, timeout=2)

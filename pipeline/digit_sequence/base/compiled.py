@@ -16,9 +16,17 @@ from types import CellType, FunctionType
 from typing import Any
 
 import numpy as np
-from numba import njit, types, void
-from numba.core import cgutils
-from numba.extending import intrinsic
+
+try:
+    from numba import config, njit, types, void
+    from numba.core import cgutils
+    from numba.extending import intrinsic
+except ImportError:
+    raise
+except Exception as error:  # what its LLVM raises where it cannot be loaded
+    raise ImportError(f"{type(error).__name__}: {error}") from error
+if config.DISABLE_JIT:
+    raise ImportError("the variable NUMBA_DISABLE_JIT is set")
 
 # As values of a type, so that a function is compiled once for them and for variables.
 ZERO, ONE = np.int64(0), np.int64(1)
@@ -41,7 +49,13 @@ def kernel(*arguments: Any, returns: Any = void) -> Callable[[Callable[..., Any]
         try:
             return njit(signature, cache=True, **options)(_stamp(function))
         except RuntimeError:  # neither this folder nor the user's cache can be written
+            pass
+        except Exception as error:  # whatever a compiler raises that cannot work here
+            raise ImportError(f"{type(error).__name__}: {error}") from error
+        try:
             return njit(signature, **options)(function)
+        except Exception as error:
+            raise ImportError(f"{type(error).__name__}: {error}") from error
 
     return compile_kernel
 

@@ -10,7 +10,10 @@ numba    compiled loops, several times as fast; needs numba (the extra ``fast``)
 
 from __future__ import annotations
 
+import warnings
+from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Literal, get_args
 
 from digit_sequence.base.errors import ConfigError, how_to_install
@@ -35,11 +38,22 @@ def choose_engine(name: str | None = None) -> Engine:
         return "skimage"
     try:
         import_module("digit_sequence.base.random_kernels")
-    except ImportError as error:  # not installed, or too old or too new for this NumPy
+    except ImportError as error:  # not installed, or it cannot start or compile here
         if name is None:
+            if find_spec("numba") is not None:
+                _note_once(str(error))
             return "skimage"
         raise ConfigError(
             f"--engine: numba cannot be used here: {error}; {how_to_install('fast')}, "
             "or use --engine skimage"
         ) from error
     return "numba"
+
+
+@cache
+def _note_once(problem: str) -> None:
+    """Say that the slow engine draws although the fast one is installed."""
+    warnings.warn(
+        f"numba cannot be used here: {problem}; scikit-image draws the same bytes, but slower",
+        stacklevel=3,
+    )

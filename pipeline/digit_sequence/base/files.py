@@ -8,11 +8,11 @@ killed.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import glob
 import os
 import re
 import stat
+import sys
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,6 +20,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from digit_sequence.base.folders import Folder, open_folder
+
+if sys.platform == "win32":
+    fcntl = None
+else:
+    try:
+        import fcntl
+    except ImportError:  # a Python without it
+        fcntl = None  # type: ignore[assignment]
 
 _FOLDED_SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]+:/")
 
@@ -73,6 +81,9 @@ def open_new(
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
+                if fcntl is not None:
+                    desk.replace(name, place, target.name)
+            if fcntl is None:  # Windows renames no file that is open
                 desk.replace(name, place, target.name)
         finally:
             with contextlib.suppress(FileNotFoundError):
@@ -83,6 +94,8 @@ def open_new(
 def _open_locked(folder: Folder, name: str) -> BinaryIO:
     while True:
         file = open(folder.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb")  # noqa: PTH123, SIM115
+        if fcntl is None:
+            return file
         with contextlib.suppress(OSError):  # a file system without locks: none is cleaned
             fcntl.flock(file, fcntl.LOCK_EX)
         if os.fstat(file.fileno()).st_nlink:
@@ -98,6 +111,10 @@ def remove_orphans(paths: Iterable[Path], root: Path | None = None) -> int:
     removed = 0
     for path in paths:
         with contextlib.suppress(OSError), open_folder(path.parent, root) as folder:
+            if fcntl is None:  # Windows removes no file that is open: it refuses by itself
+                folder.unlink(path.name)
+                removed += 1
+                continue
             flags = os.O_RDWR | getattr(os, "O_NONBLOCK", 0)  # a pipe would be waited for
             with open(folder.open(path.name, flags), "rb+", buffering=0) as file:  # noqa: PTH123
                 if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -115,7 +132,7 @@ def hold_folder(folder: Path) -> Iterator[bool]:
     """
     with open_folder(folder, create=True) as opened:
         is_free = True
-        if opened.handle is not None:
+        if opened.handle is not None and fcntl is not None:
             try:
                 fcntl.flock(opened.handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

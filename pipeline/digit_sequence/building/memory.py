@@ -66,7 +66,7 @@ def keep_freed_memory() -> None:
     It would give arrays back at once, all the more in workers of Dask, which are set to keep 64 kB;
     then those of the next batch are mapped anew, page by page: up to a quarter of a build's time.
     """
-    with suppress(OSError, AttributeError):
+    with suppress(OSError, AttributeError, TypeError):  # TypeError: Windows
         libc = ctypes.CDLL(None)
         libc.mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES)
         libc.mallopt(_M_MMAP_THRESHOLD, KEPT_BYTES)

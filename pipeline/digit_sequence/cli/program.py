@@ -7,12 +7,15 @@ are there at once.
 from __future__ import annotations
 
 import ast
+import atexit
 import re
+import signal
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TextIO, cast
 
 import click
 from click.shell_completion import CompletionItem
@@ -62,13 +65,18 @@ class Program(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run, and exit with 2 after a `PipelineError`, with 130 after Ctrl-C."""
         try:
-            return super().main(*args, **kwargs)
+            with warnings.catch_warnings():
+                warnings.showwarning = _show_note
+                return super().main(*args, **kwargs)
         except BuildStopped as stop:
             echo(stop, err=True)
             sys.exit(130)
         except PipelineError as error:
             echo(f"error: {error}", err=True)
             sys.exit(2)
+        finally:
+            # All is done: a Ctrl-C while Python ends would have it end by the signal.
+            atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         """Read the options of the program."""
@@ -89,6 +97,20 @@ def expand_word(word: str) -> str:
     """Return a word with ``~`` replaced, which shells leave in ``--output=~/x``."""
     match = _HOME.fullmatch(word)
     return (match[1] or "") + expand_home(match[2]) if match else word
+
+
+def _show_note(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,  # noqa: ARG001 - the signature is Python's
+    line: str | None = None,
+) -> None:
+    """Print a warning that is meant for users in a line; others as Python does."""
+    is_for_users = issubclass(category, UserWarning) and "digit_sequence" in filename
+    told = warnings.formatwarning(message, category, filename, lineno, line)
+    click.echo(f"note: {message}" if is_for_users else told.rstrip(), err=True)
 
 
 class LazyProgram(Program):

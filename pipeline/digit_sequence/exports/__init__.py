@@ -18,11 +18,12 @@ from digit_sequence.exports.mds import MDS
 from digit_sequence.exports.mmocr import MMOCR
 from digit_sequence.exports.paddleocr import PADDLEOCR
 from digit_sequence.exports.tesstrain import TESSTRAIN
+from digit_sequence.exports.tfrecord import TFRECORD
 from digit_sequence.exports.yolo import YOLO
 
 EXPORTS: Registry[Format] = Registry(
     "--to",
     "digit_sequence.exports",
-    *(LMDB, PADDLEOCR, DOCTR, MMOCR, IMAGEFOLDER, TESSTRAIN, EASYOCR, YOLO, COCO, MDS),
+    *(LMDB, PADDLEOCR, DOCTR, MMOCR, IMAGEFOLDER, TESSTRAIN, EASYOCR, YOLO, COCO, MDS, TFRECORD),
 )
 """By the name on the command line."""

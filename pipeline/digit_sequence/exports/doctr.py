@@ -23,6 +23,7 @@ DOCTR = Format(
     writes="`SPLIT/images/`, `SPLIT/labels.json`",
     make_files=put_images("{split}/images"),
     indexes=(Index("{split}/labels.json", (list_entries(_make_entry),), ("{\n", "\n}\n"), ",\n"),),
-    note="docTR's training script takes the folders as train_path and val_path, with "
-    "--vocab digits.",
+    max_digits=32,
+    note="docTR's models cut labels at 32 characters unless set. Its training script takes the "
+    "folders as train_path and val_path, with --vocab digits.",
 )

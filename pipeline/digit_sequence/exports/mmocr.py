@@ -24,4 +24,7 @@ MMOCR = Format(
     writes="`images/SPLIT/`, `SPLIT.jsonl`",
     make_files=put_images("images/{split}"),
     indexes=(Index("{split}.jsonl", (list_entries(_make_line),)),),
+    max_digits=38,
+    note="MMOCR's decoders cut labels at max_seq_len 40, begin and end marks among them, unless "
+    "set.",
 )

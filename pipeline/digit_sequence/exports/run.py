@@ -225,8 +225,9 @@ def check_fit(export: Export) -> Format:
         if longest > limit:
             raise ConfigError(
                 f"{dataset.uri}: {split.name} may have numbers of {longest} digits; readers of "
-                f"{name} silently leave out those of more than {limit} unless they are set to take "
-                f"them; set them so and give --max-digits {longest}; nothing was written"
+                f"{name} silently leave out or cut those of more than {limit} unless they are "
+                f"set to take them; set them so and give --max-digits {longest}; "
+                "nothing was written"
             )
     return kind
 

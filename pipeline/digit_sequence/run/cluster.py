@@ -17,10 +17,13 @@ from digit_sequence.base.errors import BuildError, ConfigError
 from digit_sequence.run.dask_internals import (
     count_threads,
     find_address,
+    find_unfit,
     is_running,
     list_memory_limits,
+    set_apart,
     silence_losses,
     submit,
+    take_back,
 )
 from digit_sequence.run.limits import limit_workers
 from digit_sequence.run.options import SchedulerOptions
@@ -62,11 +65,25 @@ def connect(place: Any, **options: Any) -> Any:
 def make_cluster_run(kind: str, client: Any, options: SchedulerOptions) -> Run:
     """Return a cluster that a client is connected to, once it has a worker."""
     _wait_for_worker(client, options.worker_timeout_seconds)
+    apart: set[str] = set()
 
     def execute(
         tasks: Iterable[Delayed], hand_over: Callable[[Any], None], should_stop: Callable[[], bool]
     ) -> None:
-        _run_on_cluster(client, tasks, hand_over, should_stop, options.worker_timeout_seconds)
+        watch = Watch(client, options.worker_timeout_seconds, apart)
+        patience = min(60.0, options.worker_timeout_seconds)
+        _run_on_cluster(client, tasks, hand_over, should_stop, watch, patience)
+
+    def put_apart(address: str) -> bool:
+        is_apart = bool(address) and set_apart(client, address)
+        if is_apart:
+            apart.add(address)
+        return is_apart
+
+    def take_all_back() -> None:
+        if apart:
+            take_back(client, sorted(apart))
+            apart.clear()
 
     def probe(call: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, Any]:
         try:
@@ -90,6 +107,8 @@ def make_cluster_run(kind: str, client: Any, options: SchedulerOptions) -> Run:
         find_memory_limit=lambda: limit_workers(
             list_memory_limits(client), options.memory_limit_bytes
         ),
+        set_apart=put_apart,
+        take_back=take_all_back,
         dashboard=client.dashboard_link if find_spec("bokeh") else None,
         client=client,
     )
@@ -116,12 +135,12 @@ def _run_on_cluster(
     tasks: Iterable[Delayed],
     hand_over: Callable[[Any], None],
     should_stop: Callable[[], bool],
+    watch: Watch,
     patience_seconds: float,
 ) -> None:
     done: queue.SimpleQueue[Any] = queue.SimpleQueue()
     running: dict[str, Any] = {}
     tasks = iter(tasks)
-    watch = Watch(client, patience_seconds)
 
     def refill() -> None:
         # Many in one graph: a scheduler keeps a record of each graph that it ever got.
@@ -149,7 +168,7 @@ def _run_on_cluster(
         except queue.Empty:
             watch.check(len(running))
             continue
-        result = _take_result(future, min(60.0, patience_seconds))
+        result = _take_result(client, future, patience_seconds)
         if future.status == "cancelled" or (
             isinstance(result, TaskLost) and not is_running(client)
         ):
@@ -160,12 +179,21 @@ def _run_on_cluster(
         refill()
 
 
-def _take_result(future: Any, seconds: float) -> Any:
+def _take_result(client: Any, future: Any, seconds: float) -> Any:
     """Return the result of a task that has ended, or a `TaskLost`."""
     try:
         if future.status == "error":
             error = future.exception(timeout=seconds)
-            return TaskLost(future.key, f"{type(error).__name__}: {error}")
+            # What a task itself raises is its result: this was raised before it began.
+            unfit = "" if _is_killed(error) else find_unfit(client, future.key)
+            return TaskLost(future.key, f"{type(error).__name__}: {error}", unfit)
         return future.result(timeout=seconds)
     except (OSError, CancelledError) as error:  # its worker died with it, and no other had it since
         return TaskLost(future.key, f"its result was lost: {type(error).__name__}: {error}")
+
+
+def _is_killed(error: BaseException) -> bool:
+    """Tell whether a task is lost since worker after worker has died over it."""
+    from distributed.scheduler import KilledWorker  # noqa: PLC0415 - takes half a second
+
+    return isinstance(error, KilledWorker)

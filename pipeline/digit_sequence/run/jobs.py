@@ -3,8 +3,9 @@
 ========  ========================================================================================
 task      tried `MAX_ATTEMPTS` times in all, unless another try would fail as well; the others go
           on meanwhile
-worker    asked before a job whether it can take part; where it cannot open what the job is about,
-          or dies, its failures are its own: they use up no attempt, but are bounded, too
+worker    asked before a job whether it can take part; where one that came later cannot open what
+          the job is about, or not begin a task, its failures are its own: they use up no attempt,
+          and it gets no more tasks; where that cannot be arranged they are bounded, too
 cluster   no new task is begun when most of the latest results are failures
 ========  ========================================================================================
 
@@ -33,6 +34,7 @@ from digit_sequence.base.errors import (
     RenderError,
     SourceError,
 )
+from digit_sequence.run.dask_internals import find_own_address
 from digit_sequence.run.run import Run, TaskLost
 
 MAX_ATTEMPTS = 3
@@ -88,6 +90,8 @@ class Failure:
     """Whether it is the user's to solve; else the traceback is what helps."""
     worker: str = ""
     """HOST:PID of the process that failed; nothing if it is gone."""
+    address: str = ""
+    """Of the worker on a cluster."""
     sample: str | None = None
     """Key of the sample that cannot be drawn, if it is one."""
 
@@ -141,6 +145,7 @@ def attempt_task(work: Work, name: str, arguments: tuple[Any, ...]) -> Done | Fa
             is_of_files=is_of_files,
             is_expected=isinstance(error, PipelineError),
             worker=f"{platform.node()}:{os.getpid()}",
+            address=find_own_address(),
             sample=find_sample(work.subject, *arguments) if find_sample else None,
         )
 
@@ -211,14 +216,18 @@ class Job:
         BuildError
             If the cluster is gone.
         """
-        while True:
-            tasks = make_tasks(self._work, names, self._find_arguments)
-            run.execute(tasks, self._take, self._is_over)
-            names = [] if self._is_over() else self._list_again()
-            if not names:
-                return
-            for name in names:
-                self._on_retry(name, self._n_failed[name] + self._n_unfit[name] + 1)
+        try:
+            while names := self._do_once(run, names):
+                for name in names:
+                    self._on_retry(name, self._n_failed[name] + self._n_unfit[name] + 1)
+        finally:
+            run.take_back()
+
+    def _do_once(self, run: Run, names: Iterable[str]) -> list[str]:
+        """Do tasks; return those to do again."""
+        tasks = make_tasks(self._work, names, self._find_arguments)
+        run.execute(tasks, lambda outcome: self._take(run, outcome), self._is_over)
+        return [] if self._is_over() else self._list_again()
 
     def _list_again(self) -> list[str]:
         return [
@@ -232,11 +241,21 @@ class Job:
     def _is_over(self) -> bool:
         return self._should_stop() or self.is_hopeless
 
-    def _take(self, outcome: Done | Failure | TaskLost) -> None:
+    def _take(self, run: Run, outcome: Done | Failure | TaskLost) -> None:
         if isinstance(outcome, TaskLost):
             name = outcome.key.rpartition("-")[0]
             # Several workers died over it, or beside it: it gets one more chance.
-            outcome = Failure(name, outcome.error, is_final=self._n_failed[name] > 0)
+            outcome = Failure(
+                name,
+                outcome.error,
+                is_final=self._n_failed[name] > 0 and not outcome.worker,
+                is_unfit=bool(outcome.worker),
+                address=outcome.worker,
+            )
+        if isinstance(outcome, Failure) and outcome.is_unfit and run.set_apart(outcome.address):
+            self._on_failure(outcome)
+            self.failures[outcome.name] = outcome  # it is tried again, however often
+            return
         self._is_failure.append(isinstance(outcome, Failure))
         if isinstance(outcome, Failure):
             self._note(outcome)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -57,6 +58,10 @@ def limit_workers(limits: Mapping[str, int], given: int | None) -> MemoryLimit |
 
 def count_machine_bytes() -> int:
     """Return the memory of this machine, or of the container that this process runs in."""
+    if sys.platform == "win32":
+        import psutil  # noqa: PLC0415 - a dependency of distributed
+
+        return int(psutil.virtual_memory().total)
     found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for path in CGROUP_FILES:
         with suppress(OSError, ValueError):  # there is none, or it says "max"

@@ -5,38 +5,67 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
-from multiprocessing import forkserver, resource_tracker
 from typing import Any
 
 import dask
 
 from digit_sequence.base.current_folder import is_current_folder_lost, leave_current_folder_out
-from digit_sequence.run.dask_internals import NANNY_LOGGER
+from digit_sequence.base.errors import BuildError
+from digit_sequence.run.dask_internals import silence_all
 
 
 @contextmanager
 def open_processes(workers: int, is_profiled: bool) -> Iterator[Any]:
-    """Run a local cluster."""
+    """Run a local cluster, whose processes alone have the key to it: it is made for the run.
+
+    Without a key whoever has an account on the machine could reach the scheduler and have it run
+    any code.
+
+    Raises
+    ------
+    BuildError
+        If a process cannot be started.
+    """
     from distributed import LocalCluster  # noqa: PLC0415 - takes half a second
+    from distributed.security import Security  # noqa: PLC0415
+
+    silence_all()  # what goes wrong is this program's to tell
+    preload = [*dask.config.get("distributed.worker.preload", []), silence_all.__module__]
 
     settings = {
         "distributed.worker.memory.terminate": False,
         "distributed.worker.profile.enabled": is_profiled,
     }
-    with leave_current_folder_out(), _hold_interrupts(), dask.config.set(settings):
-        cluster = LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0" if find_spec("bokeh") else None,
-        )
+    try:
+        with leave_current_folder_out(), _hold_interrupts(), dask.config.set(settings):
+            cluster = LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                host="127.0.0.1",
+                protocol="tls://",
+                security=Security.temporary(),
+                dashboard_address="127.0.0.1:0" if find_spec("bokeh") else None,
+                silence_logs=logging.CRITICAL,
+                preload=preload,
+            )
+    except Exception as error:  # whatever Dask raises around what the system has refused
+        raise BuildError(
+            f"the scheduler processes cannot start {workers} of them: {_find_cause(error)}; give "
+            "fewer --workers, or --scheduler threads"
+        ) from error
     with leave_current_folder_out(), cluster:
         yield cluster
-        # Everything is built: that a busy machine ends a process slowly is no news.
-        logging.getLogger(NANNY_LOGGER).setLevel(logging.ERROR)
+
+
+def _find_cause(error: BaseException) -> str:
+    """Return the error at the beginning of a chain of them."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return f"{type(error).__name__}: {error}"
 
 
 def start_fork_server(modules: Sequence[str]) -> None:
@@ -50,10 +79,14 @@ def start_fork_server(modules: Sequence[str]) -> None:
     modules : sequence of str
         What their tasks import; those that cannot be imported are left out.
     """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return  # Windows: each worker is a process of its own
     dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"})
     multiprocessing.get_context("forkserver").set_forkserver_preload(["distributed", *modules])
     if is_current_folder_lost():
         return  # the first worker starts it
+    from multiprocessing import forkserver  # noqa: PLC0415 - Windows has none
+
     with leave_current_folder_out(), _hold_interrupts():
         forkserver.ensure_running()
 
@@ -65,6 +98,11 @@ def _hold_interrupts() -> Iterator[None]:
     Processes and threads inherit which signals are blocked. A Ctrl-C that comes meanwhile is not
     lost: it reaches this process afterwards.
     """
+    if sys.platform == "win32":  # which has none of this
+        yield
+        return
+    from multiprocessing import resource_tracker  # noqa: PLC0415
+
     resource_tracker.ensure_running()  # it would unblock signals when it starts
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

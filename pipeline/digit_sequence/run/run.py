@@ -21,6 +21,16 @@ class TaskLost:
 
     key: str
     error: str
+    worker: str = ""
+    """Address of the worker, if it cannot even begin a task; nothing if it is gone."""
+
+
+def _have_no_worker_to(_address: str) -> bool:
+    return False
+
+
+def _have_none_apart() -> None:
+    """Do nothing."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,10 @@ class Run:
     """Runs a function once on every worker there is; returns results, or exceptions, by worker."""
     find_memory_limit: Callable[[], MemoryLimit | None]
     """Returns what a task may need at most; None if the cluster sets no limit or does not say."""
+    set_apart: Callable[[str], bool] = _have_no_worker_to
+    """Sees to it that the worker at an address gets no more tasks; returns whether it could."""
+    take_back: Callable[[], None] = _have_none_apart
+    """Ends that for all."""
     dashboard: str | None = None
     client: Any = None
     """Of distributed, where there is a cluster."""

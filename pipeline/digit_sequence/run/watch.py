@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from typing import Any
 
 from digit_sequence.base.errors import BuildError
@@ -27,11 +28,12 @@ FORGET_AFTER = 10_000
 class Watch:
     """Looks after a cluster while tasks are on it."""
 
-    def __init__(self, client: Any, patience_seconds: float) -> None:
+    def __init__(self, client: Any, patience_seconds: float, apart: Collection[str] = ()) -> None:
         self._client = client
         self._patience = patience_seconds
+        self._apart = apart
         self._alive_at = self._counted_at = self._result_at = time.monotonic()
-        self._threads = count_threads(client) or 1
+        self._threads = count_threads(client, apart) or 1
         self._n_results = self._n_counted = 0
         self._window = TASKS_PER_THREAD * self._threads
 
@@ -46,7 +48,7 @@ class Watch:
         """Return how many tasks the cluster may hold; it may have grown, shrunk or gone faster."""
         seconds = time.monotonic() - self._counted_at
         if seconds > RECOUNT_SECONDS:
-            self._threads = count_threads(self._client) or self._threads
+            self._threads = count_threads(self._client, self._apart) or self._threads
             ahead = int((self._n_results - self._n_counted) / seconds * _AHEAD_SECONDS)
             least, most = (n * self._threads for n in (TASKS_PER_THREAD, _MOST_TASKS_PER_THREAD))
             self._window = min(max(ahead, least), most)
@@ -55,7 +57,7 @@ class Watch:
 
     def check(self, n_running: int) -> None:
         """Raise a BuildError if nothing can come any more."""
-        threads = count_threads(self._client)
+        threads = count_threads(self._client, self._apart)
         if threads:
             self._alive_at = time.monotonic()
             if self._alive_at - self._result_at > 2 * self._patience:
