@@ -147,8 +147,8 @@ def test_installed_wheel_runs(wheel, tmp_path):
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
     def run(*command):
-        pipes = {"capture_output": True, "text": True, "check": True}
-        return subprocess.run(command, cwd=tmp_path, env=environment, **pipes).stdout
+        pipes = {"capture_output": True, "text": True}
+        return subprocess.run(command, check=True, cwd=tmp_path, env=environment, **pipes).stdout
 
     assert run(venv / "bin/digit-sequence", "-h").startswith("Usage: digit-sequence ")
     for command in ("build", "verify", "export", "train"):

@@ -59,10 +59,10 @@ _PLAN_KEYS = {
     "sha256": str,
 }
 _READERS = 16
-
-Found = TypeVar("Found")
 """Label files read at a time, for the latency of an object store."""
 _SHARD_EXTENSIONS = {"webdataset": "tar", "parquet": "parquet"}
+
+Found = TypeVar("Found")
 
 
 def label_path(shard: Shard) -> str:
