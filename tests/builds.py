@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from digit_sequence.build.dataset import BuildResult, build_dataset
-from digit_sequence.build.sampler import open_config
+from digit_sequence.building.dataset import BuildResult, build_dataset
+from digit_sequence.building.sampler import open_config
 from digit_sequence.config.model import Config
 from digit_sequence.run.events import RUNS_FOLDER
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
@@ -121,7 +121,8 @@ FORK_PROGRAMS = """
 import json, os, resource, sys, time
 import dask, scipy.ndimage, skimage.transform
 import distributed.cli.dask_scheduler, distributed.cli.dask_worker
-import digit_sequence.build.dataset, digit_sequence.build.status, digit_sequence.build.verify
+import digit_sequence.building.dataset, digit_sequence.building.status
+import digit_sequence.building.verify
 import digit_sequence.cli.program
 
 PROGRAMS = {

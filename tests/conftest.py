@@ -12,18 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from hypothesis import settings
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from digit_sequence.config.model import (
-    MIN_INK_ROWS,
-    MIN_ROWS_PER_BLUR,
-    Config,
-    Idx,
-    SplitName,
-    parse_config,
-)
-from digit_sequence.sources.bank import GlyphBank, GlyphPool, partition_glyphs
+from digit_sequence.base.names import SplitName
+from digit_sequence.config.model import Config, parse_config
+from digit_sequence.sources.bank import GlyphBank
+from digit_sequence.sources.idx import IdxSettings
+from digit_sequence.sources.pools import GlyphPool, partition_glyphs
+from strategies import make_legible
 
 if TYPE_CHECKING:
     from builds import Forks
@@ -98,69 +94,6 @@ def make_pool(bank: GlyphBank) -> GlyphPool:
     return GlyphPool(order, np.searchsorted(bank.digits[order], np.arange(11)).astype(np.int64))
 
 
-# -- strategies: everything that the blocks canvas, glyph and line may hold ------------------------
-
-
-def ranges(low: float, high: float, decimals: int = 2) -> st.SearchStrategy[list[float]]:
-    """Draw [low, high] with low <= high; integers if `decimals` is 0."""
-    unit = 10**decimals
-    steps = st.integers(round(low * unit), round(high * unit))
-    return st.lists(
-        steps.map(lambda step: step / unit if decimals else step), min_size=2, max_size=2
-    ).map(sorted)
-
-
-def transforms(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any] | None]:
-    """Draw a block of a transform, None if it is off."""
-    probability = st.sampled_from([1.0, 1.0, 0.5, 0.0])
-    return st.none() | st.fixed_dictionaries({"probability": probability, **fields})
-
-
-canvases = st.fixed_dictionaries(
-    {
-        "height": st.integers(8, 128),
-        "width": st.integers(48, 400),
-        "align": st.sampled_from(["left", "center", "right"]),
-    }
-)
-glyph_transforms = st.fixed_dictionaries(
-    {
-        "salt": transforms(pixels=ranges(0, 24, 0)),
-        "pepper": transforms(pixels=ranges(0, 24, 0)),
-        "crop": st.none() | st.fixed_dictionaries({"margin": st.integers(0, 8)}),
-        "aspect": st.sampled_from(["keep", "stretch"]),
-        "shear": transforms(degrees=ranges(-45, 45)),
-        "rotate": transforms(degrees=ranges(-45, 45)),
-        "overflow": st.sampled_from(["fit", "clip"]),
-        "stroke": transforms(dilate=st.sampled_from([0.0, 0.5, 1.0]), pixels=ranges(1, 9, 0)),
-    }
-)
-line_transforms = st.fixed_dictionaries(
-    {
-        "spacing": ranges(-1000, 1000, 0) | ranges(-8, 8, 0),
-        "noise": transforms(sigma=ranges(0, 128)),
-        "salt_pepper": transforms(amount=ranges(0, 0.5, 4)),
-        "blur": transforms(sigma=ranges(0, 5, 3)),
-        "invert": transforms(),
-    }
-)
-number_texts = st.text("0123456789", min_size=1, max_size=8)
-
-
-def make_legible(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """Lower margin and blur of a config's tree to what the height of its canvas allows."""
-    tree = {key: dict(value) if isinstance(value, dict) else value for key, value in tree.items()}
-    height = tree.get("canvas", {}).get("height", 28)
-    glyph, line = tree.get("glyph", {}), tree.get("line", {})
-    if glyph.get("crop"):
-        most = (height * 20 // MIN_INK_ROWS - 20) // 2
-        glyph["crop"] = {"margin": min(glyph["crop"].get("margin", 0), most)}
-    if line.get("blur"):
-        sigma = [min(bound, height / MIN_ROWS_PER_BLUR) for bound in line["blur"]["sigma"]]
-        line["blur"] = {**line["blur"], "sigma": sigma}
-    return tree
-
-
 # -- fixtures --------------------------------------------------------------------------------------
 
 
@@ -190,7 +123,7 @@ def tiny_source(bank: GlyphBank, tmp_path_factory: pytest.TempPathFactory) -> di
 @pytest.fixture(scope="session")
 def pools(bank: GlyphBank, tiny_source: dict[str, Any]) -> dict[SplitName, GlyphPool]:
     """Return the bank shared out: 6, 3 and 3 glyphs of each digit to train, val and test."""
-    return partition_glyphs(bank, Idx.model_validate(tiny_source))
+    return partition_glyphs(bank, IdxSettings.model_validate(tiny_source))
 
 
 @pytest.fixture(scope="session")

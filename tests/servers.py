@@ -53,9 +53,9 @@ def wait_until(is_met: Callable[[], object], seconds: float = START_SECONDS) -> 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
     [
-        "digit_sequence.build.dataset",
+        "digit_sequence.building.dataset",
         "digit_sequence.cli.program",
-        "digit_sequence.build.verify",
+        "digit_sequence.building.verify",
         "distributed",
     ]
 )

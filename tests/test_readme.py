@@ -1,17 +1,28 @@
-"""The README's Python examples run as they are written."""
+"""The Python examples of the pages run as they are written."""
 
 import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
-EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-WAYS = ["pyarrow", "webdataset", "datasets", "reader", "torch"]
+from builds import ROOT
+
+PAGES = {
+    "README.md": ["pyarrow", "webdataset", "datasets", "reader"],
+    "pipeline/digit_sequence/read/README.md": ["batches", "torch"],
+}
+"""What each example of a page shows."""
+EXAMPLES = {
+    way: example
+    for page, ways in PAGES.items()
+    for way, example in zip(
+        ways,
+        re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL),
+        strict=True,
+    )
+}
 
 
 @pytest.fixture(scope="module")
@@ -25,16 +36,22 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_readme_has_examples():
-    """There are five ways to read a dataset."""
-    assert len(EXAMPLES) == len(WAYS)
+def test_pages_have_no_other_examples():
+    """No page but those above has an example that no test runs."""
+    pages = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("*.md")}
+    for top in ("configs", "pipeline", "tests"):
+        pages |= {path.relative_to(ROOT).as_posix() for path in (ROOT / top).rglob("*.md")}
+    assert {page for page in pages if "```python" in (ROOT / page).read_text()} == set(PAGES)
 
 
-@pytest.mark.parametrize("way", [*WAYS[:-1], pytest.param("torch", marks=pytest.mark.extras)])
-def test_readme_example_runs(way, folder, monkeypatch):
+@pytest.mark.parametrize(
+    "way",
+    [pytest.param(way, marks=[pytest.mark.extras] * (way == "torch")) for way in EXAMPLES],
+)
+def test_example_runs(way, folder, monkeypatch):
     """Each example, a file of its own, prints the number of a sample, or sizes of a batch."""
     path = folder / f"read_with_{way}.py"
-    path.write_text(EXAMPLES[WAYS.index(way)])
+    path.write_text(EXAMPLES[way])
     monkeypatch.setenv("HF_HOME", str(folder / "hf"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     done = subprocess.run(

@@ -7,8 +7,8 @@ Programs use these four; each is imported when it is asked for::
 
 TYPE_CHECKING = False  # as that of typing, whose import takes longer than this one
 if TYPE_CHECKING:
-    from digit_sequence.build.programs import build
-    from digit_sequence.build.sampler import Sampler
+    from digit_sequence.building.programs import build
+    from digit_sequence.building.sampler import Sampler
     from digit_sequence.config.model import load_config
     from digit_sequence.read.dataset import open_dataset
 
@@ -16,7 +16,8 @@ __version__ = "0.1.0"
 __all__ = ["Sampler", "build", "load_config", "open_dataset"]
 
 _HOMES = {
-    "Sampler": ".build.sampler",
+    "build": ".building.programs",
+    "Sampler": ".building.sampler",
     "load_config": ".config.model",
     "open_dataset": ".read.dataset",
 }
@@ -25,8 +26,6 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     from importlib import import_module  # noqa: PLC0415
 
-    if name == "build":
-        return import_module(".build", __name__)  # the package, which can be called
     if name in _HOMES:
         return getattr(import_module(_HOMES[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,9 +18,10 @@ import numpy as np
 
 from digit_sequence.base.errors import ConfigError, RenderError
 from digit_sequence.config.model import Config, parse_config
-from digit_sequence.render.batch import Rendered, render_batch
+from digit_sequence.render.draw import Rendered, render_batch
 from digit_sequence.render.recipe import Recipes, draw_recipes
-from digit_sequence.sources.bank import GlyphBank, GlyphPool, load_bank, partition_glyphs
+from digit_sequence.sources.bank import GlyphBank, load_bank
+from digit_sequence.sources.pools import GlyphPool, partition_glyphs
 
 SAMPLES_PER_CONFIG = 100
 

@@ -15,7 +15,7 @@ from typing import Any
 import dask
 from tests.benchmarks.work import SHARD_SAMPLES, open_work, take_median, time_call
 
-from digit_sequence.build.dataset import build_dataset
+from digit_sequence.building.dataset import build_dataset
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 from digit_sequence.store.storage import Storage
 
@@ -23,8 +23,9 @@ _MEMORY = """
 import json, sys
 from pathlib import Path
 import distributed
-from digit_sequence.build.dataset import build_shard, estimate_task, make_job
-from digit_sequence.store.manifest import publish_plan
+from digit_sequence.building.estimates import estimate_task
+from digit_sequence.building.shard import build_shard, make_claim
+from digit_sequence.store.plan_file import publish_plan
 from digit_sequence.store.storage import Storage
 from tests.benchmarks.work import open_work
 
@@ -38,7 +39,7 @@ publish_plan(Storage(uri), sampler.plan, sampler.bank)
 model = estimate_task(sampler)
 figures = []
 for index in range(3):
-    build_shard(make_job(Storage(uri), sampler.plan, sampler.engine), "train", index)
+    build_shard(make_claim(Storage(uri), sampler.plan, sampler.engine), "train", index)
     figures.append(read_status())
 print(json.dumps({"model_mb": model.total / 1e6, "shards": figures}))
 """

@@ -143,8 +143,8 @@ def run(folder: str | None = None) -> dict[str, float]:
 
 def _build(folder: str) -> None:
     """Build 6,000 images of configs/default.yaml, in shards of 1,000."""
-    from digit_sequence.build.dataset import build_dataset
-    from digit_sequence.build.sampler import open_config
+    from digit_sequence.building.dataset import build_dataset
+    from digit_sequence.building.sampler import open_config
     from digit_sequence.config.model import load_config
     from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
     from digit_sequence.store.storage import Storage

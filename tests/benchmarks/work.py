@@ -10,17 +10,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from digit_sequence.build.dataset import pack_shard, write_shard
-from digit_sequence.build.sampler import Sampler, open_config
-from digit_sequence.codec.encoding import EXTENSIONS, encode_image
+from digit_sequence.building.sampler import Sampler, open_config
+from digit_sequence.building.shard import pack_shard, write_shard
+from digit_sequence.codec.encoding import encode_image
 from digit_sequence.config.model import Config, parse_config
+from digit_sequence.containers import CONTAINERS
+from digit_sequence.containers.container import Packed
 from digit_sequence.plan.plan import Shard
-from digit_sequence.render.batch import fit_batch, render_batch
+from digit_sequence.render.draw import fit_batch, render_batch
 from digit_sequence.render.layout import lay_out
 from digit_sequence.render.recipe import draw_recipes
-from digit_sequence.store.containers import CONTAINERS, Packed
 from digit_sequence.store.labels import Commit, encode_labels, hash_images, hash_rows, make_rows
-from digit_sequence.store.manifest import label_path
+from digit_sequence.store.ledger import label_path, make_target
 from digit_sequence.store.storage import Storage
 
 FORMATS = ("jpeg", "png")
@@ -96,8 +97,7 @@ def make_one(sampler: Sampler, index: int) -> int:
 
 def _pack_one(sampler: Sampler, index: int) -> tuple[Shard, Packed, Commit]:
     shard = sampler.plan.splits["train"].shard(index)
-    pack = CONTAINERS[sampler.plan.config.output.container]
-    return shard, *pack_shard(sampler, shard, pack)
+    return shard, *pack_shard(sampler, shard)
 
 
 def measure_stages(sampler: Sampler, storage: Storage, samples: int) -> dict[str, float]:
@@ -136,12 +136,12 @@ def measure_stages(sampler: Sampler, storage: Storage, samples: int) -> dict[str
             hash_images(rendered.images)
         batches.append((rows, images))
     with stage("pack"):
-        packed = CONTAINERS["webdataset"](shard, batches, EXTENSIONS[config.output.image], engine)
+        packed = CONTAINERS["webdataset"].pack(make_target(config, shard), batches)
     with stage("sha256 of the shard"):
         digest = packed.sha256
     with stage("hash of the rows"):
         hash_rows(packed.rows)
-    _, commit = pack_shard(sampler, Shard("train", 0, 0, 1), CONTAINERS["webdataset"])
+    _, commit = pack_shard(sampler, Shard("train", 0, 0, 1))
     with stage("label file"):
         labels = encode_labels(packed.rows, commit)
     with stage("write"):

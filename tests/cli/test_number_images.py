@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from builds import ROOT, read_tree, run_program
 from digit_sequence.base.errors import ConfigError
-from digit_sequence.build.sampler import open_config
+from digit_sequence.building.sampler import open_config
 from digit_sequence.cli.number import number
 from digit_sequence.cli.number_images import make_config
 from digit_sequence.cli.program import main

@@ -29,7 +29,7 @@ from builds import (
     write_config,
 )
 from digit_sequence.base.errors import SourceError
-from digit_sequence.build.sampler import open_config
+from digit_sequence.building.sampler import open_config
 from digit_sequence.cli.program import Program, main
 
 COMMANDS = [
@@ -461,6 +461,15 @@ ERRORS = {
     "unknown storage": (
         ["build", "tiny.yaml", "-o", "bogus://a/b", *HERE],
         "bogus://a/b: not a directory that can be opened: Unrecognized filesystem type",
+    ),
+    "no memory limit": (
+        ["build", "tiny.yaml", "-o", "new", *HERE, "--memory-limit", "lots"],
+        "--memory-limit: expected bytes such as 2GB or 500MiB, got 'lots'",
+    ),
+    "too little memory": (
+        ["build", "tiny.yaml", "-o", "new", *HERE, "--memory-limit", "10MB"],
+        r"output.shard_samples: expected shards that a worker can build in 10 MB "
+        r"\(--memory-limit\)",
     ),
     "bad key": (
         ["sample", "42", "--from", "out", "-o", "new.png"],

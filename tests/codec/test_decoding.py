@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import struct
+import subprocess
+import sys
 import zlib
 from itertools import pairwise
 
@@ -14,9 +17,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
-from digit_sequence.codec.decoding import _decode_unfiltered, decode_image
+from digit_sequence.codec.decoding import MAX_PIXELS, decode_image, decode_unfiltered
 
 IMAGES = arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=40))
+GREY, GREY_16_BIT = (8, 0, 0, 0, 0), (16, 0, 0, 0, 0)
+RGB, INTERLACED = (8, 2, 0, 0, 0), (8, 0, 0, 0, 1)
+"""Bit depth, colour type, compression, filter method, interlace."""
 
 
 def make_chunk(name, content):
@@ -25,14 +31,18 @@ def make_chunk(name, content):
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", checksum)
 
 
-def encode_plain(image, filter_type=0, n_chunks=1, kind=(8, 0, 0, 0, 0)):
+def encode_plain(image, filter_type=0, n_chunks=1, kind=GREY):
     """Write a PNG by hand: every row with the given filter byte, pixels in some chunks."""
     height, width = image.shape
     rows = np.full((height, width + 1), filter_type, np.uint8)
     rows[:, 1:] = image
     packed = zlib.compress(rows.tobytes())
     edges = np.linspace(0, len(packed), n_chunks + 1).astype(int)
-    pieces = [packed[a:b] for a, b in pairwise(edges)]
+    return write_png(height, width, kind, [packed[a:b] for a, b in pairwise(edges)])
+
+
+def write_png(height, width, kind, pieces):
+    """Write a PNG with some pieces of packed pixels."""
     header = struct.pack(">II5B", width, height, *kind)
     chunks = [make_chunk(b"IHDR", header), make_chunk(b"tEXt", b"Title\\0x")]
     chunks += [make_chunk(b"IDAT", piece) for piece in pieces]
@@ -49,7 +59,7 @@ def read_with_pillow(encoded):
 def test_short_way_gives_the_pixels(image, n_chunks):
     """An unfiltered PNG in any number of chunks is read without Pillow, and as Pillow reads it."""
     encoded = encode_plain(image, n_chunks=n_chunks)
-    decoded = _decode_unfiltered(encoded)
+    decoded = decode_unfiltered(encoded)
     np.testing.assert_array_equal(decoded, image)
     np.testing.assert_array_equal(decoded, read_with_pillow(encoded))
     assert decoded.flags.writeable
@@ -60,7 +70,7 @@ def test_short_way_gives_the_pixels(image, n_chunks):
 def test_filtered_rows_go_to_pillow(image, filter_type):
     """Rows with a filter, which hold differences, are not taken for pixels."""
     encoded = encode_plain(image, filter_type)
-    assert _decode_unfiltered(encoded) is None
+    assert decode_unfiltered(encoded) is None
     np.testing.assert_array_equal(decode_image(encoded), read_with_pillow(encoded))
 
 
@@ -74,10 +84,10 @@ def test_anything_of_pillow(image, kind):
     assert decoded.flags.writeable
 
 
-@pytest.mark.parametrize("kind", [(1, 0, 0, 0, 0), (8, 2, 0, 0, 0), (8, 0, 0, 0, 1)])
+@pytest.mark.parametrize("kind", [(1, 0, 0, 0, 0), GREY_16_BIT, RGB, INTERLACED])
 def test_other_kinds_of_png_go_to_pillow(kind):
-    """One bit, colour or interlaced: not the short way."""
-    assert _decode_unfiltered(encode_plain(np.zeros((2, 3), np.uint8), kind=kind)) is None
+    """One bit, sixteen, colour or interlaced: not the short way."""
+    assert decode_unfiltered(encode_plain(np.zeros((2, 3), np.uint8), kind=kind)) is None
 
 
 @pytest.mark.parametrize("filter_type", [0, 1])
@@ -108,3 +118,75 @@ def test_truncated_image():
     for end in range(33, len(encoded) - 12, 50):
         with pytest.raises((OSError, SyntaxError, ValueError)):
             decode_image(encoded[:end])
+
+
+# -- more than the header tells --------------------------------------------------------------------
+
+
+def pack_zeros(n_bytes):
+    """Return what inflates to zeros, a multiple of 16 MiB, made without them."""
+    deflate = zlib.compressobj(9, wbits=-15)
+    block = deflate.compress(bytes(1 << 24)) + deflate.flush(zlib.Z_FULL_FLUSH)
+    checksum = struct.pack(">HH", n_bytes % 65521, 1)
+    return b"\x78\x01" + block * (n_bytes >> 24) + b"\x03\x00" + checksum
+
+
+_MEASURE = """
+import json, pathlib, resource, sys
+from digit_sequence.codec.decoding import decode_image
+encoded = pathlib.Path(sys.argv[1]).read_bytes()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    got = list(decode_image(encoded).shape)
+except OSError as error:
+    got = str(error)
+print(json.dumps([got, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (GREY, "PNG: expected 28 x 160 pixels as its header says, got more"),
+        (GREY_16_BIT, [28, 160]),
+        (RGB, [28, 160, 3]),
+        (INTERLACED, [28, 160]),
+    ],
+)
+def test_bomb_takes_what_its_header_tells(kind, expected, tmp_path):
+    """Pixels of 2 GiB under a header of 28 x 160 are not inflated, whoever decodes them."""
+    path = tmp_path / "bomb.png"
+    path.write_bytes(write_png(28, 160, kind, [pack_zeros(1 << 31)]))
+    command = [sys.executable, "-c", _MEASURE, path]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    got, added_kib = json.loads(done.stdout)
+    assert got == expected
+    assert added_kib < 20_000
+
+
+@pytest.mark.parametrize("filter_type", [0, 1])
+def test_one_byte_more_is_an_error(filter_type):
+    """The pixels end where the header says, to the byte."""
+    packed = [zlib.compress(bytes([filter_type, 7, 7]) * 2 + b"\0" * more) for more in (0, 1)]
+    assert decode_image(write_png(2, 2, GREY, packed[:1])).shape == (2, 2)
+    with pytest.raises(OSError, match="expected 2 x 2 pixels as its header says, got more"):
+        decode_image(write_png(2, 2, GREY, packed[1:]))
+
+
+@pytest.mark.parametrize("kind", [GREY, RGB])
+def test_header_of_a_huge_png(kind):
+    """What says that it is huge is refused before anything is reserved for it."""
+    encoded = write_png(2, MAX_PIXELS // 2 + 1, kind, [zlib.compress(b"")])
+    with pytest.raises(OSError, match=r"expected at most 67,108,864 pixels, got 2 x 33,554,433"):
+        decode_image(encoded)
+
+
+def test_header_of_a_huge_jpeg():
+    """And so is a JPEG."""
+    buffer = io.BytesIO()
+    Image.new("L", (16, 16)).save(buffer, "JPEG")
+    encoded = bytearray(buffer.getvalue())
+    sizes = encoded.index(b"\xff\xc0") + 5
+    encoded[sizes : sizes + 4] = struct.pack(">HH", 8200, 8200)
+    with pytest.raises(OSError, match=r"expected at most 67,108,864 pixels, got 8,200 x 8,200"):
+        decode_image(bytes(encoded))

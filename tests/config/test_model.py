@@ -18,18 +18,20 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
-from conftest import canvases, glyph_transforms, line_transforms, make_legible, number_texts
+from digit_sequence.base.blocks import shorten
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.config.model import (
     MAX_CONFIG_BYTES,
     Config,
-    Mnist5k,
-    check_number,
-    check_number_list,
+    Numbers,
+    Split,
+    inline_numbers,
     load_config,
     parse_config,
-    shorten,
 )
+from digit_sequence.containers import CONTAINERS
+from digit_sequence.sources.mnist_5k import Mnist5kSettings
+from strategies import canvases, glyph_transforms, line_transforms, make_legible, number_texts
 
 SOURCE = "source: {name: mnist-5k}\n"
 SPLITS = "splits: {train: {numbers: {values: ['7']}, samples: 3}}\n"
@@ -77,14 +79,12 @@ def with_numbers(numbers: str, rest: str = "samples: 3") -> str:
 def test_minimal_config_has_the_documented_defaults(load: Load) -> None:
     """Only source and splits are needed; transforms are off."""
     config = load(MINIMAL)
-    assert config.source == Mnist5k(name="mnist-5k", val_fraction=0.1, test_fraction=0.1)
+    assert config.source == Mnist5kSettings(name="mnist-5k", val_fraction=0.1, test_fraction=0.1)
     assert config.seed == 0
     assert (config.canvas.height, config.canvas.width, config.canvas.align) == (28, 200, "center")
-    glyph = config.glyph.model_dump(exclude={"aspect", "overflow"})
-    assert set(glyph.values()) == {None}
-    line = config.line.model_dump(exclude={"spacing"})
-    assert set(line.values()) == {None}
-    assert config.line.spacing == (5, 10)
+    assert config.glyph.model_dump() == {"aspect": "keep", "overflow": "fit"}
+    assert config.line.model_dump() == {"spacing": (5, 10)}
+    assert [transform.name for transform in config.transforms] == ["aspect", "overflow", "spacing"]
 
 
 def test_empty_transform_is_off(load: Load) -> None:
@@ -527,6 +527,18 @@ splits = st.fixed_dictionaries(
 ) | st.fixed_dictionaries(
     {"numbers": counted_numbers, "samples_per_number": st.integers(1, 10**12)}
 )
+outputs = st.sampled_from(list(CONTAINERS)).flatmap(
+    lambda container: st.fixed_dictionaries(
+        {
+            "uri": st.none() | paths,
+            "container": st.just(container),
+            "sidecar": st.sampled_from([*CONTAINERS[container].sidecars] or ["brief"]),
+            "image": st.sampled_from(["png", "jpeg"]),
+            "quality": st.integers(1, 100),
+            "shard_samples": st.integers(1, 100_000),
+        }
+    )
+)
 trees = st.fixed_dictionaries(
     {
         "seed": st.integers(0, 2**63 - 1),
@@ -537,15 +549,7 @@ trees = st.fixed_dictionaries(
         "canvas": canvases,
         "glyph": glyph_transforms,
         "line": line_transforms,
-        "output": st.fixed_dictionaries(
-            {
-                "uri": st.none() | paths,
-                "container": st.sampled_from(["webdataset", "parquet", "files"]),
-                "image": st.sampled_from(["png", "jpeg"]),
-                "quality": st.integers(1, 100),
-                "shard_samples": st.integers(1, 100_000),
-            }
-        ),
+        "output": outputs,
     },
 ).map(make_legible)
 
@@ -676,26 +680,6 @@ def test_any_bytes_are_a_config_error(tmp_path: Path, content: bytes) -> None:
         load_config(path)
 
 
-@given(st.text(max_size=70) | st.text("0123456789", max_size=70))
-def test_check_number(text: str) -> None:
-    """A number is 1 to 64 of the ten ASCII digits, and stays as it is."""
-    if 1 <= len(text) <= 64 and set(text) <= set("0123456789"):
-        assert check_number(text) == text
-    else:
-        with pytest.raises(ValueError, match="expected"):
-            check_number(text)
-
-
-@given(st.lists(st.sampled_from(["1", "01", "2", "3"])))
-def test_check_number_list(values: list[str]) -> None:
-    """A list is usable if it is not empty and holds no number twice; "1" is not "01"."""
-    if values and len(set(values)) == len(values):
-        check_number_list(values)
-    else:
-        with pytest.raises(ValueError, match="expected"):
-            check_number_list(values)
-
-
 def test_shorten_cuts_in_the_middle() -> None:
     """A long value keeps its ends."""
     assert shorten("abc") == "'abc'"
@@ -732,3 +716,20 @@ def test_illegible_or_undrawable(blocks: dict[str, Any], message: str) -> None:
     }
     with pytest.raises(ConfigError, match=re.escape(message)):
         parse_config(tree | blocks, "tree")
+
+
+def test_inline_numbers(tmp_path: Path, tiny_config: Any) -> None:
+    """Files are replaced by what they hold; all else stays."""
+    path = tmp_path / "n.txt"
+    path.write_text("12\n007\n", encoding="utf-8")
+    splits = {
+        "train": {"numbers": {"file": {"path": str(path)}}, "samples": 4},
+        "val": {"numbers": {"range": {"last": 3}}, "samples": 2},
+    }
+    config = tiny_config(source={"name": "mnist-5k"}, splits=splits)
+    inlined = inline_numbers(config)
+    assert inlined.splits == {
+        "train": Split(numbers=Numbers(values=("12", "007")), samples=4),
+        "val": config.splits["val"],
+    }
+    assert inlined.source == Mnist5kSettings(name="mnist-5k")

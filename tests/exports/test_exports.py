@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -27,14 +28,14 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from builds import ALL_TRANSFORMS, ROOT, build, read_rows, read_tree
+from builds import ALL_TRANSFORMS, ROOT, build, read_rows, read_tree, run_program
 from digit_sequence.base.errors import BuildError, BuildStopped, ConfigError, OutputError
-from digit_sequence.exports import FORMATS
-from digit_sequence.exports.run import Export, _open, export_dataset
+from digit_sequence.exports import EXPORTS
+from digit_sequence.exports.run import Export, Request, export_dataset, open_exported
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 
-FILE_FORMATS = [name for name in FORMATS if name != "lmdb"]
+FILE_EXPORTS = [name for name in EXPORTS if name != "lmdb"]
 
 
 def export(dataset, kind, folder, scheduler="synchronous", **options):
@@ -145,7 +146,7 @@ def test_easyocr_reader_has_the_fault_that_is_told(exported):
     options["usecols"] = ["filename", "words"]
     assert pandas.read_csv(path, **options)["words"].tolist()[:3] == [7, 42, 7]
     assert pandas.read_csv(path, dtype=str, **options)["words"].tolist()[:3] == ["007", "42", "7"]
-    assert "dtype=str" in FORMATS["easyocr"].note
+    assert "dtype=str" in EXPORTS["easyocr"].note
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
@@ -335,6 +336,35 @@ def test_lmdb(dataset, exported, split):
     assert found == expect(dataset, split)
 
 
+# -- the list of formats ---------------------------------------------------------------------------
+
+
+def test_readme_has_every_format():
+    """The table of formats in the README is made of what the formats say of themselves."""
+    page = (ROOT / "pipeline/digit_sequence/exports/README.md").read_text()
+    head = "| `--to` | read by | what is written |\n| --- | --- | --- |\n"
+    rows = [f"| `{kind.name}` | {kind.readers} | {kind.writes} |\n" for kind in EXPORTS.values()]
+    assert (
+        f"\n{head}{''.join(rows)}\n"
+        in page
+    )
+
+
+def test_help_has_every_format():
+    """The help of the command names each format with who reads it."""
+    lines = run_program("export", "--help").stdout.splitlines()
+    for name, kind in EXPORTS.items():
+        assert any(line.split() == [name, *kind.readers.split()] for line in lines)
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_module_shows_the_layout(name):
+    """Each format is a module of its name, whose docstring shows its files."""
+    module = import_module(f"digit_sequence.exports.{name}")
+    assert "::\n\n    " in module.__doc__
+    assert getattr(module, name.upper()) is EXPORTS[name]
+
+
 # -- running ---------------------------------------------------------------------------------------
 
 
@@ -347,14 +377,14 @@ def test_schedulers_export_the_same(dataset, exported, tmp_path, scheduler):
         assert read_tree(folder) == read_tree(exported(kind))
 
 
-@pytest.mark.parametrize("kind", FILE_FORMATS)
+@pytest.mark.parametrize("kind", FILE_EXPORTS)
 def test_hidden_files_are_all_that_is_added(exported, kind):
     """Beside what readers want there is one hidden file, and no part is left."""
     hidden = [path for path in read_tree(exported(kind)) if path.startswith(".")]
     assert hidden == [".build/export.json"]
 
 
-@pytest.mark.parametrize("kind", FILE_FORMATS)
+@pytest.mark.parametrize("kind", FILE_EXPORTS)
 def test_stopped_export_goes_on(dataset, exported, tmp_path, kind):
     """An export that stopped after some shards does the others, and ends as if uninterrupted."""
     seen = []
@@ -385,7 +415,7 @@ def test_rebuilt_dataset_is_opened_anew(tiny_config, tmp_path):
             dataset["train"].labels(["number"])["number"].to_pylist()
         )
     with pytest.raises(OutputError, match="built anew meanwhile; export it into a new folder"):
-        _open(str(tmp_path / "data"), "0" * 64)
+        open_exported(Request(str(tmp_path / "data"), "0" * 64, "mmocr", str(tmp_path)))
 
 
 def test_export_to_another_disk(dataset, tmp_path):
@@ -394,9 +424,10 @@ def test_export_to_another_disk(dataset, tmp_path):
     with open_scheduler(SchedulerOptions("synchronous")) as run:
 
         def probe(call, arguments):
-            *others, _ = arguments
+            (work,) = arguments
+            elsewhere = replace(work.subject, folder=str(tmp_path))
             with pytest.raises(OutputError) as caught:
-                call(*others, str(tmp_path))
+                call(replace(work, subject=elsewhere))
             return {"worker": caught.value}
 
         with pytest.raises(OutputError, match=r"worker: .*the same directory on every worker"):
@@ -404,7 +435,7 @@ def test_export_to_another_disk(dataset, tmp_path):
     assert list(read_tree(folder)) == [".build/export.json"]
 
 
-@pytest.mark.parametrize("kind", FILE_FORMATS)
+@pytest.mark.parametrize("kind", FILE_EXPORTS)
 @pytest.mark.parametrize(
     ("column", "value"), [("key", "../../escaped"), ("number", "../../escaped"), ("number", "1\n2")]
 )
@@ -425,18 +456,18 @@ def test_hostile_labels(built, tmp_path, kind, column, value):
 KILLED = """
 import sys
 from pathlib import Path
-from digit_sequence.exports import lmdb_files
-from digit_sequence.exports.run import Export, _open, export_dataset
+from digit_sequence.exports.run import Export, Request, export_dataset, open_exported
+from digit_sequence.exports import lmdb
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
-lmdb_files.COMMIT_SAMPLES = 2
-write = lmdb_files._write_samples
+lmdb.COMMIT_SAMPLES = 2
+write = lmdb.write_samples
 def wait(environment, split, positions):
     write(environment, split, positions)
     print(positions, flush=True)
     if positions.start == 6:
         sys.stdin.read()
-lmdb_files._write_samples = wait
+lmdb.write_samples = wait
 with open_scheduler(SchedulerOptions("synchronous")) as run:
     export_dataset(Export(open_dataset(sys.argv[1]), "lmdb", Path(sys.argv[2])), run)
 """
@@ -536,6 +567,27 @@ def test_foreign_folder_is_refused(dataset, built, tmp_path):
     with pytest.raises(OutputError, match="holds another export: digest"):
         export(other, "doctr", tmp_path / "doctr")
     assert read_tree(tmp_path / "doctr") == before
+
+
+def test_failing_shard_is_exported_again(dataset, exported, tmp_path):
+    """A shard whose file cannot be written is tried again after the others."""
+    place = tmp_path / "train/images/train-000000007.png"
+    assert (exported("doctr") / place.relative_to(tmp_path)).exists()
+    seen = []
+
+    def clear(_samples, is_new):
+        seen.append(is_new)
+        if is_new and place.is_dir():
+            place.rmdir()
+
+    with open_scheduler(SchedulerOptions("synchronous")) as run:
+        request = Export(dataset, "doctr", tmp_path)
+        with pytest.raises(BuildStopped):
+            export_dataset(request, run, should_stop=lambda: True)  # claims the folder
+        place.mkdir(parents=True)
+        assert export_dataset(request, run, clear) == 17
+    assert seen == [False, True, True, True, True]
+    assert read_tree(tmp_path) == read_tree(exported("doctr"))
 
 
 def test_damaged_shard_stops_an_export(tiny_config, tmp_path):

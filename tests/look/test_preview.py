@@ -10,7 +10,7 @@ from PIL import Image
 
 from builds import ALL_TRANSFORMS, build
 from digit_sequence.base.errors import OutputError
-from digit_sequence.build.sampler import open_config
+from digit_sequence.building.sampler import open_config
 from digit_sequence.look.preview import (
     BACKGROUND,
     BOX_COLORS,
@@ -23,7 +23,7 @@ from digit_sequence.look.preview import (
     draw_tiles,
     read_tiles,
 )
-from digit_sequence.store.manifest import load_plan
+from digit_sequence.store.plan_file import load_plan
 from digit_sequence.store.storage import Storage
 
 HEADING = 2 * TEXT_HEIGHT

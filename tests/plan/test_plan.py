@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from conftest import number_texts
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import sample_key
 from digit_sequence.config.model import Config, parse_config
-from digit_sequence.numbers.kinds import ListedNumbers
+from digit_sequence.numbers.values import ListedNumbers
 from digit_sequence.plan.plan import Plan, Shard, SplitPlan, make_plan, parse_key
+from strategies import number_texts
 
 MakeConfig = Callable[..., Config]
 LISTED = {"values": ["007", "42", "7"]}
@@ -358,6 +358,8 @@ UNLIKE: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"line": {"invert": {}}}, {"line": {"invert": {"probability": 0.5}}}),
     ({}, {"output": {"container": "parquet"}}),
     ({}, {"output": {"container": "files"}}),
+    ({}, {"output": {"sidecar": "full"}}),
+    ({}, {"output": {"sidecar": "text"}}),
     ({}, {"output": {"image": "jpeg"}}),
     ({"output": {"image": "jpeg"}}, {"output": {"image": "jpeg", "quality": 94}}),
     ({}, {"output": {"shard_samples": 6}}),
@@ -371,7 +373,7 @@ LIKE: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ),
     ({}, {"output": {"uri": "elsewhere"}}),
     ({}, {"output": {"quality": 50}}),  # of PNG
-    ({}, {"output": {"image": "png", "container": "webdataset"}}),
+    ({}, {"output": {"image": "png", "container": "webdataset", "sidecar": "brief"}}),
     ({}, {"glyph": {"crop": None, "aspect": "keep"}}),
     ({"line": {"noise": {"sigma": [1, 2]}}}, {"line": {"noise": {"sigma": [1.0, 2.0]}}}),
     ({"source": {"name": "mnist"}}, {"source": {"name": "mnist", "path": "/elsewhere"}}),

@@ -24,6 +24,7 @@ from digit_sequence.codec.encoding import decode_image
 from digit_sequence.read import files as dataset_files
 from digit_sequence.read.dataset import Dataset, Split, open_dataset
 from digit_sequence.read.files import MERGE_GAP_BYTES, MERGE_MAX_BYTES, merge_ranges
+from digit_sequence.store.storage import Storage
 
 CONTAINERS = ("webdataset", "parquet", "files")
 
@@ -168,16 +169,29 @@ def test_read_encoded_gives_the_files(built):
 
 def test_keys_that_are_none(train):
     """A key must be one of these samples; the error says which are."""
-    problem = "train-000000000 to train-000000011, got"
-    for key in ("train-000000012", "test-000000000", "train-3", "train--00000001", "3", "train-²"):
-        with pytest.raises(ConfigError, match=problem):
+    whole = "expected a key SPLIT-ORDINAL with a split of train"
+    for key in ("test-000000000", "train--00000001", "3", "train-²", "train"):
+        with pytest.raises(ConfigError, match=whole):
             train.by_key(key)
-    with pytest.raises(ConfigError, match="a key of 3 of the 12 samples"):
+    for key in ("val-000000000", "train-", "train"):
+        with pytest.raises(ConfigError, match=f"{whole}, test, such as train-000000042, got"):
+            train.dataset.by_key(key)
+    for samples in (train, train.dataset):
+        with pytest.raises(ConfigError, match=r"train holds 12 samples: .* at most 11, got 12"):
+            samples.by_key("train-000000012")
+    with pytest.raises(
+        ConfigError,
+        match="a key of 3 of the 12 samples of train, train-000000000 to train-000000011, got",
+    ):
         train[:3].by_key("train-000000003")
     assert train.where(number="007").by_key("train-000000003").number == "007"
-    for key in ("val-000000000", "train-7", "train"):
-        with pytest.raises(ConfigError, match="expected a key SPLIT-ORDINAL with a split of train"):
-            train.dataset.by_key(key)
+
+
+@pytest.mark.parametrize("key", ["train-3", "train-000000003", "train-0003"])
+def test_zeros_of_a_key_may_be_left_out(train, key):
+    """A key names its sample with and without its leading zeros."""
+    for samples in (train, train.dataset):
+        assert samples.by_key(key).key == "train-000000003"
 
 
 # -- filters ---------------------------------------------------------------------------------------
@@ -360,11 +374,21 @@ def test_open_files_are_bounded(built, monkeypatch):
     monkeypatch.setattr(dataset_files, "MAX_OPEN_FILES", 3)
     monkeypatch.setattr(dataset_files, "MAX_LABEL_ROWS", 4)
     monkeypatch.setattr(dataset_files, "MIN_LABEL_SHARDS", 1)
+    opened = []
+    open_labels = Storage.open
+    monkeypatch.setattr(
+        Storage, "open", lambda storage, path: opened.append(path) or open_labels(storage, path)
+    )
     dataset = open_dataset(folder)
     for position in range(12):
         _ = dataset["train"][position].number
         assert _count_open(folder) == min(position + 1, 3)
-    assert len(dataset.store()._labels._values) == 4
+    opened.clear()
+    for position in (11, 10, 9, 8):  # the label rows of the last four shards are still there
+        _ = dataset["train"][position].number
+    assert opened == []
+    _ = dataset["train"][7].number
+    assert set(opened) == {"labels/train/train-00007.parquet"}
     del dataset
     assert _count_open(folder) == 0
 

@@ -59,39 +59,40 @@ def test_object_store_gives_the_same_samples(remote, container):
     assert list(dataset["train"].where(digit=4).ordinals) == [1, 4, 7, 10]
 
 
-def test_neighbours_are_read_in_one_request(remote, monkeypatch):
+@pytest.fixture
+def count_requests(monkeypatch):
+    """Return a function that gives a list, which gets the bytes of each request for images."""
+
+    def start():
+        requests = []
+        read_at = RangeFile.read_at
+
+        def count(file, n_bytes, offset):
+            requests.append(n_bytes)
+            return read_at(file, n_bytes, offset)
+
+        monkeypatch.setattr(RangeFile, "read_at", count)
+        return requests
+
+    return start
+
+
+def test_neighbours_are_read_in_one_request(remote, count_requests):
     """A batch of one shard takes one request for its images, not one for each."""
     uri, _ = remote("webdataset")
     train = open_dataset(uri)["train"]
     train.read_labels(range(5), ["file", "offset", "size"])
     _ = train[0]  # the shard is open now
-    requests = []
-    store = train.dataset.store()
-    (opened,) = store._files._values.values()
-
-    class Counting:
-        def read_at(self, n_bytes, offset):
-            requests.append((n_bytes, offset))
-            return opened.read_at(n_bytes, offset)
-
-    (path,) = store._files._values
-    store._files._values[path] = Counting()
+    requests = count_requests()
     assert len(train.read_batch(range(5)).images) == 5
     assert len(requests) == 1
 
 
-def test_shuffled_samples_take_few_requests(remote, monkeypatch):
+def test_shuffled_samples_take_few_requests(remote, count_requests):
     """Samples from all over some shards take one request a shard, however small the batches."""
     uri, local = remote("webdataset")
     train = open_dataset(uri)["train"]
-    requests = []
-    read_at = RangeFile.read_at
-
-    def count(file, n_bytes, offset):
-        requests.append(n_bytes)
-        return read_at(file, n_bytes, offset)
-
-    monkeypatch.setattr(RangeFile, "read_at", count)
+    requests = count_requests()
     order = np.random.default_rng(0).permutation(len(train))
     batches = list(train.read_batches(order, 2))
     assert len(requests) == -(-len(train) // train.dataset.shard_samples)

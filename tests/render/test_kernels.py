@@ -1,18 +1,15 @@
-"""Engines: compiled loops give the bytes of NumPy, scikit-image, tarfile and json."""
+"""Engines: compiled loops give the bytes of NumPy and scikit-image."""
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import random
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,14 +20,12 @@ from tests.conftest import canvases, draw_bank, glyph_transforms, line_transform
 from digit_sequence.base.engines import choose_engine
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.randomness import draw_words
-from digit_sequence.build.dataset import pack_shard
-from digit_sequence.build.sampler import open_config
+from digit_sequence.building.sampler import open_config
+from digit_sequence.building.shard import pack_shard
 from digit_sequence.config.model import parse_config
-from digit_sequence.plan.plan import Shard
-from digit_sequence.render.batch import Rendered, render_batch
+from digit_sequence.containers import CONTAINERS
+from digit_sequence.render.draw import render_batch
 from digit_sequence.render.recipe import draw_recipes
-from digit_sequence.store.containers import CONTAINERS, pack_webdataset
-from digit_sequence.store.labels import SCHEMA, make_rows
 
 kernels = pytest.importorskip("digit_sequence.render.kernels")
 
@@ -145,78 +140,14 @@ def test_read_only_bank(tiny_config, bank):
 # -- shards ---------------------------------------------------------------------------------------
 
 
-def _pack_both(config, first_ordinal, n_samples):
-    shard = Shard("train", 0, first_ordinal, first_ordinal + n_samples)
-    return [
-        pack_shard(open_config(config, engine), shard, pack_webdataset)
-        for engine in ("skimage", "numba")
-    ]
-
-
 @pytest.mark.parametrize("image", ["png", "jpeg"])
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_shards_are_the_same(tiny_config, container, image):
     """Files, rows and digests of a shard do not tell which engine made it."""
     config = tiny_config(output={"container": container, "image": image}, **ALL_TRANSFORMS)
     shard = open_config(config).plan.splits["train"].shard(1)
-    packed = [
-        pack_shard(open_config(config, engine), shard, CONTAINERS[container])
-        for engine in ("skimage", "numba")
-    ]
+    packed = [pack_shard(open_config(config, engine), shard) for engine in ("skimage", "numba")]
     assert packed[0] == packed[1]
-
-
-@pytest.mark.parametrize("first_ordinal", [0, 999_999_990, 10**11])
-def test_members_are_those_of_tarfile_and_json(tiny_config, first_ordinal):
-    """A tar file is read by tarfile, and each JSON member is its label row."""
-    splits = {"train": {"numbers": {"random": {"lengths": [1, 9]}}, "samples": 10**12}}
-    expected, found = _pack_both(tiny_config(splits=splits, **ALL_TRANSFORMS), first_ordinal, 40)
-    ((path, content),) = found[0].files.items()
-    assert content == expected[0].files[path]
-    rows = found[0].rows.to_pylist()
-    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-        members = tar.getmembers()
-        assert [member.name for member in members[::2]] == [f"{row['key']}.png" for row in rows]
-        assert all(member.mtime == member.uid == member.gid == 0 for member in members)
-        for row, image, text in zip(rows, members[::2], members[1::2], strict=True):
-            assert (image.offset_data, image.size) == (row["offset"], row["size"])
-            assert json.load(tar.extractfile(text)) == row
-
-
-@given(values=st.lists(INT64 | st.sampled_from([0, -1, 9, 10, 2**63 - 1, -(2**63)]), min_size=1))
-def test_any_integer_is_written(bank, tiny_config, values):
-    """Integers of 64 bits are written in full, the least one too."""
-    members = _write_members(bank, tiny_config, {"pixel_hash": pa.array(values, pa.int64())})
-    assert [row["pixel_hash"] for row in members] == values
-
-
-@given(values=st.lists(st.integers(-(10**9), 10**9), min_size=1))
-def test_any_fraction_is_written(bank, tiny_config, values):
-    """Fractions of four decimals are written as Python writes them."""
-    fractions = [value / 10_000 for value in values]
-    members = _write_members(bank, tiny_config, {"noise_sigma": pa.array(fractions)}, text=True)
-    for fraction, text in zip(fractions, members, strict=True):
-        assert f'"noise_sigma":{fraction!r},' in text.replace("-0.0,", "0.0,")
-
-
-def _write_members(bank, tiny_config, columns, text=False):
-    """Return the JSON members of rows that have some columns replaced."""
-    (column,) = columns.values()
-    config, n_rows = tiny_config(), len(column)
-    recipes = draw_recipes(
-        config, make_pool(bank), "train", ["1"] * n_rows, np.arange(n_rows), "numba"
-    )
-    rendered: Rendered = render_batch(recipes, bank, config, "numba")
-    rows = make_rows(Shard("train", 0, 0, n_rows), 0, rendered)
-    for name, values in columns.items():
-        rows = rows.set_column(rows.column_names.index(name), SCHEMA.field(name), values)
-    packed = pack_webdataset(
-        Shard("train", 0, 0, n_rows), [(rows, [b"image"] * n_rows)], ".png", "numba"
-    )
-    (content,) = packed.files.values()
-    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-        files = [tar.extractfile(member).read().decode() for member in tar.getmembers()[1::2]]
-    return files if text else [json.loads(file) for file in files]
 
 
 # -- choice ---------------------------------------------------------------------------------------

@@ -13,20 +13,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from skimage.transform import AffineTransform
 
-from conftest import (
-    canvases,
-    glyph_transforms,
-    line_transforms,
-    make_bank,
-    make_pool,
-    number_texts,
-    ranges,
-    transforms,
-)
+from conftest import make_bank, make_pool
 from digit_sequence.config.model import MIN_DIGIT_WIDTH, Config, SplitName
 from digit_sequence.render.layout import Layout, lay_out
 from digit_sequence.render.recipe import Recipes, draw_recipes
-from digit_sequence.sources.bank import GlyphBank, GlyphPool
+from digit_sequence.sources.bank import GlyphBank
+from digit_sequence.sources.pools import GlyphPool
+from strategies import canvases, glyph_transforms, line_transforms, number_texts, ranges, transforms
 
 MakeConfig = Callable[..., Config]
 Pools = dict[SplitName, GlyphPool]

@@ -13,12 +13,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import binomtest, chisquare
 
-from conftest import glyph_transforms, line_transforms, make_bank, make_pool, number_texts
+from conftest import make_bank, make_pool
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.names import SplitName
 from digit_sequence.base.randomness import RandomWords
-from digit_sequence.config.model import Config, SplitName
+from digit_sequence.config.model import Config
 from digit_sequence.render.recipe import Recipes, draw_pixel_words, draw_recipes
-from digit_sequence.sources.bank import GlyphBank, GlyphPool
+from digit_sequence.sources.bank import GlyphBank
+from digit_sequence.sources.pools import GlyphPool
+from strategies import glyph_transforms, line_transforms, number_texts
 
 MakeConfig = Callable[..., Config]
 Pools = dict[SplitName, GlyphPool]

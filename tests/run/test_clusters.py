@@ -28,8 +28,8 @@ from builds import (
     write_config,
 )
 from digit_sequence.base.errors import BuildError, OutputError
-from digit_sequence.build.dataset import build_dataset
-from digit_sequence.build.sampler import open_config
+from digit_sequence.building.dataset import build_dataset
+from digit_sequence.building.sampler import open_config
 from digit_sequence.cli.program import main
 from digit_sequence.run.schedulers import SchedulerOptions, load_factory, open_scheduler
 from digit_sequence.store.storage import Storage
@@ -144,7 +144,7 @@ def silent_address():
 )
 def test_no_scheduler_there(tiny_config, cluster, tmp_path, monkeypatch, capsys, place):
     """A scheduler that does not answer is one clear error in bounded time."""
-    monkeypatch.setattr("digit_sequence.run.schedulers._CONNECT_SECONDS", 2.0)
+    monkeypatch.setattr("digit_sequence.run.cluster.CONNECT_SECONDS", 2.0)
     server, silent = silent_address()
     (tmp_path / "empty.json").write_text("")
     (tmp_path / "other.json").write_text("{}")

@@ -140,7 +140,7 @@ records = st.dictionaries(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_events(built, tmp_path, lines):
     """Whatever a file of events holds, reading it and the status it gives raise nothing."""
-    from digit_sequence.build.status import describe_status
+    from digit_sequence.building.status import describe_status
 
     folder = tmp_path / "out"
     if not folder.exists():

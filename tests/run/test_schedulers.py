@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 
 import dask
 import pytest
@@ -12,9 +11,10 @@ from distributed import Client
 
 from builds import ALL_TRANSFORMS, build, open_cluster, read_tree, run_program, write_config
 from digit_sequence.base.errors import ConfigError
-from digit_sequence.build.sampler import open_config
-from digit_sequence.run import schedulers
-from digit_sequence.run.schedulers import TASKS_PER_THREAD, SchedulerOptions, open_scheduler
+from digit_sequence.building.sampler import open_config
+from digit_sequence.run import watch
+from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
+from digit_sequence.run.watch import TASKS_PER_THREAD
 from digit_sequence.store.storage import Storage
 
 
@@ -78,7 +78,7 @@ def test_cluster_reads_a_changed_plan(tiny_config, tmp_path, cluster):
 
 def test_lost_worker(tiny_config, tmp_path, cluster):
     """A worker that is killed in the middle of a build costs time and nothing else."""
-    from digit_sequence.build.dataset import build_dataset
+    from digit_sequence.building.dataset import build_dataset
 
     config = tiny_config(**ALL_TRANSFORMS, output={"shard_samples": 1})
     worker = cluster.start_worker()
@@ -126,30 +126,15 @@ def test_window_here(scheduler, window, n_tasks):
 @pytest.mark.parametrize("n_tasks", [0, 1, 50])
 def test_window_on_a_cluster(cluster, n_tasks, monkeypatch):
     """Each task gives one result, and each thread has a few tasks at a time."""
-    monkeypatch.setattr(schedulers, "_RECOUNT_SECONDS", 600)
+    monkeypatch.setattr(watch, "RECOUNT_SECONDS", 600)
     results, most_ahead = run_tasks(cluster.address, n_tasks)
     assert sorted(results) == list(range(n_tasks))
     assert most_ahead == min(n_tasks, 2 * TASKS_PER_THREAD)
 
 
-@pytest.mark.parametrize(
-    ("results_per_second", "window"), [(0.5, 8), (10, 10), (30, 30), (1000, 32)]
-)
-def test_window_holds_a_second_of_work(monkeypatch, results_per_second, window):
-    """Two threads have from 4 to 16 tasks each, as many as take a second."""
-    now = 0.0
-    monkeypatch.setattr(schedulers, "_count_threads", lambda _client: 2)
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    watch = schedulers._Watch(None, 10)
-    for _ in range(int(10 * results_per_second)):
-        watch.note_result()
-    now = 10.0
-    assert watch.window() == window
-
-
 def test_names_of_tasks_are_forgotten(cluster, monkeypatch):
     """Dask's caches of task names are emptied from time to time in all its processes."""
-    monkeypatch.setattr(schedulers, "_FORGET_AFTER", 40)
+    monkeypatch.setattr(watch, "FORGET_AFTER", 40)
 
     def count_names():
         from dask.utils import key_split
@@ -168,11 +153,11 @@ def test_task_is_small(built, config):
     """A task is a few hundred bytes, whatever the dataset."""
     import cloudpickle
 
-    from digit_sequence.build.dataset import make_tasks
+    from digit_sequence.building.dataset import make_graph
     from digit_sequence.plan.plan import make_plan
 
     plan = make_plan(config, "0" * 64)
-    (task, *_) = make_tasks(Storage("/a/long/path/to/the/output/of/a/build"), plan, plan.shards())
+    (task, *_) = make_graph(Storage("/a/long/path/to/the/output/of/a/build"), plan, plan.shards())
     assert len(cloudpickle.dumps(dict(task.dask))) < 1000
 
 

@@ -17,11 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builds import ALL_TRANSFORMS, read_encoded, read_rows
-from digit_sequence.build.dataset import pack_shard
-from digit_sequence.build.sampler import open_config
+from digit_sequence.building.sampler import open_config
+from digit_sequence.building.shard import pack_shard
 from digit_sequence.codec.encoding import decode_image
 from digit_sequence.store import labels
-from digit_sequence.store.containers import pack_webdataset
 from digit_sequence.store.labels import (
     METADATA_KEY,
     SCHEMA,
@@ -260,9 +259,9 @@ def test_rows_of_batches_are_those_of_one(tiny_config, monkeypatch):
     """How many samples are rendered at a time changes no row and no byte of the label file."""
     sampler = open_config(tiny_config(**ALL_TRANSFORMS, output={"shard_samples": 100}))
     shard = sampler.plan.splits["train"].shard(0)
-    whole, commit = pack_shard(sampler, shard, pack_webdataset)
-    monkeypatch.setattr("digit_sequence.build.dataset.fit_batch", lambda *_: 5)
-    pieces, same_commit = pack_shard(sampler, shard, pack_webdataset)
+    whole, commit = pack_shard(sampler, shard)
+    monkeypatch.setattr("digit_sequence.building.shard.fit_batch", lambda *_: 5)
+    pieces, same_commit = pack_shard(sampler, shard)
     assert commit == same_commit
     assert pieces.files == whole.files
     assert encode_labels(pieces.rows, commit) == encode_labels(whole.rows, commit)

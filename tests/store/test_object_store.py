@@ -17,16 +17,17 @@ from pyarrow import fs
 
 from builds import ALL_TRANSFORMS, build, build_apart, drop_records, read_tree, write_config
 from digit_sequence.base.errors import BuildError, OutputError
-from digit_sequence.build.dataset import build_dataset
-from digit_sequence.build.sampler import open_config
-from digit_sequence.build.verify import QUARANTINE, verify_dataset
+from digit_sequence.building.dataset import build_dataset
+from digit_sequence.building.sampler import open_config
+from digit_sequence.building.verify import QUARANTINE, verify_dataset
 from digit_sequence.cli.program import main
 from digit_sequence.codec.encoding import decode_image
 from digit_sequence.run.events import RUNS_FOLDER
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
+from digit_sequence.store.filesystems import open_filesystem
 from digit_sequence.store.labels import hash_pixels
-from digit_sequence.store.manifest import load_plan
-from digit_sequence.store.storage import Storage, _open_filesystem
+from digit_sequence.store.plan_file import load_plan
+from digit_sequence.store.storage import Storage
 from servers import ACCESS_KEY, BUCKET, SECRET_KEY, Driver, open_proxy, wait_until
 
 N_SHARDS = 120
@@ -39,7 +40,7 @@ MANY = {
 @pytest.fixture(autouse=True)
 def _credentials(object_store, monkeypatch):
     """Let this process, and those it starts, reach the store, with a client made for each test."""
-    _open_filesystem.cache_clear()
+    open_filesystem.cache_clear()
     for name, value in object_store.environment.items():
         monkeypatch.setenv(name, value)
 
@@ -259,7 +260,7 @@ def test_store_is_killed_and_comes_back(many, object_store, folder, uri, start_b
 def test_store_is_gone(many, object_store, folder, uri, tmp_path, monkeypatch):
     """A build whose store is gone for good ends with one error, and goes on when it is back."""
     config, tree = many
-    monkeypatch.setattr("digit_sequence.store.storage._ATTEMPTS", 2)
+    monkeypatch.setattr("digit_sequence.store.storage.ATTEMPTS", 2)
     calls = []
 
     def kill(_samples, is_new):
@@ -352,7 +353,7 @@ def test_commit_is_one_put(tiny_config, object_store, folder, monkeypatch):
 )
 def test_store_that_never_works(object_store, folder, monkeypatch, fault, told):
     """An operation that always fails is tried a few times and ends with the last error."""
-    monkeypatch.setattr("digit_sequence.store.storage._ATTEMPTS", 2)
+    monkeypatch.setattr("digit_sequence.store.storage.ATTEMPTS", 2)
     with open_proxy(object_store.endpoint, lambda *_: fault) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{proxy.endpoint}")
         storage = Storage(f"s3://{BUCKET}/{folder}")
@@ -374,7 +375,7 @@ def test_store_that_never_works(object_store, folder, monkeypatch, fault, told):
 def test_fault_while_a_footer_is_read(tiny_config, object_store, folder, uri, monkeypatch):
     """A network that fails in the middle of a label file does not make the file a damaged one."""
     build(tiny_config(), uri)
-    monkeypatch.setattr("digit_sequence.store.storage._ATTEMPTS", 2)
+    monkeypatch.setattr("digit_sequence.store.storage.ATTEMPTS", 2)
     with open_proxy(
         object_store.endpoint, lambda _, method: "reset" if method == "GET" else None
     ) as proxy:
@@ -423,7 +424,7 @@ def test_unusable_store(  # noqa: PLR0917
 
 def test_silent_store(tiny_config, tmp_path, monkeypatch):
     """A server that takes a connection and never answers is an error in bounded time."""
-    monkeypatch.setattr("digit_sequence.store.storage._SILENT_SECONDS", 1)
+    monkeypatch.setattr("digit_sequence.store.filesystems.SILENT_SECONDS", 1)
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
         begin = time.monotonic()
@@ -444,7 +445,7 @@ def test_no_credential_is_written(
     def fail(*_):
         raise OSError("no codec")
 
-    monkeypatch.setattr("digit_sequence.build.dataset.encode_image", fail)
+    monkeypatch.setattr("digit_sequence.building.shard.encode_image", fail)
     assert run("build", path, "--scheduler", "threads") == 2
     out, err = capsys.readouterr()
     assert "1 of 4 shards failed" in err

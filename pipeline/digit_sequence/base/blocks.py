@@ -6,9 +6,25 @@ assembles them. Strings below a field are its line in the reference.
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
+from pathlib import Path, PurePath
+from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationInfo,
+)
+from pydantic.fields import FieldInfo
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import no_info_after_validator_function
 
 
 class Block(BaseModel):
@@ -56,12 +72,116 @@ AS_RANGE = (AS_TUPLE, AfterValidator(check_order))
 """What makes a range of ``tuple[Low, High]``: ``Annotated[tuple[X, X], *AS_RANGE]``."""
 
 
-def limit_decimals(count: int) -> AfterValidator:
-    """Return what refuses a bound that lies between the values that can be drawn."""
+@dataclass(frozen=True)
+class Decimals:
+    """In the type of a field: refuses a bound that lies between the values that can be drawn."""
 
-    def check(value: float) -> float:
-        if abs(round(value, count) - value) > 1e-9:
-            raise ValueError(f"expected at most {count} decimals, got {value}")
+    count: int
+    """Digits after the point, four at most."""
+
+    def __get_pydantic_core_schema__(self, kind: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_after_validator_function(self.check, handler(kind))
+
+    def check(self, value: float) -> float:
+        """Return a bound; a ValueError if it has more digits."""
+        if abs(round(value, self.count) - value) > 1e-9:
+            raise ValueError(f"expected at most {self.count} decimals, got {value}")
         return value
 
-    return AfterValidator(check)
+
+@dataclass(frozen=True)
+class Bounds:
+    """Which numbers a field takes."""
+
+    low: float | None = None
+    high: float | None = None
+    decimals: int = 0
+
+
+def find_bounds(kind: Any) -> Bounds:
+    """Return the bounds of an annotated number.
+
+    >>> find_bounds(Annotated[float, Field(ge=0, le=5), Decimals(3)])
+    Bounds(low=0, high=5, decimals=3)
+    """
+    low = high = None
+    decimals = 0
+    for part in get_args(kind)[1:]:
+        if isinstance(part, Decimals):
+            decimals = part.count
+        for limit in (part, *getattr(part, "metadata", ())):
+            low = getattr(limit, "ge", low)
+            high = getattr(limit, "le", high)
+    return Bounds(low, high, decimals)
+
+
+# -- fields that only the machine of a build understands ------------------------------------------
+
+
+def _resolve(path: str, place: ValidationInfo) -> str:
+    """Take a path relative to the folder that the block is read from, if there is one."""
+    folder: Path | None = place.context
+    return path if folder is None else str(folder / path)
+
+
+_PATH = AfterValidator(_resolve)
+InputPath = Annotated[str, _PATH]
+"""A file or folder to read: given relative to the config file, published by its last part only."""
+
+
+class _Unpublished:
+    """What a dataset does not repeat."""
+
+
+UNPUBLISHED = _Unpublished()
+"""Marks a field that a dataset does not repeat: ``Annotated[str, UNPUBLISHED]``."""
+
+
+def list_paths(block: Block) -> list[str]:
+    """List the paths that a block gives in fields of `InputPath`, at any depth."""
+    return [value for _, value in _find_marked(block, _PATH) if value is not None]
+
+
+def local_fields(kind: type[Block]) -> dict[str, FieldInfo]:
+    """Return the fields of a block, by name, that are paths of inputs or not published."""
+    return {
+        key: field
+        for key, field in kind.model_fields.items()
+        if _has_mark(field.rebuild_annotation(), _PATH, UNPUBLISHED)
+    }
+
+
+def publish_block(block: Block) -> dict[str, Any]:
+    """Return a block in plain JSON values that are the same wherever it was read.
+
+    Of each path its last part is kept, if it is given, and of unpublished fields nothing.
+    """
+    tree = block.model_dump(mode="json")
+    for (*parents, key), path in _find_marked(block, _PATH):
+        node = reduce(getitem, parents, tree)
+        del node[key]
+        if path:
+            node[key] = PurePath(path).name
+    for (*parents, key), _ in _find_marked(block, UNPUBLISHED):
+        del reduce(getitem, parents, tree)[key]
+    return tree
+
+
+def _find_marked(block: Block, mark: object) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield the place and the value of each field with a mark."""
+    for key, field in type(block).model_fields.items():
+        value = getattr(block, key)
+        if _has_mark(field.rebuild_annotation(), mark):
+            yield (key,), value
+            continue
+        for place, inner in value.items() if isinstance(value, dict) else ((None, value),):
+            if isinstance(inner, Block):
+                above = (key,) if place is None else (key, place)
+                yield from (((*above, *rest), found) for rest, found in _find_marked(inner, mark))
+
+
+def _has_mark(annotation: Any, *marks: object) -> bool:
+    """Return whether a type has a mark, alone or in a union."""
+    return any(mark in marks for mark in getattr(annotation, "__metadata__", ())) or any(
+        _has_mark(part, *marks) for part in get_args(annotation)
+    )

@@ -1,6 +1,12 @@
-"""Names inside a dataset directory: its files, its shards, its keys. Needs nothing to import."""
+"""Names inside a dataset directory: its files, its shards, its keys; made and parsed here alone."""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+from digit_sequence.base.errors import ConfigError
 
 SCHEMA_VERSION = 1
 """Layout of the output directory and of its files."""
@@ -9,6 +15,9 @@ BUILD_FOLDER = ".build"
 PLAN_PATH = f"{BUILD_FOLDER}/plan.json"
 MANIFEST_PATH = "dataset.json"
 CARD_PATH = "README.md"
+
+SplitName = Literal["train", "val", "test"]
+SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 
 
 def shard_name(split: str, index: int) -> str:
@@ -36,3 +45,55 @@ def sample_key(split: str, ordinal: int) -> str:
     'train-000000042'
     """
     return f"{split}-{ordinal:09d}"
+
+
+def parse_shard(name: str) -> tuple[str, int]:
+    """Return the split and the index that the name of a shard stands for.
+
+    Raises
+    ------
+    ValueError
+        If it is not the name of a shard, to the letter.
+
+    >>> parse_shard("train-00042")
+    ('train', 42)
+    """
+    match = re.fullmatch("([a-z]+)-([0-9]{5,18})", name)
+    if match is None or shard_name(match[1], int(match[2])) != name:
+        raise ValueError(f"expected the name of a shard, got {name!r}")
+    return match[1], int(match[2])
+
+
+def parse_key(key: str, samples: Mapping[str, int], place: str = "") -> tuple[str, int]:
+    """Return the split and the ordinal that a key names; it needs no leading zeros.
+
+    Parameters
+    ----------
+    key : str
+    samples : mapping of str to int
+        How many samples each split holds.
+    place : str
+        Where the samples are, for errors.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such sample.
+
+    >>> parse_key("train-42", {"train": 100}), parse_key("train-000000042", {"train": 100})
+    (('train', 42), ('train', 42))
+    """
+    where = f"{place}: " if place else ""
+    match = re.fullmatch("([a-z]+)-([0-9]{1,18})", key)
+    if match is None or match[1] not in samples:
+        raise ConfigError(
+            f"{where}expected a key SPLIT-ORDINAL with a split of {', '.join(samples)}, such as "
+            f"{sample_key(next(iter(samples)), 42)}, got {key!r}"
+        )
+    split, ordinal = match[1], int(match[2])
+    if ordinal >= samples[split]:
+        raise ConfigError(
+            f"{where}{key}: {split} holds {samples[split]:,} samples: expected an ordinal of at "
+            f"most {samples[split] - 1}, got {ordinal}"
+        )
+    return split, ordinal

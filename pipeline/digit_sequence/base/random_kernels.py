@@ -12,12 +12,10 @@ from numba import types
 from numba.extending import intrinsic
 
 from digit_sequence.base.compiled import inner, kernel, reads
+from digit_sequence.base.philox import MULTIPLIERS, WEYL
 
-# Constants of Philox4x64: Salmon et al. 2011, table 2.
-_MULTIPLIER_0 = np.uint64(0xD2E7470EE14C6C93)
-_MULTIPLIER_1 = np.uint64(0xCA5A826395121157)
-_WEYL_0 = np.uint64(0x9E3779B97F4A7C15)
-_WEYL_1 = np.uint64(0xBB67AE8584CAA73B)
+_MULTIPLIER_0, _MULTIPLIER_1 = MULTIPLIERS
+_WEYL_0, _WEYL_1 = WEYL
 
 
 @intrinsic

@@ -16,14 +16,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digit_sequence.base.engines import Engine
-
-Words = NDArray[np.uint64]
+from digit_sequence.base.philox import Words, run_philox
 
 
 @lru_cache(maxsize=4096)
@@ -120,18 +120,105 @@ def draw_words(
     -------
     ndarray of uint64, shape (sum of counts,)
     """
-    words = np.empty(int(counts.sum()), np.uint64)
-    if engine == "numba":
-        from digit_sequence.base.random_kernels import fill_words  # noqa: PLC0415 - numba is optional
+    return _fill(make_key(seed, purpose), make_addresses(names, indices), counts, engine)
 
-        addresses = make_addresses(names, indices)
-        fill_words(make_key(seed, purpose), addresses, counts, words)
+
+def _fill(key: Words, addresses: Words, counts: NDArray[np.int64], engine: Engine) -> Words:
+    """Return the first words of the identities at some addresses (B, 3), one after another."""
+    if engine == "numba":
+        from digit_sequence.base.random_kernels import fill_words  # noqa: PLC0415 - is optional
+
+        words = np.empty(int(counts.sum()), np.uint64)
+        fill_words(key, addresses, counts, words)
         return words
-    source = RandomWords(seed, purpose)
-    stops = np.cumsum(counts)
-    for name, index, count, stop in zip(names, indices, counts, stops, strict=True):
-        words[stop - count : stop] = source.draw(name, int(index), int(count))
-    return words
+    n_blocks = counts // 4
+    owners = np.repeat(np.arange(len(counts)), n_blocks)
+    first = np.cumsum(n_blocks) - n_blocks
+    block = np.arange(len(owners)) - first[owners] + 1  # NumPy counts up before it makes a block
+    return run_philox(key, np.column_stack([block.astype(np.uint64), addresses[owners]]))
+
+
+@dataclass(frozen=True)
+class Identities:
+    """The samples of a batch, as random words are addressed to them: B samples, G digits."""
+
+    seed: int
+    names: Sequence[str]
+    """The B names: split and number."""
+    indices: NDArray[np.int64]
+    """(B,) sample indices."""
+    starts: NDArray[np.int64]
+    """(B + 1,): the digits of sample b are ``starts[b]:starts[b + 1]``."""
+    engine: Engine = "skimage"
+
+    @cached_property
+    def addresses(self) -> Words:
+        """(B, 3) counter words 1 to 3."""
+        return make_addresses(self.names, self.indices)
+
+    @cached_property
+    def owners(self) -> NDArray[np.int64]:
+        """(G,) the sample of each digit."""
+        return np.repeat(np.arange(len(self.names)), np.diff(self.starts))
+
+    @cached_property
+    def slots(self) -> NDArray[np.int64]:
+        """(G,) the position of each digit in its number."""
+        return np.arange(len(self.owners)) - self.starts[self.owners]
+
+    def stream(self, purpose: str) -> Stream:
+        """Return the random words of one purpose."""
+        return Stream(self, purpose)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The random words of one purpose, for the samples of a batch.
+
+    Words for samples, for their digits and for their pixels are independent of each other, so that
+    how many of one kind are drawn changes none of another.
+    """
+
+    identities: Identities
+    purpose: str
+
+    @property
+    def engine(self) -> Engine:
+        """What makes the words."""
+        return self.identities.engine
+
+    def part(self, name: str) -> Stream:
+        """Return words for a purpose within this one."""
+        return Stream(self.identities, f"{self.purpose}/{name}")
+
+    def per_sample(self, n_words: int) -> Words:
+        """Return words for each sample, shape (n_words, B)."""
+        counts = np.full(len(self.identities.names), -(-n_words // 4) * 4)
+        return self._fill(counts).reshape(len(counts), -1)[:, :n_words].T
+
+    def per_digit(self, n_words: int) -> Words:
+        """Return words for each digit, shape (n_words, G)."""
+        identities = self.identities
+        counts = -(-np.diff(identities.starts) * n_words // 4) * 4
+        words = self.part("digits")._fill(counts)
+        first = (np.cumsum(counts) - counts)[identities.owners] + identities.slots * n_words
+        found: Words = words[first + np.arange(n_words)[:, None]]
+        return found
+
+    def of_pixels(self, sample: int, n_words: int) -> Words:
+        """Return words for the pixels of one sample of the batch, shape (n_words,)."""
+        identities = self.identities
+        source = RandomWords(identities.seed, self.part("pixels").purpose)
+        return source.draw(identities.names[sample], int(identities.indices[sample]), n_words)
+
+    def pixel_key(self) -> Words:
+        """Return the key of the words for pixels, for loops that make them by themselves."""
+        return make_key(self.identities.seed, self.part("pixels").purpose)
+
+    def _fill(self, counts: NDArray[np.int64]) -> Words:
+        identities = self.identities
+        key = make_key(identities.seed, self.purpose)
+        return _fill(key, identities.addresses, counts, identities.engine)
 
 
 def to_uniform(words: Words) -> NDArray[np.float64]:

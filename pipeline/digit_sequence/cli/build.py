@@ -11,7 +11,8 @@ import click
 
 from digit_sequence.base.current_folder import leave_lost_folder, make_absolute
 from digit_sequence.base.errors import ConfigError, how_to_install
-from digit_sequence.cli.options import config_options, scheduler_options
+from digit_sequence.building import WORKER_MODULES
+from digit_sequence.cli.options import config_options, memory_option, scheduler_options
 from digit_sequence.cli.signals import drain_on_signal
 from digit_sequence.cli.terminal import (
     describe_bytes,
@@ -28,12 +29,13 @@ from digit_sequence.run.schedulers import (
 )
 
 if TYPE_CHECKING:
-    from digit_sequence.build.sampler import Sampler
+    from digit_sequence.building.sampler import Sampler
 
 
 @click.command()
 @config_options
 @scheduler_options
+@memory_option
 @click.option("-o", "--output", metavar="OUT", help="Output directory; overrides output.uri.")
 @click.option(
     "--engine",
@@ -65,11 +67,12 @@ def build(
     options = SchedulerOptions(**scheduler, is_profiled=performance_report is not None)
     report = make_absolute(performance_report) if performance_report is not None else None
     if options.name == "processes" and not dry_run:
-        start_fork_server()
+        start_fork_server(WORKER_MODULES)
     # Workers' process imports the same meanwhile, which saves a second.
-    from digit_sequence.build.dataset import build_dataset, estimate_bytes
-    from digit_sequence.build.programs import choose_output
-    from digit_sequence.build.sampler import open_config
+    from digit_sequence.building.dataset import build_dataset
+    from digit_sequence.building.estimates import estimate_bytes
+    from digit_sequence.building.programs import choose_output
+    from digit_sequence.building.sampler import open_config
     from digit_sequence.config.model import load_config
     from digit_sequence.store.storage import Storage
 

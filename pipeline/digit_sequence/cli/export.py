@@ -8,18 +8,29 @@ import click
 
 from digit_sequence.base.current_folder import make_absolute
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.files import is_remote
 from digit_sequence.cli.options import scheduler_options
 from digit_sequence.cli.signals import drain_on_signal
 from digit_sequence.cli.terminal import show_progress
-from digit_sequence.exports import FORMATS
+from digit_sequence.exports import EXPORTS
 from digit_sequence.exports.run import Export, check_fit, export_dataset
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 
 
-@click.command()
+class ExportCommand(click.Command):
+    """Lists the formats at the end of its help."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list."""
+        with formatter.section("Formats"):
+            formatter.write_dl([(name, kind.readers) for name, kind in EXPORTS.items()])
+        super().format_epilog(ctx, formatter)
+
+
+@click.command(cls=ExportCommand)
 @click.argument("dataset", metavar="OUT")
-@click.option("--to", "kind", required=True, metavar="FORMAT", help="See the list above.")
+@click.option("--to", "kind", required=True, metavar="FORMAT", help="See the list below.")
 @click.option("-o", "--output", required=True, metavar="DIR", help="Folder of the export.")
 @click.option(
     "--max-digits",
@@ -36,20 +47,9 @@ def export(
 ) -> None:
     """Export the dataset OUT to a format that trainers read.
 
-    \b
-      lmdb         deep-text-recognition-benchmark, parseq, PaddleOCR, MMOCR
-      paddleocr    PaddleOCR's text lists
-      doctr        docTR
-      mmocr        MMOCR, one JSON object a line
-      imagefolder  Hugging Face datasets, TrOCR
-      tesstrain    Tesseract
-      easyocr      EasyOCR's trainer
-      yolo, coco   a box for every digit
-      mds          mosaicml-streaming
-
     An export that was stopped goes on when the same command is given again.
     """
-    if "://" in output:
+    if is_remote(output):
         raise ConfigError(f"--output: expected a folder that is mounted here, got {output}")
     request = Export(open_dataset(dataset), kind, make_absolute(output), max_digits)
     check_fit(request)
@@ -61,5 +61,5 @@ def export(
     ):
         exported = export_dataset(request, run, on_progress, should_stop)
     click.echo(f"{output}: {n_samples:,} samples, {exported:,} of them exported now")
-    if FORMATS[kind].note:
-        click.echo(FORMATS[kind].note)
+    if EXPORTS[kind].note:
+        click.echo(EXPORTS[kind].note)

@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from digit_sequence.base.current_folder import leave_lost_folder
-from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import ConfigError, OutputError
-from digit_sequence.build.dataset import pack_shard, write_shard
-from digit_sequence.build.sampler import open_config
+from digit_sequence.building.sampler import open_config
+from digit_sequence.building.shard import pack_shard, write_shard
 from digit_sequence.config.model import Config, parse_config
+from digit_sequence.containers.container import Batch, Packed, Target
+from digit_sequence.containers.files import pack_folders
 from digit_sequence.plan.plan import Shard
-from digit_sequence.store.containers import Batch, Packed, pack_folders
+from digit_sequence.sources.registry import SOURCES
+from digit_sequence.sources.source import SHARES
 from digit_sequence.store.labels import Commit, read_commit
 from digit_sequence.store.storage import Storage
 
@@ -95,11 +97,10 @@ def make_config(
             "rotate": {"probability": 0.5, "degrees": [-rotate, rotate]},
             "stroke": {"probability": 0.5, "dilate": 0.5, "pixels": [2, 2]},
         }
-    digits: dict[str, Any] = {"name": source, "val_fraction": 0}
-    if source != "mnist":
-        digits["test_fraction"] = 0
+    fields = SOURCES[source].Settings.model_fields
+    digits: dict[str, Any] = {"name": source} | {share: 0 for share in SHARES if share in fields}
     if data_dir is not None:
-        if source != "mnist":
+        if "path" not in fields:
             raise ConfigError(
                 f"{_name('data_dir', typed)}: expected none with --source {source}, whose "
                 f"digits are in a package; got {data_dir}"
@@ -141,8 +142,8 @@ def write_images(
     (number,), _ = split.identities(0, 1)
     labels = f"{number}/labels.parquet"
 
-    def pack(_shard: Shard, batches: Iterable[Batch], extension: str, _engine: Engine) -> Packed:
-        return pack_folders("", batches, extension)
+    def pack(target: Target, batches: Iterable[Batch]) -> Packed:
+        return pack_folders("", batches, target.extension)
 
     packed, commit = pack_shard(sampler, Shard("train", 0, 0, split.n_samples), pack)
     _claim_folder(storage, number, labels, packed, commit, overwrite, _name("image_dir", typed))

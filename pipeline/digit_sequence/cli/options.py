@@ -23,6 +23,16 @@ def config_options(command: Command) -> Command:
     return click.argument("config", type=click.Path(path_type=Path))(command)
 
 
+def memory_option(command: Command) -> Command:
+    """Add the option that says what memory a shard may take."""
+    return click.option(
+        "--memory-limit",
+        metavar="BYTES",
+        help="What a worker may need for a shard, such as 2GB.  [default: what Dask's workers, or "
+        "this machine, have]",
+    )(command)
+
+
 def scheduler_options(command: Command) -> Command:
     """Add the options that say which Dask scheduler runs the tasks."""
     options = [

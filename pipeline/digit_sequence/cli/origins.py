@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from digit_sequence.build.sampler import Sampler, open_config, open_output
+from digit_sequence.base.files import is_remote
+from digit_sequence.building.sampler import Sampler, open_config, open_output
 from digit_sequence.config.model import load_config
 from digit_sequence.store.storage import Storage
 
 
 def is_dataset(origin: str) -> bool:
     """Return whether it is a directory or a URI; else it is a config."""
-    return "://" in origin or Path(origin).is_dir()
+    return is_remote(origin) or Path(origin).is_dir()
 
 
 def open_origin(origin: str, overrides: Sequence[str] = ()) -> Sampler:

@@ -10,7 +10,7 @@ from digit_sequence.base.errors import ConfigError
 from digit_sequence.cli.origins import is_dataset, open_origin, open_storage
 from digit_sequence.cli.terminal import write_file
 from digit_sequence.look.preview import draw_sheet, draw_tiles, read_tiles
-from digit_sequence.store.manifest import load_plan
+from digit_sequence.store.plan_file import load_plan
 
 
 @click.command()
@@ -48,7 +48,7 @@ def preview(origin: str, output: Path, count: int, boxes: bool, overrides: tuple
         if overrides:
             raise ConfigError(f"--set: {origin} is a dataset, whose config cannot change")
         storage = open_storage(origin)
-        tiles = read_tiles(storage, load_plan(storage), count)
+        tiles = read_tiles(storage, load_plan(storage, any_versions=True), count)
     else:
         tiles = draw_tiles(open_origin(origin, overrides), count)
     write_file(output, draw_sheet(tiles, boxes))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from digit_sequence.build.status import describe_status
+from digit_sequence.building.status import describe_status
 from digit_sequence.cli.origins import open_storage
 
 

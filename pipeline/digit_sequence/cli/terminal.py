@@ -13,7 +13,7 @@ from tqdm import tqdm
 from digit_sequence.base.errors import OutputError
 
 if TYPE_CHECKING:  # for types alone: the build command starts a process before it imports them
-    from digit_sequence.build.dataset import BuildResult
+    from digit_sequence.building.dataset import BuildResult
     from digit_sequence.plan.plan import Plan
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from digit_sequence.base.errors import ConfigError, how_to_install
+from digit_sequence.base.files import is_remote
 from digit_sequence.cli.terminal import show_progress
 from digit_sequence.read.dataset import open_dataset
 
@@ -93,6 +94,6 @@ def _choose_run_folder(dataset: str, output: Path | None) -> Path:
                 f"{dataset} has no name for a folder of the run; name one by --output"
             )
         return Path("runs", name)
-    if "://" in (text := str(output)) or text.startswith(("s3:/", "gs:/")):
+    if is_remote(output):
         raise ConfigError(f"--output: expected a folder that is mounted here, got {output}")
     return output

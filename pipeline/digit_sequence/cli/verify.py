@@ -7,24 +7,22 @@ from typing import Any
 
 import click
 
-from digit_sequence.build.dataset import build_dataset
-from digit_sequence.build.sampler import open_output
-from digit_sequence.build.verify import (
-    VerifyResult,
-    load_any_plan,
-    repair_dataset,
-    verify_dataset,
-)
-from digit_sequence.cli.options import scheduler_options
+from digit_sequence.building.dataset import build_dataset
+from digit_sequence.building.repair import repair_dataset
+from digit_sequence.building.sampler import open_output
+from digit_sequence.building.verify import VerifyResult, load_any_plan, verify_dataset
+from digit_sequence.cli.options import memory_option, scheduler_options
 from digit_sequence.cli.origins import open_storage
 from digit_sequence.cli.signals import drain_on_signal
 from digit_sequence.cli.terminal import describe_result, show_progress
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
+from digit_sequence.store.plan_file import check_versions
 
 
 @click.command()
 @click.argument("out")
 @scheduler_options
+@memory_option
 @click.option("--quick", is_flag=True, help="Footers, sizes and names only; no image is read.")
 @click.option(
     "--sample",
@@ -42,6 +40,8 @@ def verify(out: str, quick: bool, redraw: int, repair: bool, **scheduler: Any) -
     plan. Exit code 1 if something is wrong and was not repaired.
     """
     storage = open_storage(out)
+    if repair:
+        check_versions(storage, load_any_plan(storage)[0], "to repair it")
     options = SchedulerOptions(**scheduler)
     if quick and not repair:  # what the driver does by itself
         options = SchedulerOptions("synchronous")

@@ -19,31 +19,51 @@ _FORMATS = ("PNG", "JPEG")
 _PNG_BEGIN = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4s", 13, b"IHDR")
 _GREY_8_BIT = (8, 0, 0, 0, 0)
 """Bit depth, colour type, compression, filter method, interlace."""
+MAX_PIXELS = 1 << 26
+"""Of one image, 16 times the largest canvas; what says that it has more is not decoded."""
 
 
 def decode_image(encoded: bytes) -> NDArray[np.uint8]:
-    """Decode a grey image to uint8 of shape (H, W)."""
+    """Decode a grey image to uint8 of shape (H, W), in as much memory as its header tells.
+
+    Raises
+    ------
+    OSError
+        If its header tells of more than `MAX_PIXELS`, or of fewer than there are; what else is
+        wrong makes Pillow raise errors of several kinds.
+    """
     try:
-        image = _decode_unfiltered(encoded)
+        image = decode_unfiltered(encoded)
     except (struct.error, zlib.error, ValueError):
         image = None  # Pillow finds the words for what is wrong with it
     if image is not None:
         return image
     _check_chunks(encoded)
-    with Image.open(io.BytesIO(encoded), formats=_FORMATS) as opened:
+    with Image.open(io.BytesIO(encoded), formats=_FORMATS) as opened:  # the header alone
+        if opened.width * opened.height > MAX_PIXELS:
+            size = f"{opened.height:,} x {opened.width:,}"
+            raise OSError(f"expected at most {MAX_PIXELS:,} pixels, got {size}")
         return np.array(opened)
 
 
-def _decode_unfiltered(encoded: bytes) -> NDArray[np.uint8] | None:
+def decode_unfiltered(encoded: bytes) -> NDArray[np.uint8] | None:
     """Decode a PNG (ISO/IEC 15948) of grey bytes without row filters; None if it is not one."""
     if not encoded.startswith(_PNG_BEGIN):
         return None
     width, height, *kind, checksum = struct.unpack_from(">II5BI", encoded, 16)
     if tuple(kind) != _GREY_8_BIT or checksum != zlib.crc32(encoded[12:29]):
         return None
+    n_bytes = height * (width + 1)
+    if n_bytes > MAX_PIXELS:
+        return None
     # zlib has a checksum of its own, so those of the chunks with pixels need no look.
-    rows = np.frombuffer(zlib.decompress(_join_pixels(encoded)), np.uint8)
-    rows = rows.reshape(height, width + 1)
+    stream = zlib.decompressobj()
+    content = stream.decompress(_join_pixels(encoded), n_bytes + 1)  # one byte to tell of more
+    if len(content) > n_bytes:
+        raise OSError(f"PNG: expected {height} x {width} pixels as its header says, got more")
+    if not stream.eof:  # nor was the checksum looked at
+        return None
+    rows = np.frombuffer(content, np.uint8).reshape(height, width + 1)
     return None if rows[:, 0].any() else rows[:, 1:].copy()
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from digit_sequence.base.errors import OutputError
-from digit_sequence.exports.formats import Format, Index, Piece
+from digit_sequence.exports.format import Format, Index, Piece
 
 _SIZES: dict[str, int | None] = {"image": None, "key": None, "ordinal": 8, "text": None}
 """Columns by name, sorted; bytes of those of fixed size."""
@@ -92,16 +92,17 @@ def _make_entry(piece: Piece) -> list[str]:
     return [json.dumps(entry, sort_keys=True)]
 
 
-MDS_FORMATS = {
-    "mds": Format(
-        make_files=_make_files,
-        indexes=(
-            Index(
-                "{split}/index.json",
-                (_make_entry,),
-                ('{"version": 2, "shards": [\n', "\n]}\n"),
-                ",\n",
-            ),
+MDS = Format(
+    name="mds",
+    readers="mosaicml-streaming",
+    writes="`SPLIT/shard.00000.mds`, `SPLIT/index.json`",
+    make_files=_make_files,
+    indexes=(
+        Index(
+            "{split}/index.json",
+            (_make_entry,),
+            ('{"version": 2, "shards": [\n', "\n]}\n"),
+            ",\n",
         ),
-    )
-}
+    ),
+)

@@ -12,8 +12,6 @@ given again.
 from __future__ import annotations
 
 import json
-import traceback
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,23 +19,21 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import dask
-from dask.delayed import Delayed
-
 from digit_sequence.base.errors import (
     BuildError,
     BuildStopped,
     ConfigError,
     OutputError,
-    PipelineError,
     how_to_install,
 )
+from digit_sequence.base.files import open_new
 from digit_sequence.base.names import BUILD_FOLDER, sample_key, shard_name
 from digit_sequence.codec.encoding import EXTENSIONS, decode_image, encode_image
-from digit_sequence.exports import FORMATS
-from digit_sequence.exports.formats import Format, Index, Piece
+from digit_sequence.exports import EXPORTS
+from digit_sequence.exports.format import Format, Index, Piece
 from digit_sequence.read.dataset import Dataset, Split, open_dataset
-from digit_sequence.run.schedulers import Run, TaskLost, probe_workers
+from digit_sequence.run.jobs import Job, Work, probe_workers
+from digit_sequence.run.run import Run
 from digit_sequence.store.storage import Storage
 
 PLAN_PATH = f"{BUILD_FOLDER}/export.json"
@@ -60,11 +56,15 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a task did."""
+class Request:
+    """An export, as its tasks know it."""
 
-    n_samples: int
-    error: str | None = None
+    uri: str
+    """Of the dataset."""
+    digest: str
+    """Of the dataset, which may be built anew."""
+    format: str
+    folder: str
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Export:
 
     dataset: Dataset
     format: str
-    """One of `FORMATS`."""
+    """One of `EXPORTS`."""
     folder: Path
     """Empty, or with the same export, begun or complete."""
     max_digits: int | None = None
@@ -116,32 +116,29 @@ def export_dataset(
     if _claim_folder(storage, plan):
         on_progress(sum(map(len, dataset.values())), False)
         return 0
-    units = [unit for split in dataset.values() for unit in _list_units(split, kind)]
+    units = {unit.name: unit for split in dataset.values() for unit in _list_units(split, kind)}
     there = storage.list(PARTS_FOLDER)
-    done = [unit for unit in units if _part_path(unit) in there]
-    on_progress(sum(unit.n_samples for unit in done), False)
-    failures: list[str] = []
+    missing = [name for name, unit in units.items() if _part_path(unit) not in there]
+    n_samples = sum(unit.n_samples for unit in units.values())
+    on_progress(n_samples - sum(units[name].n_samples for name in missing), False)
     exported = 0
 
-    def collect(outcome: Outcome | TaskLost) -> None:
+    def collect(_name: str, count: int) -> None:
         nonlocal exported
-        if isinstance(outcome, TaskLost):
-            failures.append(f"{outcome.key}: {outcome.error}")
-            return
-        if outcome.error is not None:
-            failures.append(outcome.error)
-            return
-        exported += outcome.n_samples
-        on_progress(outcome.n_samples, True)
+        exported += count
+        on_progress(count, True)
 
-    missing = [unit for unit in units if _part_path(unit) not in there]
-    uri, digest = dataset.uri, plan["digest"]
-    probe_workers(run, _probe, uri, digest, str(export.folder.absolute()))
-    run.execute(_make_tasks(export, missing), collect, should_stop)
-    if failures:
+    request = Request(dataset.uri, plan["digest"], export.format, str(export.folder.absolute()))
+    work = Work(request, export_unit, open_exported, _probe)
+    probe_workers(run, work)
+    job = Job(work, lambda name: (units[name],), collect, should_stop=should_stop)
+    job.do(run, missing)
+    if job.failures:
+        first = next(iter(job.failures.values()))
+        given_up = "; most failed, so the rest was not tried" if job.is_hopeless else ""
         raise BuildError(
-            f"{len(failures)} of {len(units)} parts failed; the others are kept. The first: "
-            f"{failures[0]}"
+            f"{len(job.failures)} of {len(units)} parts failed{given_up}; the others are kept. "
+            f"The first: {first.name}: {first.describe()}"
         )
     if should_stop():
         raise BuildStopped(
@@ -149,13 +146,13 @@ def export_dataset(
             "again to go on"
         )
     there = storage.list(PARTS_FOLDER)
-    lost = [unit for unit in units if _part_path(unit) not in there]
+    lost = [unit for unit in units.values() if _part_path(unit) not in there]
     if lost:
         raise OutputError(
             f"{storage.uri}: expected the parts of {len(units)} shards, got none of {len(lost)}, "
             f"{lost[0].name} first; run the same command again"
         )
-    _finish(storage, dataset, kind, units, plan)
+    _finish(storage, dataset, kind, list(units.values()), plan)
     return exported
 
 
@@ -169,9 +166,7 @@ def check_fit(export: Export) -> Format:
         than readers take.
     """
     dataset, name = export.dataset, export.format
-    if name not in FORMATS:
-        raise ConfigError(f"--to: expected one of {', '.join(FORMATS)}, got {name!r}")
-    kind = FORMATS[name]
+    kind = EXPORTS[name]
     if kind.package is not None and not find_spec(kind.package):
         raise ConfigError(
             f"export to {name}: expected the package {kind.package}, got none; "
@@ -232,52 +227,41 @@ def _part_path(unit: Unit) -> str:
     return f"{PARTS_FOLDER}/{unit.name}.json"
 
 
-def _make_tasks(export: Export, units: list[Unit]) -> Iterator[Delayed]:
-    dataset, folder = export.dataset, str(export.folder.absolute())
-    opened = (dataset.uri, dataset.manifest["digest"])
-    run = uuid.uuid4().hex[:8]
-    attempt = dask.delayed(_attempt, pure=False)
-    for unit in units:
-        key = f"export-{unit.name}-{run}"
-        yield attempt(*opened, export.format, folder, unit, dask_key_name=key)
-
-
-def _probe(uri: str, digest: str, folder: str) -> None:
+def _probe(request: Request) -> None:
     """Check that a worker sees the dataset, and the folder of the export."""
-    _open(uri, digest)
-    storage = Storage(folder)
+    open_exported(request)
+    storage = Storage(request.folder)
     if PLAN_PATH not in storage.list(BUILD_FOLDER):
         raise OutputError(
-            f"{folder}: expected the folder of the export, got another one of that name; it must "
-            "be the same directory on every worker, or use --scheduler processes"
+            f"{request.folder}: expected the folder of the export, got another one of that name; "
+            "it must be the same directory on every worker, or use --scheduler processes"
         )
-    storage.write(PROBE_PATH, digest.encode())
-
-
-def _attempt(uri: str, digest: str, name: str, folder: str, unit: Unit) -> Outcome:
-    """Export a unit, and return what went wrong instead of raising it."""
-    try:
-        export_unit(_open(uri, digest), name, Path(folder), unit)
-    except PipelineError as error:
-        return Outcome(0, f"{unit.name}: {error}")
-    except Exception:
-        return Outcome(0, f"{unit.name}: {traceback.format_exc()}")
-    return Outcome(unit.n_samples)
+    storage.write(PROBE_PATH, request.digest.encode())
 
 
 @lru_cache(maxsize=1)
-def _open(uri: str, digest: str) -> Dataset:
-    """Keep the dataset of one export in a process."""
-    dataset = open_dataset(uri)
-    if dataset.manifest["digest"] != digest:
-        raise OutputError(f"{uri}: was built anew meanwhile; export it into a new folder")
+def open_exported(request: Request) -> Dataset:
+    """Open the dataset of an export, once in a process.
+
+    Raises
+    ------
+    OutputError
+        If it is another one by now.
+    """
+    dataset = open_dataset(request.uri)
+    if dataset.manifest["digest"] != request.digest:
+        raise OutputError(f"{request.uri}: was built anew meanwhile; export it into a new folder")
     return dataset
 
 
-def export_unit(dataset: Dataset, name: str, folder: Path, unit: Unit) -> None:
-    """Write the files of a unit, then its part, which says that they are there."""
-    kind = FORMATS[name]
-    split = dataset[unit.split]
+def export_unit(request: Request, unit: Unit) -> int:
+    """Write the files of a unit, then its part, which says that they are there.
+
+    Returns how many samples it has.
+    """
+    kind = EXPORTS[request.format]
+    split = open_exported(request)[unit.split]
+    folder = Path(request.folder)
     entries: dict[str, list[list[str]]] = {}
     if kind.write_split is not None:
         kind.write_split(split, folder)
@@ -289,7 +273,8 @@ def export_unit(dataset: Dataset, name: str, folder: Path, unit: Unit) -> None:
         entries = {
             index.path: [section(piece) for section in index.sections] for index in kind.indexes
         }
-    Storage(str(folder)).write(_part_path(unit), json.dumps(entries).encode())
+    Storage(request.folder).write(_part_path(unit), json.dumps(entries).encode())
+    return unit.n_samples
 
 
 def read_piece(split: Split, index: int, kind: Format) -> Piece:
@@ -357,19 +342,16 @@ def _finish(
 def _join_index(storage: Storage, index: Index, split: str, units: list[Unit]) -> None:
     """Write an index file, part by part."""
     path = Path(storage.locate(index.path.format(split=split)))
-    temporary = path.with_name(f".{path.name}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            file.write(index.texts[0])
+        with open_new(path) as file:
+            file.write(index.texts[0].encode())
             for number, text in enumerate(index.texts[1:]):
                 separator = ""
                 for unit in units:
                     part = json.loads(storage.read(_part_path(unit)))
                     for entry in part[index.path][number]:
-                        file.write(separator + entry)
+                        file.write((separator + entry).encode())
                         separator = index.separator
-                file.write(text)
-        temporary.replace(path)
+                file.write(text.encode())
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,6 +30,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from digit_sequence.base.errors import ConfigError, OutputError
+from digit_sequence.base.files import open_new
 from digit_sequence.learn.network import Recognizer, count_steps, make_recognizer
 from digit_sequence.learn.report import Reading, draw_curve, draw_mistakes, measure, write_markdown
 from digit_sequence.learn.streams import (
@@ -338,14 +338,9 @@ def read_split(model: Recognizer, split: Split) -> tuple[float, Reading]:
 
 def save_atomically(path: Path, content: Any) -> None:
     """Write a checkpoint that is there whole or not at all."""
-    temporary = path.with_suffix(".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        with open_new(path) as file:
             torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
 

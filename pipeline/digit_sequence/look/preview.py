@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from digit_sequence.base.errors import OutputError
-from digit_sequence.build.sampler import Sampler
+from digit_sequence.base.names import SplitName
+from digit_sequence.building.sampler import Sampler
 from digit_sequence.codec.encoding import decode_image
-from digit_sequence.config.model import SplitName
 from digit_sequence.plan.plan import Plan, Shard, SplitPlan
 from digit_sequence.store.labels import read_labels
-from digit_sequence.store.manifest import label_path
+from digit_sequence.store.ledger import label_path
 from digit_sequence.store.storage import Storage
 
 ZOOM = 3

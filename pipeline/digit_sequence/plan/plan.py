@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -23,16 +22,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digit_sequence import __version__
+from digit_sequence.base import names
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import ConfigError
-from digit_sequence.base.names import SCHEMA_VERSION, sample_key, shard_name
-from digit_sequence.config.model import MIN_DIGIT_WIDTH, SPLITS, Config, SplitName
-from digit_sequence.numbers.kinds import NumberSource, inline_number_files, open_numbers
+from digit_sequence.base.names import SCHEMA_VERSION, SPLITS, SplitName, shard_name
+from digit_sequence.config.model import MIN_DIGIT_WIDTH, Config, inline_numbers
+from digit_sequence.numbers.kind import NumberSource
+from digit_sequence.sources.registry import open_source
 
 MAX_SAMPLES = 10**12
 """Samples of one split, at most: as many as `samples` may ask for."""
 _BYTE_PACKAGES = (
-    *("base", "codec", "sources", "numbers", "config", "plan", "render", "store", "build"),
+    *("base", "codec", "sources", "numbers", "transforms", "containers", "config", "plan"),
+    *("render", "store", "building"),
 )
 """Packages whose code may change a byte."""
 _PIXEL_LIBRARIES = ("imagecodecs", "numpy", "pyarrow", "scikit-image", "scipy")
@@ -115,10 +117,16 @@ class Plan:
     splits: Mapping[SplitName, SplitPlan]
     inputs: Mapping[str, Any]
     """What the fingerprint is made of; plain JSON values."""
+    published: Mapping[str, Any] | None = None
+    """The plan file, if other versions wrote it: then `inputs` are theirs, and nothing can be drawn
+    here."""
 
     @property
     def fingerprint(self) -> str:
         """Digest of `inputs`: 32 hexadecimal digits."""
+        if self.published is not None:
+            fingerprint: str = self.published["fingerprint"]
+            return fingerprint
         text = json.dumps(self.inputs, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -152,10 +160,10 @@ def make_plan(config: Config, source_digest: str) -> Plan:
     ConfigError
         If a list of numbers cannot be read, or the canvas is too narrow for a number.
     """
-    config = inline_number_files(config)
+    config = inline_numbers(config)
     splits: dict[SplitName, SplitPlan] = {}
     for name, split in config.splits.items():
-        numbers = open_numbers(split.numbers, config.seed, name)
+        numbers = split.numbers.kind.open(config.seed, name)
         needed = numbers.max_digits * MIN_DIGIT_WIDTH
         if needed > config.canvas.width:
             raise ConfigError(
@@ -186,11 +194,11 @@ def _fingerprint_inputs(
     del settings["output"]["uri"]
     if config.output.image != "jpeg":
         del settings["output"]["quality"]
-    shares = config.source.model_dump(mode="json", include={"val_fraction", "test_fraction"})
+    source = open_source(config.source)
     return {
         "schema_version": SCHEMA_VERSION,
         "seed": config.seed,
-        "source": {"name": config.source.name, "digest": source_digest, **shares},
+        "source": {"name": source.name, "digest": source_digest, **source.shares},
         "numbers": {name: split.numbers.identity() for name, split in splits.items()},
         **settings,
         "versions": {"digit-sequence": __version__, "code": _hash_code()}
@@ -218,20 +226,9 @@ def parse_key(plan: Plan, key: str) -> tuple[SplitPlan, int]:
     ConfigError
         If the dataset has no such sample.
     """
-    match = re.fullmatch(r"([a-z]+)-([0-9]{1,18})", key)
-    split = next((plan.splits[name] for name in plan.splits if match and name == match[1]), None)
-    if match is None or split is None:
-        raise ConfigError(
-            f"expected a key SPLIT-ORDINAL with a split of {', '.join(plan.splits)}, such as "
-            f"{sample_key(next(iter(plan.splits)), 42)}, got {key!r}"
-        )
-    ordinal = int(match[2])
-    if ordinal >= split.n_samples:
-        raise ConfigError(
-            f"{key}: {split.name} holds {split.n_samples:,} samples: expected an ordinal of at "
-            f"most {split.n_samples - 1}, got {ordinal}"
-        )
-    return split, ordinal
+    samples: dict[str, int] = {name: split.n_samples for name, split in plan.splits.items()}
+    name, ordinal = names.parse_key(key, samples)
+    return next(split for split in plan.splits.values() if split.name == name), ordinal
 
 
 def parse_shard(name: str) -> tuple[SplitName, int]:
@@ -240,7 +237,7 @@ def parse_shard(name: str) -> tuple[SplitName, int]:
     >>> parse_shard("train-00042")
     ('train', 42)
     """
-    split, _, index = name.partition("-")
+    split, index = names.parse_shard(name)
     if split not in SPLITS:
         raise ValueError(f"expected the name of a shard, got {name!r}")
-    return split, int(index)
+    return split, index

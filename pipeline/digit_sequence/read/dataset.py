@@ -21,7 +21,6 @@ from __future__ import annotations
 import json
 import operator
 import os
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -38,6 +37,7 @@ from digit_sequence.base.names import (
     PLAN_PATH,
     SCHEMA_VERSION,
     label_file,
+    parse_key,
     sample_key,
     shard_name,
 )
@@ -186,14 +186,8 @@ class Dataset(Mapping[str, "Split"]):
         ConfigError
             If the dataset has no such sample.
         """
-        match = re.fullmatch(r"([a-z]+)-([0-9]{9,18})", key)
-        if match is None or match[1] not in self._layout.samples:
-            example = sample_key(next(iter(self)), 42)
-            raise ConfigError(
-                f"{self.uri}: expected a key SPLIT-ORDINAL with a split of "
-                f"{', '.join(self._layout.samples)}, such as {example}, got {key!r}"
-            )
-        return self[match[1]].by_key(key)
+        split, _ = parse_key(key, self._layout.samples, self.uri)
+        return self[split].by_key(key)
 
     def store(self) -> DatasetFiles:
         """Return the files as this process has them open; after a fork, new ones."""
@@ -263,10 +257,9 @@ class Split(Sequence[Sample]):
         ConfigError
             If it is not a key of these samples.
         """
-        prefix, _, digits = key.rpartition("-")
-        ordinal = int(digits) if digits.isdecimal() and len(digits) <= 18 else -1
-        if prefix != self.name or sample_key(prefix, ordinal) != key or not self._has(ordinal):
-            total = self.dataset.manifest["splits"][self.name]["samples"]
+        total = self.dataset.manifest["splits"][self.name]["samples"]
+        _, ordinal = parse_key(key, {self.name: total}, self.dataset.uri)
+        if not self._has(ordinal):
             raise ConfigError(
                 f"{self.dataset.uri}: expected a key of {len(self):,} of the {total:,} samples of "
                 f"{self.name}, {sample_key(self.name, 0)} to {sample_key(self.name, total - 1)}, "
@@ -548,7 +541,6 @@ def open_dataset(uri: str | os.PathLike[str], check_pixels: bool = False) -> Dat
         layout = DatasetLayout(
             uri=storage.uri,
             fingerprint=manifest["fingerprint"],
-            container=manifest["container"],
             height=manifest["image"]["height"],
             width=manifest["image"]["width"],
             shard_samples=manifest["shard_samples"],
@@ -575,7 +567,7 @@ def _describe_missing(storage: Storage) -> OutputError:
     try:
         plan = json.loads(storage.read(PLAN_PATH))
         samples: dict[str, int] = plan["samples"]
-        shard_samples: int = plan["config"]["output"]["shard_samples"]
+        shard_samples: int = plan["shard_samples"]
     except (OSError, KeyError, TypeError, ValueError):
         return OutputError(
             f"{storage.uri}: expected a dataset built by this program, got no {MANIFEST_PATH}; "

@@ -9,14 +9,11 @@ how to repair it.
 from __future__ import annotations
 
 import os
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Generic, TypeVar
+from functools import lru_cache, partial
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -31,7 +28,8 @@ from digit_sequence.store.labels import PLACE_COLUMNS, hash_pixels, parse_commit
 from digit_sequence.store.storage import RangeFile, Storage
 
 MAX_OPEN_FILES = 32
-"""Shards that one process keeps open for one dataset."""
+"""Shards that one process keeps open for one dataset. One that is dropped is closed by whoever uses
+it last, for another thread may be reading."""
 MAX_LABEL_ROWS = 1 << 18
 """Label rows that one process keeps in memory for one dataset; what a training job reads of each
 takes some hundred bytes."""
@@ -45,30 +43,7 @@ costs more than these bytes."""
 MERGE_MAX_BYTES = 1 << 23
 
 Argument = TypeVar("Argument")
-Key = TypeVar("Key")
 Value = TypeVar("Value")
-
-
-class _RecentlyUsed(Generic[Key, Value]):
-    """Keeps the values that were used last; safe to use from several threads."""
-
-    def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._values: OrderedDict[Key, Value] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: Key, make: Callable[[], Value]) -> Value:
-        with self._lock:
-            if key in self._values:
-                self._values.move_to_end(key)
-                return self._values[key]
-        value = make()
-        with self._lock:
-            self._values[key] = value
-            while len(self._values) > self._capacity:
-                # Not closed here, for another thread may be reading; the last reference closes it.
-                self._values.popitem(last=False)
-        return value
 
 
 @dataclass(frozen=True)
@@ -77,7 +52,6 @@ class DatasetLayout:
 
     uri: str
     fingerprint: str
-    container: str
     height: int
     width: int
     shard_samples: int
@@ -168,9 +142,10 @@ class DatasetFiles:
         self.layout = layout
         self.pid = os.getpid()
         self._storage = Storage(layout.uri)
-        self._files: _RecentlyUsed[str, RangeFile] = _RecentlyUsed(MAX_OPEN_FILES)
         n_tables = max(MIN_LABEL_SHARDS, MAX_LABEL_ROWS // layout.shard_samples)
-        self._labels: _RecentlyUsed[tuple[str, int], ShardLabels] = _RecentlyUsed(n_tables)
+        self._make_labels = partial(ShardLabels, layout, self._storage)
+        self._keep_labels = lru_cache(n_tables)(self._make_labels)
+        self._open = lru_cache(MAX_OPEN_FILES)(partial(_open_shard, self._storage))
         self._threads: ThreadPoolExecutor | None = None
 
     @property
@@ -180,8 +155,8 @@ class DatasetFiles:
 
     def labels(self, split: str, index: int, keep: bool = True) -> ShardLabels:
         """Return the labels of a shard; what is read of them is kept if it will be read again."""
-        make = partial(ShardLabels, self.layout, self._storage, split, index)
-        return self._labels.get((split, index), make) if keep else make()
+        make = self._keep_labels if keep else self._make_labels
+        return make(split, index)
 
     def load_labels(self, shards: Sequence[ShardLabels], columns: Sequence[str]) -> None:
         """Read some columns of the label rows of some shards, if they are not there."""
@@ -216,24 +191,28 @@ class DatasetFiles:
     ) -> Iterator[tuple[list[int], Callable[[], list[bytes]]]]:
         """Yield positions in `rows`, and what reads the encoded images of these rows in one go."""
         places = labels.read(PLACE_COLUMNS)
-        if self.layout.container == "files":
+        path = places["file"][0].as_py()
+        # A shard is one file with all images, or as many files as it has images.
+        if places["file"][-1].as_py() != path:
             for member, row in enumerate(rows):
                 yield [member], partial(self._read_alone, labels, places, row)
             return
-        path = places["file"][0].as_py()
         offsets, sizes = (places[name].to_numpy()[rows] for name in ("offset", "size"))
-        open_file = partial(self._open, labels, path, rows[0])
         for members in merge_ranges(offsets, sizes):
             ranges = [(int(offsets[member]), int(sizes[member])) for member in members]
-            yield members, partial(self._read_ranges, path, open_file, ranges)
+            yield members, partial(self._read_ranges, labels, rows[0], path, ranges)
 
     def _read_ranges(
-        self, path: str, open_file: Callable[[], RangeFile], ranges: Sequence[tuple[int, int]]
+        self, labels: ShardLabels, row: int, path: str, ranges: Sequence[tuple[int, int]]
     ) -> list[bytes]:
-        """Read ranges (offset, size) that are near to each other."""
+        """Read ranges (offset, size) that are near to each other; `row` is one to name."""
         start = ranges[0][0]
         stop = max(offset + size for offset, size in ranges)
-        content = self._files.get(path, open_file).read_at(stop - start, start)
+        try:
+            file = self._open(path, labels.shard_bytes)
+        except OSError as error:
+            raise self._file_fault(labels, row, error) from error
+        content = file.read_at(stop - start, start)
         return [content[offset - start : offset - start + size] for offset, size in ranges]
 
     def decode(self, labels: ShardLabels, row: int, encoded: bytes) -> NDArray[np.uint8]:
@@ -251,31 +230,20 @@ class DatasetFiles:
                 raise self._fault(labels, row, "an image with other pixels")
         return image
 
-    def _open(self, labels: ShardLabels, path: str, row: int) -> RangeFile:
-        with self._opening(labels, row):
-            file = self._storage.open_ranges(path)
-        if file.size() != labels.shard_bytes:
-            problem = f"a file of {file.size():,} bytes instead of {labels.shard_bytes:,}"
-            raise self._fault(labels, row, problem)
-        return file
-
     def _read_alone(self, labels: ShardLabels, places: pa.Table, row: int) -> list[bytes]:
         path, size = places["file"][row].as_py(), places["size"][row].as_py()
-        with self._opening(labels, row):
+        try:
             content = self._storage.read(path)
+        except OSError as error:
+            raise self._file_fault(labels, row, error) from error
         if len(content) != size:
             raise self._fault(labels, row, f"a file of {len(content):,} bytes instead of {size:,}")
         return [content]
 
-    @contextmanager
-    def _opening(self, labels: ShardLabels, row: int) -> Iterator[None]:
-        """Name the row in what goes wrong with the file of its image."""
-        try:
-            yield
-        except FileNotFoundError:
-            raise self._fault(labels, row, "no such file") from None
-        except OSError as error:
-            raise self._fault(labels, row, str(error)) from error
+    def _file_fault(self, labels: ShardLabels, row: int, error: OSError) -> OutputError:
+        """Return the error for a row whose image file cannot be opened or read."""
+        is_missing = isinstance(error, FileNotFoundError)
+        return self._fault(labels, row, "no such file" if is_missing else str(error))
 
     def _fault(self, labels: ShardLabels, row: int, found: str) -> OutputError:
         place = {name: value[row].as_py() for name, value in _columns(labels, PLACE_COLUMNS)}
@@ -285,6 +253,14 @@ class DatasetFiles:
             f"{self.layout.height} x {self.layout.width} pixels at offset {place['offset']:,}, "
             f"got {found}",
         )
+
+
+def _open_shard(storage: Storage, path: str, n_bytes: int) -> RangeFile:
+    """Open an image file that is to have some bytes."""
+    file = storage.open_ranges(path)
+    if file.size() != n_bytes:
+        raise OSError(f"a file of {file.size():,} bytes instead of {n_bytes:,}")
+    return file
 
 
 def _columns(labels: ShardLabels, names: Sequence[str]) -> Iterator[tuple[str, pa.ChunkedArray]]:

@@ -1,9 +1,8 @@
 """Where each digit stands on the canvas, and how its pixels map to glyph pixels. Pure geometry.
 
-Every glyph gets one cell, as high as the canvas. One affine map, from the cell back to the glyph,
-does all of crop, scale, shear, rotation and shrinking, so that a pixel is interpolated once.
-Coordinates are (row, column) with pixel centres on integers; matrices alone are (column, row), as
-scikit-image has them.
+Every glyph gets a cell, as high as the canvas; cells stand in a row, the row on the canvas. One
+affine map, from the canvas back to the glyph, does all of crop, scale, shear, rotation and
+shrinking, so that a pixel is interpolated once. Line maps, where there are any, stand before it.
 
 Angles become sines and tangents, whose last bit differs between processors; matrices are rounded
 to multiples of 2**-24, far coarser than that bit and far finer than a grey level.
@@ -18,34 +17,37 @@ from numpy.typing import NDArray
 
 from digit_sequence.config.model import MIN_DIGIT_WIDTH, Config
 from digit_sequence.render.recipe import Recipes
+from digit_sequence.transforms.geometry import Cells, Points, Row, begin_cells
+from digit_sequence.transforms.transform import CellMap, Ink, LineMap, Placement
 
 SMOOTHING_FREE = 1.25
 """Glyph pixels per canvas pixel up to which no smoothing is needed against aliasing."""
 _SMOOTHING_STEP = 0.25
+_FAR = 1e9
+"""A coordinate outside of every glyph."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Cells of G glyphs on B canvases."""
+    """The places of G glyphs on B canvases."""
 
     matrices: NDArray[np.float64]
-    """(G, 3, 3) affine maps from (column, row, 1) in the cell to the glyph."""
+    """(G, 2, 3) affine maps from (column, row, 1) on the row that was laid out to the glyph."""
     smoothing: NDArray[np.float64]
     """(G, 2) sigma in glyph rows and columns of the low-pass filter before a reduction."""
-    widths: NDArray[np.int64]
-    """(G,) columns of each cell."""
-    lefts: NDArray[np.int64]
-    """(G,) canvas column at which each cell begins."""
-    spacing: NDArray[np.int64]
-    """(G,) columns between a cell and the one before it; as drawn, unless digits would overlap
-    by more than half of the narrower one."""
+    cells: NDArray[np.int64]
+    """(G, 2) column at which each cell begins on its canvas, and its width."""
+    is_clipped: bool
+    """Whether ink is cut where it stands out of its cell."""
+    places: NDArray[np.int64]
+    """(G, 4) top, left, height, width of the part of the canvas that a glyph's ink can reach."""
     scaled: NDArray[np.bool_]
     """(B,) whether the line was shrunk to fit the canvas."""
 
 
 def lay_out(
     recipes: Recipes, ink: NDArray[np.int16], glyph_shape: tuple[int, int], config: Config
-) -> Layout:
+) -> tuple[Layout, Recipes]:
     """Lay out a batch.
 
     Parameters
@@ -56,97 +58,60 @@ def lay_out(
     glyph_shape : (int, int)
         Rows and columns of a glyph.
     config : Config
-    """
-    height, width = config.canvas.height, config.canvas.width
-    forward, centre, natural_widths = _map_glyphs(recipes, ink, glyph_shape, config)
-    lefts, spacing = _place_cells(recipes, natural_widths)
-    lefts, widths, scaled = _fit_lines(recipes, lefts, natural_widths, config)
-    forward[:, 0] *= (widths / natural_widths)[:, None]
-    inverse = _invert(forward)
-    cell_centre = np.stack([widths / 2, np.full(len(widths), height / 2)], axis=-1)
-    offset = centre - 0.5 - np.einsum("gij,gj->gi", inverse, cell_centre - 0.5)
-    matrices = np.zeros((len(widths), 3, 3))
-    matrices[:, :2, :2], matrices[:, :2, 2], matrices[:, 2, 2] = inverse, offset, 1.0
-    assert (lefts + widths <= width).all()
-    return Layout(
-        matrices=np.round(matrices * 2.0**24) / 2.0**24,
-        smoothing=_choose_smoothing(inverse),
-        widths=widths,
-        lefts=lefts,
-        spacing=spacing,
-        scaled=scaled,
-    )
 
-
-def _map_glyphs(
-    recipes: Recipes, ink: NDArray[np.int16], glyph_shape: tuple[int, int], config: Config
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Map each glyph to a cell of its own, before the line is fitted.
-
-    Returns the maps (G, 2, 2) about the centres of both, the centres (G, 2) in the glyphs, and the
-    widths (G,) of the cells; coordinates are (column, row).
+    Returns
+    -------
+    Layout
+    Recipes
+        With spacing as it was applied.
     """
     height = config.canvas.height
-    crop = config.glyph.crop
-    top, left, bottom, right = ink.T.astype(np.float64)
-    if crop is not None:
-        rows, columns = bottom - top + 2 * crop.margin, right - left
-        centre = np.stack([(left + right) / 2, (top + bottom) / 2], axis=-1)
-    else:
-        rows, columns = (np.full(len(ink), float(size)) for size in glyph_shape)
-        centre = np.stack([columns / 2, rows / 2], axis=-1)
-    scale_rows = height / rows
-    scale_columns = scale_rows if config.glyph.aspect == "keep" else np.ones(len(ink))
-
-    slope = np.tan(np.radians(recipes.shear_degrees))
-    cosine = np.cos(np.radians(recipes.rotate_degrees))
-    sine = np.sin(np.radians(recipes.rotate_degrees))
-    # Scale, then shear (rows above the centre move right), then turn counter-clockwise; rows
-    # count downwards.
-    forward = np.empty((len(ink), 2, 2))
-    forward[:, 0, 0] = cosine * scale_columns
-    forward[:, 0, 1] = (sine - cosine * slope) * scale_rows
-    forward[:, 1, 0] = -sine * scale_columns
-    forward[:, 1, 1] = (cosine + sine * slope) * scale_rows
-
-    nominal = scale_columns * columns
-    if config.glyph.overflow == "clip":
-        widths = nominal + np.abs(slope) * height
-    else:
-        corners = np.stack(
-            [np.stack([x, y], axis=-1) for x in (left, right) for y in (top, bottom)], axis=1
-        )
-        reach = np.abs(np.einsum("gij,gkj->gki", forward, corners - centre[:, None])).max(axis=1)
-        shrink = np.minimum(1.0, height / 2 / reach[:, 1])
-        forward *= shrink[:, None, None]
-        widths = shrink * np.maximum(nominal, 2 * reach[:, 0])
-    return forward, centre, np.maximum(1, np.floor(widths + 0.5)).astype(np.int64)
+    cells = begin_cells(ink, glyph_shape, height)
+    for transform in config.transforms:
+        if isinstance(transform, CellMap):
+            transform.shape(cells, recipes.drawn)
+    natural = np.maximum(1, np.floor(cells.widths + 0.5)).astype(np.int64)
+    row = Row(natural, np.zeros_like(natural), recipes.samples, recipes.starts)
+    for transform in config.transforms:
+        if isinstance(transform, Placement):
+            recipes = recipes.apply(transform.place(row, recipes.drawn))
+    lefts, widths, scaled = _fit_rows(row, config)
+    cells.transform(widths / natural, 0.0, 0.0, 1.0)
+    inverse = _invert(cells.forward)
+    # The centre of each cell on its canvas.
+    centre = np.stack([lefts + widths / 2, np.full(len(widths), height / 2)]) - 0.5
+    matrices = np.empty((len(widths), 2, 3))
+    for i in (0, 1):
+        a, b = inverse[i]
+        matrices[:, i, 0], matrices[:, i, 1] = a, b
+        matrices[:, i, 2] = cells.centres[i] - 0.5 - (a * centre[0] + b * centre[1])
+    smoothing = _choose_smoothing(inverse)
+    reach = _find_reach(cells, centre, smoothing)
+    layout = Layout(
+        matrices=np.round(matrices * 2.0**24) / 2.0**24,
+        smoothing=smoothing,
+        cells=np.stack([lefts, widths], axis=-1),
+        is_clipped=cells.is_clipped,
+        places=_place_layers(reach, lefts, widths, cells.is_clipped, recipes, config),
+        scaled=scaled,
+    )
+    return layout, recipes
 
 
-def _place_cells(
-    recipes: Recipes, widths: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the columns (G,) at which cells begin on a line that begins at 0, and the spacing."""
-    first = recipes.starts[:-1]
-    before = np.roll(widths, 1)
-    spacing = np.maximum(recipes.spacing, -(np.minimum(before, widths) // 2))
-    spacing[first] = 0
-    steps = before + spacing
-    steps[first] = 0
-    total = np.cumsum(steps)
-    return total - total[first][recipes.samples], spacing
-
-
-def _fit_lines(
-    recipes: Recipes, lefts: NDArray[np.int64], widths: NDArray[np.int64], config: Config
+def _fit_rows(
+    row: Row, config: Config
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Shrink lines that are wider than the canvas, and align the others.
+    """Shrink rows that are wider than the canvas, and align the others.
 
-    Returns the columns and the widths (G,) of the cells, and which lines (B,) were shrunk.
+    Returns the columns and the widths (G,) of the cells, and which rows (B,) were shrunk.
     """
     space = config.canvas.width
-    samples, first, last = recipes.samples, recipes.starts[:-1], recipes.starts[1:] - 1
-    length = (lefts + widths)[last]
+    samples, first, last = row.samples, row.starts[:-1], row.starts[1:] - 1
+    steps = np.roll(row.widths, 1) + row.gaps
+    steps[first] = 0
+    total = np.cumsum(steps)
+    lefts = total - total[first][samples]
+    length = (lefts + row.widths)[last]
     scaled = length > space
     match config.canvas.align:
         case "left":
@@ -157,27 +122,28 @@ def _fit_lines(
             offset = space - length
     # A shrunk digit keeps MIN_DIGIT_WIDTH columns of its own; the rest of its width and the
     # spacing share the columns that are left, in proportion.
-    kept = np.minimum(widths, MIN_DIGIT_WIDTH)
+    kept = np.minimum(row.widths, MIN_DIGIT_WIDTH)
     kept_before = np.cumsum(kept) - kept
     kept_before -= kept_before[first][samples]
-    kept_in_line = (kept_before + kept)[last]
-    room = np.maximum(space - kept_in_line, 0)[samples]
-    elastic = np.maximum(length - kept_in_line, 1)[samples]
+    kept_in_row = (kept_before + kept)[last]
+    room = np.maximum(space - kept_in_row, 0)[samples]
+    elastic = np.maximum(length - kept_in_row, 1)[samples]
     begin = (lefts - kept_before) * room // elastic
-    end = (lefts - kept_before + widths - kept) * room // elastic
+    end = (lefts - kept_before + row.widths - kept) * room // elastic
     is_shrunk = scaled[samples]
     return (
         np.where(is_shrunk, kept_before + begin, lefts + offset[samples]),
-        np.where(is_shrunk, kept + end - begin, widths),
+        np.where(is_shrunk, kept + end - begin, row.widths),
         scaled,
     )
 
 
 def _invert(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Invert matrices of shape (G, 2, 2) by Cramer's rule, without a linear algebra library."""
-    a, b, c, d = matrices[:, 0, 0], matrices[:, 0, 1], matrices[:, 1, 0], matrices[:, 1, 1]
-    adjugate = np.stack([d, -b, -c, a], axis=-1).reshape(-1, 2, 2)
-    return adjugate / (a * d - b * c)[:, None, None]
+    """Invert matrices of shape (2, 2, G) by Cramer's rule, without a linear algebra library."""
+    (a, b), (c, d) = matrices
+    adjugate = np.stack([d, -b, -c, a]).reshape(2, 2, -1)
+    inverse: NDArray[np.float64] = adjugate / (a * d - b * c)
+    return inverse
 
 
 def _choose_smoothing(inverse: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -186,6 +152,92 @@ def _choose_smoothing(inverse: NDArray[np.float64]) -> NDArray[np.float64]:
     The rule is that of ``skimage.transform.resize``: (factor - 1) / 2, here in steps of 1/4, so
     that many glyphs share one filter.
     """
-    factor = np.hypot(inverse[:, ::-1, 0], inverse[:, ::-1, 1])
+    factor = np.hypot(inverse[::-1, 0], inverse[::-1, 1])
     sigma = np.round((factor - 1) / 2 / _SMOOTHING_STEP) * _SMOOTHING_STEP
-    return np.where(factor > SMOOTHING_FREE, sigma, 0.0)
+    return np.where(factor > SMOOTHING_FREE, sigma, 0.0).T
+
+
+def _find_reach(
+    cells: Cells, centre: NDArray[np.float64], smoothing: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return between which columns and rows all ink lies: (low or high, column or row, G)."""
+    # Interpolation and smoothing carry the ink of a pixel so far.
+    margin = 1 + np.ceil(4 * smoothing.T)
+    top, left = cells.ink[0] - margin[0], cells.ink[1] - margin[1]
+    bottom, right = cells.ink[2] - 1 + margin[0], cells.ink[3] - 1 + margin[1]
+    x = (left + right) / 2 - (cells.centres[0] - 0.5)
+    y = (top + bottom) / 2 - (cells.centres[1] - 0.5)
+    (a, b), (c, d) = cells.forward
+    middle = centre + np.stack([a * x + b * y, c * x + d * y])
+    x, y = (right - left) / 2, (bottom - top) / 2
+    extent = np.stack([np.abs(a) * x + np.abs(b) * y, np.abs(c) * x + np.abs(d) * y])
+    return np.stack([middle - extent, middle + extent])
+
+
+def _place_layers(
+    reach: NDArray[np.float64],
+    lefts: NDArray[np.int64],
+    widths: NDArray[np.int64],
+    is_clipped: bool,
+    recipes: Recipes,
+    config: Config,
+) -> NDArray[np.int64]:
+    """Return the places (G, 4) of layers: as large as their ink, on the canvas."""
+    low, high = np.floor(reach[0] - 0.001), np.ceil(reach[1] + 0.001) + 1
+    if is_clipped:
+        low[0], high[0] = np.maximum(low[0], lefts), np.minimum(high[0], lefts + widths)
+    for transform in config.transforms:
+        if isinstance(transform, LineMap):
+            moved = np.ceil(transform.reach(recipes.drawn))[recipes.samples]
+            low, high = low - moved, high + moved
+        elif isinstance(transform, Ink) and not is_clipped:
+            grown = transform.grow(recipes.drawn)
+            low, high = low - grown, high + grown
+    places = np.empty((len(lefts), 4), np.int64)
+    for axis, size in ((0, config.canvas.width), (1, config.canvas.height)):
+        first = low[axis].clip(0, size - 1)
+        places[:, 1 - axis] = first
+        places[:, 3 - axis] = high[axis].clip(first + 1, size) - first
+    return places
+
+
+def shift_matrices(layout: Layout) -> NDArray[np.float64]:
+    """Return maps (G, 2, 3) from (column, row, 1) in each layer to its glyph.
+
+    Coefficients are multiples of 2**-24 and places are integers, so all of this is exact.
+    """
+    matrices = layout.matrices.copy()
+    top, left = layout.places[:, :2].T
+    matrices[..., 2] += matrices[..., 0] * left[:, None] + matrices[..., 1] * top[:, None]
+    return matrices
+
+
+def locate_pixels(
+    layout: Layout, recipes: Recipes, config: Config, owners: NDArray[np.int64], points: Points
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the row and the column in the glyph of pixels of layers, through all line maps.
+
+    Parameters
+    ----------
+    owners : ndarray of int64, shape (N,)
+        The glyph of each pixel.
+    points : Points
+        Where the N pixels are on their canvases; changed.
+    """
+    for transform in reversed(config.transforms):
+        if isinstance(transform, LineMap):
+            transform.locate(points, recipes.drawn)
+    matrix = layout.matrices[owners]
+    x, y = points.columns, points.rows
+    columns = matrix[:, 0, 0] * x + matrix[:, 0, 1] * y + matrix[:, 0, 2]
+    rows = matrix[:, 1, 0] * x + matrix[:, 1, 1] * y + matrix[:, 1, 2]
+    if layout.is_clipped:
+        left, width = layout.cells[owners].T
+        is_cut = (x < left - 0.5) | (x >= left + width - 0.5) | (y < -0.5)
+        rows[is_cut | (y >= points.height - 0.5)] = _FAR
+    return rows, columns
+
+
+def has_line_maps(config: Config) -> bool:
+    """Return whether any line map is on."""
+    return any(isinstance(transform, LineMap) for transform in config.transforms)

@@ -1,4 +1,4 @@
-"""Keep the glyphs of a source in a memory-mapped cache, and share them out to the splits.
+"""Keep the glyphs of a source in a memory-mapped cache.
 
 A bank is a folder of the cache, ``banks/DIGEST``, published whole and never changed. Files
 ``sources/KEY`` hold the digests of the banks that sources have become:
@@ -30,19 +30,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from digit_sequence import __version__
 from digit_sequence.base.blocks import shorten
 from digit_sequence.base.errors import SourceError
-from digit_sequence.base.randomness import RandomWords
-from digit_sequence.config.model import SPLITS, Mnist, Mnist5k, SourceConfig, SplitName
-from digit_sequence.sources.reading import (
-    CACHE_VARIABLE,
-    RawGlyphs,
-    cache_folder,
-    list_files,
-    read_source,
-    writing_into,
-)
+from digit_sequence.sources.cache import CACHE_VARIABLE, cache_folder, writing_into
+from digit_sequence.sources.registry import list_files, open_source, read_source
+from digit_sequence.sources.source import RawGlyphs, SourceBlock
 
 BANK_FORMAT = 1
 _PACKED_HEAD = 65
@@ -67,25 +59,12 @@ class GlyphBank:
     """SHA-256 over shape, images, digits and parts: identifies the source."""
 
 
-@dataclass(frozen=True)
-class GlyphPool:
-    """The glyphs that one split may use, grouped by digit."""
-
-    ids: NDArray[np.int32]
-    """Shape (M,): glyph ids, ascending within a digit."""
-    starts: NDArray[np.int64]
-    """Shape (11,): the ids of digit d are ``ids[starts[d]:starts[d + 1]]``."""
-
-
-# -- bank -----------------------------------------------------------------------------------------
-
-
-def load_bank(source: SourceConfig) -> GlyphBank:
+def load_bank(settings: SourceBlock) -> GlyphBank:
     """Open the bank of a source; read the source and publish the bank if there is none yet.
 
     Parameters
     ----------
-    source : SourceConfig
+    settings : SourceBlock
         The block `source` of a config.
 
     Returns
@@ -98,13 +77,13 @@ def load_bank(source: SourceConfig) -> GlyphBank:
         If the source cannot be read, the cache folder cannot be written, or a cached file is not
         as it was written.
     """
-    pointer = cache_folder() / "sources" / _name_source(source)
+    pointer = cache_folder() / "sources" / _name_source(settings)
     with writing_into(pointer.parent, _REMEDY):
         name = pointer.read_text(errors="replace") if pointer.is_file() else None
         folder = _bank_folder(name) if name is not None else None
         is_cached = folder is not None and folder.is_dir()
     if folder is None or not is_cached:
-        folder = _publish_bank(read_source(source))
+        folder = _publish_bank(read_source(settings))
         with writing_into(pointer.parent, _REMEDY):
             pointer.parent.mkdir(parents=True, exist_ok=True)
             temporary = pointer.with_name(f".{uuid.uuid4().hex}")
@@ -165,26 +144,13 @@ def parse_bank(content: bytes, digest: str) -> RawGlyphs:
             plain = stream.read()
         with np.load(io.BytesIO(plain), allow_pickle=False) as arrays:
             glyphs = RawGlyphs(arrays["images"], arrays["digits"], arrays["parts"])
-        _check_arrays(glyphs)
+        glyphs.check()
         got = _digest_glyphs(glyphs)
     except Exception as error:  # a digest that is right makes no archive sound
         raise SourceError(f"packed glyphs: expected an .npz of glyphs, got: {error!r}") from error
     if got != digest:
         raise SourceError(f"packed glyphs: expected the digest {digest}, got {got}")
     return glyphs
-
-
-def _check_arrays(glyphs: RawGlyphs) -> None:
-    """Raise a ValueError unless the arrays are what they are declared to be."""
-    for name, array, rank in (
-        ("images", glyphs.images, 3),
-        ("digits", glyphs.digits, 1),
-        ("parts", glyphs.parts, 1),
-    ):
-        if array.dtype != np.uint8 or array.ndim != rank or len(array) != len(glyphs.digits):
-            raise ValueError(f"{name}: got {array.dtype} of shape {array.shape}")
-    if not glyphs.images.size or glyphs.digits.max() > 9 or glyphs.parts.max() > 1:
-        raise ValueError("expected digits of 0 to 9 and parts of 0 and 1")
 
 
 def _bank_folder(digest: str) -> Path:
@@ -196,13 +162,12 @@ def _bank_folder(digest: str) -> Path:
     return cache_folder() / "banks" / digest
 
 
-def _name_source(source: SourceConfig) -> str:
+def _name_source(settings: SourceBlock) -> str:
     """Return a name that changes with the bytes that the bank would hold."""
-    origin: list[Any] = [BANK_FORMAT, getattr(source, "size", None), getattr(source, "ink", None)]
-    if isinstance(source, Mnist5k) or (isinstance(source, Mnist) and source.path is None):
-        origin.append(__version__)  # the digests of these sources are constants of this package
-    else:
-        for path in list_files(source):
+    source = open_source(settings)
+    origin: list[Any] = [BANK_FORMAT, source.version, source.glyph_settings]
+    if source.has_paths:
+        for path in list_files(settings):
             try:
                 status = path.stat()
             except OSError as error:
@@ -324,103 +289,3 @@ def _check_file(path: Path, expected: Mapping[str, Any]) -> None:
     sha256 = _hash_file(path)
     if sha256 != expected["sha256"]:
         raise SourceError(f"{path}: expected sha256 {expected['sha256']}, got {sha256}")
-
-
-# -- pools ----------------------------------------------------------------------------------------
-
-
-def partition_glyphs(bank: GlyphBank, source: SourceConfig) -> dict[SplitName, GlyphPool]:
-    """Share the glyphs of a bank out to the splits, each glyph to one.
-
-    The order in which a digit's glyphs are shared out is random but fixed: it does not depend on
-    the seed of a config, so that the test glyphs of one dataset are in no other dataset's train.
-
-    Parameters
-    ----------
-    bank : GlyphBank
-        The glyphs.
-    source : SourceConfig
-        Its fractions say how many glyphs of each digit are held out for val and for test; of mnist
-        test has all of t10k and none else.
-
-    Returns
-    -------
-    dict of SplitName to GlyphPool
-        Always of train, val and test; a pool is empty if its fraction is 0.
-    """
-    words = RandomWords(seed=0, purpose="partition")
-    test_fraction = 0.0 if isinstance(source, Mnist) else source.test_fraction
-    shares: dict[SplitName, list[NDArray[np.int64]]] = {split: [] for split in SPLITS}
-    for digit in range(10):
-        free, reserved = (
-            np.flatnonzero((bank.digits == digit) & (bank.parts == part)) for part in (0, 1)
-        )
-        order = np.argsort(words.draw("digit", digit, len(free)), kind="stable")
-        n_val, n_test = count_held_out(len(free), source.val_fraction, test_fraction)
-        val, test, train = np.split(free[order], [n_val, n_val + n_test])
-        shares["train"].append(train)
-        shares["val"].append(val)
-        shares["test"].append(np.concatenate([reserved, test]))
-    return {split: _pool_glyphs(by_digit) for split, by_digit in shares.items()}
-
-
-def count_held_out(n_glyphs: int, val_fraction: float, test_fraction: float) -> tuple[int, int]:
-    """Return how many of one digit's glyphs go to val and to test.
-
-    Parameters
-    ----------
-    n_glyphs : int
-        Glyphs of that digit.
-    val_fraction, test_fraction : float
-        Shares, 0 to 1, below 1 together.
-
-    Returns
-    -------
-    n_val, n_test : int
-        The nearest counts, halves up; but at least one glyph is left to train and, where a digit
-        has three or more, at least one goes to each share above 0.
-
-    Examples
-    --------
-    >>> count_held_out(500, 0.1, 0.25)
-    (50, 125)
-    >>> count_held_out(3, 0.01, 0.9)
-    (1, 1)
-    """
-    least = 1 if n_glyphs >= 3 else 0
-    counts = [
-        max(least, int(n_glyphs * fraction + 0.5)) if fraction > 0 else 0
-        for fraction in (val_fraction, test_fraction)
-    ]
-    while sum(counts) > max(n_glyphs - 1, 0):
-        counts[int(counts[1] >= counts[0])] -= 1
-    return counts[0], counts[1]
-
-
-def check_disjoint(pools: Mapping[SplitName, GlyphPool]) -> None:
-    """Raise a SourceError if a glyph is in two pools, or twice in one.
-
-    Parameters
-    ----------
-    pools : mapping of SplitName to GlyphPool
-        As of `partition_glyphs`.
-    """
-    ids, counts = np.unique(
-        np.concatenate([pool.ids for pool in pools.values()]), return_counts=True
-    )
-    repeated = ids[counts > 1]
-    if len(repeated):
-        splits = [split for split, pool in pools.items() if repeated[0] in pool.ids]
-        raise SourceError(
-            f"glyph {repeated[0]}: expected in one split, got it in {' and in '.join(splits)}; "
-            f"{len(repeated):,} glyphs are in more than one place"
-        )
-
-
-def _pool_glyphs(by_digit: list[NDArray[np.int64]]) -> GlyphPool:
-    sizes = [len(ids) for ids in by_digit]
-    ids = np.concatenate([np.sort(ids) for ids in by_digit]).astype(np.int32)
-    starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    for array in (ids, starts):
-        array.flags.writeable = False
-    return GlyphPool(ids, starts)

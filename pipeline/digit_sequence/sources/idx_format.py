@@ -19,7 +19,7 @@ import io
 import math
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digit_sequence.base.errors import SourceError
+from digit_sequence.sources.source import RawGlyphs
 
 MAX_SIDE = 256
 """Rows or columns of a glyph, at most; as `source.size` of a folder."""
@@ -94,3 +95,26 @@ def parse_idx(content: bytearray, magic: int, where: object) -> NDArray[np.uint8
             f"{where}: expected {n_bytes:,} bytes after the header, for {shape}, got {got}"
         )
     return np.frombuffer(content, np.uint8, offset=n_header).reshape(shape)
+
+
+def pair_glyphs(
+    images: bytearray, labels: bytearray, files: Sequence[Path], part: int
+) -> RawGlyphs:
+    """Put the contents of a file of images and of a file of labels together."""
+    pixels = parse_idx(images, IMAGES_MAGIC, files[0])
+    digits = parse_idx(labels, LABELS_MAGIC, files[1])
+    if len(pixels) != len(digits):
+        raise SourceError(
+            f"{files[1]}: expected {len(pixels):,} labels, as many as images in {files[0]}, "
+            f"got {len(digits):,}"
+        )
+    if digits.max() > 9:
+        row = int(digits.argmax())
+        raise SourceError(f"{files[1]}: row {row}: expected a digit 0-9, got {digits[row]}")
+    has_ink = pixels.any(axis=(1, 2))
+    if not has_ink.all():
+        raise SourceError(
+            f"{files[0]}: row {int(has_ink.argmin())}: expected a glyph with ink, "
+            "got an image of zeros"
+        )
+    return RawGlyphs(pixels, digits, np.full(len(digits), part, np.uint8))

@@ -1,1 +1,1 @@
-"""Files of a dataset: local or in an object store; containers, label files, plan and manifest."""
+"""Files of a dataset: local or in an object store; label files, plan and manifest."""

@@ -1,30 +1,6 @@
-"""The label index: one Parquet file per shard, one row per sample, one schema.
+"""The label index: one Parquet file per shard, one row per sample, one schema a build.
 
-===================  ============================================================================
-key                  name of the sample, unique in the dataset
-split                train, val or test
-number               the digits, a string: zeros are kept
-n_digits             length of `number`
-sample_index         counts the samples of a number
-ordinal              position in the split
-shard, row           the shard's name, and the position in it
-file, offset, size   the encoded image: `size` bytes at `offset` of `file`, a path in the dataset
-height, width        of the canvas, pixels
-scaled               whether the line was shrunk to fit the canvas
-boxes                per digit: the digit, and the extent of its ink, half-open pixels
-glyph_ids            per digit: row of the glyph in the source
-spacing              per digit: columns before it, before any shrinking
-salt, pepper         per digit: specks
-shear_degrees        per digit
-rotate_degrees       per digit
-stroke               per digit: side of the square, above 0 dilated, below 0 eroded
-noise_sigma          Gaussian noise of the canvas, grey levels
-salt_pepper          share of salt-and-pepper pixels of the canvas
-blur_sigma           pixels
-inverted             dark ink on a bright ground
-pixel_hash           XXH3-64 of the pixels before encoding, read as int64
-===================  ============================================================================
-
+`COLUMNS` come first, then those of the transforms that the config switches on, then `pixel_hash`.
 The footer holds a JSON object under ``digit-sequence``: see `Commit`.
 """
 
@@ -33,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 import numpy as np
@@ -43,59 +19,64 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from digit_sequence.base.arrays import cut_text, make_array, repeat_text
+from digit_sequence.base.columns import Column
 from digit_sequence.base.errors import OutputError
 from digit_sequence.base.names import SCHEMA_VERSION, sample_key
 
 if TYPE_CHECKING:  # who only reads labels needs neither the config nor scikit-image
     from digit_sequence.plan.plan import Shard
-    from digit_sequence.render.batch import Rendered
+    from digit_sequence.render.draw import Rendered
 
 METADATA_KEY = b"digit-sequence"
-
-
-def _per_digit(kind: pa.DataType) -> pa.DataType:
-    return pa.list_(pa.field("element", kind, nullable=False))
 
 
 BOX = pa.struct(
     [pa.field("digit", pa.int8(), nullable=False)]
     + [pa.field(edge, pa.int32(), nullable=False) for edge in ("top", "left", "bottom", "right")]
 )
-SCHEMA = pa.schema(
-    [
-        pa.field(name, kind, nullable=False)
-        for name, kind in {
-            "key": pa.string(),
-            "split": pa.string(),
-            "number": pa.string(),
-            "n_digits": pa.int16(),
-            "sample_index": pa.int64(),
-            "ordinal": pa.int64(),
-            "shard": pa.string(),
-            "row": pa.int32(),
-            "file": pa.string(),
-            "offset": pa.int64(),
-            "size": pa.int64(),
-            "height": pa.int32(),
-            "width": pa.int32(),
-            "scaled": pa.bool_(),
-            "boxes": _per_digit(BOX),
-            "glyph_ids": _per_digit(pa.int32()),
-            "spacing": _per_digit(pa.int32()),
-            "salt": _per_digit(pa.int8()),
-            "pepper": _per_digit(pa.int8()),
-            "shear_degrees": _per_digit(pa.float64()),
-            "rotate_degrees": _per_digit(pa.float64()),
-            "stroke": _per_digit(pa.int8()),
-            "noise_sigma": pa.float64(),
-            "salt_pepper": pa.float64(),
-            "blur_sigma": pa.float64(),
-            "inverted": pa.bool_(),
-            "pixel_hash": pa.int64(),
-        }.items()
-    ]
+_BOX = "box"
+"""As the type of a column: a `BOX`."""
+COLUMNS = (
+    Column("key", "string", "name of the sample, unique in the dataset: train-000000042"),
+    Column("split", "string", "train, val or test"),
+    Column("number", "string", "the digits; zeros are kept"),
+    Column("n_digits", "int16", "how many"),
+    Column("sample_index", "int64", "counts the samples of a number"),
+    Column("ordinal", "int64", "position in the split"),
+    Column("shard", "string", "name of the shard"),
+    Column("row", "int32", "position in the shard"),
+    Column("file", "string", "file of the image, a path in the dataset"),
+    Column("offset", "int64", "where in the file the encoded image begins"),
+    Column("size", "int64", "bytes of the encoded image"),
+    Column("height", "int32", "of the canvas, pixels"),
+    Column("width", "int32", "of the canvas, pixels"),
+    Column("scaled", "bool", "the line was wider than the canvas and was shrunk to fit"),
+    Column("boxes", _BOX, "the digit, and the extent of its ink: half-open pixels", "digit"),
+    Column("glyph_ids", "int32", "row of the glyph in its source", "digit"),
 )
-"""Columns of a label file."""
+"""Columns of every build."""
+PIXEL_HASH = Column("pixel_hash", "int64", "XXH3-64 of the pixels before encoding")
+
+
+def make_schema(columns: Iterable[Column]) -> pa.Schema:
+    """Return the schema of label files.
+
+    Parameters
+    ----------
+    columns : iterable of Column
+        Of the transforms that are on.
+    """
+    return pa.schema([_make_field(column) for column in (*COLUMNS, *columns, PIXEL_HASH)])
+
+
+def _make_field(column: Column) -> pa.Field:
+    kind = BOX if column.type == _BOX else pa.type_for_alias(column.type)
+    if column.per == "digit":
+        kind = pa.list_(pa.field("element", kind, nullable=False))
+    return pa.field(column.name, kind, nullable=False)
+
+
 PLACE_COLUMNS = ("file", "offset", "size")
 """Columns that only packing a shard can tell."""
 _NO_DICTIONARY = {"key", "sample_index", "ordinal", "row", "offset", "glyph_ids", "pixel_hash"}
@@ -139,7 +120,7 @@ def hash_images(images: NDArray[np.uint8]) -> NDArray[np.int64]:
     return np.array(words, np.uint64).view(np.int64)
 
 
-def make_rows(shard: Shard, first_row: int, rendered: Rendered) -> pa.Table:
+def make_rows(shard: Shard, first_row: int, rendered: Rendered, schema: pa.Schema) -> pa.Table:
     """Return the label rows of rendered samples, all columns but those of their place.
 
     Parameters
@@ -148,12 +129,15 @@ def make_rows(shard: Shard, first_row: int, rendered: Rendered) -> pa.Table:
     first_row : int
         Row of the first sample in its shard.
     rendered : Rendered
+    schema : pyarrow.Schema
+        As of `make_schema`.
     """
     recipes = rendered.recipes
     n_samples, height, width = rendered.images.shape
     rows = np.arange(first_row, first_row + n_samples)
     ordinals = shard.start + rows
     columns = {
+        **recipes.drawn,
         "number": recipes.numbers,
         "n_digits": np.diff(recipes.starts),
         "sample_index": recipes.sample_indices,
@@ -162,10 +146,7 @@ def make_rows(shard: Shard, first_row: int, rendered: Rendered) -> pa.Table:
         "height": np.full(n_samples, height),
         "width": np.full(n_samples, width),
         "scaled": rendered.scaled,
-        "noise_sigma": recipes.noise_sigma,
-        "salt_pepper": recipes.salt_pepper,
-        "blur_sigma": recipes.blur_sigma,
-        "inverted": recipes.inverted,
+        "glyph_ids": recipes.glyph_ids,
         "pixel_hash": hash_images(rendered.images),
     }
     text = {
@@ -178,42 +159,16 @@ def make_rows(shard: Shard, first_row: int, rendered: Rendered) -> pa.Table:
     def make_column(field: pa.Field) -> pa.Array:
         if field.name in text:
             return text[field.name]
+        if not pa.types.is_list(field.type):
+            return make_array(columns[field.name], field.type)
         if field.name == "boxes":
             values = _make_boxes(recipes.digits, rendered.boxes)
-        elif pa.types.is_list(field.type):
-            values = make_array(getattr(recipes, field.name), field.type.value_type)
         else:
-            return make_array(columns[field.name], field.type)
+            values = make_array(columns[field.name], field.type.value_type)
         return pa.ListArray.from_arrays(starts, values, type=field.type)
 
-    fields = [field for field in SCHEMA if field.name not in PLACE_COLUMNS]
+    fields = [field for field in schema if field.name not in PLACE_COLUMNS]
     return pa.Table.from_arrays(list(map(make_column, fields)), schema=pa.schema(fields))
-
-
-def make_array(values: Any, kind: pa.DataType) -> pa.Array:
-    """Return values without nulls as an Arrow array; ``pa.array`` would import pandas."""
-    if pa.types.is_string(kind):
-        text = "".join(values).encode()  # ASCII, so characters are bytes
-        bounds = np.cumsum([0, *map(len, values)], dtype=np.int32)
-        buffers = [None, pa.py_buffer(bounds), pa.py_buffer(text)]
-    elif pa.types.is_boolean(kind):
-        buffers = [None, pa.py_buffer(np.packbits(values, bitorder="little"))]
-    else:
-        buffers = [None, pa.py_buffer(np.ascontiguousarray(values, kind.to_pandas_dtype()))]
-    return pa.Array.from_buffers(kind, len(values), buffers)
-
-
-def repeat_text(value: str, count: int) -> pa.Array:
-    """Return an Arrow array of one ASCII string many times."""
-    return _cut_text((value * count).encode(), len(value), count)
-
-
-def _cut_text(text: Any, width: int, count: int) -> pa.Array:
-    """Return ASCII text as an Arrow array of strings of one width."""
-    bounds = np.arange(count + 1, dtype=np.int32) * width
-    return pa.Array.from_buffers(
-        pa.string(), count, [None, pa.py_buffer(bounds), pa.py_buffer(text)]
-    )
 
 
 def _make_keys(split: str, ordinals: NDArray[np.int64]) -> pa.Array:
@@ -229,38 +184,13 @@ def _make_keys(split: str, ordinals: NDArray[np.int64]) -> pa.Array:
     for column in range(len(last) - 1, len(split), -1):
         rest, digits = np.divmod(rest, 10)
         text[:, column] = digits + ord("0")
-    return _cut_text(text.reshape(-1), len(last), len(ordinals))
+    return cut_text(text.reshape(-1), len(last), len(ordinals))
 
 
 def _make_boxes(digits: NDArray[np.int64], boxes: NDArray[np.int32]) -> pa.StructArray:
     values = [digits, *boxes.T]
     arrays = [make_array(value, field.type) for value, field in zip(values, BOX, strict=True)]
     return pa.StructArray.from_arrays(arrays, fields=list(BOX))
-
-
-def add_places(
-    rows: pa.Table, files: str | Sequence[str], offsets: Sequence[int], sizes: Sequence[int]
-) -> pa.Table:
-    """Return label rows with where each image is, in one chunk.
-
-    Parameters
-    ----------
-    files : str or sequence of str
-        Path of the file with all images, or of the file of each.
-    offsets, sizes : sequence of int
-    """
-    if isinstance(files, str):
-        paths = repeat_text(files, len(rows))
-    else:
-        paths = make_array(files, pa.string())
-    places = {
-        "file": paths,
-        "offset": make_array(offsets, pa.int64()),
-        "size": make_array(sizes, pa.int64()),
-    }
-    rows = rows.combine_chunks()
-    arrays = [places[name] if name in places else rows[name] for name in SCHEMA.names]
-    return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
 class _Digest(io.RawIOBase):
@@ -298,17 +228,17 @@ def encode_labels(rows: pa.Table, commit: Commit) -> bytes:
         compression="zstd",
         row_group_size=len(table),
         write_page_index=True,
-        use_dictionary=_dictionary_columns(),
+        use_dictionary=_dictionary_columns(rows.schema.remove_metadata()),
     )
     encoded: bytes = sink.getvalue().to_pybytes()
     return encoded
 
 
-@cache
-def _dictionary_columns() -> list[str]:
+@lru_cache(maxsize=16)
+def _dictionary_columns(schema: pa.Schema) -> list[str]:
     """Return the Parquet paths of the columns worth a dictionary."""
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_batches([], SCHEMA), sink)
+    pq.write_table(pa.Table.from_batches([], schema), sink)
     leaves = pq.ParquetFile(pa.BufferReader(sink.getvalue())).schema
     return [leaf.path for leaf in leaves if leaf.path.partition(".")[0] not in _NO_DICTIONARY]
 

@@ -1,53 +1,33 @@
 """A directory to write a dataset to: local, or in an object store that pyarrow.fs opens.
 
-A file appears whole or not at all. Locally it is written under a temporary name in
-``.build/tmp``, flushed to the disk and renamed; in an object store one PUT does the same, or
-above 10 MB an upload in parts. Whoever writes a temporary file holds a lock on it, so that one
-without a lock is known to be left over.
-
-An object store's credentials come from the environment or the usual chain of its kind, never from
-the URI, which is written down. An endpoint of one's own is named in the URI
-(``s3://bucket/folder?endpoint_override=HOST:PORT&scheme=http``) or by ``AWS_ENDPOINT_URL``. A
-request that fails on its way, or that the store is too busy for, is repeated with growing pauses,
-a bounded number of times.
+A file appears whole or not at all. Locally `base.files` sees to that, with temporary files in
+``.build/tmp``; in an object store one PUT does the same, or above 10 MB an upload in parts.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
-import re
 import stat
-import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import pyarrow as pa
 from pyarrow import fs
 
 from digit_sequence.base.current_folder import make_absolute
 from digit_sequence.base.errors import OutputError
+from digit_sequence.base.files import is_remote, open_new, remove_orphans
 from digit_sequence.base.names import BUILD_FOLDER
+from digit_sequence.store.filesystems import has_bucket, open_filesystem
 
 TEMPORARY_FOLDER = f"{BUILD_FOLDER}/tmp"  # noqa: S108 - in the dataset
-_ATTEMPTS = 10
+ATTEMPTS = 10
 """How often a request to an object store is tried: for some 13 s if it is refused at once."""
-_FIRST_ATTEMPTS = 2
+FIRST_ATTEMPTS = 2
 """How often the first one is."""
-_CONNECT_SECONDS, _SILENT_SECONDS = 5.0, 20.0
-"""How long a store may take to connect, and to send the next byte."""
-_S3_OPTIONS = ("region", "scheme", "endpoint_override", "tls_ca_file_path")
-"""What the query of an s3:// URI may say."""
-_SECRET = re.compile("key|secret|token|password|credential|sig", re.IGNORECASE)
-"""Names in the query of a URI that would be written down with it."""
-
-
 Content = bytes | memoryview
 """What a file gets."""
 
@@ -68,8 +48,8 @@ class Storage:
 
     def __init__(self, uri: str) -> None:
         # A worker of a cluster gets it, and may run in another directory.
-        self.uri = uri if "://" in uri else str(make_absolute(uri))
-        self._files, self._root = _open_filesystem(self.uri, _ATTEMPTS, os.getpid())
+        self.uri = uri if is_remote(uri) else str(make_absolute(uri))
+        self._files, self._root = open_filesystem(self.uri, ATTEMPTS, os.getpid())
         self.is_local = isinstance(self._files, fs.LocalFileSystem)
         self._remedy = (
             "make room or choose another output"
@@ -87,13 +67,13 @@ class Storage:
         """
         if self.is_local:
             return
-        files, root = _open_filesystem(self.uri, _FIRST_ATTEMPTS, os.getpid())
+        files, root = open_filesystem(self.uri, FIRST_ATTEMPTS, os.getpid())
         bucket = root.partition("/")[0]
         try:
             found = files.get_file_info(fs.FileSelector(root, allow_not_found=True))
         except OSError as error:
             raise OutputError(f"{self.uri}: cannot be listed: {error}; {self._remedy}") from error
-        if not found and not _has_bucket(files, bucket):
+        if not found and not has_bucket(files, bucket):
             raise OutputError(f"{self.uri}: there is no bucket {bucket!r}; make it first")
 
     def locate(self, path: str) -> str:
@@ -199,22 +179,8 @@ class Storage:
             ) from error
 
     def _write_local(self, target: Path, content: Content) -> None:
-        temporary = Path(self._root, TEMPORARY_FOLDER, f"{target.name}.{uuid.uuid4().hex}")
-        temporary.parent.mkdir(parents=True, exist_ok=True)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("xb") as file:
-                with contextlib.suppress(OSError):  # a file system without locks: none is cleaned
-                    fcntl.flock(file, fcntl.LOCK_EX)
-                if not os.fstat(file.fileno()).st_nlink:  # `clean` came in between
-                    return self._write_local(target, content)
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-                temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
-        return _sync_folder(target.parent)
+        with open_new(target, Path(self._root, TEMPORARY_FOLDER)) as file:
+            file.write(content)
 
     def _put(self, path: str, content: Content) -> None:
         """Put an object.
@@ -232,14 +198,8 @@ class Storage:
 
     def clean(self) -> int:
         """Remove temporary files that no process is writing; return how many."""
-        removed = 0
         folder = Path(self._root, TEMPORARY_FOLDER)
-        for path in folder.iterdir() if self.is_local and folder.is_dir() else ():
-            with contextlib.suppress(OSError), path.open("r+b") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused while it is written
-                path.unlink()
-                removed += 1
-        return removed
+        return remove_orphans(folder.iterdir()) if self.is_local and folder.is_dir() else 0
 
     def move(self, path: str, target: str) -> None:
         """Move a file within the directory."""
@@ -327,73 +287,3 @@ class _StoreFile:
     def close(self) -> None:
         """Close it."""
         self._file.close()
-
-
-@lru_cache(maxsize=16)
-def _open_filesystem(uri: str, attempts: int, _process: int) -> tuple[Any, str]:
-    """Open what a local path or a URI names; return it, and the path in it.
-
-    Each process opens its own: after a fork, two would read each other's answers from a connection.
-    """
-    if "://" not in uri:
-        return fs.LocalFileSystem(), uri
-    parts = urlsplit(uri)
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    is_s3 = parts.scheme == "s3"
-    if parts.password is not None or (is_s3 and parts.username) or any(map(_SECRET.search, query)):
-        raise OutputError(
-            f"{place}: expected no credentials in the URI; set them in the environment, such as "
-            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-        )
-    try:
-        if is_s3:
-            return _open_s3(parts, query, attempts), (parts.netloc + unquote(parts.path)).strip("/")
-        if parts.scheme in ("gs", "gcs") and "retry_limit_seconds" not in query:
-            seconds = 5 * attempts  # Google's client repeats requests for a quarter of an hour
-            uri += f"{'&' if parts.query else '?'}retry_limit_seconds={seconds}"
-        filesystem, root = fs.FileSystem.from_uri(uri)
-    except (pa.ArrowException, OSError, TypeError, ValueError) as error:
-        raise OutputError(f"{place}: not a directory that can be opened: {error}") from error
-    return filesystem, root.rstrip("/")
-
-
-def _open_s3(parts: SplitResult, query: dict[str, str], attempts: int) -> fs.S3FileSystem:
-    """Open S3, or what speaks its protocol."""
-    unknown = query.keys() - set(_S3_OPTIONS)
-    if unknown or not parts.netloc:
-        got = f"the option {min(unknown)}" if unknown else "no bucket"
-        raise ValueError(f"expected s3://BUCKET/FOLDER?{'&'.join(_S3_OPTIONS)}, got {got}")
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    if endpoint and "endpoint_override" not in query:
-        scheme, _, host = endpoint.rpartition("://")
-        query = {"scheme": scheme or "https", "endpoint_override": host.rstrip("/"), **query}
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    if "region" not in query and not region and "endpoint_override" not in query:
-        query["region"] = fs.resolve_s3_region(parts.netloc)
-    return fs.S3FileSystem(
-        **query,
-        connect_timeout=_CONNECT_SECONDS,
-        request_timeout=_SILENT_SECONDS,
-        # Without the quota of the standard one, which a faulty network may use up for all threads.
-        retry_strategy=fs.AwsDefaultS3RetryStrategy(max_attempts=attempts - 1),
-        allow_delayed_open=True,  # one PUT up to 10 MB: parts of an upload that never ends stay
-    )
-
-
-def _has_bucket(files: Any, bucket: str) -> bool:
-    """Return whether there is a bucket, or it must not be asked for."""
-    try:
-        is_there: bool = files.get_file_info(bucket).type != fs.FileType.NotFound
-    except OSError:
-        return True
-    return is_there
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

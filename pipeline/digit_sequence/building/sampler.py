@@ -1,0 +1,76 @@
+"""A plan together with the digits it is drawn from: any sample of a dataset, at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from digit_sequence.base.engines import Engine, choose_engine
+from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.names import SplitName
+from digit_sequence.config.model import Config
+from digit_sequence.plan.plan import Plan, make_plan
+from digit_sequence.render.draw import Rendered, render_batch
+from digit_sequence.render.recipe import draw_recipes, missing_glyphs
+from digit_sequence.sources.bank import GlyphBank, load_bank
+from digit_sequence.sources.pools import GlyphPool, check_disjoint, partition_glyphs
+from digit_sequence.store.glyphs import load_glyphs
+from digit_sequence.store.plan_file import load_plan
+from digit_sequence.store.storage import Storage
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Draws the samples of a plan."""
+
+    plan: Plan
+    bank: GlyphBank
+    pools: Mapping[SplitName, GlyphPool]
+    engine: Engine
+
+    def draw(self, split: SplitName, start: int, stop: int) -> Rendered:
+        """Draw and render the samples with ordinals `start` to `stop` - 1 of a split.
+
+        Each is the same whatever others are drawn with it.
+        """
+        config = self.plan.config
+        numbers, indices = self.plan.splits[split].identities(start, stop, self.engine)
+        recipes = draw_recipes(config, self.pools[split], split, numbers, indices, self.engine)
+        return render_batch(recipes, self.bank, config, self.engine)
+
+
+def open_config(config: Config, engine: str | None = None) -> Sampler:
+    """Plan the dataset of a config.
+
+    Raises
+    ------
+    ConfigError
+        If a number needs a digit that its split has no glyph of, or the plan is impossible.
+    SourceError
+        If the digits cannot be read, or a glyph would be in two splits.
+    """
+    bank = load_bank(config.source)
+    return _make_sampler(make_plan(config, bank.digest), bank, engine)
+
+
+def open_output(storage: Storage, engine: str | None = None) -> Sampler:
+    """Take up the plan of a dataset directory, with the digits it was planned with.
+
+    Raises
+    ------
+    OutputError
+        If there is no plan in it, or its digits are missing or changed.
+    """
+    plan = load_plan(storage)
+    return _make_sampler(plan, load_glyphs(storage, plan), engine)
+
+
+def _make_sampler(plan: Plan, bank: GlyphBank, engine: str | None) -> Sampler:
+    pools = partition_glyphs(bank, plan.config.source)
+    check_disjoint(pools)
+    for name, split in plan.splits.items():
+        starts = pools[name].starts
+        lacking = {digit for digit in split.numbers.digits() if starts[digit] == starts[digit + 1]}
+        if lacking:
+            raise ConfigError(missing_glyphs(name, lacking))
+    return Sampler(plan, bank, pools, choose_engine(engine))

@@ -1,0 +1,107 @@
+"""How far a build is: from its directory and from the events of its last run."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
+from typing import Any
+
+from digit_sequence.base.names import MANIFEST_PATH
+from digit_sequence.plan.plan import Shard, parse_shard
+from digit_sequence.run.events import PROGRESS_SECONDS, read_last_run
+from digit_sequence.store.ledger import check_shard, label_path, map_shards
+from digit_sequence.store.plan_file import Outline, load_outline
+from digit_sequence.store.storage import Storage
+
+_LONGEST_SECONDS = 1e9
+_SILENT_SECONDS = 12 * PROGRESS_SECONDS
+
+
+def describe_status(storage: Storage) -> str:
+    """Return what is done, missing and failed, the rate, and the time left.
+
+    Raises
+    ------
+    OutputError
+        If the directory holds no build.
+    """
+    outline = load_outline(storage)
+    lines = [f"{'split':8}{'shards':>10}{'done':>10}{'missing':>10}"]
+    done = _find_done(storage, outline)
+    for name in outline.samples:
+        n_shards = outline.n_shards(name)
+        n_done = sum(shard.split == name for shard in done)
+        lines.append(f"{name:8}{n_shards:10,}{n_done:10,}{n_shards - n_done:10,}")
+    samples_left = sum(outline.samples.values()) - sum(shard.n_samples for shard in done)
+    lines += _describe_run(read_last_run(storage), samples_left, {shard.name for shard in done})
+    if storage.size(MANIFEST_PATH) is not None:
+        lines.append("complete")
+    elif len(done) == sum(map(outline.n_shards, outline.samples)):
+        lines.append("all shards are done, the manifest is not written: give the command again")
+    else:
+        lines.append("not complete: the same build command goes on")
+    return "\n".join(lines)
+
+
+def _find_done(storage: Storage, outline: Outline) -> list[Shard]:
+    """Return the shards that are done; what is in them, `verify` tells."""
+    labelled = storage.list("labels")  # before the images: what has a label file has those by now
+    sizes = storage.list("images")
+    shards = [shard for path in labelled if (shard := _find_shard(outline, path))]
+
+    def is_done(shard: Shard) -> bool:
+        return check_shard(storage, outline, shard, sizes.get)[1] is None
+
+    found = map_shards(is_done, shards)
+    return [shard for shard, shard_is_done in zip(shards, found, strict=True) if shard_is_done]
+
+
+def _find_shard(outline: Outline, path: str) -> Shard | None:
+    """Return the shard of a label file, if it is one of this dataset."""
+    try:
+        split, index = parse_shard(PurePosixPath(path).stem)
+    except ValueError:
+        return None
+    if split not in outline.samples or index >= outline.n_shards(split):
+        return None
+    shard = outline.shard(split, index)
+    return shard if path == label_path(shard) else None
+
+
+def _describe_run(events: list[dict[str, Any]], samples_left: int, done: set[str]) -> list[str]:
+    if not events:
+        return ["no run is on record"]
+    lines = []
+    begin, last = events[0], events[-1]
+    failed = {event["shard"] for event in events if "shard" in event} - done
+    if failed:
+        lines.append(f"failed in the last run: {', '.join(sorted(failed)[:10])}")
+    if last["event"] == "end":
+        lines.append(f"last run ended {last['time']}: {last.get('outcome', 'unknown')}")
+        return lines
+    if begin.get("host") == platform.node() and not _is_alive(begin.get("pid")):
+        lines.append(f"last run began {begin['time']} and was killed")
+        return lines
+    age = datetime.now(UTC) - datetime.fromisoformat(last["time"])
+    rate = next((e["images_per_second"] for e in reversed(events) if "images_per_second" in e), 0)
+    if age > timedelta(seconds=_SILENT_SECONDS):
+        lines.append(f"last run began {begin['time']} and is silent since {last['time']}")
+    elif rate:
+        left = timedelta(seconds=round(min(samples_left / rate, _LONGEST_SECONDS)))
+        lines.append(f"running since {begin['time']}, {rate:,.0f} images/s, about {left} left")
+    else:
+        lines.append(f"running since {begin['time']}")
+    return lines
+
+
+def _is_alive(pid: Any) -> bool:
+    """Return whether a process of this machine is there; true of what is no number of one."""
+    if type(pid) is not int or not 0 < pid < 2**31:
+        return True
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)
+    return True

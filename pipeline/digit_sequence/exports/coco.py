@@ -1,0 +1,82 @@
+"""Boxes as pycocotools, torchvision and Detectron2 read them.
+
+::
+
+    SPLIT/KEY.png
+    annotations/instances_SPLIT.json    boxes [left, top, width, height] in pixels
+
+category_id = digit + 1, for 0 means background to many detectors.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from digit_sequence.exports.format import (
+    BOX_COLUMNS,
+    Format,
+    Index,
+    Piece,
+    Row,
+    list_entries,
+    put_images,
+)
+
+_IDS_PER_IMAGE = 100
+"""More than digits of a number: annotation ids are unique in a split and need no counting."""
+_CATEGORIES = [{"id": digit + 1, "name": str(digit)} for digit in range(10)]
+_TEXTS = (
+    f'{{"info": {{}}, "licenses": [], "categories": {json.dumps(_CATEGORIES)},\n"images": [\n',
+    '\n],\n"annotations": [\n',
+    "\n]}\n",
+)
+
+
+def _make_image(piece: Piece, row: Row) -> str:
+    return json.dumps(
+        {
+            "id": row["ordinal"] + 1,
+            "file_name": piece.image_name(row),
+            "height": row["height"],
+            "width": row["width"],
+            "text": row["number"],
+        }
+    )
+
+
+def _make_annotations(piece: Piece) -> list[str]:
+    return [
+        json.dumps(_make_box(row["ordinal"] + 1, slot, box))
+        for row in piece.rows
+        for slot, box in enumerate(row["boxes"])
+    ]
+
+
+def _make_box(image_id: int, slot: int, box: dict[str, int]) -> dict[str, Any]:
+    width, height = box["right"] - box["left"], box["bottom"] - box["top"]
+    return {
+        "id": image_id * _IDS_PER_IMAGE + slot,
+        "image_id": image_id,
+        "category_id": box["digit"] + 1,
+        "bbox": [box["left"], box["top"], width, height],
+        "area": width * height,
+        "iscrowd": 0,
+    }
+
+
+COCO = Format(
+    name="coco",
+    readers="pycocotools, torchvision, Detectron2",
+    writes="`SPLIT/`, `annotations/instances_SPLIT.json`; category = digit + 1",
+    make_files=put_images("{split}"),
+    indexes=(
+        Index(
+            "annotations/instances_{split}.json",
+            (list_entries(_make_image), _make_annotations),
+            _TEXTS,
+            ",\n",
+        ),
+    ),
+    columns=BOX_COLUMNS,
+)

@@ -1,0 +1,49 @@
+"""Boxes as Ultralytics reads them, class 0 = digit 0.
+
+::
+
+    images/SPLIT/KEY.png
+    labels/SPLIT/KEY.txt    class, centre column, centre row, width, height, in shares of the image
+    data.yaml               the folder of each split, the names of the classes
+"""
+
+from __future__ import annotations
+
+from digit_sequence.exports.format import BOX_COLUMNS, Format, Piece
+from digit_sequence.read.dataset import Dataset
+
+
+def _make_files(piece: Piece) -> dict[str, bytes]:
+    files = {}
+    for row, image in zip(piece.rows, piece.images, strict=True):
+        lines = [_make_line(box, row["height"], row["width"]) for box in row["boxes"]]
+        files[f"images/{piece.split}/{piece.image_name(row)}"] = image
+        files[f"labels/{piece.split}/{row['key']}.txt"] = "".join(lines).encode()
+    return files
+
+
+def _make_line(box: dict[str, int], height: int, width: int) -> str:
+    shares = (
+        (box["left"] + box["right"]) / 2 / width,
+        (box["top"] + box["bottom"]) / 2 / height,
+        (box["right"] - box["left"]) / width,
+        (box["bottom"] - box["top"]) / height,
+    )
+    return f"{box['digit']} {' '.join(f'{share:.8f}' for share in shares)}\n"
+
+
+def _make_extras(dataset: Dataset) -> dict[str, str]:
+    # Without `path`, Ultralytics looks beside the file itself.
+    lines = [f"{split}: images/{split}\n" for split in dataset]
+    names = [f'  {digit}: "{digit}"\n' for digit in range(10)]
+    return {"data.yaml": "".join([*lines, "names:\n", *names])}
+
+
+YOLO = Format(
+    name="yolo",
+    readers="Ultralytics",
+    writes="`images/SPLIT/`, `labels/SPLIT/`, `data.yaml`; class = digit",
+    make_files=_make_files,
+    make_extras=_make_extras,
+    columns=BOX_COLUMNS,
+)

@@ -1,0 +1,195 @@
+"""The reference of configs and label columns, and their JSON Schema, from what the models declare.
+
+``make reference`` writes configs/README.md and configs/schema.json by this module; a test compares.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from digit_sequence.base.blocks import Block, find_bounds
+from digit_sequence.base.columns import Column
+from digit_sequence.config.model import Config
+from digit_sequence.store.labels import COLUMNS, PIXEL_HASH
+from digit_sequence.transforms.registry import TRANSFORMS
+from digit_sequence.transforms.transform import Transform
+
+_BEGIN = """\
+<!-- Written by `make reference` from the models in pipeline/digit_sequence. -->
+# Configs
+
+A config is a YAML file. A block that is left out is off, or has the default shown; an unknown key
+is an error that lists the valid ones. Pairs are `[low, high]`, both included. Paths of inputs are
+relative to the config file. `--set section.key=value` overrides a key on the command line.
+
+`schema.json` is the JSON Schema of all this: editors that read the first line of the configs here
+complete keys and mark mistakes.
+"""
+
+
+def describe_config() -> str:
+    """Return configs/README.md."""
+    parts = [_BEGIN, "## The whole", _describe_block(Config)]
+    for name, field in Config.model_fields.items():
+        kind = field.annotation
+        if name in {transform.section for transform in TRANSFORMS.values()}:
+            parts += _describe_section(name, kind)
+        else:
+            parts += _describe_field(name, kind)
+    parts += [
+        "## Label columns",
+        "A label row has these columns, then those of the transforms that its config switches on, "
+        f"then `{PIXEL_HASH.name}`.",
+        describe_columns((*COLUMNS, PIXEL_HASH)),
+    ]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def describe_columns(columns: Iterable[Column]) -> str:
+    """Return a table of label columns."""
+    lines = ["| column | type | meaning |", "| --- | --- | --- |"]
+    for column in columns:
+        kind = f"list of {column.type}, one per digit" if column.per == "digit" else column.type
+        lines.append(f"| `{column.name}` | {kind} | {column.meaning} |")
+    return "\n".join(lines)
+
+
+def make_schema() -> dict[str, Any]:
+    """Return the JSON Schema of configs, as editors take it."""
+    schema = Config.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    return schema
+
+
+def _describe_section(name: str, section: Any) -> Iterator[str]:
+    yield f"## `{name}`"
+    yield inspect.getdoc(section) or ""
+    for transform in TRANSFORMS.values():
+        if transform.section == name:
+            yield f"### `{name}.{transform.name}`"
+            yield _describe_transform(transform)
+            if transform.columns:
+                yield describe_columns(transform.columns)
+
+
+def _describe_transform(transform: type[Transform]) -> str:
+    about = " ".join((inspect.getdoc(transform) or "").split("\n\n")[0].split())
+    if isinstance(transform.Settings, type) and issubclass(transform.Settings, Block):
+        return f"{about}\n\n{_describe_block(transform.Settings)}"
+    return f"{about}\n\nA value: {_describe_type(transform.Settings)}; default " + (
+        f"`{_to_text(transform.default)}`."
+    )
+
+
+def _describe_field(name: str, kind: Any, level: int = 2) -> Iterator[str]:
+    """Yield the sections of the blocks that a field holds."""
+    blocks = list(_find_blocks(kind))
+    for block in blocks:
+        variant = _find_name(block)
+        yield f"{'#' * level} `{name}`" + (f": `{variant}`" if variant else "")
+        yield f"{' '.join((inspect.getdoc(block) or '').split())}\n\n{_describe_block(block)}"
+        for key, field in block.model_fields.items():
+            yield from _describe_field(f"{name}.{key}", field.annotation, level + 1)
+
+
+def _describe_block(block: type[Block]) -> str:
+    lines = ["| key | default | value | meaning |", "| --- | --- | --- | --- |"]
+    for name, field in block.model_fields.items():
+        meaning = " ".join((field.description or "").split())
+        kind = _annotate(field)
+        lines.append(
+            f"| `{name}` | {_describe_default(field)} | {_describe_type(kind)} | {meaning} |"
+        )
+    return "\n".join(lines) if block.model_fields else ""
+
+
+def _annotate(field: FieldInfo) -> Any:
+    return Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+
+
+def _describe_default(field: FieldInfo) -> str:
+    if field.default is PydanticUndefined:
+        return "needed"
+    if field.default is None:
+        return ""
+    if isinstance(field.default, Block):
+        return "see below"
+    return f"`{_to_text(field.default)}`"
+
+
+def _to_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _describe_type(kind: Any) -> str:  # noqa: PLR0911 - a case a line
+    """Return in words which values a type takes."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        inner = arguments[0]
+        if get_origin(inner) is not None:
+            return _describe_type(inner)
+        return _describe_number(kind, inner)
+    if origin is Literal:
+        return " or ".join(f"`{value}`" for value in arguments)
+    if origin in (Union, UnionType):
+        kinds = [kind for kind in arguments if kind is not NoneType]
+        if all(_find_blocks(kind) for kind in kinds) and len(kinds) > 1:
+            return "a block"
+        return " or ".join(dict.fromkeys(map(_describe_type, kinds)))
+    if origin is tuple:
+        if arguments[-1] is Ellipsis:
+            return f"list of {_describe_type(arguments[0])}"
+        return f"[low, high], {_describe_type(arguments[0])}"
+    if origin is dict:
+        return f"{_describe_type(arguments[0])} to {_describe_type(arguments[1])}"
+    if isinstance(kind, type) and issubclass(kind, Block):
+        return "a block"
+    return {str: "text", int: "integer", float: "number", bool: "true or false"}.get(
+        kind, getattr(kind, "__name__", str(kind))
+    )
+
+
+def _describe_number(kind: Any, plain: Any) -> str:
+    bounds = find_bounds(kind)
+    name = _describe_type(plain)
+    if bounds.low is None and bounds.high is None:
+        return name
+    if bounds.high is None:
+        return f"{name}, {bounds.low:,} or more"
+    return f"{name}, {bounds.low if bounds.low is not None else ''} to {bounds.high:,}"
+
+
+def _find_blocks(kind: Any) -> list[type[Block]]:
+    """Return the blocks that a type holds, sections of transforms left out."""
+    if isinstance(kind, type):
+        return [kind] if issubclass(kind, Block) else []
+    return [block for inner in get_args(kind) for block in _find_blocks(inner)]
+
+
+def _find_name(block: type[Block]) -> str | None:
+    """Return the name that tells a variant from others."""
+    field = block.model_fields.get("name")
+    return (
+        get_args(field.annotation)[0] if field and get_origin(field.annotation) is Literal else None
+    )
+
+
+def main() -> None:
+    """Write both files into a folder, by default configs/."""
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "configs")
+    (folder / "README.md").write_text(describe_config(), encoding="utf-8")
+    schema = json.dumps(make_schema(), indent=1) + "\n"
+    (folder / "schema.json").write_text(schema, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""Numbers in an arithmetic progression, padded with zeros."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from digit_sequence.base.blocks import Block
+from digit_sequence.base.engines import Engine
+from digit_sequence.numbers.checks import MAX_DIGITS
+from digit_sequence.numbers.kind import NumberKind, NumberSource
+
+
+class RangeSettings(Block):
+    """Every `step`-th number from `first` to `last`, both included."""
+
+    first: int = Field(0, ge=0, lt=10**18)
+    """The first number."""
+    last: int = Field(ge=0, lt=10**18)
+    """The last number, if a step meets it."""
+    step: int = Field(1, ge=1)
+    """From one number to the next."""
+    width: int = Field(1, ge=1, le=MAX_DIGITS)
+    """Pad with zeros on the left to this many digits."""
+
+    @model_validator(mode="after")
+    def _order(self) -> Self:
+        if self.first > self.last:
+            raise ValueError(f"expected first <= last, got {self.first} and {self.last}")
+        return self
+
+
+class Range(NumberKind):
+    """Every `step`-th number from `first` to `last`, both included."""
+
+    name = "range"
+    Settings = RangeSettings
+    settings: RangeSettings
+
+    def open(self, seed: int, split: str) -> NumberSource:  # noqa: ARG002
+        """Return the progression."""
+        span = self.settings
+        return RangeNumbers(span.first, span.last, span.step, span.width)
+
+
+@dataclass(frozen=True)
+class RangeNumbers:
+    """Every `step`-th number from `first` to `last`, padded to `width` digits."""
+
+    first: int
+    last: int
+    step: int
+    width: int
+
+    repeats = False
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return (self.last - self.first) // self.step + 1
+
+    @property
+    def max_digits(self) -> int:
+        """Digits of the longest number."""
+        return max(self.width, len(str(self.first + (self.count - 1) * self.step)))
+
+    def digits(self) -> set[int]:
+        """Return the digits that may occur."""
+        if self.count > 10_000:  # all of them then, or so nearly that asking for all is fair
+            return set(range(10))
+        return {int(digit) for value in self.take(np.arange(self.count)) for digit in value}
+
+    def identity(self) -> dict[str, object]:
+        """Return what decides which numbers these are."""
+        return {"first": self.first, "last": self.last, "step": self.step, "width": self.width}
+
+    def take(self, positions: NDArray[np.int64], engine: Engine = "skimage") -> list[str]:  # noqa: ARG002
+        """Return the numbers at `positions`."""
+        width = self.width
+        return [f"{self.first + position * self.step:0{width}d}" for position in positions.tolist()]

@@ -1,0 +1,64 @@
+"""Numbers listed one by one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digit_sequence.base.blocks import AS_TUPLE
+from digit_sequence.base.engines import Engine
+from digit_sequence.numbers.checks import Number, check_number_list
+from digit_sequence.numbers.kind import NumberKind, NumberSource
+
+
+class Values(NumberKind):
+    """A list of quoted numbers."""
+
+    name = "values"
+    Settings = Annotated[tuple[Number, ...], AS_TUPLE]
+    settings: tuple[str, ...]
+
+    def check(self) -> None:
+        """Refuse an empty list, and a number that is in it twice."""
+        check_number_list(self.settings)
+
+    def open(self, seed: int, split: str) -> NumberSource:  # noqa: ARG002
+        """Return the list."""
+        return ListedNumbers(self.settings)
+
+
+@dataclass(frozen=True)
+class ListedNumbers:
+    """Numbers given one by one."""
+
+    values: Sequence[str]
+
+    repeats = False
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.values)
+
+    @property
+    def max_digits(self) -> int:
+        """Digits of the longest number."""
+        return max(map(len, self.values))
+
+    def digits(self) -> set[int]:
+        """Return the digits that may occur."""
+        return {int(digit) for value in self.values for digit in set(value)}
+
+    def identity(self) -> dict[str, object]:
+        """Return what decides which numbers these are."""
+        digest = hashlib.sha256("\n".join(self.values).encode()).hexdigest()
+        return {"count": self.count, "sha256": digest}
+
+    def take(self, positions: NDArray[np.int64], engine: Engine = "skimage") -> list[str]:  # noqa: ARG002
+        """Return the numbers at `positions`."""
+        return [self.values[position] for position in positions]

@@ -1,0 +1,126 @@
+"""Rendering: recipes and glyphs become images and boxes, a whole batch at a time.
+
+::
+
+    recipes ── layout ── layers ── ink transforms ── pages ── page transforms ── images
+                                        └── boxes: what each layer holds
+
+scikit-image and NumPy define every step. The compiled engine gives the same bytes; of a transform
+that has no compiled loops it calls the definition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digit_sequence.base.engines import Engine
+from digit_sequence.base.errors import RenderError
+from digit_sequence.config.model import Config
+from digit_sequence.render import layers as definition
+from digit_sequence.render.layout import has_line_maps, lay_out
+from digit_sequence.render.recipe import Recipes
+from digit_sequence.sources.bank import GlyphBank
+from digit_sequence.transforms.canvas import Layers, Pages
+from digit_sequence.transforms.transform import Ink, Page
+
+BATCH_PIXELS: dict[Engine, int] = {"skimage": 2_000_000, "numba": 8_000_000}
+"""Pixels of canvases, and of glyphs, to render at a time: bounds the memory, changes no image."""
+_MAPPED_PIXELS = 200_000
+"""Likewise with line maps, which take some hundred bytes for each pixel of a layer."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """B images and where their G digits are."""
+
+    images: NDArray[np.uint8]
+    """(B, H, W)"""
+    layers: Layers
+    """What each digit put on its canvas."""
+    boxes: NDArray[np.int32]
+    """(G, 4) top, left, bottom, right, half-open: the ink of each layer."""
+    scaled: NDArray[np.bool_]
+    """(B,) whether the line was shrunk to fit."""
+    recipes: Recipes
+    """What was applied: as drawn, but for what would have left a digit without ink (0 then), and
+    spacing that would have hidden one digit behind another."""
+
+
+def render_batch(
+    recipes: Recipes, bank: GlyphBank, config: Config, engine: Engine = "skimage"
+) -> Rendered:
+    """Render samples.
+
+    Parameters
+    ----------
+    recipes : Recipes
+        B samples, G digits.
+    bank : GlyphBank
+    config : Config
+        Its canvas and transforms are used.
+    engine : {"skimage", "numba"}
+        Changes the speed and nothing else.
+
+    Raises
+    ------
+    RenderError
+        If a digit has left no ink, so that its label would be wrong.
+    """
+    layout, recipes = lay_out(recipes, bank.ink[recipes.glyph_ids], bank.images.shape[1:], config)
+    read_layers, merge_layers = _choose_steps(engine)
+    layers = read_layers(bank.images, layout, recipes, config)
+    for transform in config.transforms:
+        if isinstance(transform, Ink):
+            apply = transform.apply if engine == "skimage" else transform.apply_compiled
+            stream = recipes.identities.stream(transform.name)
+            recipes = recipes.apply(apply(layers, recipes.drawn, stream))
+    images = np.zeros((recipes.n_samples, config.canvas.height, config.canvas.width), np.uint8)
+    boxes = merge_layers(layers, images).astype(np.int32)
+    _check_boxes(boxes, recipes)
+    pages = Pages(images)
+    for transform in config.transforms:
+        if isinstance(transform, Page):
+            paint = transform.apply if engine == "skimage" else transform.apply_compiled
+            paint(pages, recipes.drawn, recipes.identities.stream(transform.name))
+    return Rendered(images, layers, boxes, layout.scaled, recipes)
+
+
+def _choose_steps(engine: Engine) -> tuple[Callable[..., Layers], Callable[..., NDArray[np.int64]]]:
+    """Return what reads layers and what merges them."""
+    if engine == "numba":
+        from digit_sequence.render import kernels
+
+        return kernels.read_layers, kernels.merge_layers
+    return definition.read_layers, definition.merge_layers
+
+
+def fit_batch(config: Config, glyph_pixels: int, engine: Engine) -> int:
+    """Return how many samples to render at a time, at least one.
+
+    Parameters
+    ----------
+    config : Config
+    glyph_pixels : int
+        Of all glyphs of a sample, at most.
+    engine : {"skimage", "numba"}
+    """
+    limit = _MAPPED_PIXELS if has_line_maps(config) else BATCH_PIXELS[engine]
+    return max(1, limit // max(config.canvas.height * config.canvas.width, glyph_pixels))
+
+
+def _check_boxes(boxes: NDArray[np.int32], recipes: Recipes) -> None:
+    empty = np.flatnonzero((boxes[:, 2:] <= boxes[:, :2]).any(axis=1))
+    if len(empty):
+        glyph = empty[0]
+        sample = recipes.samples[glyph]
+        slot = glyph - recipes.starts[sample]
+        raise RenderError(
+            f"{recipes.split}: number {recipes.numbers[sample]}, sample "
+            f"{recipes.sample_indices[sample]}: digit {slot + 1} (glyph "
+            f"{recipes.glyph_ids[glyph]}) has left no ink on the canvas; widen the range that "
+            "draws it so small, or raise canvas.height"
+        )

@@ -1,0 +1,123 @@
+"""Reading layers from glyphs, and merging them: the definition, in scikit-image and NumPy.
+
+A layer's pixels are read from its glyph once: smoothed (only before a reduction), then bilinearly
+through the composed map, as ``skimage.transform.warp`` does.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digit_sequence.config.model import Config
+from digit_sequence.render.layout import Layout, has_line_maps, locate_pixels, shift_matrices
+from digit_sequence.render.recipe import Recipes
+from digit_sequence.transforms.canvas import Layers, place_layers, to_pixels
+from digit_sequence.transforms.geometry import Points
+
+
+def read_layers(
+    glyphs: NDArray[np.uint8], layout: Layout, recipes: Recipes, config: Config
+) -> Layers:
+    """Read the layers of a batch.
+
+    Parameters
+    ----------
+    glyphs : ndarray of uint8, shape (N, h, w)
+        All glyphs of the bank.
+    layout : Layout
+    recipes : Recipes
+    config : Config
+        Its canvas and line maps are used.
+    """
+    layers = place_layers(layout.places, recipes.samples)
+    smoothed = _smooth(glyphs[recipes.glyph_ids], layout.smoothing)
+    if has_line_maps(config):
+        owners, places, points = list_pixels(layers, config)
+        rows, columns = locate_pixels(layout, recipes, config, owners, points)
+        layers.pixels[:] = 0
+        layers.pixels[places] = to_pixels(_interpolate(smoothed, owners, rows, columns))
+    else:
+        _warp(smoothed, shift_matrices(layout), layers)
+    return layers
+
+
+def list_pixels(
+    layers: Layers, config: Config
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Points]:
+    """Return the owner (N,), the place in the buffer (N,) and the point of each pixel of layers."""
+    top, left, height, width = layers.places.T
+    owners = np.repeat(np.arange(len(layers)), height * width)
+    order = np.arange(len(owners)) - np.repeat(
+        np.cumsum(height * width) - height * width, height * width
+    )
+    row, column = np.divmod(order, width[owners])
+    places = layers.starts[owners] + row * layers.strides[owners] + column
+    points = Points(
+        rows=(row + top[owners]).astype(np.float64),
+        columns=(column + left[owners]).astype(np.float64),
+        samples=layers.samples[owners],
+        height=config.canvas.height,
+        width=config.canvas.width,
+    )
+    return owners, places, points
+
+
+def merge_layers(layers: Layers, pages: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Put layers on black pages (B, H, W), the brighter pixel wins; return their boxes (G, 4)."""
+    for layer, sample, (top, left, height, width) in zip(
+        layers, layers.samples.tolist(), layers.places.tolist(), strict=True
+    ):
+        target = pages[sample, top : top + height, left : left + width]
+        np.maximum(target, layer, out=target)
+    return layers.boxes()
+
+
+def _smooth(glyphs: NDArray[np.uint8], smoothing: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Low-pass the glyphs that are about to be reduced, against aliasing."""
+    from skimage.filters import gaussian
+
+    smoothed = glyphs.astype(np.float64)
+    needed = smoothing.any(axis=1)
+    for sigma in np.unique(smoothing[needed], axis=0):
+        chosen = (smoothing == sigma).all(axis=1)
+        smoothed[chosen] = gaussian(
+            smoothed[chosen], sigma=(0, *sigma), mode="constant", preserve_range=True
+        )
+    return smoothed
+
+
+def _warp(glyphs: NDArray[np.float64], matrices: NDArray[np.float64], layers: Layers) -> None:
+    """Interpolate each glyph bilinearly into its layer, through an affine map."""
+    from skimage.transform import warp
+
+    rows, columns = glyphs.shape[1:]
+    highest, widest = layers.places[:, 2:].max(axis=0)
+    # `warp` is three times as fast when the output has the shape of the input.
+    frame = np.zeros((max(rows, highest), max(columns, widest)))
+    affine = np.eye(3)
+    values = np.zeros(len(layers.pixels))
+    for glyph, matrix, layer in zip(glyphs, matrices, layers.cut(values), strict=True):
+        frame[:rows, :columns] = glyph
+        affine[:2] = matrix
+        warped = warp(frame, affine, order=1, mode="constant", clip=False, preserve_range=True)
+        layer[:] = warped[: layer.shape[0], : layer.shape[1]]
+    layers.pixels[:] = to_pixels(values)
+
+
+def _interpolate(
+    glyphs: NDArray[np.float64],
+    owners: NDArray[np.int64],
+    rows: NDArray[np.float64],
+    columns: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Interpolate glyphs bilinearly at points (N,), with the arithmetic of `warp`."""
+    padded = np.pad(glyphs, ((0, 0), (1, 2), (1, 2)))
+    row = np.clip(rows, -1, glyphs.shape[1]) + 1
+    column = np.clip(columns, -1, glyphs.shape[2]) + 1
+    i, j = row.astype(np.int64), column.astype(np.int64)
+    dr, dc = row - i, column - j
+    upper = (1 - dc) * padded[owners, i, j] + dc * padded[owners, i, j + 1]
+    lower = (1 - dc) * padded[owners, i + 1, j] + dc * padded[owners, i + 1, j + 1]
+    values: NDArray[np.float64] = (1 - dr) * upper + dr * lower
+    return values

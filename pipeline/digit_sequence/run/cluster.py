@@ -1,0 +1,171 @@
+"""A Dask cluster as a scheduler: reached, filled task by task, and never waited for without end."""
+
+from __future__ import annotations
+
+import json
+import queue
+from collections.abc import Callable, Iterable
+from concurrent.futures import CancelledError
+from importlib.util import find_spec
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from dask.delayed import Delayed
+
+from digit_sequence.base.errors import BuildError, ConfigError
+from digit_sequence.run.dask_internals import (
+    count_threads,
+    find_address,
+    is_running,
+    list_memory_limits,
+    silence_losses,
+    submit,
+)
+from digit_sequence.run.limits import limit_workers
+from digit_sequence.run.options import SchedulerOptions
+from digit_sequence.run.run import Run, TaskLost
+from digit_sequence.run.waiting import call_within
+from digit_sequence.run.watch import Watch, lose
+
+CONNECT_SECONDS = 10.0
+"""How long a scheduler may take to answer at first."""
+_PROBE_SECONDS = 120.0
+"""How long all workers may take, at least, to import this package and try the output."""
+_TICK_SECONDS = 1.0
+"""How often a cluster is looked at while no result comes."""
+
+
+def open_client(address: str | None, scheduler_file: str | None) -> Any:
+    """Connect to a scheduler that runs somewhere, by its address or the file that has it."""
+    place = address or scheduler_file
+    try:
+        if address is None and scheduler_file is not None:  # Client would wait for it for ever
+            address = json.loads(Path(scheduler_file).read_text())["address"]
+        # Its own timeout does not cover a peer that takes the connection and says nothing.
+        return call_within(2 * CONNECT_SECONDS, lambda: connect(address, timeout=CONNECT_SECONDS))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ConfigError(
+            f"--scheduler: {place}: no Dask scheduler answers: {type(error).__name__}: {error}; "
+            "start one with `dask scheduler`, or leave the option out to build on this machine"
+        ) from error
+
+
+def connect(place: Any, **options: Any) -> Any:
+    """Return a client of a cluster."""
+    from distributed import Client  # noqa: PLC0415 - takes half a second
+
+    silence_losses()  # what is lost is this program's to tell
+    return Client(place, **options)
+
+
+def make_cluster_run(kind: str, client: Any, options: SchedulerOptions) -> Run:
+    """Return a cluster that a client is connected to, once it has a worker."""
+    _wait_for_worker(client, options.worker_timeout_seconds)
+
+    def execute(
+        tasks: Iterable[Delayed], hand_over: Callable[[Any], None], should_stop: Callable[[], bool]
+    ) -> None:
+        _run_on_cluster(client, tasks, hand_over, should_stop, options.worker_timeout_seconds)
+
+    def probe(call: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, Any]:
+        try:
+            results: dict[str, Any] = call_within(
+                max(_PROBE_SECONDS, options.worker_timeout_seconds),
+                lambda: client.run(call, *args, on_error="return"),
+            )
+        except TimeoutError as error:
+            raise BuildError(f"{kind}: a worker does not answer: {error}") from error
+        except Exception as error:  # what Dask raises when it has lost its scheduler
+            raise BuildError(
+                f"{kind}: the scheduler is gone: {error}; run the same command again"
+            ) from error
+        return results
+
+    return Run(
+        kind=kind,
+        threads=count_threads(client) or 0,
+        execute=execute,
+        probe=probe,
+        find_memory_limit=lambda: limit_workers(
+            list_memory_limits(client), options.memory_limit_bytes
+        ),
+        dashboard=client.dashboard_link if find_spec("bokeh") else None,
+        client=client,
+    )
+
+
+def _wait_for_worker(client: Any, seconds: float) -> None:
+    address = find_address(client)
+    try:
+        # Its own timeout does not cover a scheduler that says nothing.
+        call_within(seconds + CONNECT_SECONDS, lambda: client.wait_for_workers(1, timeout=seconds))
+    except TimeoutError as error:
+        raise BuildError(
+            f"{address}: no worker came within {seconds:g} s; start workers with `dask worker`, "
+            "and run the same command again"
+        ) from error
+    except Exception as error:  # what Dask raises when it has lost its scheduler
+        raise BuildError(
+            f"{address}: the scheduler is gone: {error}; run the same command again"
+        ) from error
+
+
+def _run_on_cluster(
+    client: Any,
+    tasks: Iterable[Delayed],
+    hand_over: Callable[[Any], None],
+    should_stop: Callable[[], bool],
+    patience_seconds: float,
+) -> None:
+    done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    running: dict[str, Any] = {}
+    tasks = iter(tasks)
+    watch = Watch(client, patience_seconds)
+
+    def refill() -> None:
+        # Many in one graph: a scheduler keeps a record of each graph that it ever got.
+        window = watch.window()
+        if len(running) > window // 2 or should_stop():
+            return
+        batch = list(islice(tasks, window - len(running)))
+        if not batch:
+            return
+        graph = {key: node for task in batch for key, node in task.dask.items()}
+        try:
+            futures = submit(client, graph, [task.key for task in batch])
+        except Exception as error:  # what Dask raises when it has given its scheduler up
+            if is_running(client):
+                raise
+            raise lose("the scheduler is gone", len(running)) from error
+        for future in futures:
+            running[future.key] = future
+            future.add_done_callback(done.put)
+
+    refill()
+    while running:
+        try:
+            future = done.get(timeout=_TICK_SECONDS)
+        except queue.Empty:
+            watch.check(len(running))
+            continue
+        result = _take_result(future, min(60.0, patience_seconds))
+        if future.status == "cancelled" or (
+            isinstance(result, TaskLost) and not is_running(client)
+        ):
+            raise lose("the scheduler is gone", len(running))
+        del running[future.key]
+        hand_over(result)
+        watch.note_result()
+        refill()
+
+
+def _take_result(future: Any, seconds: float) -> Any:
+    """Return the result of a task that has ended, or a `TaskLost`."""
+    try:
+        if future.status == "error":
+            error = future.exception(timeout=seconds)
+            return TaskLost(future.key, f"{type(error).__name__}: {error}")
+        return future.result(timeout=seconds)
+    except (OSError, CancelledError) as error:  # its worker died with it, and no other had it since
+        return TaskLost(future.key, f"its result was lost: {type(error).__name__}: {error}")

@@ -1,0 +1,181 @@
+"""The full MNIST, 70,000 digits, downloaded where its files are missing.
+
+Glyphs 0 to 59,999 are those of train, 60,000 to 69,999 those of t10k, in the order of the files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from digit_sequence.base.blocks import AS_TUPLE, UNPUBLISHED, InputPath
+from digit_sequence.base.errors import SourceError
+from digit_sequence.sources.cache import CACHE_VARIABLE, cache_folder, writing_into
+from digit_sequence.sources.download import download
+from digit_sequence.sources.idx_format import pair_glyphs, read_plain
+from digit_sequence.sources.source import RawGlyphs, Source, SourceBlock
+
+LICENSE = "cc-by-sa-3.0"
+ATTRIBUTION = "MNIST: Y. LeCun and C. Cortes and C. Burges, CC BY-SA 3.0."
+
+
+@dataclass(frozen=True)
+class MnistFile:
+    """One of the files of MNIST, as it is when decompressed (mirrors recompress them)."""
+
+    name: str
+    n_bytes: int
+    sha256: str
+
+    def check(self, content: bytes | bytearray, where: object) -> None:
+        """Raise a SourceError unless `content` is this file's."""
+        if len(content) != self.n_bytes:
+            # A reader stops one byte after the size, so a longer file's size is not known.
+            got = f"{len(content):,}" if len(content) < self.n_bytes else "more"
+            raise SourceError(
+                f"{where}: expected {self.n_bytes:,} bytes when decompressed, got {got}"
+            )
+        sha256 = hashlib.sha256(content).hexdigest()
+        if sha256 != self.sha256:
+            raise SourceError(
+                f"{where}: expected sha256 {self.sha256} when decompressed, got {sha256}"
+            )
+
+
+MNIST_FILES = (
+    MnistFile(
+        "train-images-idx3-ubyte",
+        47_040_016,
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    ),
+    MnistFile(
+        "train-labels-idx1-ubyte",
+        60_008,
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    ),
+    MnistFile(
+        "t10k-images-idx3-ubyte",
+        7_840_016,
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    ),
+    MnistFile(
+        "t10k-labels-idx1-ubyte",
+        10_008,
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    ),
+)
+"""Images and labels for train and val, then those for test; sizes and digests of the originals."""
+
+
+class MnistSettings(SourceBlock):
+    """The full MNIST: test digits come from t10k only, train and val from train only."""
+
+    name: Literal["mnist"]
+    """The full MNIST."""
+    path: InputPath | None = None
+    """Folder of the four files; missing ones are downloaded into it. Default: the user's cache."""
+    mirrors: Annotated[tuple[str, ...], AS_TUPLE, UNPUBLISHED] = Field(
+        (
+            "https://ossci-datasets.s3.amazonaws.com/mnist/",
+            "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        ),
+        min_length=1,
+    )
+    """Addresses to download from, tried in turn."""
+    val_fraction: float = Field(0.1, ge=0, lt=1)
+    """Share of the training digits, per class, held out for val."""
+
+
+class Mnist(Source):
+    """The full MNIST: part 1 is t10k."""
+
+    Settings = MnistSettings
+    settings: MnistSettings
+    license = LICENSE
+    attribution = ATTRIBUTION
+
+    def list_files(self) -> list[Path]:
+        """List the four files, in the order of `MNIST_FILES`."""
+        path, mirrors = self.settings.path, self.settings.mirrors
+        folder = Path(path) if path is not None else cache_folder() / "mnist"
+        return [
+            _find_file(file, folder) or _fetch_file(file, folder, mirrors) for file in MNIST_FILES
+        ]
+
+    def read(self, files: Sequence[Path]) -> RawGlyphs:
+        """Read train, then t10k."""
+        contents = [_read_file(file, path) for file, path in zip(MNIST_FILES, files, strict=True)]
+        train = pair_glyphs(contents[0], contents[1], files[:2], part=0)
+        test = pair_glyphs(contents[2], contents[3], files[2:], part=1)
+        return RawGlyphs(
+            np.concatenate([train.images, test.images]),
+            np.concatenate([train.digits, test.digits]),
+            np.concatenate([train.parts, test.parts]),
+        )
+
+
+def _find_file(file: MnistFile, folder: Path) -> Path | None:
+    """Return the file under any of the names by which it goes around."""
+    for stem in (file.name, file.name.replace("-idx", ".idx")):
+        for path in (folder / stem, folder / f"{stem}.gz"):
+            if path.is_file():
+                return path
+    return None
+
+
+def _read_file(file: MnistFile, path: Path) -> bytearray:
+    try:
+        content = read_plain(path, file.n_bytes + 1, path)
+        file.check(content, path)
+    except SourceError as error:
+        raise SourceError(
+            f"{error}; delete it to have it downloaded again, or put the original in its place"
+        ) from error
+    return content
+
+
+def _fetch_file(file: MnistFile, folder: Path, mirrors: Sequence[str]) -> Path:
+    """Download a file from the first mirror that has it, and return its path."""
+    remedy = f"name another in source.path or in the environment variable {CACHE_VARIABLE}"
+    with writing_into(folder, remedy):
+        folder.mkdir(parents=True, exist_ok=True)
+    failures = []
+    for mirror in mirrors:
+        url = f"{mirror.rstrip('/')}/{file.name}.gz"
+        try:
+            # What gzip adds to bytes that it cannot compress is far below 1 %.
+            body = download(url, max_bytes=file.n_bytes + file.n_bytes // 100 + 1000)
+            content = read_plain(body, file.n_bytes + 1, url)
+            file.check(content, url)
+        except SourceError as error:
+            failures.append(f"  {error}")
+            continue
+        # Whoever honours a Content-Encoding has decompressed it already.
+        path = folder / (file.name if body == content else f"{file.name}.gz")
+        with writing_into(folder, remedy):
+            _write_file(path, body)
+        return path
+    names = ", ".join(f"{file.name}.gz" for file in MNIST_FILES)
+    raise SourceError(
+        f"{folder}: expected {file.name}.gz, got it neither here nor from a mirror:\n"
+        + "\n".join(failures)
+        + f"\nPut the four files of MNIST into that folder by hand ({names}), "
+        "or use source.name: mnist-5k, which needs no network"
+    )
+
+
+def _write_file(path: Path, content: bytes) -> None:
+    """Write a file that is either complete or not there."""
+    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,124 @@
+"""Share the glyphs of a bank out to the splits, each glyph to one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digit_sequence.base.errors import SourceError
+from digit_sequence.base.names import SPLITS, SplitName
+from digit_sequence.base.randomness import RandomWords
+from digit_sequence.sources.bank import GlyphBank
+from digit_sequence.sources.registry import open_source
+from digit_sequence.sources.source import SHARES, SourceBlock
+
+
+@dataclass(frozen=True)
+class GlyphPool:
+    """The glyphs that one split may use, grouped by digit."""
+
+    ids: NDArray[np.int32]
+    """Shape (M,): glyph ids, ascending within a digit."""
+    starts: NDArray[np.int64]
+    """Shape (11,): the ids of digit d are ``ids[starts[d]:starts[d + 1]]``."""
+
+
+def partition_glyphs(bank: GlyphBank, settings: SourceBlock) -> dict[SplitName, GlyphPool]:
+    """Share the glyphs of a bank out to the splits, each glyph to one.
+
+    The order in which a digit's glyphs are shared out is random but fixed: it does not depend on
+    the seed of a config, so that the test glyphs of one dataset are in no other dataset's train.
+
+    Parameters
+    ----------
+    bank : GlyphBank
+        The glyphs.
+    settings : SourceBlock
+        The block `source` of a config. Its fractions say how many glyphs of each digit are held out
+        for val and for test; of mnist test has all of t10k and none else.
+
+    Returns
+    -------
+    dict of SplitName to GlyphPool
+        Always of train, val and test; a pool is empty if its fraction is 0.
+    """
+    words = RandomWords(seed=0, purpose="partition")
+    held_out = open_source(settings).shares
+    fractions = [held_out.get(share, 0.0) for share in SHARES]
+    shares: dict[SplitName, list[NDArray[np.int64]]] = {split: [] for split in SPLITS}
+    for digit in range(10):
+        free, reserved = (
+            np.flatnonzero((bank.digits == digit) & (bank.parts == part)) for part in (0, 1)
+        )
+        order = np.argsort(words.draw("digit", digit, len(free)), kind="stable")
+        n_val, n_test = count_held_out(len(free), *fractions)
+        val, test, train = np.split(free[order], [n_val, n_val + n_test])
+        shares["train"].append(train)
+        shares["val"].append(val)
+        shares["test"].append(np.concatenate([reserved, test]))
+    return {split: _pool_glyphs(by_digit) for split, by_digit in shares.items()}
+
+
+def count_held_out(n_glyphs: int, val_fraction: float, test_fraction: float) -> tuple[int, int]:
+    """Return how many of one digit's glyphs go to val and to test.
+
+    Parameters
+    ----------
+    n_glyphs : int
+        Glyphs of that digit.
+    val_fraction, test_fraction : float
+        Shares, 0 to 1, below 1 together.
+
+    Returns
+    -------
+    n_val, n_test : int
+        The nearest counts, halves up; but at least one glyph is left to train and, where a digit
+        has three or more, at least one goes to each share above 0.
+
+    Examples
+    --------
+    >>> count_held_out(500, 0.1, 0.25)
+    (50, 125)
+    >>> count_held_out(3, 0.01, 0.9)
+    (1, 1)
+    """
+    least = 1 if n_glyphs >= 3 else 0
+    counts = [
+        max(least, int(n_glyphs * fraction + 0.5)) if fraction > 0 else 0
+        for fraction in (val_fraction, test_fraction)
+    ]
+    while sum(counts) > max(n_glyphs - 1, 0):
+        counts[int(counts[1] >= counts[0])] -= 1
+    return counts[0], counts[1]
+
+
+def check_disjoint(pools: Mapping[SplitName, GlyphPool]) -> None:
+    """Raise a SourceError if a glyph is in two pools, or twice in one.
+
+    Parameters
+    ----------
+    pools : mapping of SplitName to GlyphPool
+        As of `partition_glyphs`.
+    """
+    ids, counts = np.unique(
+        np.concatenate([pool.ids for pool in pools.values()]), return_counts=True
+    )
+    repeated = ids[counts > 1]
+    if len(repeated):
+        splits = [split for split, pool in pools.items() if repeated[0] in pool.ids]
+        raise SourceError(
+            f"glyph {repeated[0]}: expected in one split, got it in {' and in '.join(splits)}; "
+            f"{len(repeated):,} glyphs are in more than one place"
+        )
+
+
+def _pool_glyphs(by_digit: list[NDArray[np.int64]]) -> GlyphPool:
+    sizes = [len(ids) for ids in by_digit]
+    ids = np.concatenate([np.sort(ids) for ids in by_digit]).astype(np.int32)
+    starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    for array in (ids, starts):
+        array.flags.writeable = False
+    return GlyphPool(ids, starts)

@@ -1,0 +1,82 @@
+"""The sources, by the name that `source.name` gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from digit_sequence.base.errors import SourceError
+from digit_sequence.base.registry import Registry
+from digit_sequence.sources.folder import Folder
+from digit_sequence.sources.idx import Idx
+from digit_sequence.sources.mnist import Mnist
+from digit_sequence.sources.mnist_5k import Mnist5k
+from digit_sequence.sources.source import RawGlyphs, Source, SourceBlock
+
+SOURCES: Registry[type[Source]] = Registry(
+    "source.name", "digit_sequence.sources", Mnist, Mnist5k, Idx, Folder
+)
+
+
+def open_source(settings: SourceBlock) -> Source:
+    """Return the source of a block `source`.
+
+    Raises
+    ------
+    ConfigError
+        If there is none of that name.
+    """
+    return SOURCES[settings.name](settings)
+
+
+def list_files(settings: SourceBlock) -> list[Path]:
+    """List the files that a source reads, in its order, after a download of missing ones.
+
+    Parameters
+    ----------
+    settings : SourceBlock
+        The block `source` of a config.
+
+    Returns
+    -------
+    list of Path
+        None of a source whose digits are inside a package.
+
+    Raises
+    ------
+    SourceError
+        If a file is missing and cannot be had.
+    """
+    try:
+        return open_source(settings).list_files()
+    except SourceError:
+        raise
+    except OSError as error:
+        raise SourceError(
+            f"{error.filename}: expected a readable file or folder, got: {error.strerror}"
+        ) from error
+
+
+def read_source(settings: SourceBlock) -> RawGlyphs:
+    """Read all glyphs of a source.
+
+    Parameters
+    ----------
+    settings : SourceBlock
+        The block `source` of a config.
+
+    Returns
+    -------
+    RawGlyphs
+        In the source's own order, which numbers the glyphs.
+
+    Raises
+    ------
+    SourceError
+        If a file is missing, is not what it should be, or holds a glyph without ink.
+    """
+    glyphs = open_source(settings).read(list_files(settings))
+    try:
+        glyphs.check()
+    except ValueError as error:
+        raise SourceError(f"source.name: {settings.name}: {error}") from error
+    return glyphs

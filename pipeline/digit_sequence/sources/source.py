@@ -1,0 +1,142 @@
+"""What a source of glyphs is: its block of the config, its files, and how to read them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from digit_sequence import __version__
+from digit_sequence.base.blocks import Block, list_paths, local_fields
+
+SHARES = ("val_fraction", "test_fraction")
+"""Fields of a block that say how much of each digit is held out: 0 if the block lacks one."""
+
+
+@dataclass(frozen=True)
+class RawGlyphs:
+    """Glyphs in the order of their source; a glyph's row is its id."""
+
+    images: NDArray[np.uint8]
+    """Shape (N, H, W), ink bright on 0."""
+    digits: NDArray[np.uint8]
+    """Shape (N,), 0 to 9."""
+    parts: NDArray[np.uint8]
+    """Shape (N,): 0 if any split may use the glyph, 1 if only test may."""
+
+    def check(self) -> None:
+        """Raise a ValueError unless the arrays are what they are declared to be."""
+        for name, array, rank in (
+            ("images", self.images, 3),
+            ("digits", self.digits, 1),
+            ("parts", self.parts, 1),
+        ):
+            if array.dtype != np.uint8 or array.ndim != rank or len(array) != len(self.digits):
+                raise ValueError(f"{name}: got {array.dtype} of shape {array.shape}")
+        if not self.images.size or self.digits.max() > 9 or self.parts.max() > 1:
+            raise ValueError("expected digits of 0 to 9 and parts of 0 and 1")
+
+
+class SourceBlock(Block):
+    """A block `source`: a subclass for each source, which says its name as a Literal."""
+
+    name: str
+    """Which source."""
+
+
+class HeldOut(Block):
+    """Shares of the digits, for a source that does not say which digits are for test."""
+
+    val_fraction: float = Field(0.1, ge=0, lt=1)
+    """Share of the digits, per class, that only val uses."""
+    test_fraction: float = Field(0.1, ge=0, lt=1)
+    """Share of the digits, per class, that only test uses."""
+
+    @model_validator(mode="after")
+    def _leave_some_for_train(self) -> Self:
+        held_out = self.val_fraction + self.test_fraction
+        if held_out >= 1:
+            raise ValueError(f"expected val_fraction + test_fraction < 1, got {held_out:g}")
+        return self
+
+
+class Source(ABC):
+    """Where glyphs come from: one subclass in one file, and a line in `SOURCES`.
+
+    Parameters
+    ----------
+    settings : SourceBlock
+        An instance of `Settings`.
+    """
+
+    Settings: ClassVar[type[SourceBlock]]
+    """Its block of the config."""
+    name: ClassVar[str]
+    """As its block says; never set by hand."""
+    version: ClassVar[str] = __version__
+    """Changes when the same block and files become other glyphs; another package gives its own."""
+    license: ClassVar[str | None] = None
+    """Of datasets of its glyphs, as the front matter of a dataset card calls it."""
+    attribution: ClassVar[str | None] = None
+    """Whom a dataset card is to name."""
+
+    def __init__(self, settings: SourceBlock) -> None:
+        self.settings = settings
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        (cls.name,) = get_args(cls.Settings.model_fields["name"].annotation)
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """What of its block says how its glyphs are shared out: the fields of `SHARES` it has.
+
+        Without `test_fraction`, test has the glyphs of part 1 and no others.
+        """
+        return self.settings.model_dump(include=set(SHARES))
+
+    @property
+    def glyph_settings(self) -> dict[str, Any]:
+        """What of its block decides on its glyphs, beside the content of its files."""
+        others = {"name", *SHARES, *local_fields(self.Settings)}
+        return self.settings.model_dump(mode="json", exclude=others)
+
+    @property
+    def has_paths(self) -> bool:
+        """Whether its block names files; else its version and its block tell its glyphs."""
+        return bool(list_paths(self.settings))
+
+    def without_paths(self) -> SourceBlock | None:
+        """Return the block of the same glyphs that names no path; None if it needs one."""
+        fields = local_fields(self.Settings)
+        if any(field.is_required() for field in fields.values()):
+            return None
+        return self.settings.model_copy(
+            update={key: field.get_default() for key, field in fields.items()}
+        )
+
+    @abstractmethod
+    def list_files(self) -> list[Path]:
+        """List the files that it reads, in its order, after a download of missing ones.
+
+        Raises
+        ------
+        SourceError
+            If a file is missing and cannot be had. An OSError is turned into one.
+        """
+
+    @abstractmethod
+    def read(self, files: Sequence[Path]) -> RawGlyphs:
+        """Read all glyphs of the listed files.
+
+        Raises
+        ------
+        SourceError
+            If a file is not what it should be, or holds a glyph without ink.
+        """

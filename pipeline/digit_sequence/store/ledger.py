@@ -1,0 +1,264 @@
+"""Which shards of a plan are done: one rule for building, verifying and counting.
+
+A shard is done if the footer of its label file names this plan, this shard and its rows, and the
+files with its images have the sizes that the label file says. The label file is written after them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from digit_sequence.base.errors import OutputError
+from digit_sequence.base.names import SCHEMA_VERSION, label_file
+from digit_sequence.codec.encoding import EXTENSIONS
+from digit_sequence.config.model import Config
+from digit_sequence.containers import CONTAINERS
+from digit_sequence.containers.container import Target
+from digit_sequence.plan.plan import Plan, Shard
+from digit_sequence.store.labels import Commit, read_commit, read_labels
+from digit_sequence.store.plan_file import Outline, check_countable, outline_plan
+from digit_sequence.store.storage import Storage
+
+Fault = tuple[str, str]
+"""What is wrong with a file: its path, and the reason."""
+_READERS = 16
+"""Label files read at a time, for the latency of an object store."""
+
+Found = TypeVar("Found")
+
+
+# -- the rule -------------------------------------------------------------------------------------
+
+
+def check_shard(
+    storage: Storage, outline: Outline, shard: Shard, find_size: Callable[[str], int | None]
+) -> tuple[Commit | None, Fault | None]:
+    """Tell whether a shard is done: what its footer says, and the first thing that is wrong.
+
+    Parameters
+    ----------
+    storage : Storage
+    outline : Outline
+    shard : Shard
+    find_size : callable
+        Returns the bytes of a file below ``images``, None if there is none.
+
+    Raises
+    ------
+    OutputError
+        If a file is there, and cannot be read.
+    """
+    path = label_path(shard)
+    try:
+        file = storage.open(path)
+    except FileNotFoundError:
+        return None, (path, "is missing")
+    with file:
+        commit = read_commit(file)
+        if commit is None:
+            return None, (path, "is not a label file of this program")
+        fault = _check_footer(outline, shard, commit)
+        if fault is None:
+            sizes = _find_sizes(file, outline, shard, commit)
+            fault = (
+                _check_sizes(shard, commit, sizes, find_size) if isinstance(sizes, dict) else sizes
+            )
+        return commit, fault
+
+
+def _check_footer(outline: Outline, shard: Shard, commit: Commit) -> Fault | None:
+    for field, expected in (
+        ("schema_version", SCHEMA_VERSION),
+        ("fingerprint", outline.fingerprint),
+        ("shard", shard.name),
+        ("rows", shard.n_samples),
+    ):
+        if (got := getattr(commit, field)) != expected:
+            return label_path(shard), f"footer: {field}: expected {expected}, got {got}"
+    if not 0 <= commit.scaled <= commit.rows:
+        reason = f"footer: scaled: expected 0 to {commit.rows}, got {commit.scaled}"
+        return label_path(shard), reason
+    return None
+
+
+def _find_sizes(
+    file: Any, outline: Outline, shard: Shard, commit: Commit
+) -> dict[str, int] | Fault:
+    """Return the size that each of a shard's files is to have: of one file without a look."""
+    container = CONTAINERS[outline.container]
+    if not container.has_file_per_image:
+        return {f"images/{shard.split}/{shard.name}.{container.suffix}": commit.shard_bytes}
+    try:
+        sizes = read_sizes(file)
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, OutputError) or getattr(error, "errno", None) is not None:
+            raise  # the storage's; without a number it is pyarrow's, about what the file holds
+        return label_path(shard), f"cannot be read: {type(error).__name__}: {error}"
+    if len(sizes) == 1:  # whatever container that is
+        return dict.fromkeys(sizes, commit.shard_bytes)
+    if len(sizes) != commit.rows:
+        return label_path(shard), f"expected a file for each row, got {len(sizes):,}"
+    return sizes
+
+
+def read_sizes(labels: Any) -> dict[str, int]:
+    """Return the size of each file, one for an image, that the rows of a label file name."""
+    rows = read_labels(labels, ["file", "size"])
+    return {
+        str(path): int(size)
+        for path, size in zip(rows["file"].to_pylist(), rows["size"].to_pylist(), strict=True)
+    }
+
+
+def _check_sizes(
+    shard: Shard,
+    commit: Commit,
+    sizes: Mapping[str, int],
+    find_size: Callable[[str], int | None],
+) -> Fault | None:
+    found: dict[str, int] = {}
+    for path in sizes:
+        if not _is_inside(path, shard.split):
+            return label_path(shard), f"expected files in images/{shard.split}/, got {path!r}"
+        if (size := find_size(path)) is None:
+            return path, "is missing"
+        found[path] = size
+    if sum(found.values()) == commit.shard_bytes:
+        return None
+    for path, expected in sizes.items():
+        if found[path] != expected:
+            return path, f"expected {expected:,} bytes, got {found[path]:,}"
+    total = sum(found.values())
+    return next(iter(found)), f"expected {commit.shard_bytes:,} bytes, got {total:,}"
+
+
+def _is_inside(path: str, split: str) -> bool:
+    return path.startswith(f"images/{split}/") and ".." not in path.split("/") and "\0" not in path
+
+
+def label_path(shard: Shard) -> str:
+    """Return the path of a shard's label file in the dataset."""
+    return label_file(shard.split, shard.name)
+
+
+def shard_paths(plan: Plan, shard: Shard) -> list[str]:
+    """Return the paths of the files that hold the images of a shard."""
+    container = CONTAINERS[plan.config.output.container]
+    return container.paths(make_target(plan.config, shard), _identify(plan, shard))
+
+
+def _identify(plan: Plan, shard: Shard) -> Iterator[tuple[str, int]]:
+    """Yield number and sample index of each sample of a shard."""
+    numbers, indices = plan.splits[shard.split].identities(shard.start, shard.stop)
+    yield from zip(numbers, indices, strict=True)
+
+
+def make_target(config: Config, shard: Shard) -> Target:
+    """Return what a container must know to pack a shard."""
+    output = config.output
+    return Target(
+        split=shard.split,
+        name=shard.name,
+        n_samples=shard.n_samples,
+        extension=EXTENSIONS[output.image],
+        sidecar=output.sidecar,
+    )
+
+
+# -- the ledger ------------------------------------------------------------------------------------
+
+
+class Ledger:
+    """Which shards of a plan are complete, and what their label files say; a few bytes each."""
+
+    def __init__(self, plan: Plan) -> None:
+        check_countable(plan)
+        self._plan = plan
+        self._columns = {
+            name: np.zeros(split.n_shards, _LEDGER_ROW) for name, split in plan.splits.items()
+        }
+
+    def add(self, shard: Shard, commit: Commit) -> None:
+        """Note that a shard is complete."""
+        text = f"{commit.shard} {commit.shard_sha256} {commit.labels_sha256}"
+        digest = np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint8)
+        row = (True, commit.shard_bytes, commit.scaled, digest)
+        self._columns[shard.split][shard.index] = row
+
+    def __contains__(self, shard: Shard) -> bool:
+        return bool(self._columns[shard.split]["done"][shard.index])
+
+    @property
+    def n_done(self) -> int:
+        """Complete shards."""
+        return sum(int(rows["done"].sum()) for rows in self._columns.values())
+
+    @property
+    def done_samples(self) -> int:
+        """Samples of the complete shards."""
+        return sum(
+            split.shard(int(index)).n_samples
+            for name, split in self._plan.splits.items()
+            for index in np.flatnonzero(self._columns[name]["done"])
+        )
+
+    def missing(self) -> Iterator[Shard]:
+        """Yield the shards that are not complete, in order."""
+        return (shard for shard in self._plan.shards() if shard not in self)
+
+    def describe_splits(self) -> dict[str, dict[str, int]]:
+        """Return the counts of each split, as the manifest has them."""
+        return {
+            name: {
+                "samples": split.n_samples,
+                "shards": split.n_shards,
+                "bytes": int(self._columns[name]["bytes"].sum()),
+                "scaled": int(self._columns[name]["scaled"].sum()),
+                "max_digits": split.numbers.max_digits,
+            }
+            for name, split in self._plan.splits.items()
+        }
+
+    def digest(self) -> str:
+        """Return the SHA-256 over all shards and label rows."""
+        digest = hashlib.sha256()
+        for rows in self._columns.values():
+            digest.update(np.ascontiguousarray(rows["digest"]).data)
+        return digest.hexdigest()
+
+
+_LEDGER_ROW = np.dtype(
+    [("done", np.bool_), ("bytes", np.int64), ("scaled", np.int64), ("digest", np.uint8, 32)]
+)
+
+
+def read_ledger(storage: Storage, plan: Plan) -> Ledger:
+    """Find the complete shards of a plan."""
+    labelled = storage.list("labels")  # before the images: what has a label file has those by now
+    sizes = storage.list("images")
+    outline, ledger = outline_plan(plan), Ledger(plan)
+
+    def check(shard: Shard) -> tuple[Shard, Commit | None]:
+        commit, fault = check_shard(storage, outline, shard, sizes.get)
+        return shard, None if fault else commit
+
+    candidates = (shard for shard in plan.shards() if label_path(shard) in labelled)
+    for shard, commit in map_shards(check, candidates):
+        if commit is not None:
+            ledger.add(shard, commit)
+    return ledger
+
+
+def map_shards(call: Callable[[Shard], Found], shards: Iterable[Shard]) -> Iterator[Found]:
+    """Apply a function that waits for files to shards, some at a time; results are in order."""
+    shards = iter(shards)
+    with ThreadPoolExecutor(_READERS) as pool:
+        while window := list(islice(shards, 100 * _READERS)):
+            yield from pool.map(call, window)

@@ -1,0 +1,327 @@
+"""The plan file, ``.build/plan.json``: what a directory is claimed for, whoever reads it.
+
+===============  ==================================================================================
+fingerprint      digest of `inputs`
+inputs           all that may change a byte, versions of code and libraries included
+samples          of each split
+shard_samples    of each shard but the last of a split
+container        how the images of a shard are stored
+source_digest    of the glyphs, which are beside it in ``.build/glyphs``
+config           as it was given, but for paths
+sha256           of all this
+===============  ==================================================================================
+
+It is the first file that a build writes. Building and drawing need the versions that it names. To
+verify, to count what is done and to read need none: an `Outline` is all that any version says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from digit_sequence.base.blocks import publish_block
+from digit_sequence.base.errors import ConfigError, OutputError
+from digit_sequence.base.names import (
+    BUILD_FOLDER,
+    CARD_PATH,
+    MANIFEST_PATH,
+    PLAN_PATH,
+    SPLITS,
+    SplitName,
+)
+from digit_sequence.config.model import parse_config
+from digit_sequence.plan.plan import Plan, Shard, make_plan
+from digit_sequence.sources.bank import GlyphBank, pack_bank
+from digit_sequence.store.glyphs import GLYPHS_PATH, has_glyphs
+from digit_sequence.store.storage import Storage
+
+PROBE_PATH = f"{BUILD_FOLDER}/probe"
+MAX_SHARDS = 10**7
+"""Shards of one dataset, at most: what a process remembers of each adds up to half a gigabyte."""
+_PLAN_KEYS = {
+    "fingerprint": str,
+    "inputs": dict,
+    "samples": dict,
+    "shard_samples": int,
+    "container": str,
+    "source_digest": str,
+    "config": dict,
+    "sha256": str,
+}
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What the plan of any version says: enough to tell which shards are done."""
+
+    fingerprint: str
+    container: str
+    shard_samples: int
+    samples: Mapping[SplitName, int]
+    """Of each split."""
+
+    def n_shards(self, split: SplitName) -> int:
+        """Return how many shards hold a split."""
+        return -(-self.samples[split] // self.shard_samples)
+
+    def shard(self, split: SplitName, index: int) -> Shard:
+        """Return the shard at `index` of a split."""
+        start = index * self.shard_samples
+        return Shard(split, index, start, min(start + self.shard_samples, self.samples[split]))
+
+
+def outline_plan(plan: Plan) -> Outline:
+    """Return the outline of a plan."""
+    output = plan.config.output
+    samples = {name: split.n_samples for name, split in plan.splits.items()}
+    return Outline(plan.fingerprint, output.container, output.shard_samples, samples)
+
+
+def load_outline(storage: Storage) -> Outline:
+    """Return the outline of a dataset directory, whatever version planned it.
+
+    Raises
+    ------
+    OutputError
+        If the directory holds no plan.
+    """
+    published = _read_published(storage)
+    fields = ("fingerprint", "container", "shard_samples", "samples")
+    return Outline(**{field: published[field] for field in fields})
+
+
+def publish_plan(storage: Storage, plan: Plan, bank: GlyphBank, overwrite: bool = False) -> None:
+    """Claim a directory for a plan, or take up the same plan again.
+
+    The glyphs go with it, so that a worker needs nothing but the directory, and any sample can be
+    drawn again when the source is gone.
+
+    Parameters
+    ----------
+    overwrite : bool
+        Delete the dataset of another config, or a larger one, that is there.
+
+    Raises
+    ------
+    OutputError
+        If the directory holds something else; nothing is touched then.
+    """
+    check_countable(plan)
+    document = describe_plan(plan)
+    published = _read_plan(storage)
+    if published is None:
+        _check_empty(storage)
+    elif conflict := _find_conflict(published, document):
+        if not overwrite:
+            raise OutputError(
+                f"{storage.uri}: {conflict}\nNothing was touched; choose another output, or "
+                "--overwrite to delete that dataset"
+            )
+        _delete_shards(storage)
+        published = None  # its file stays until it is replaced: the directory is never foreign
+    elif published != document:
+        storage.delete(MANIFEST_PATH)
+    if published is None or not has_glyphs(storage, plan):
+        storage.write(GLYPHS_PATH, pack_bank(bank))
+    if published != document:
+        storage.write(PLAN_PATH, to_json(document))
+
+
+def check_countable(plan: Plan) -> None:
+    """Raise a ConfigError if there are more shards than a process can count."""
+    if plan.n_shards > MAX_SHARDS:
+        raise ConfigError(
+            f"output.shard_samples: expected at most {MAX_SHARDS:,} shards, got {plan.n_shards:,}; "
+            "put more samples into a shard"
+        )
+
+
+def _check_empty(storage: Storage) -> None:
+    """Refuse a directory with files; what a build cut off at its very start has left is none."""
+    found = [path for path in storage.list() if not path.startswith(f"{BUILD_FOLDER}/")]
+    if found:
+        raise OutputError(
+            f"{storage.uri}: expected an empty directory or a dataset built by this program, "
+            f"got {len(found)} other files, {found[0]} among them; choose another output"
+        )
+
+
+def _delete_shards(storage: Storage) -> None:
+    """Delete what a build wrote; the manifest first, which says that all is there."""
+    shards = [*storage.list("labels"), *storage.list("images")]
+    for path in [MANIFEST_PATH, CARD_PATH, GLYPHS_PATH, *shards]:
+        storage.delete(path)
+
+
+def _find_conflict(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
+    """Return why a directory with one plan cannot become that of another."""
+    if old["fingerprint"] != new["fingerprint"]:
+        differing = "\n".join(_differences(old["inputs"], new["inputs"]))
+        return f"holds the build of another config; these differ:\n{differing}"
+    for split, samples in old["samples"].items():
+        if (got := new["samples"].get(split, 0)) < samples:
+            return (
+                f"planned for {samples:,} samples of {split}, and a dataset can grow but not "
+                f"shrink: got {got:,}"
+            )
+    return None
+
+
+def describe_plan(plan: Plan) -> dict[str, Any]:
+    """Return what plan.json holds, and the manifest repeats.
+
+    It has the same bytes wherever it was made: of paths to the source only the last part is kept,
+    and of mirrors, which a dataset must not make anybody ask, nothing.
+    """
+    if plan.published is not None:
+        return dict(plan.published)
+    config = publish_block(plan.config)
+    del config["output"]["uri"]
+    document = {
+        "fingerprint": plan.fingerprint,
+        "inputs": dict(plan.inputs),
+        "samples": {name: split.n_samples for name, split in plan.splits.items()},
+        "shard_samples": plan.config.output.shard_samples,
+        "container": plan.config.output.container,
+        "source_digest": plan.source_digest,
+        "config": config,
+    }
+    return document | {"sha256": _hash_json(document)}
+
+
+def hash_plan(plan: Plan) -> str:
+    """Return the SHA-256 of a plan: fingerprint, sizes and all."""
+    digest: str = describe_plan(plan)["sha256"]
+    return digest
+
+
+def check_owner(storage: Storage, plan_sha256: str) -> None:
+    """Raise an OutputError if the directory's plan is another one by now."""
+    if _read_published(storage)["sha256"] != plan_sha256:
+        raise OutputError(
+            f"{storage.uri}: another build has taken over the directory while this one ran; "
+            "build into another directory"
+        )
+
+
+def load_plan(storage: Storage, any_versions: bool = False) -> Plan:
+    """Return the plan of a dataset directory.
+
+    Parameters
+    ----------
+    any_versions : bool
+        Take one that was made with other versions: nothing is to be drawn.
+
+    Raises
+    ------
+    OutputError
+        If there is none, or it was made with other versions of this package or its libraries.
+    """
+    return _parse_plan(storage, _read_published(storage), any_versions)
+
+
+def load_plan_copy(storage: Storage, any_versions: bool = False) -> Plan | None:
+    """Return the plan that the manifest repeats, or None if there is no sound manifest."""
+    try:
+        published = json.loads(storage.read(MANIFEST_PATH))["plan"]
+        _check_plan(published)
+    except (FileNotFoundError, KeyError, TypeError, ValueError, RecursionError):
+        return None
+    return _parse_plan(storage, published, any_versions)
+
+
+def check_versions(storage: Storage, plan: Plan, purpose: str) -> None:
+    """Raise an OutputError if a plan cannot be drawn by this process, as `purpose` needs."""
+    if plan.published is not None:
+        current = make_plan(plan.config, plan.source_digest)
+        differing = "\n".join(_differences(plan.inputs, current.inputs))
+        raise OutputError(
+            f"{storage.uri}: was planned with other versions than this process has, and {purpose} "
+            f"needs those of the plan:\n{differing}\ninstall the versions of the plan"
+        )
+
+
+def _parse_plan(storage: Storage, published: Mapping[str, Any], any_versions: bool) -> Plan:
+    place = f"{storage.uri}/{PLAN_PATH}"
+    try:
+        config = parse_config(published["config"], place)
+        if any(split.numbers.kind.has_paths for split in config.splits.values()):
+            raise OutputError(
+                f"{storage.uri}: {PLAN_PATH}: expected numbers, got the name of a file of numbers; "
+                "no build has written that"
+            )
+        plan = make_plan(config, published["source_digest"])
+    except ConfigError as error:
+        version = published["inputs"].get("versions", {}).get("digit-sequence", "unknown")
+        raise ConfigError(
+            f"{error}\nit was planned by version {version} of this program: use that one"
+        ) from error
+    if plan.fingerprint == published["fingerprint"]:
+        return plan
+    if not any_versions:
+        differing = "\n".join(_differences(published["inputs"], plan.inputs))
+        raise OutputError(
+            f"{storage.uri}: was planned with other versions than this process has:\n{differing}\n"
+            "install the versions of the plan, or build into another directory"
+        )
+    return replace(plan, inputs=published["inputs"], published=published)
+
+
+def _differences(old: Any, new: Any, place: str = "") -> Iterator[str]:
+    """Yield the leaves in which two trees of JSON values differ."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in sorted({*old, *new}):
+            yield from _differences(old.get(key), new.get(key), f"{place}.{key}" if place else key)
+    elif old != new:
+        yield f"  {place}: {json.dumps(old)} there, {json.dumps(new)} here"
+
+
+def _read_published(storage: Storage) -> dict[str, Any]:
+    published = _read_plan(storage)
+    if published is None:
+        raise OutputError(f"{storage.uri}: expected a dataset built by this program, got none")
+    return published
+
+
+def _read_plan(storage: Storage) -> dict[str, Any] | None:
+    try:
+        published: dict[str, Any] = json.loads(storage.read(PLAN_PATH))
+        _check_plan(published)
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, RecursionError) as error:
+        raise OutputError(
+            f"{storage.uri}: {PLAN_PATH}: is not the plan of a build: {error}; restore it, or "
+            "build into another directory"
+        ) from error
+    return published
+
+
+def _check_plan(published: Any) -> None:
+    """Raise a ValueError unless a JSON value has what every version says, and its digest."""
+    kinds = {key: type(value) for key, value in dict(published).items()}
+    if not _PLAN_KEYS.items() <= kinds.items():
+        raise ValueError(f"expected the keys {', '.join(_PLAN_KEYS)} of a plan")
+    samples = published["samples"]
+    if any(type(count) is not int or count < 1 for count in samples.values()):
+        raise ValueError(f"expected counts as samples, got {samples}")
+    if not samples.keys() <= set(SPLITS):
+        raise ValueError(f"expected splits of {', '.join(SPLITS)}, got {', '.join(samples)}")
+    if published["shard_samples"] < 1:
+        raise ValueError(f"expected a count as shard_samples, got {published['shard_samples']}")
+    rest = {key: value for key, value in published.items() if key != "sha256"}
+    if published["sha256"] != _hash_json(rest):
+        raise ValueError(f"expected the sha256 {published['sha256']}, got {_hash_json(rest)}")
+
+
+def _hash_json(document: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+def to_json(document: Mapping[str, Any]) -> bytes:
+    """Return a JSON file."""
+    return (json.dumps(document, indent=1) + "\n").encode()

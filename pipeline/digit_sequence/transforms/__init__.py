@@ -1,0 +1,11 @@
+"""What is done to lines, cells, ink and pages: one file a transform, one line in `registry`.
+
+=====  =============================================================================
+line/  how the cells of a number stand in a row, and how the row lies on the canvas
+cell/  how a glyph fills its cell: crop, scale, shear, rotation
+ink/   a digit's own layer: specks, stroke width
+page/  the canvas with all its ink: noise, blur, inversion
+=====  =============================================================================
+
+`transform` says what a transform declares. Imports `base` alone.
+"""

@@ -1,0 +1,118 @@
+"""What ink and page transforms change: a layer for each digit, and the pages that they make.
+
+A layer is a rectangle of the canvas with the ink of one digit, 0 to 255 for a coverage of 0 to 1.
+The layers of a batch are one flat buffer: pixel (row, column) of layer g is at
+``starts[g] + row * strides[g] + column``. A stride is the width or more; what is right of the width
+is 0, and stays 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Value = TypeVar("Value", bound=np.generic)
+
+LANES = 8
+"""Strides are multiples of this: so many columns are computed at a time."""
+
+
+@dataclass(frozen=True)
+class Layers:
+    """What each of G digits puts on its canvas."""
+
+    pixels: NDArray[np.uint8]
+    """All layers, one after another."""
+    places: NDArray[np.int64]
+    """(G, 4) top and left on the canvas, height, width."""
+    starts: NDArray[np.int64]
+    """(G,) where each begins in `pixels`."""
+    strides: NDArray[np.int64]
+    """(G,) from one row to the next."""
+    samples: NDArray[np.int64]
+    """(G,) which canvas it belongs to."""
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        """Yield the pixels of each layer (height, width), to read and to change."""
+        return self.cut(self.pixels)
+
+    def cut(self, buffer: NDArray[Value]) -> Iterator[NDArray[Value]]:
+        """Yield the part (height, width) of each layer of a buffer that is laid out as `pixels`."""
+        rows = zip(self.starts.tolist(), self.strides.tolist(), self.places.tolist(), strict=True)
+        for start, stride, (_, _, height, width) in rows:
+            yield buffer[start : start + height * stride].reshape(height, stride)[:, :width]
+
+    def choose(self, chosen: NDArray[np.int64]) -> Layers:
+        """Return some of these layers; their pixels are those of these."""
+        return Layers(
+            self.pixels,
+            self.places[chosen],
+            self.starts[chosen],
+            self.strides[chosen],
+            self.samples[chosen],
+        )
+
+    def stack(self) -> NDArray[np.uint8]:
+        """Return copies of all layers as one array (G, highest, widest); paper beside each."""
+        shape = self.places[:, 2:].max(axis=0, initial=1)
+        stacked = np.zeros((len(self), *shape), np.uint8)
+        for target, layer in zip(stacked, self, strict=True):
+            target[: layer.shape[0], : layer.shape[1]] = layer
+        return stacked
+
+    def put(self, stacked: NDArray[np.uint8]) -> None:
+        """Give all layers the pixels of an array as `stack` returns it."""
+        for source, layer in zip(stacked, self, strict=True):
+            layer[:] = source[: layer.shape[0], : layer.shape[1]]
+
+    def boxes(self) -> NDArray[np.int64]:
+        """Return the extent of each layer's ink on its canvas.
+
+        Returns
+        -------
+        ndarray of int64, shape (G, 4)
+            Top, left, bottom, right, half-open; all 0 for a layer without ink.
+        """
+        boxes = find_extents(self.stack() > 0)
+        has_ink = boxes[:, 2] > 0
+        boxes[has_ink] += self.places[has_ink][:, [0, 1, 0, 1]]
+        return boxes
+
+
+def place_layers(places: NDArray[np.int64], samples: NDArray[np.int64]) -> Layers:
+    """Return layers at some places (G, 4), whose pixels are yet to be set."""
+    strides = (places[:, 3] + LANES - 1) // LANES * LANES
+    sizes = places[:, 2] * strides
+    starts = np.cumsum(sizes) - sizes
+    return Layers(np.empty(int(sizes.sum()), np.uint8), places, starts, strides, samples)
+
+
+def find_extents(masks: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return top, left, bottom, right of the true pixels of (G, H, W) masks; all 0 for none."""
+    extents = []
+    for axis in (2, 1):
+        hit = np.logical_or.reduce(masks, axis=axis)
+        end = np.where(hit.any(axis=1), hit.shape[1] - hit[:, ::-1].argmax(axis=1), 0)
+        extents += [hit.argmax(axis=1), end]
+    top, bottom, left, right = extents
+    return np.stack([top, left, bottom, right], axis=-1)
+
+
+@dataclass(frozen=True)
+class Pages:
+    """The canvases of B samples."""
+
+    pixels: NDArray[np.uint8]
+    """(B, H, W) at first how much of each pixel has ink, 0 to 255: bright ink on black."""
+
+
+def to_pixels(values: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Round grey levels half up."""
+    return np.floor(values + 0.5).astype(np.uint8)

@@ -1,0 +1,1 @@
+"""How a glyph fills its cell."""

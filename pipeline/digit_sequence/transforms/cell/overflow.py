@@ -1,0 +1,38 @@
+"""Ink that stands out of its cell after it was sheared or turned: scaled to fit, or cut."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from digit_sequence.transforms.geometry import Cells
+from digit_sequence.transforms.transform import CellMap, Drawn, Section
+
+
+class Overflow(CellMap):
+    """Scale ink down to the height of the canvas (fit), or cut what stands out (clip)."""
+
+    name: ClassVar = "overflow"
+    section: ClassVar[Section] = "glyph"
+    Settings = Literal["fit", "clip"]
+    default: ClassVar = "fit"
+
+    def shape(self, cells: Cells, drawn: Drawn) -> None:  # noqa: ARG002
+        """Fit cells to their ink, or have ink cut at its cell."""
+        if self.settings == "clip":
+            cells.is_clipped = True
+            cells.widths = cells.widths + cells.overhang
+            return
+        centre_column, centre_row = cells.centres
+        top, left, bottom, right = cells.ink
+        # How far the corners of the ink box lie from the centre, at most.
+        (a, b), (c, d) = cells.forward
+        corners = [
+            (x - centre_column, y - centre_row) for x in (left, right) for y in (top, bottom)
+        ]
+        across = np.max([np.abs(a * x + b * y) for x, y in corners], axis=0)
+        down = np.max([np.abs(c * x + d * y) for x, y in corners], axis=0)
+        shrink = np.minimum(1.0, cells.height / 2 / down)
+        cells.transform(shrink, 0.0, 0.0, shrink)
+        cells.widths = shrink * np.maximum(cells.widths, 2 * across)

@@ -1,0 +1,1 @@
+"""How cells stand in a row, and how the row lies on the canvas."""

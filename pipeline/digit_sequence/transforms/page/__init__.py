@@ -1,0 +1,1 @@
+"""What happens to the canvas with all its ink."""

@@ -1,0 +1,28 @@
+"""All transforms, in the order in which each stage runs its own. One line each."""
+
+from __future__ import annotations
+
+from digit_sequence.base.registry import Registry
+from digit_sequence.transforms.cell.aspect import Aspect
+from digit_sequence.transforms.cell.crop import Crop
+from digit_sequence.transforms.cell.overflow import Overflow
+from digit_sequence.transforms.cell.rotate import Rotate
+from digit_sequence.transforms.cell.shear import Shear
+from digit_sequence.transforms.ink.pepper import Pepper
+from digit_sequence.transforms.ink.salt import Salt
+from digit_sequence.transforms.ink.stroke import Stroke
+from digit_sequence.transforms.line.spacing import Spacing
+from digit_sequence.transforms.page.blur import Blur
+from digit_sequence.transforms.page.invert import Invert
+from digit_sequence.transforms.page.noise import Noise
+from digit_sequence.transforms.page.salt_pepper import SaltPepper
+from digit_sequence.transforms.transform import Transform
+
+TRANSFORMS: Registry[type[Transform]] = Registry(
+    "transform",
+    "digit_sequence.transforms",
+    *(Crop, Aspect, Shear, Rotate, Overflow),
+    Spacing,
+    *(Salt, Pepper, Stroke),
+    *(Noise, SaltPepper, Blur, Invert),
+)

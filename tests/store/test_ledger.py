@@ -1,0 +1,128 @@
+"""The ledger: which shards are done, by one rule."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from builds import build, read_tree
+from digit_sequence.building.sampler import open_config
+from digit_sequence.store.labels import encode_labels, read_commit, read_labels
+from digit_sequence.store.ledger import Ledger, label_path, read_ledger
+from digit_sequence.store.plan_file import load_plan
+from digit_sequence.store.storage import Storage
+
+GROWN = {
+    "train": {"numbers": {"values": ["007", "42", "7"]}, "samples_per_number": 7},
+    "test": {"numbers": {"random": {"lengths": [1, 4]}}, "samples": 5},
+}
+FOUR_SHARDS = {"train-00000", "train-00001", "train-00002", "test-00000"}
+
+
+@pytest.fixture
+def plan(tiny_config):
+    """Return the plan of the tiny config: 12 and 5 samples, in shards of 5."""
+    return open_config(tiny_config()).plan
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return the path of a folder that is not there yet."""
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def storage(folder):
+    """Return that folder as a storage."""
+    return Storage(str(folder))
+
+
+@pytest.fixture
+def copy(built, folder):
+    """Return a function that copies a built dataset into the folder, to change it."""
+
+    def copy_built(**output):
+        shutil.copytree(built(**output), folder)
+        return load_plan(Storage(str(folder)))
+
+    return copy_built
+
+
+@pytest.mark.parametrize("container", ["webdataset", "parquet", "files"])
+def test_complete_shards_are_found(copy, storage, container):
+    """All shards of a complete dataset are found, with what their footers say."""
+    plan = copy(container=container)
+    ledger = read_ledger(storage, plan)
+    assert find_complete(storage, plan) == FOUR_SHARDS
+    assert (ledger.n_done, ledger.done_samples) == (4, 17)
+    again = Ledger(plan)
+    for shard in plan.shards():
+        with storage.open(label_path(shard)) as file:
+            again.add(shard, read_commit(file))
+    assert ledger.digest() == again.digest()
+    assert ledger.describe_splits() == again.describe_splits()
+
+
+def find_complete(storage, plan):
+    """Return the names of the complete shards."""
+    ledger = read_ledger(storage, plan)
+    return {shard.name for shard in plan.shards() if shard in ledger}
+
+
+def change_commit(path, **changes):
+    """Write the footer of a label file anew with other values."""
+    from dataclasses import replace
+
+    commit = replace(read_commit(path), **changes)
+    path.write_bytes(encode_labels(read_labels(path), commit))
+
+
+def cut(path):
+    """Cut the last byte of a file."""
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+DAMAGES = {
+    "no label file": lambda images, labels: labels.unlink(),
+    "label file cut": lambda images, labels: cut(labels),
+    "label file empty": lambda images, labels: labels.write_bytes(b""),
+    "label file foreign": lambda images, labels: pq.write_table(pa.table({"a": [1]}), labels),
+    "other fingerprint": lambda images, labels: change_commit(labels, fingerprint="0" * 32),
+    "other shard": lambda images, labels: change_commit(labels, shard="train-00000"),
+    "other rows": lambda images, labels: change_commit(labels, rows=4),
+    "no shard": lambda images, labels: images.unlink(),
+    "shard cut": lambda images, labels: cut(images),
+    "shard longer": lambda images, labels: images.write_bytes(images.read_bytes() + b"1"),
+    "shard a folder": lambda images, labels: (images.unlink(), images.mkdir()),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_damaged_shard_is_not_complete(copy, storage, folder, damage, built):
+    """A shard without its files as they were is not complete; others are."""
+    plan = copy()
+    damage(folder / "images/train/train-00001.tar", folder / "labels/train/train-00001.parquet")
+    assert find_complete(storage, plan) == FOUR_SHARDS - {"train-00001"}
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, cut])
+def test_shard_of_files_is_complete_with_all_of_them(copy, storage, folder, damage):
+    """In the container files a shard lacks something if one image does."""
+    plan = copy(container="files")
+    damage(folder / "images/train/42/42_2.png")  # ordinal 7
+    assert find_complete(storage, plan) == FOUR_SHARDS - {"train-00001"}
+
+
+def test_damaged_dataset_is_mended(copy, folder, built, tiny_config):
+    """A build after a damage writes that shard again, the same bytes, and no others."""
+    from builds import ALL_TRANSFORMS
+
+    copy()
+    (folder / "images/train/train-00001.tar").unlink()
+    result = build(tiny_config(**ALL_TRANSFORMS), folder)
+    assert result.built_samples == 5
+    assert read_tree(folder) == read_tree(built())

@@ -1,0 +1,110 @@
+"""Everything that the blocks canvas, glyph and line may hold, from what transforms declare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from hypothesis import strategies as st
+
+from digit_sequence.base.blocks import Block, find_bounds
+from digit_sequence.transforms.registry import TRANSFORMS
+from digit_sequence.transforms.transform import Transform
+
+
+def numbers(kind: Any) -> st.SearchStrategy[float]:
+    """Draw a number of an annotated type."""
+    bounds = find_bounds(kind)
+    assert bounds.low is not None
+    assert bounds.high is not None
+    if get_args(kind)[0] is int:
+        return st.integers(int(bounds.low), int(bounds.high))
+    unit = 10 ** (bounds.decimals or 2)
+    steps = st.integers(round(bounds.low * unit), round(bounds.high * unit))
+    return steps.map(lambda step: step / unit)
+
+
+def values(kind: Any) -> st.SearchStrategy[Any]:
+    """Draw a value of the type of a field, as YAML has it."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated and get_origin(arguments[0]) is tuple:
+        kind = arguments[0]
+        origin, arguments = get_origin(kind), get_args(kind)
+    if origin is tuple:
+        return st.lists(numbers(arguments[0]), min_size=2, max_size=2).map(sorted)
+    if origin is Literal:
+        return st.sampled_from(arguments)
+    if origin in (Union, UnionType):
+        return st.one_of(*(values(kind) for kind in arguments))
+    if kind is NoneType:
+        return st.none()
+    if isinstance(kind, type) and issubclass(kind, Block):
+        return blocks(kind)
+    return numbers(kind)
+
+
+def blocks(block: type[Block]) -> st.SearchStrategy[dict[str, Any]]:
+    """Draw a block; a transform is drawn to be applied always, or at times."""
+    fields = {
+        name: values(
+            Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+        )
+        for name, field in block.model_fields.items()
+    }
+    if "probability" in fields:
+        fields["probability"] = st.sampled_from([1.0, 1.0, 0.5, 0.0])
+    return st.fixed_dictionaries(fields)
+
+
+def transforms(section: str) -> st.SearchStrategy[dict[str, Any]]:
+    """Draw a section: each of its transforms on or off."""
+    fields = {}
+    for transform in TRANSFORMS.values():
+        if transform.section == section:
+            drawn = values(transform.Settings)
+            fields[transform.name] = drawn if transform.default is not None else st.none() | drawn
+    return st.fixed_dictionaries(fields)
+
+
+def ranges(low: float, high: float, decimals: int = 2) -> st.SearchStrategy[list[float]]:
+    """Draw [low, high] with low <= high; integers if `decimals` is 0."""
+    unit = 10**decimals
+    steps = st.integers(round(low * unit), round(high * unit))
+    return st.lists(
+        steps.map(lambda step: step / unit if decimals else step), min_size=2, max_size=2
+    ).map(sorted)
+
+
+canvases = st.fixed_dictionaries(
+    {
+        "height": st.integers(8, 128),
+        "width": st.integers(48, 400),
+        "align": st.sampled_from(["left", "center", "right"]),
+    }
+)
+glyph_transforms = transforms("glyph")
+line_transforms = transforms("line")
+number_texts = st.text("0123456789", min_size=1, max_size=8)
+
+
+def make_legible(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out of a config's tree the transforms that its canvas is no place for."""
+    tree = {key: dict(value) if isinstance(value, dict) else value for key, value in tree.items()}
+    canvas = {"height": 28, "width": 200} | tree.get("canvas", {})
+    for transform in TRANSFORMS.values():
+        settings = tree.get(transform.section, {}).get(transform.name)
+        if isinstance(settings, dict) and not _is_legible(transform, settings, canvas):
+            del tree[transform.section][transform.name]
+    return tree
+
+
+def _is_legible(
+    transform: type[Transform], settings: dict[str, Any], canvas: Mapping[str, Any]
+) -> bool:
+    try:
+        checked = transform.Settings.model_validate(settings)
+        transform(checked).check(canvas["height"], canvas["width"])
+    except ValueError:
+        return False
+    return True
