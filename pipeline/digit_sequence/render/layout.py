@@ -79,7 +79,7 @@ def lay_out(
     cells.transform(widths / natural, 0.0, 0.0, 1.0)
     inverse = _invert(cells.forward)
     # The centre of each cell on its canvas.
-    centre = np.stack([lefts + widths / 2, np.full(len(widths), height / 2)]) - 0.5
+    centre = np.stack([lefts + widths / 2, height / 2 + cells.drops]) - 0.5
     matrices = np.empty((len(widths), 2, 3))
     for i in (0, 1):
         a, b = inverse[i]

@@ -28,6 +28,8 @@ class Cells:
     """(2, 2, G) maps of (column, row) from the glyph to the cell, about the centres of both."""
     widths: NDArray[np.float64]
     """(G,) columns of each cell."""
+    drops: NDArray[np.float64]
+    """(G,) rows that the centre of each cell lies below the middle of the canvas."""
     overhang: NDArray[np.float64]
     """(G,) columns by which a cell grows where ink is not fitted to it."""
     is_clipped: bool = False
@@ -49,6 +51,19 @@ class Cells:
         self.forward = self.forward.reshape(2, 2, -1)
 
 
+    def reach(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return how far, across and down, the ink box reaches from the centre, at most: (G,)."""
+        centre_column, centre_row = self.centres
+        top, left, bottom, right = self.ink
+        (a, b), (c, d) = self.forward
+        corners = [
+            (x - centre_column, y - centre_row) for x in (left, right) for y in (top, bottom)
+        ]
+        across = np.max([np.abs(a * x + b * y) for x, y in corners], axis=0)
+        down = np.max([np.abs(c * x + d * y) for x, y in corners], axis=0)
+        return across, down
+
+
 def begin_cells(ink: NDArray[np.int16], glyph_shape: tuple[int, int], height: int) -> Cells:
     """Return cells that whole glyphs are to fill."""
     rows, columns = glyph_shape
@@ -58,6 +73,7 @@ def begin_cells(ink: NDArray[np.int16], glyph_shape: tuple[int, int], height: in
         height=height,
         forward=np.multiply.outer(np.eye(2), np.ones(len(ink))),
         widths=np.full(len(ink), float(columns)),
+        drops=np.zeros(len(ink)),
         overhang=np.zeros(len(ink)),
     )
 

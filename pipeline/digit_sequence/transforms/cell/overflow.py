@@ -24,15 +24,7 @@ class Overflow(CellMap):
             cells.is_clipped = True
             cells.widths = cells.widths + cells.overhang
             return
-        centre_column, centre_row = cells.centres
-        top, left, bottom, right = cells.ink
-        # How far the corners of the ink box lie from the centre, at most.
-        (a, b), (c, d) = cells.forward
-        corners = [
-            (x - centre_column, y - centre_row) for x in (left, right) for y in (top, bottom)
-        ]
-        across = np.max([np.abs(a * x + b * y) for x, y in corners], axis=0)
-        down = np.max([np.abs(c * x + d * y) for x, y in corners], axis=0)
+        across, down = cells.reach()
         shrink = np.minimum(1.0, cells.height / 2 / down)
         cells.transform(shrink, 0.0, 0.0, shrink)
         cells.widths = shrink * np.maximum(cells.widths, 2 * across)
