@@ -7,6 +7,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from digit_sequence.base.blocks import Block, find_bounds
 from digit_sequence.transforms.registry import TRANSFORMS
@@ -104,6 +105,9 @@ def _is_legible(
 ) -> bool:
     try:
         checked = transform.Settings.model_validate(settings)
+    except ValidationError:
+        return True  # the config is to refuse it
+    try:
         transform(checked).check(canvas["height"], canvas["width"])
     except ValueError:
         return False
