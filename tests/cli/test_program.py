@@ -216,7 +216,7 @@ def test_set(config):
     assert [(row["key"], row["number"], row["width"]) for row in rows] == [
         (f"val-00000000{index}", "00", 170) for index in range(3)
     ]
-    assert not any(row["blur_sigma"] for row in rows)
+    assert all("blur_sigma" not in row and "noise_sigma" in row for row in rows)
     assert Path("out/images/val/00/00_2.png").is_file()
 
 
