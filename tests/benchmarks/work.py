@@ -20,7 +20,14 @@ from digit_sequence.plan.plan import Shard
 from digit_sequence.render.draw import fit_batch, render_batch
 from digit_sequence.render.layout import lay_out
 from digit_sequence.render.recipe import draw_recipes
-from digit_sequence.store.labels import Commit, encode_labels, hash_images, hash_rows, make_rows
+from digit_sequence.store.labels import (
+    Commit,
+    encode_labels,
+    hash_images,
+    hash_rows,
+    make_rows,
+    make_schema,
+)
 from digit_sequence.store.ledger import label_path, make_target
 from digit_sequence.store.storage import Storage
 
@@ -112,8 +119,9 @@ def measure_stages(sampler: Sampler, storage: Storage, samples: int) -> dict[str
 
     config, bank, engine = sampler.plan.config, sampler.bank, sampler.engine
     shard = Shard("train", 0, 0, samples)
+    schema = make_schema(config.columns)
     batches = []
-    batch_samples = fit_batch(config.canvas, 5 * bank.images[0].size, engine)
+    batch_samples = fit_batch(config, 5 * bank.images[0].size, engine)
     for start in range(0, samples, batch_samples):
         stop = min(start + batch_samples, samples)
         numbers, indices = sampler.plan.splits["train"].identities(start, stop)
@@ -131,7 +139,7 @@ def measure_stages(sampler: Sampler, storage: Storage, samples: int) -> dict[str
                 for image in rendered.images
             ]
         with stage("label rows"):
-            rows = make_rows(shard, start, rendered)
+            rows = make_rows(shard, start, rendered, schema)
         with stage("(pixel hash, in label rows)"):
             hash_images(rendered.images)
         batches.append((rows, images))
