@@ -128,8 +128,8 @@ def test_file_names_steer_no_terminal(folder, name):
     status, output = run("verify", folder, "--quick")
     assert status == 1
     assert f"  {escape_line(os.fsdecode(name))}  is no file of this dataset\n" in output
-    assert run("verify", folder, "--quick", "--repair")[0] == 0
-    assert run("verify", folder)[0] == 0
+    assert run("verify", folder, "--quick", "--repair", *HERE)[0] == 0
+    assert run("verify", folder, *HERE)[0] == 0
 
 
 def test_config_keys_and_options_steer_no_terminal(tmp_path):
