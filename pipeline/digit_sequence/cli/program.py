@@ -9,7 +9,9 @@ from __future__ import annotations
 import ast
 import re
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
@@ -18,7 +20,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from digit_sequence import __version__
-from digit_sequence.base.errors import BuildStopped, PipelineError
+from digit_sequence.base.errors import BuildStopped, PipelineError, SourceWarning
 from digit_sequence.base.home import expand_home
 from digit_sequence.cli.signals import stop_on_interrupt
 
@@ -71,8 +73,25 @@ class Program(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Import a command and run it; Ctrl-C at any time is a way to stop it."""
-        with stop_on_interrupt():
+        with stop_on_interrupt(), _telling_warnings():
             return super().invoke(ctx)
+
+
+@contextmanager
+def _telling_warnings() -> Iterator[None]:
+    """Print warnings about digits as one line each, not as Python does, with a line of code."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def tell(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if issubclass(category, SourceWarning):
+                click.echo(f"warning: {message}", err=True)
+            else:
+                show(message, category, *place, **more)
+
+        warnings.simplefilter("always", SourceWarning)
+        warnings.showwarning = tell
+        yield
 
 
 _HOME = re.compile(r"(--?[\w-]+=|-[A-Za-z])?(~(/.*)?)", re.DOTALL)

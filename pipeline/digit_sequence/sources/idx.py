@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from digit_sequence.base.blocks import InputPath
 from digit_sequence.base.errors import SourceError
@@ -16,16 +20,20 @@ from digit_sequence.sources.idx_format import (
     parse_shape,
     read_plain,
 )
+from digit_sequence.sources.ink import Appearance, Ink, extract_ink
 from digit_sequence.sources.source import HeldOut, RawGlyphs, Source, SourceBlock
 
+_CHUNK = 4096
+"""Images that are turned into ink together."""
 
-class IdxSettings(SourceBlock, HeldOut):
+
+class IdxSettings(SourceBlock, HeldOut, Appearance):
     """Any pair of IDX files, plain or gzipped."""
 
     name: Literal["idx"]
     """A pair of IDX files."""
     images: InputPath
-    """File of uint8 images, (count, rows, columns), ink bright on 0."""
+    """File of uint8 images, (count, rows, columns)."""
     labels: InputPath
     """File of uint8 labels 0-9, in the same order."""
 
@@ -51,11 +59,31 @@ class Idx(Source):
                 _read_content(path, magic)
                 for path, magic in zip(files, (IMAGES_MAGIC, LABELS_MAGIC), strict=True)
             ]
-            return pair_glyphs(contents[0], contents[1], files, part=0)
+            glyphs = pair_glyphs(contents[0], contents[1], files, part=0)
         except SourceError as error:
             raise SourceError(
                 f"{error}; give intact files of a pair in source.images and source.labels"
             ) from error
+        if self.settings.transpose:
+            glyphs = replace(glyphs, images=glyphs.images.transpose(0, 2, 1))
+        if self.settings.ink != "bright":
+            glyphs = replace(glyphs, images=_extract_ink(glyphs.images, self.settings.ink))
+            has_ink = glyphs.images.any(axis=(1, 2))
+            if not has_ink.all():
+                raise SourceError(
+                    f"{files[0]}: row {int(has_ink.argmin())}: expected a glyph with ink "
+                    f"({self.settings.ink}), got none; see source.ink"
+                )
+        return glyphs
+
+
+def _extract_ink(images: NDArray[np.uint8], ink: Ink) -> NDArray[np.uint8]:
+    """Return the ink of images, some at a time: real numbers take eight times the memory."""
+    found = np.empty(images.shape, np.uint8)
+    for start in range(0, len(images), _CHUNK):
+        part = images[start : start + _CHUNK].astype(np.float64)
+        found[start : start + _CHUNK] = np.rint(extract_ink(part, ink, is_lossy=False))
+    return found
 
 
 def _read_content(path: Path, magic: int) -> bytearray:
