@@ -333,6 +333,18 @@ def photograph(image, seed=0):
     return np.rint(grey.clip(0, 255)).astype(np.uint8)
 
 
+@pytest.mark.parametrize("quality", [60, 95])
+def test_photographs_with_losses(tmp_path, bank, quality):
+    """A grey tile in a file with losses is ground, whether the side of the ink is known or not."""
+    images = save_bank(tmp_path, bank, photograph, "jpg", quality=quality)
+    for ink in ("dark", "auto"):
+        found = read_folder(tmp_path, ink=ink)
+        assert not found.doubts
+        off = np.abs(measure_ink(found.images) - measure_ink(images))
+        assert off.mean() < 0.5
+        assert np.median(off) == 0
+
+
 def twelve_bits(image):
     """Return a digit of 12 bits in a file of 16."""
     return image.astype(np.uint16) * 16

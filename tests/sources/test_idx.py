@@ -86,7 +86,21 @@ def test_idx_header_reserves_no_memory(pair, compress):
     Path(pair.images).write_bytes(compress(header))
     tracemalloc.start()
     try:
-        with pytest.raises(SourceError, match="got 0"):
+        with pytest.raises(SourceError, match="got a header that declares 140,737,488,289,792"):
+            read_source(pair)
+        assert tracemalloc.get_traced_memory()[1] < 3_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_gzip_of_zeros(pair):
+    """A gigabyte of zeros in a megabyte is not unpacked, though the header declares it."""
+    header = struct.pack(">4I", 0x803, 1 << 14, 256, 256)
+    packed = gzip.compress(header) + gzip.compress(bytes(1 << 24)) * 64
+    Path(pair.images).write_bytes(packed)
+    tracemalloc.start()
+    try:
+        with pytest.raises(SourceError, match=r"images: expected at most 268,435,456 bytes in a"):
             read_source(pair)
         assert tracemalloc.get_traced_memory()[1] < 3_000_000
     finally:

@@ -78,7 +78,7 @@ def _doubt_ground(images: NDArray[np.uint8], ink: str) -> str | None:
     if share <= 0.1:
         return _doubt_dust(images)
     levels = np.median(frames[has_ground], axis=1)
-    if np.median(levels) < 32:
+    if np.median(levels) < np.median(images.max(axis=(1, 2))) / 8:
         remedy = "see source.ink_threshold"
     else:
         other = {"bright": "dark", "dark": "bright"}.get(ink)

@@ -23,6 +23,9 @@ from digit_sequence.sources.idx_format import (
 from digit_sequence.sources.ink import Appearance, Ink, extract_ink
 from digit_sequence.sources.source import HeldOut, RawGlyphs, Source, SourceBlock
 
+_UNCHECKED_BYTES = 1 << 28
+_MAX_RATIO = 100
+"""What gzip makes of digits, at most: of MNIST it is 5, of zeros 1,000."""
 _CHUNK = 4096
 """Images that are turned into ink together."""
 
@@ -90,4 +93,11 @@ def _read_content(path: Path, magic: int) -> bytearray:
     """Read as much of a file as its header declares, and one byte, which should not be there."""
     n_header = 4 * (1 + (magic & 0xFF))
     shape = parse_shape(read_plain(path, n_header, path), magic, path)
-    return read_plain(path, n_header + math.prod(shape) + 1, path)
+    n_bytes, on_disk = math.prod(shape), path.stat().st_size
+    most = max(_UNCHECKED_BYTES, _MAX_RATIO * on_disk)
+    if n_bytes > most:
+        raise SourceError(
+            f"{path}: expected at most {most:,} bytes in a file of {on_disk:,}, got a header that "
+            f"declares {n_bytes:,}, for {shape}: no digits can be compressed so well"
+        )
+    return read_plain(path, n_header + n_bytes + 1, path)

@@ -22,6 +22,8 @@ _STEP_SHARE = 1 / 8
 of MNIST that were saved as JPEG of quality 75 to 95, four ink boxes in five are as before."""
 _STEP_MOST = 1 / 3
 """Most of it, however noisy the ground is."""
+_FLAT = 32
+"""Greys between the darkest and the brightest pixel: of less an image is all ink, or none."""
 _NOISE_FACTOR = 2
 """Noise beside ink to noise away from it: a codec's is stronger where there is ink."""
 
@@ -102,10 +104,11 @@ def _find_ground(grey: NDArray[np.float64], is_sided: bool) -> NDArray[np.float6
     """
     ground: NDArray[np.float64] = np.median(frame_pixels(grey), axis=1)
     if is_sided:
-        middle = (grey.min(axis=(1, 2)) + grey.max(axis=(1, 2))) / 2
+        darkest, brightest = grey.min(axis=(1, 2)), grey.max(axis=(1, 2))
+        middle = (darkest + brightest) / 2
         for row in np.flatnonzero(ground > middle):
             ground[row] = np.median(grey[row][grey[row] <= middle[row]])
-        ground[ground > 255 / 2] = 0  # nothing but ink
+        ground[(brightest - darkest < _FLAT) & (middle > 255 / 2)] = 0  # nothing but ink
     return ground
 
 
