@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from digit_sequence.cli.program import main
 from glyph_files import encode_idx
 
-WARNING = "warning: source idx: the digits look transposed"
+WARNING = "note: source idx: the digits look transposed"
 
 
 @pytest.mark.parametrize(
