@@ -121,8 +121,8 @@ FORK_PROGRAMS = """
 import json, os, resource, sys, time
 import dask, scipy.ndimage, skimage.transform
 import distributed.cli.dask_scheduler, distributed.cli.dask_worker
-import digit_sequence.building.dataset, digit_sequence.building.status
-import digit_sequence.building.verify
+import digit_sequence.building.programs
+import digit_sequence.cli.build, digit_sequence.cli.status, digit_sequence.cli.verify
 import digit_sequence.cli.program
 
 PROGRAMS = {

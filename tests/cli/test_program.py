@@ -216,7 +216,8 @@ def test_set(config):
     assert [(row["key"], row["number"], row["width"]) for row in rows] == [
         (f"val-00000000{index}", "00", 170) for index in range(3)
     ]
-    assert not any(row["blur_sigma"] for row in rows)
+    assert "blur_sigma" not in rows[0]
+    assert "rotate_degrees" in rows[0]
     assert Path("out/images/val/00/00_2.png").is_file()
 
 

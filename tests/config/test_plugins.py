@@ -201,7 +201,9 @@ def test_build(built: Path) -> None:
     card = (built / "README.md").read_text()
     assert "license: cc0-1.0\n" in card
     assert "Bars: by nobody.\n" in card
-    planned = json.loads((built / ".build/plan.json").read_text())["config"]
+    plan = json.loads((built / ".build/plan.json").read_text())
+    assert [*plan["inputs"]["versions"]["plugins"]] == ["source.bars", "numbers.mirrored"]
+    planned = plan["config"]
     assert planned["source"]["path"] == "digits.npy"
     assert planned["source"]["shade"] == 200
     assert planned["splits"]["train"]["numbers"] == {"mirrored": {"half": 2, "count": None}}

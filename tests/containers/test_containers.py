@@ -28,7 +28,7 @@ from digit_sequence.containers.container import Packed, Target
 from digit_sequence.containers.sidecars import SIDECARS
 from digit_sequence.containers.webdataset import Buffer, make_headers
 from digit_sequence.plan.plan import Shard
-from digit_sequence.store.labels import PLACE_COLUMNS, SCHEMA, hash_pixels
+from digit_sequence.store.labels import PLACE_COLUMNS, hash_pixels, make_schema
 
 IMAGE_FILES = {"png": b"\x89PNG\r\n\x1a\n", "jpeg": b"\xff\xd8\xff"}
 
@@ -106,7 +106,7 @@ def test_only_images_among_the_images(built, container):
 
 def test_digest_is_of_all_files():
     """Bytes and digest of a shard of many files are those of the files one after another."""
-    packed = Packed({"b": b"12", "a": b"345"}, SCHEMA.empty_table())
+    packed = Packed({"b": b"12", "a": b"345"}, make_schema(()).empty_table())
     assert packed.n_bytes == 5
     assert packed.sha256 == hashlib.sha256(b"12345").hexdigest()
 
@@ -369,7 +369,7 @@ def test_parquet_columns(built):
 def test_parquet_offsets_of_any_bytes(images):
     """An offset is right even if an image is found inside another, or twice."""
     keys = [sample_key("train", i) for i in range(len(images))]
-    rows = SCHEMA.empty_table().drop_columns(list(PLACE_COLUMNS))
+    rows = make_schema(()).empty_table().drop_columns(list(PLACE_COLUMNS))
     rows = pa.Table.from_pylist(
         [{**dict.fromkeys(rows.schema.names), "key": key, "number": "1"} for key in keys],
         pa.schema([field.with_nullable(True) for field in rows.schema]),
@@ -391,11 +391,12 @@ def test_parquet_of_many_pages():
     images = [chance.bytes(200_000) for _ in range(60)]
     keys = pa.array([sample_key("val", i) for i in range(60)])
     rows = pa.table({"key": keys, "number": pa.array(["1"] * 60)})
+    schema = make_schema(())
     columns = [
         rows[field.name] if field.name in rows.column_names else pa.nulls(60, field.type)
-        for field in SCHEMA
+        for field in schema
     ]
-    rows = pa.table(columns, schema=pa.schema([field.with_nullable(True) for field in SCHEMA]))
+    rows = pa.table(columns, schema=pa.schema([field.with_nullable(True) for field in schema]))
     rows = rows.drop_columns(list(PLACE_COLUMNS))
     target = Target("val", "val-00000", 60, ".png", "brief")
     packed = CONTAINERS["parquet"].pack(target, [(rows, images)])
@@ -520,9 +521,9 @@ def test_hf_streams(built, load):
     assert [sample["json"]["number"] for sample in samples] == ["007", "42", "7"] * 4
 
 
-def test_hf_reads_labels(built, load):
+def test_hf_reads_labels(built, load, tiny_config):
     """The label index alone is a dataset too, with every column."""
     folder = built()
     loaded = load("parquet", data_files=f"{folder}/labels/train/*.parquet", split="train")
-    assert loaded.column_names == SCHEMA.names
+    assert loaded.column_names == make_schema(tiny_config(**ALL_TRANSFORMS).columns).names
     assert loaded["number"][:3] == ["007", "42", "7"]

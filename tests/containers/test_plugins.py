@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -108,6 +109,8 @@ def test_build_writes_it(folder):
         content = (folder / "out" / row["file"]).read_bytes()
         assert content[row["offset"] :].startswith(b"\x89PNG")
     assert "path: images/train/*.rope" in (folder / "out/README.md").read_text()
+    plan = json.loads((folder / "out/.build/plan.json").read_bytes())
+    assert [*plan["inputs"]["versions"]["plugins"]] == ["container.rope"]
 
 
 def test_status_and_verify_know_it(program, folder):

@@ -22,7 +22,7 @@ NUMBERS = [0, -1, 1, 2**31, 2**63 - 1, 2**63, 10**18, 10**400, 1.5, 1e308]
 VALUES: list[Any] = [*TEXTS, *NUMBERS, None, True, [], {}, [None], {"": ""}, [[[[]]]], "\ud800"]
 JSON_FILES = ("dataset.json", ".build/plan.json")
 LABELS = "labels/train/train-00000.parquet"
-KINDS = ("manifest", "plan", "labels", "footer", "bytes", "missing", "glyphs", "log", "name", "odd")
+KINDS = ("manifest", "plan", "labels", "footer", "bytes", "glyphs", "log", "name", "odd")
 
 
 def change_json(document: Any, draw: Callable[[Any], Any]) -> Any:
@@ -66,20 +66,17 @@ def sign(plan: Any) -> None:
 def change_bytes(content: bytes, draw: Callable[[Any], Any]) -> bytes:
     """Flip, cut, repeat or replace bytes."""
     place = draw(st.integers(0, max(0, len(content) - 1)))
-    match draw(st.sampled_from(["flip", "cut", "repeat", "zeros", "empty", "noise", "deep"])):
-        case "flip":
-            return content[:place] + bytes([content[place] ^ 0x55]) + content[place + 1 :]
-        case "cut":
-            return content[:place]
-        case "repeat":
-            return content[:place] + content
-        case "zeros":
-            return bytes(len(content))
-        case "noise":
-            return content[:place] + draw(st.binary(max_size=64)) + content[place + 8 :]
-        case "deep":
-            return b"[" * 100_000
-    return b""
+    before, after = content[:place], content[place:]
+    changed = {
+        "flip": before + bytes(byte ^ 0x55 for byte in after[:1]) + after[1:],
+        "cut": before,
+        "repeat": before + content,
+        "zeros": bytes(len(content)),
+        "noise": before + draw(st.binary(max_size=64)) + after[8:],
+        "deep": b"[" * 100_000,
+        "empty": b"",
+    }
+    return changed[draw(st.sampled_from(sorted(changed)))]
 
 
 def change_labels(path: Path, draw: Callable[[Any], Any]) -> None:
@@ -128,50 +125,66 @@ def change_footer(path: Path, draw: Callable[[Any], Any]) -> None:
         pq.write_table(table, path)
 
 
+def change_document(folder: Path, kind: str, draw: Callable[[Any], Any]) -> None:
+    """Change the manifest, or the plan together with its digest."""
+    path = folder / JSON_FILES[kind == "plan"]
+    document = change_json(json.loads(path.read_text()), draw)
+    if kind == "plan":
+        sign(document)
+        if draw(st.booleans()):
+            (folder / "dataset.json").unlink()
+    path.write_bytes(dump(document))
+
+
+def change_log(folder: Path, draw: Callable[[Any], Any]) -> None:
+    """Change each event of a run log."""
+    log = next((folder / ".build/runs").glob("*.jsonl"))
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    log.write_bytes(b"\n".join(dump(change_json(event, draw)) for event in events))
+
+
+def add_name(folder: Path, draw: Callable[[Any], Any]) -> None:
+    """Add a file whose name steers a terminal or is no text."""
+    name = draw(st.sampled_from([b"\x1b[2J", b"\xff\xfe", b"a\nb", b"\xe2\x80\xaex"]))
+    place = folder / draw(st.sampled_from(["", "images/train", "labels/train", ".build/tmp"]))
+    place.mkdir(parents=True, exist_ok=True)
+    (place / os.fsdecode(name)).write_bytes(b"")
+
+
+def put_odd(path: Path, outside: Path, draw: Callable[[Any], Any]) -> None:
+    """Put something else where a file is."""
+    path.unlink()
+    match draw(st.sampled_from(["folder", "pipe", "link", "loop", "nothing"])):
+        case "folder":
+            path.mkdir()
+        case "pipe":
+            os.mkfifo(path)
+        case "link":
+            path.symlink_to(outside)
+        case "loop":
+            path.symlink_to(path)
+
+
 def harm(folder: Path, kind: str, draw: Callable[[Any], Any]) -> None:
     """Do one harm to a dataset."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    some_file = st.sampled_from(range(len(files))).map(files.__getitem__)
-    log = next((folder / ".build/runs").glob("*.jsonl"))
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    path = files[draw(st.integers(0, len(files) - 1))]
     match kind:
         case "manifest" | "plan":
-            path = folder / JSON_FILES[kind == "plan"]
-            document = change_json(json.loads(path.read_text()), draw)
-            if kind == "plan":
-                sign(document)
-                if draw(st.booleans()):
-                    (folder / "dataset.json").unlink()
-            path.write_bytes(dump(document))
+            change_document(folder, kind, draw)
         case "labels":
             change_labels(folder / LABELS, draw)
         case "footer":
             change_footer(folder / LABELS, draw)
         case "bytes":
-            path = draw(some_file)
             path.write_bytes(change_bytes(path.read_bytes(), draw))
         case "glyphs":
-            path = folder / ".build/glyphs"
-            packed = change_bytes(path.read_bytes()[65:], draw)
-            path.write_bytes(hashlib.sha256(packed).hexdigest().encode() + b"\n" + packed)
-        case "missing":
-            draw(some_file).unlink()
+            glyphs = folder / ".build/glyphs"
+            packed = change_bytes(glyphs.read_bytes()[65:], draw)
+            glyphs.write_bytes(hashlib.sha256(packed).hexdigest().encode() + b"\n" + packed)
         case "log":
-            events = [json.loads(line) for line in log.read_text().splitlines()]
-            log.write_bytes(b"\n".join(dump(change_json(event, draw)) for event in events))
+            change_log(folder, draw)
         case "name":
-            name = draw(st.sampled_from([b"\x1b[2J", b"\xff\xfe", b"a\nb", b"\xe2\x80\xaex"]))
-            place = draw(st.sampled_from(["", "images/train", "labels/train", ".build/tmp"]))
-            os.makedirs(folder / place, exist_ok=True)
-            Path(os.fsdecode(os.path.join(os.fsencode(folder / place), name))).write_bytes(b"")
+            add_name(folder, draw)
         case "odd":
-            path = draw(some_file)
-            path.unlink()
-            match draw(st.sampled_from(["folder", "pipe", "link", "loop"])):
-                case "folder":
-                    path.mkdir()
-                case "pipe":
-                    os.mkfifo(path)
-                case "link":
-                    path.symlink_to(folder.parent / "outside/mine")
-                case "loop":
-                    path.symlink_to(path)
+            put_odd(path, folder.parent / "outside/mine", draw)

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 import shutil
 import signal
-import sys
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,14 +74,11 @@ def check_command(words: tuple[str, ...], names: dict[str, str]) -> int:
 
 def read_all(folder: Path) -> None:
     """Read every sample, as a training job does; an error of this program may come."""
-    with bound_time():
-        try:
-            for split in open_dataset(folder).values():
-                for position in range(0, min(len(split), 20), 5):
-                    batch = split.read_batch(range(position, min(position + 5, len(split))))
-                    assert batch.images.shape[1:] == split.dataset.image_shape
-        except PipelineError as error:
-            assert len(str(error)) < 10_000
+    with bound_time(), contextlib.suppress(PipelineError):
+        for split in open_dataset(folder).values():
+            for position in range(0, min(len(split), 20), 5):
+                batch = split.read_batch(range(position, min(position + 5, len(split))))
+                assert batch.images.shape[1:] == split.dataset.image_shape
 
 
 @pytest.fixture(scope="module")
@@ -95,9 +92,6 @@ def stage(tiny_config, tmp_path_factory):
             write_config(folder / f"{container}.json", config)
             build(config, folder / container)
         yield folder
-
-
-TALLY: Counter[str] = Counter()
 
 
 def try_dataset(stage: Path, data: st.DataObject) -> None:
@@ -124,7 +118,7 @@ def try_dataset(stage: Path, data: st.DataObject) -> None:
                 "PNG": str(folder / "picture.png"),
                 "DIR": str(folder / "export"),
             }
-            TALLY[f"{command} {check_command(COMMANDS[command], names)}"] += 1
+            check_command(COMMANDS[command], names)
         assert read_tree(folder / "outside") == {"mine": b"mine"}
         left = {path.name for path in folder.iterdir()}
         assert left <= {"out", "outside", "picture.png", "export"}
@@ -132,8 +126,6 @@ def try_dataset(stage: Path, data: st.DataObject) -> None:
 
 def try_config(stage: Path, tiny_config, data: st.DataObject) -> None:
     """Give build and preview a hostile config, or hostile files of digits."""
-    import json
-
     tree = json.loads((stage / "webdataset.json").read_text())
     with tempfile.TemporaryDirectory(dir=stage) as name:
         folder = Path(name)
@@ -202,7 +194,6 @@ def test_hostile_configs(stage, tiny_config, data):
 def test_many_hostile_datasets(stage, data):
     """The same, many more."""
     try_dataset(stage, data)
-    print(dict(TALLY), file=sys.stderr) if sum(TALLY.values()) % 500 == 0 else None
 
 
 @pytest.mark.slow

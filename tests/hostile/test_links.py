@@ -1,4 +1,4 @@
-"""Links in a dataset directory: nothing outside is deleted, moved or written, and they are named."""
+"""Links in a dataset directory are named; nothing outside is deleted, moved or written."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_link_to_the_directory_itself(tmp_path):
     Storage(str(tmp_path / "out")).write("images/a", b"1")
     assert (tmp_path / "disk/images/a").read_bytes() == b"1"
     (tmp_path / "lost").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(OutputError, match="is a link to .*nowhere, which is not there"):
+    with pytest.raises(OutputError, match=r"is a link to .*nowhere, which is not there"):
         Storage(str(tmp_path / "lost")).write("a", b"1")
 
 

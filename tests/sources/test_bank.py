@@ -18,6 +18,8 @@ from digit_sequence.sources.bank import load_bank
 from digit_sequence.sources.idx import IdxSettings
 from digit_sequence.sources.mnist_5k import Mnist5kSettings
 
+pytestmark = pytest.mark.filterwarnings("ignore::digit_sequence.base.errors.SourceWarning")
+"""Most glyphs here are a few pixels, which look like no digits."""
 FILES = ("images.npy", "digits.npy", "parts.npy", "ink.npy", "bank.json")
 
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import os
+import re
+import subprocess
+import tracemalloc
+
 import imageio.v3 as iio
 import numpy as np
 import pytest
 from PIL import Image
 
-from digit_sequence.base.errors import SourceError
+from conftest import find_extent
+from digit_sequence.base.errors import SourceError, SourceWarning
+from digit_sequence.sources.bank import load_bank
 from digit_sequence.sources.folder import FolderSettings
-from digit_sequence.sources.registry import read_source
+from digit_sequence.sources.registry import open_source, read_source
 
 
 @pytest.fixture
@@ -38,6 +46,7 @@ def test_folder_order_and_digits(tmp_path, folder):
     for name in ("7/b.png", "7/a.png", "7/B.png", "0/z.png", "10/a.png"):
         folder(name, np.full((28, 28), ord(name[-5]), np.uint8))
     (tmp_path / "7/.DS_Store").write_bytes(b"\0")
+    (tmp_path / "7/._a.png").write_bytes(b"\0")
     glyphs = read_folder(tmp_path)
     assert glyphs.digits.tolist() == [0, 7, 7, 7]
     assert bytes(glyphs.images[:, 0, 0]) == b"zBab"
@@ -190,3 +199,216 @@ def test_folder_without_digits(tmp_path, names):
         (tmp_path / name).mkdir()
     with pytest.raises(SourceError, match=rf"{tmp_path}: .*folders named 0 to 9.*source\.path"):
         read_folder(tmp_path)
+
+
+JUNK = ("Thumbs.db", "desktop.ini", "labels.csv", ".DS_Store", "b.eps", "c.psd", "d.pdf")
+
+
+def test_what_is_no_image_is_ignored_and_counted(tmp_path, folder):
+    """Files of systems and tables beside images are passed over; a note says how many."""
+    folder("2/a.png", PICTURE)
+    assert open_source(FolderSettings(name="folder", path=str(tmp_path))).list_notes() == []
+    for name in JUNK:
+        (tmp_path / "2" / name).write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n")
+    for name in ("__MACOSX", "2/__MACOSX", "2/.cache"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "._a.png").write_bytes(b"\0")
+    assert len(read_folder(tmp_path).digits) == 1
+    (note,) = open_source(FolderSettings(name="folder", path=str(tmp_path))).list_notes()
+    assert note.startswith("ignored 9 files, hidden or not images (PNG, JPEG, BMP, TIFF, WEBP, GIF")
+    with pytest.warns(SourceWarning) as caught:
+        load_bank(FolderSettings(name="folder", path=str(tmp_path)))
+    assert any("source folder: ignored 9 files" in str(warning.message) for warning in caught)
+
+
+def test_only_what_is_no_image(tmp_path):
+    """A folder without an image that is read says what it has instead."""
+    (tmp_path / "2").mkdir()
+    (tmp_path / "2/a.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    with pytest.raises(SourceError, match=r"got none; see source.path; ignored 1 file.*'a.heic'"):
+        read_folder(tmp_path)
+
+
+def test_image_of_any_name(tmp_path, folder):
+    """A file is an image by what it holds, if its name does not say."""
+    path = folder("2/a.png", PICTURE)
+    path.rename(tmp_path / "2/img001")
+    np.testing.assert_array_equal(read_folder(tmp_path).images[0], PICTURE)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 28 28\n",
+        b"%PDF-1.4\n",
+        b"8BPS\0\1",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"\x00\x00\x01\x00\x01\x00",  # ICO
+    ],
+)
+def test_no_program_is_started(tmp_path, monkeypatch, content):
+    """A file that claims to be an image, and is for another program, is refused by its format."""
+    (tmp_path / "3").mkdir()
+    (tmp_path / "3/b.png").write_bytes(content)
+    monkeypatch.setattr(subprocess, "Popen", None)
+    monkeypatch.setattr(os, "system", None)
+    with pytest.raises(SourceError, match=r"b\.png: expected an image file, got: none of PNG"):
+        read_folder(tmp_path)
+
+
+def test_size_is_bounded_before_decoding(tmp_path):
+    """A file of some bytes that declares a gigabyte of pixels is refused by its header."""
+    (tmp_path / "3").mkdir()
+    for name, header in (("a.pgm", b"P5 30000 30000 255\n"), ("b.pgm", b"P5 4097 4096 255\n")):
+        path = tmp_path / "3" / name
+        path.write_bytes(header + b"\0")
+        tracemalloc.start()
+        try:
+            with pytest.raises(SourceError, match=r"pgm: expected an image file, got: .*pixels"):
+                read_folder(tmp_path)
+            assert tracemalloc.get_traced_memory()[1] < 3_000_000
+        finally:
+            tracemalloc.stop()
+        path.unlink()
+
+
+# -- what lossy files and photographs hold -----------------------------------------------------
+
+
+def measure_ink(images):
+    """Return top, left, bottom, right of the ink of each image."""
+    return np.array([find_extent(image > 0) for image in images])
+
+
+def save_bank(tmp_path, bank, change=lambda image: image, extension="png", **options):
+    """Save the glyphs of a bank as image files, in its order of digits."""
+    order = np.argsort(bank.digits, kind="stable")
+    for row in order:
+        path = tmp_path / str(bank.digits[row]) / f"{row:04}.{extension}"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(change(bank.images[row])).save(path, **options)
+    return bank.images[order]
+
+
+@pytest.mark.parametrize(
+    ("extension", "options"),
+    [("jpg", {"quality": 95}), ("jpg", {"quality": 75}), ("webp", {"quality": 90})],
+)
+@pytest.mark.parametrize("ink", ["bright", "dark"])
+def test_losses_are_no_ink(tmp_path, bank, extension, options, ink):
+    """The boxes of digits from files with losses are those of the digits, to a pixel."""
+    turn = (lambda image: image) if ink == "bright" else (lambda image: 255 - image)
+    images = save_bank(tmp_path, bank, turn, extension, **options)
+    found = read_folder(tmp_path, ink=ink)
+    off = np.abs(measure_ink(found.images) - measure_ink(images))
+    assert off.mean() < 0.25
+    assert np.median(off) == 0
+    assert not found.doubts
+    noisy = read_folder(tmp_path, ink=ink, ink_threshold=0).images
+    assert np.abs(measure_ink(noisy) - measure_ink(images)).mean() > 0.5
+
+
+def test_lossless_webp_is_as_it_is(tmp_path, bank):
+    """Without losses the faintest ink is ink."""
+    images = save_bank(tmp_path, bank, extension="webp", lossless=True)
+    np.testing.assert_array_equal(read_folder(tmp_path).images, images)
+
+
+def test_cropped_jpeg(tmp_path, folder):
+    """A digit that is cropped to its ink keeps it: its frame is no ground."""
+    folder("1/a.jpg", np.full((28, 6), 255, np.uint8))
+    bar = np.zeros((28, 12), np.uint8)
+    bar[:, :9] = 250
+    folder("1/b.jpg", bar)
+    full, part = read_folder(tmp_path).images
+    assert (full > 250).sum() == 28 * 6
+    assert abs(int((part > 200).sum()) - 28 * 9) <= 28
+
+
+def photograph(image, seed=0):
+    """Return a digit as dark ink on a grey tile of its own, with the noise of a camera."""
+    random = np.random.default_rng([seed, int(image.sum())])
+    tile = random.integers(120, 230)
+    grey = tile - image * ((tile - 30) / 255) + random.normal(0, 3, image.shape)
+    return np.rint(grey.clip(0, 255)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("quality", [60, 95])
+def test_photographs_with_losses(tmp_path, bank, quality):
+    """A grey tile in a file with losses is ground, whether the side of the ink is known or not."""
+    images = save_bank(tmp_path, bank, photograph, "jpg", quality=quality)
+    for ink in ("dark", "auto"):
+        found = read_folder(tmp_path, ink=ink)
+        assert not found.doubts
+        off = np.abs(measure_ink(found.images) - measure_ink(images))
+        assert off.mean() < 0.5
+        assert np.median(off) == 0
+
+
+def twelve_bits(image):
+    """Return a digit of 12 bits in a file of 16."""
+    return image.astype(np.uint16) * 16
+
+
+def white(image):
+    """Return a digit as dark ink on white."""
+    return 255 - image
+
+
+@pytest.mark.parametrize(
+    ("change", "is_exact"),
+    [(photograph, False), (twelve_bits, True), (white, True), (lambda image: image, True)],
+    ids=["photograph", "12 bits", "white", "bright"],
+)
+def test_ink_is_found(tmp_path, bank, change, is_exact):
+    """`ink: auto` turns grey photographs, 12 bits in 16 and any ground to bright ink on 0."""
+    images = save_bank(tmp_path, bank, change)
+    found = read_folder(tmp_path, ink="auto")
+    assert not found.doubts
+    off = np.abs(measure_ink(found.images) - measure_ink(images))
+    assert off.mean() < (0.01 if is_exact else 0.3)
+    assert np.abs(found.images.astype(int) - images).mean() < (1 if is_exact else 4)
+
+
+@pytest.mark.parametrize(
+    ("change", "keys", "doubt"),
+    [
+        (photograph, {}, "border of 100% of the digits holds ink.*source.ink is bright: .*dark or"),
+        (photograph, {"ink": "dark"}, "border of 100% .*source.ink is dark: .* bright or auto"),
+        (white, {}, "border of 100% of the digits holds ink, of 255 of 255.*dark or auto"),
+        (lambda image: image, {"ink": "dark"}, "source.ink is dark: see whether .* bright or auto"),
+        (twelve_bits, {}, "the ink is faint, of 16 of 255.*source.ink, whose value auto"),
+        (np.transpose, {}, "look transposed.*source.transpose: true would mend it"),
+        (lambda image: image, {"transpose": True}, "source.transpose: false would mend it"),
+        (np.rot90, {}, "the digits look turned counter-clockwise"),
+        (lambda image: np.rot90(image, 3), {}, "the digits look turned clockwise"),
+    ],
+)
+def test_doubts_name_the_key(tmp_path, bank, change, keys, doubt):
+    """What looks wrong is told with the key that mends it; nothing else is."""
+    save_bank(tmp_path, bank, change)
+    (found,) = read_folder(tmp_path, **keys).doubts
+    assert re.search(doubt, found)
+
+
+def test_no_doubts(tmp_path, bank):
+    """Of sound digits nothing is told."""
+    save_bank(tmp_path, bank)
+    assert not read_folder(tmp_path).doubts
+
+
+def test_jpeg_in_png(tmp_path, bank):
+    """Files without losses that were once JPEG are told of: their noise is not cleared unasked."""
+
+    def damage(image):
+        buffer = io.BytesIO()
+        Image.fromarray(image).save(buffer, "JPEG", quality=75)
+        return np.array(Image.open(buffer))
+
+    images = save_bank(tmp_path, bank, damage)
+    (doubt,) = read_folder(tmp_path).doubts
+    assert "once JPEG" in doubt
+    assert "source.ink_threshold" in doubt
+    mended = read_folder(tmp_path, ink_threshold=32)
+    assert not mended.doubts
+    assert np.abs(measure_ink(mended.images) - measure_ink(images)).mean() < 0.25

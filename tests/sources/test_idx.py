@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digit_sequence.base.errors import SourceError
+from digit_sequence.base.errors import SourceError, SourceWarning
+from digit_sequence.sources.bank import load_bank
 from digit_sequence.sources.idx import IdxSettings
 from digit_sequence.sources.registry import read_source
 from glyph_files import encode_idx, make_glyphs
@@ -46,6 +47,7 @@ LABELS = encode_idx(make_glyphs(12)[1])
 BAD_PAIRS = {
     "empty file": (b"", LABELS, "images: expected an IDX header of 16 bytes, got 0 bytes"),
     "labels given as images": (LABELS, LABELS, "0x00000803 .* got 0x00000801"),
+    "images given as labels": (IMAGES, IMAGES, "uint8 and 1 axis, got 0x00000803"),
     "little-endian": (struct.pack("<4I", 0x803, 12, 5, 5), LABELS, "got 0x03080000"),
     "no glyphs": (struct.pack(">4I", 0x803, 0, 5, 5), LABELS, "expected a count from 1"),
     "no columns": (struct.pack(">4I", 0x803, 12, 5, 0), LABELS, "got 5 x 0"),
@@ -84,7 +86,21 @@ def test_idx_header_reserves_no_memory(pair, compress):
     Path(pair.images).write_bytes(compress(header))
     tracemalloc.start()
     try:
-        with pytest.raises(SourceError, match="got 0"):
+        with pytest.raises(SourceError, match="got a header that declares 140,737,488,289,792"):
+            read_source(pair)
+        assert tracemalloc.get_traced_memory()[1] < 3_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_gzip_of_zeros(pair):
+    """A gigabyte of zeros in a megabyte is not unpacked, though the header declares it."""
+    header = struct.pack(">4I", 0x803, 1 << 14, 256, 256)
+    packed = gzip.compress(header) + gzip.compress(bytes(1 << 24)) * 64
+    Path(pair.images).write_bytes(packed)
+    tracemalloc.start()
+    try:
+        with pytest.raises(SourceError, match=r"images: expected at most 268,435,456 bytes in a"):
             read_source(pair)
         assert tracemalloc.get_traced_memory()[1] < 3_000_000
     finally:
@@ -132,3 +148,46 @@ def test_idx_fuzzed(tmp_path_factory, which, change, compress_first):
     else:
         assert len(glyphs.images) == len(glyphs.digits) == 12
     shutil.rmtree(folder)
+
+
+def test_transpose(pair):
+    """`transpose` exchanges rows and columns, as EMNIST needs it."""
+    glyphs = read_source(pair.model_copy(update={"transpose": True}))
+    np.testing.assert_array_equal(glyphs.images, make_glyphs(12)[0].transpose(0, 2, 1))
+
+
+def write_bank(pair, images, digits):
+    """Write images and digits as the files of a pair."""
+    Path(pair.images).write_bytes(encode_idx(images))
+    Path(pair.labels).write_bytes(encode_idx(digits))
+
+
+@pytest.mark.parametrize("ink", ["dark", "auto"])
+def test_dark_ink(pair, bank, ink):
+    """Ink on white becomes bright ink on 0, as it is or found for each digit."""
+    write_bank(pair, 255 - bank.images, bank.digits)
+    glyphs = read_source(pair.model_copy(update={"ink": ink}))
+    assert not glyphs.doubts
+    assert np.abs(glyphs.images.astype(int) - bank.images).max() <= (0 if ink == "dark" else 8)
+    (doubt,) = read_source(pair).doubts
+    assert "source.ink is bright: see whether it should be dark or auto" in doubt
+
+
+def test_blank_in_dark_ink(pair, bank):
+    """A white image has no dark ink: it is named with the key."""
+    images = 255 - bank.images
+    images[3] = 255
+    write_bank(pair, images, bank.digits)
+    with pytest.raises(SourceError, match=r"images: row 3: .*ink \(dark\), .* see source\.ink"):
+        read_source(pair.model_copy(update={"ink": "dark"}))
+
+
+def test_emnist_is_doubted(pair, bank):
+    """Transposed digits are built as they are, and told of, each time, from the cache as well."""
+    write_bank(pair, bank.images.transpose(0, 2, 1), bank.digits)
+    for _ in range(2):
+        with pytest.warns(SourceWarning, match=r"source idx: .*source\.transpose: true") as caught:
+            load_bank(pair)
+        assert len(caught) == 1
+    upright = load_bank(pair.model_copy(update={"transpose": True}))
+    np.testing.assert_array_equal(upright.images, bank.images)

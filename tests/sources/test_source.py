@@ -45,15 +45,32 @@ def test_every_field_is_documented(source):
 @pytest.mark.parametrize(
     ("settings", "published"),
     [
-        (MNIST, {"name": "mnist", "val_fraction": 0.2, "path": "mnist"}),
-        (MNIST.model_copy(update={"path": None}), {"name": "mnist", "val_fraction": 0.2}),
-        (MNIST_5K, {"val_fraction": 0.1, "test_fraction": 0.1, "name": "mnist-5k"}),
+        (
+            MNIST,
+            {"name": "mnist", "ink_threshold": None, "val_fraction": 0.2, "path": "mnist"},
+        ),
+        (
+            MNIST.model_copy(update={"path": None}),
+            {"name": "mnist", "ink_threshold": None, "val_fraction": 0.2},
+        ),
+        (
+            MNIST_5K,
+            {
+                "val_fraction": 0.1,
+                "test_fraction": 0.1,
+                "name": "mnist-5k",
+                "ink_threshold": None,
+            },
+        ),
         (
             IDX,
             {
+                "transpose": False,
+                "ink": "bright",
                 "val_fraction": 0.1,
                 "test_fraction": 0.3,
                 "name": "idx",
+                "ink_threshold": None,
                 "images": "images.gz",
                 "labels": "labels",
             },
@@ -61,11 +78,13 @@ def test_every_field_is_documented(source):
         (
             FOLDER,
             {
+                "transpose": False,
+                "ink": "dark",
                 "val_fraction": 0.1,
                 "test_fraction": 0.1,
                 "name": "folder",
+                "ink_threshold": None,
                 "size": 30,
-                "ink": "dark",
                 "path": "hand",
             },
         ),
@@ -79,14 +98,19 @@ def test_published_block(settings, published):
 @pytest.mark.parametrize(
     ("settings", "shares", "glyph_settings", "has_paths"),
     [
-        (MNIST, {"val_fraction": 0.2}, {}, True),
-        (MnistSettings(name="mnist"), {"val_fraction": 0.1}, {}, False),
-        (MNIST_5K, {"val_fraction": 0.1, "test_fraction": 0.1}, {}, False),
-        (IDX, {"val_fraction": 0.1, "test_fraction": 0.3}, {}, True),
+        (MNIST, {"val_fraction": 0.2}, {"ink_threshold": None}, True),
+        (MnistSettings(name="mnist"), {"val_fraction": 0.1}, {"ink_threshold": None}, False),
+        (MNIST_5K, {"val_fraction": 0.1, "test_fraction": 0.1}, {"ink_threshold": None}, False),
+        (
+            IDX,
+            {"val_fraction": 0.1, "test_fraction": 0.3},
+            {"ink_threshold": None, "transpose": False, "ink": "bright"},
+            True,
+        ),
         (
             FOLDER,
             {"val_fraction": 0.1, "test_fraction": 0.1},
-            {"size": 30, "ink": "dark"},
+            {"ink_threshold": None, "transpose": False, "size": 30, "ink": "dark"},
             True,
         ),
     ],
@@ -130,3 +154,14 @@ def test_glyphs_are_checked(monkeypatch, images, digits, message):
     monkeypatch.setattr(Mnist5k, "read", lambda *_: glyphs)
     with pytest.raises(SourceError, match=f"mnist-5k: .*{message}"):
         read_source(MNIST_5K)
+
+
+def test_ink_threshold(monkeypatch):
+    """Every source has a threshold: ink up to it is ground; a digit without more is an error."""
+    images = np.array([[[9, 10, 11]], [[0, 200, 3]]], np.uint8)
+    glyphs = RawGlyphs(images, np.array([1, 2], np.uint8), np.zeros(2, np.uint8))
+    monkeypatch.setattr(Mnist5k, "read", lambda *_: glyphs)
+    settings = MNIST_5K.model_copy(update={"ink_threshold": 10})
+    assert read_source(settings).images.tolist() == [[[0, 0, 11]], [[0, 200, 0]]]
+    with pytest.raises(SourceError, match=r"source\.ink_threshold: .* got 11 .* glyph 0, a 1"):
+        read_source(MNIST_5K.model_copy(update={"ink_threshold": 11}))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import random
-import re
 from dataclasses import asdict, replace
 from itertools import pairwise
 
@@ -20,18 +19,23 @@ from builds import ALL_TRANSFORMS, read_encoded, read_rows
 from digit_sequence.building.sampler import open_config
 from digit_sequence.building.shard import pack_shard
 from digit_sequence.codec.encoding import decode_image
-from digit_sequence.store import labels
+from digit_sequence.config.model import parse_config
 from digit_sequence.store.labels import (
+    COLUMNS,
     METADATA_KEY,
-    SCHEMA,
+    PIXEL_HASH,
     Commit,
     encode_labels,
     hash_images,
     hash_pixels,
     hash_rows,
+    make_schema,
     read_commit,
     read_labels,
 )
+from digit_sequence.transforms.registry import TRANSFORMS
+from strategies import fill_sections, trees
+from toys import TOYS
 
 COMMIT = Commit("f" * 32, "train-00000", 12, 10_240, "a" * 64, "b" * 64, 3)
 
@@ -50,10 +54,62 @@ def reread(encoded):
 # -- schema ---------------------------------------------------------------------------------------
 
 
-def test_module_describes_every_column():
-    """The table at the top of the module has every column, in order."""
-    named = re.findall(r"^([a-z_]+(?:, [a-z_]+)*)  +\S", labels.__doc__, re.MULTILINE)
-    assert ", ".join(named).split(", ") == SCHEMA.names
+def plan_schema(**sections):
+    """Return the schema of a build, and the columns that its transforms declare."""
+    rest = {"source": {"name": "mnist-5k"}, "splits": {}}
+    rest["splits"]["train"] = {"numbers": {"values": ["7"]}, "samples": 1}
+    config = parse_config(rest | sections, "tree")
+    return make_schema(config.columns), config.columns
+
+
+SCHEMA, _ = plan_schema(**ALL_TRANSFORMS)
+"""Of the datasets that tests read: every transform is on."""
+
+
+@given(trees())
+def test_columns_of_a_config(tree):
+    """Those of every build, then those of the transforms that are on, in order, then the hash."""
+    schema, columns = plan_schema(**tree)
+    on = [
+        column.name
+        for transform in TRANSFORMS.values()
+        if transform.default is not None or tree[transform.section].get(transform.name) is not None
+        for column in transform.columns
+    ]
+    assert [column.name for column in columns] == on
+    names = [column.name for column in COLUMNS]
+    assert schema.names == [*names, *on, "pixel_hash"]
+    assert len({*schema.names}) == len(schema.names)
+
+
+def test_columns_without_transforms():
+    """A config that switches nothing on has the columns of every build, and spacing."""
+    schema, _ = plan_schema()
+    assert schema.names == [*(column.name for column in COLUMNS), "spacing", "pixel_hash"]
+
+
+def test_columns_are_declared_types():
+    """A column has its declared type, one value a sample or a list of one per digit."""
+    with TRANSFORMS.adding(*TOYS):
+        columns = [column for transform in TRANSFORMS.values() for column in transform.columns]
+    schema = make_schema(columns)
+    for column in (*COLUMNS, *columns, PIXEL_HASH):
+        kind = schema.field(column.name).type
+        assert pa.types.is_list(kind) == (column.per == "digit")
+        if column.name != "boxes":
+            assert pa.type_for_alias(column.type) == (
+                kind.value_type if column.per == "digit" else kind
+            )
+
+
+def test_every_column_has_a_meaning():
+    """The reference has a line for each column."""
+    declared = [column for transform in TRANSFORMS.values() for column in transform.columns]
+    assert all(column.meaning.strip() for column in (*COLUMNS, *declared, PIXEL_HASH))
+    schema, columns = plan_schema(canvas={"height": 64}, **fill_sections())
+    assert list(columns) == declared
+    names = [column.name for column in (*COLUMNS, *declared, PIXEL_HASH)]
+    assert schema.names == names
 
 
 def test_types():

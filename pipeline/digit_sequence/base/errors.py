@@ -43,6 +43,10 @@ class BuildStopped(PipelineError, RuntimeError):  # noqa: N818 - asked for
     """A build was asked to stop before its end; what is built is kept."""
 
 
+class SourceWarning(UserWarning):
+    """The digits of a source may not be what they seem; the command line prints it as a line."""
+
+
 def how_to_install(extra: str) -> str:
     """Return the command that installs an extra of this package."""
     return f"pip install 'digit-sequence[{extra}]' (in a clone: pip install -e '.[{extra}]')"

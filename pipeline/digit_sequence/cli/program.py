@@ -20,7 +20,7 @@ from typing import Any, TextIO, cast
 import click
 from click.shell_completion import CompletionItem
 
-from digit_sequence.base.errors import BuildStopped, PipelineError
+from digit_sequence.base.errors import BuildStopped, PipelineError, SourceWarning
 from digit_sequence.base.home import expand_home
 from digit_sequence.base.version import __version__
 from digit_sequence.cli.signals import stop_on_interrupt
@@ -67,6 +67,7 @@ class Program(click.Group):
         try:
             with warnings.catch_warnings():
                 warnings.showwarning = _show_note
+                warnings.simplefilter("always", SourceWarning)
                 return super().main(*args, **kwargs)
         except BuildStopped as stop:
             echo(stop, err=True)
@@ -110,7 +111,7 @@ def _show_note(
     """Print a warning that is meant for users in a line; others as Python does."""
     is_for_users = issubclass(category, UserWarning) and "digit_sequence" in filename
     told = warnings.formatwarning(message, category, filename, lineno, line)
-    click.echo(f"note: {message}" if is_for_users else told.rstrip(), err=True)
+    echo(f"note: {message}" if is_for_users else told.rstrip(), err=True)
 
 
 class LazyProgram(Program):

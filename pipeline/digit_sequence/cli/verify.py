@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from digit_sequence.base.text import escape_line
 from digit_sequence.building.dataset import build_dataset
 from digit_sequence.building.repair import repair_dataset
 from digit_sequence.building.sampler import open_output
@@ -81,8 +82,9 @@ def _describe_verification(result: VerifyResult, quick: bool) -> str:
         looked_at += f", {result.redrawn:,} of them drawn again"
     if not result.problems:
         return f"sound: {looked_at}"
-    width = max(len(problem.path) for problem in result.problems)
-    lines = [f"  {problem.path:{width}}  {problem.reason}" for problem in result.problems]
+    told = [(escape_line(each.path), escape_line(each.reason)) for each in result.problems]
+    width = max(len(path) for path, _ in told)
+    lines = [f"  {path:{width}}  {reason}" for path, reason in told]
     if result.is_quick and not quick:
         looked_at += ", of which no image was looked at before this is repaired"
     return "\n".join([f"{len(lines)} problems in {looked_at}:", *lines])

@@ -111,6 +111,7 @@ class Split(Block):
     """What one split holds; exactly one of `samples` and `samples_per_number`."""
 
     numbers: Numbers
+    """Which numbers it shows."""
     samples: int | None = Field(None, ge=1, le=10**12)
     """How many samples in all; the numbers take turns."""
     samples_per_number: int | None = Field(None, ge=1, le=10**12)
@@ -139,6 +140,7 @@ class Canvas(Block):
     width: int = Field(200, ge=8, le=8192)
     """Columns; a longer line is shrunk to them, which its label row says."""
     align: Literal["left", "center", "right"] = "center"
+    """Where a line stands that is shorter than the canvas."""
 
 
 class Section(Block):
@@ -186,6 +188,7 @@ class Output(Block):
     """What stands beside each image in a tar: key, number and boxes (brief), the whole label row
     (full), or the number alone (text)."""
     image: Literal["png", "jpeg"] = "png"
+    """How an image is encoded."""
     quality: int = Field(95, ge=1, le=100)
     """JPEG quality."""
     shard_samples: int = Field(1000, ge=1, le=100_000)
@@ -221,12 +224,19 @@ class Config(Block):
     """A whole config."""
 
     seed: int = Field(0, ge=0, lt=2**63)
+    """What all random draws begin with: another seed is another dataset."""
     source: SourceConfig = Field(discriminator="name")
+    """Where the glyphs come from."""
     splits: dict[SplitName, Split] = Field(min_length=1)
+    """The parts of the dataset; no glyph is in two of them."""
     canvas: Canvas = Canvas()
+    """The image that a line of digits is placed on."""
     glyph: GlyphSection = GlyphSection()
+    """How each digit is drawn."""
     line: LineSection = LineSection()
+    """How digits stand together, and the whole canvas."""
     output: Output = Output()
+    """What is written."""
 
     @property
     def transforms(self) -> tuple[Transform, ...]:

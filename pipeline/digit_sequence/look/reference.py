@@ -29,7 +29,12 @@ _BEGIN = """\
 
 A config is a YAML file. A block that is left out is off, or has the default shown; an unknown key
 is an error that lists the valid ones. Pairs are `[low, high]`, both included. Paths of inputs are
-relative to the config file. `--set section.key=value` overrides a key on the command line.
+relative to the config file, and `~` is the home directory in every path. `--set section.key=value`
+overrides a key on the command line.
+
+Digits that look wrong are told of, once a command and with the key that mends them: ink on the
+border of the images (`source.ink`), faint ink (`source.ink`, `source.ink_threshold`), digits that
+look turned (`source.transpose`). Programs get a `SourceWarning`.
 
 `schema.json` is the JSON Schema of all this: editors that read the first line of the configs here
 complete keys and mark mistakes.

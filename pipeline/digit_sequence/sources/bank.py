@@ -1,7 +1,8 @@
 """Keep the glyphs of a source in a memory-mapped cache.
 
 A bank is a folder of the cache, ``banks/DIGEST``, published whole and never changed. Files
-``sources/KEY`` hold the digests of the banks that sources have become:
+``sources/KEY`` hold the digests of the banks that sources have become, each followed by what looked
+wrong when the source was read, a line each:
 
 ===========  ===============  =========================================================
 images.npy   uint8 (N, H, W)  ink bright on 0
@@ -21,6 +22,7 @@ import json
 import re
 import shutil
 import uuid
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +33,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from digit_sequence.base.blocks import shorten
-from digit_sequence.base.errors import SourceError
+from digit_sequence.base.errors import SourceError, SourceWarning
 from digit_sequence.sources.cache import CACHE_VARIABLE, cache_folder, writing_into
 from digit_sequence.sources.registry import list_files, open_source, read_source
 from digit_sequence.sources.source import RawGlyphs, SourceBlock
@@ -76,19 +78,28 @@ def load_bank(settings: SourceBlock) -> GlyphBank:
     SourceError
         If the source cannot be read, the cache folder cannot be written, or a cached file is not
         as it was written.
+
+    Warns
+    -----
+    SourceWarning
+        If the digits may not be what they seem, or files are ignored: each time, cached or not.
     """
     pointer = cache_folder() / "sources" / _name_source(settings)
     with writing_into(pointer.parent, _REMEDY):
-        name = pointer.read_text(errors="replace") if pointer.is_file() else None
-        folder = _bank_folder(name) if name is not None else None
+        text = pointer.read_text("utf-8", errors="replace") if pointer.is_file() else ""
+        name, *doubts = text.splitlines() or [""]
+        folder = _bank_folder(name) if name else None
         is_cached = folder is not None and folder.is_dir()
     if folder is None or not is_cached:
-        folder = _publish_bank(read_source(settings))
+        glyphs = read_source(settings)
+        folder, doubts = _publish_bank(glyphs), list(glyphs.doubts)
         with writing_into(pointer.parent, _REMEDY):
             pointer.parent.mkdir(parents=True, exist_ok=True)
             temporary = pointer.with_name(f".{uuid.uuid4().hex}")
-            temporary.write_text(folder.name)
+            temporary.write_text("\n".join([folder.name, *doubts]), encoding="utf-8")
             temporary.replace(pointer)
+    for note in (*open_source(settings).list_notes(), *doubts):
+        warnings.warn(f"source {settings.name}: {note}", SourceWarning, stacklevel=2)
     return _open_bank(folder)
 
 

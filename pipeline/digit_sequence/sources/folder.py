@@ -1,29 +1,52 @@
 """Folders of image files, one for each digit: PATH/0/*.png ... PATH/9/*.png.
 
-Glyphs go by digit and then by file name.
+Glyphs go by digit and then by file name. Files are decoded by name of format, so that bytes which
+claim to be a program's (PostScript) start none, and after a look at the size that they declare.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import struct
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
 from pydantic import Field
 
-from digit_sequence.base.blocks import InputPath
+from digit_sequence.base.blocks import InputPath, shorten
 from digit_sequence.base.errors import SourceError
+from digit_sequence.sources.ink import Appearance, Ink, extract_ink
 from digit_sequence.sources.source import HeldOut, RawGlyphs, Source, SourceBlock
 
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
+"""What is decoded, as Pillow calls it: all grids of pixels. PPM is PBM, PGM and PNM as well."""
+SUFFIXES = frozenset(
+    [
+        *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff", ".webp"),
+        *(".gif", ".pbm", ".pgm", ".ppm", ".pnm"),
+    ]
+)
+"""Of the names of image files; a file of another name is one if it begins as one."""
+MAX_PIXELS = 1 << 24
+"""Of one file: what declares more is not decoded."""
+_SIGNATURES = (
+    *(b"\x89PNG\r\n", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*", b"GIF8"),
+    *(b"P4", b"P5", b"P6"),
+)
+_SYSTEM_FOLDERS = {"__MACOSX", "@eaDir"}
+"""Folders that systems leave beside files."""
 _READ_AS = {"P": "RGBA", "PA": "RGBA", "RGBa": "RGBA", "La": "LA", "RGBX": "RGB"} | dict.fromkeys(
     ("CMYK", "YCbCr", "HSV", "LAB"), "RGB"
 )
 """Pillow's modes whose planes are not grey or RGB, each with or without alpha."""
 
 
-class FolderSettings(SourceBlock, HeldOut):
+class FolderSettings(SourceBlock, HeldOut, Appearance):
     """One folder of image files per digit: PATH/0/*.png ... PATH/9/*.png."""
 
     name: Literal["folder"]
@@ -32,8 +55,6 @@ class FolderSettings(SourceBlock, HeldOut):
     """The folder that holds the folders 0 to 9."""
     size: int = Field(28, ge=8, le=256)
     """Rows and columns that every image is scaled to fit, centred."""
-    ink: Literal["bright", "dark"] = "bright"
-    """Which side of the grey scale the pen wrote."""
 
 
 class Folder(Source):
@@ -43,64 +64,136 @@ class Folder(Source):
     settings: FolderSettings
 
     def list_files(self) -> list[Path]:
-        """List the image files of the digits' folders; hidden files are none."""
-        folders = [Path(self.settings.path, digit) for digit in "0123456789"]
-        files = [
-            path
-            for folder in folders
-            if folder.is_dir()
-            for path in sorted(folder.iterdir())
-            if not path.name.startswith(".")
-        ]
+        """List the image files of the digits' folders, without what else is there."""
+        files = [path for path, is_image in self._scan() if is_image]
         if not files:
+            others = "".join(f"; {note}" for note in self.list_notes())
             raise SourceError(
                 f"{self.settings.path}: expected image files in folders named 0 to 9, got none; "
-                "see source.path"
+                f"see source.path{others}"
             )
         return files
 
+    def list_notes(self) -> list[str]:
+        """Say how many files are ignored, because they are hidden or no images."""
+        ignored = [path for path, is_image in self._scan() if not is_image]
+        if not ignored:
+            return []
+        names = Counter(path.name for path in ignored)
+        examples = ", ".join(shorten(name, 40) for name in list(names)[:3])
+        more = ", ..." if len(names) > 3 else ""
+        files = "1 file" if len(ignored) == 1 else f"{len(ignored):,} files"
+        return [f"ignored {files}, hidden or not images ({', '.join(FORMATS)}): {examples}{more}"]
+
+    def _scan(self) -> Iterator[tuple[Path, bool]]:
+        """Yield what the digits' folders hold, and whether it is to be read."""
+        for digit in "0123456789":
+            folder = Path(self.settings.path, digit)
+            if folder.is_dir():
+                for path in sorted(folder.iterdir()):
+                    yield path, _is_image(path)
+
     def read(self, files: Sequence[Path]) -> RawGlyphs:
         """Read each image, scaled to fit."""
-        size, ink = self.settings.size, self.settings.ink
+        size = self.settings.size
         images = np.empty((len(files), size, size), np.uint8)
-        for image, path in zip(images, files, strict=True):
-            image[:] = _fit(_read_grey(path, ink), size)
-            if not image.any():
-                raise SourceError(
-                    f"{path}: expected {ink} ink, got a blank image; "
-                    "see source.ink, or delete the file"
-                )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's, about metadata and sizes
+            for image, path in zip(images, files, strict=True):
+                image[:] = self._read_glyph(path)
+        if self.settings.transpose:
+            images = images.transpose(0, 2, 1)
         digits = np.array([int(path.parent.name) for path in files], np.uint8)
         return RawGlyphs(images, digits, np.zeros(len(files), np.uint8))
 
+    def _read_glyph(self, path: Path) -> NDArray[np.uint8]:
+        """Read an image file as ink, scaled to fit."""
+        ink, size = self.settings.ink, self.settings.size
+        grey, is_lossy = _read_grey(path, ink)
+        fitted = _scale(grey, size)[None] * 255
+        if self.settings.ink_threshold is not None:
+            is_lossy = False  # nothing is to be chosen
+        glyph = _centre(np.rint(extract_ink(fitted, ink, is_lossy)[0]), size)
+        if not glyph.any():
+            kind = "ink" if ink == "auto" else f"{ink} ink"
+            raise SourceError(
+                f"{path}: expected {kind}, got a blank image; see source.ink, or delete the file"
+            )
+        return glyph
 
-def _read_grey(path: Path, ink: Literal["bright", "dark"]) -> NDArray[np.float64]:
-    """Read an image file as ink from 0 to 1, shape (rows, columns)."""
-    import imageio.v3 as iio
 
+def _is_image(path: Path) -> bool:
+    """Return whether what is in a digit's folder is to be read: whatever could hold a digit.
+
+    A folder is: that it is there is an error, for there may be digits in it.
+    """
+    if path.name.startswith(".") or path.name in _SYSTEM_FOLDERS:
+        return False
+    if path.suffix.lower() in SUFFIXES or path.is_dir():
+        return True
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        begin = file.read(12)
+    return begin.startswith(_SIGNATURES) or (begin[:4] == b"RIFF" and begin[8:] == b"WEBP")
+
+
+def _read_grey(path: Path, ink: Ink) -> tuple[NDArray[np.float64], bool]:
+    """Read an image file as grey from 0 to 1, (rows, columns), and whether it has losses."""
     try:
-        # One plugin, so that the pixels do not depend on what else is installed.
-        with iio.imopen(path, "r", plugin="pillow") as file:
-            metadata = file.metadata()
-            mode = "RGBA" if "transparency" in metadata else _READ_AS.get(metadata["mode"])
-            image = _to_unit(file.read(index=0, mode=mode, rotate=True))
+        with Image.open(path, formats=FORMATS) as opened:  # the header alone
+            if opened.width * opened.height > MAX_PIXELS:
+                raise ValueError(
+                    f"{opened.height:,} x {opened.width:,} pixels, more than {MAX_PIXELS:,}"
+                )
+            is_lossy = _has_losses(opened, path)
+            mode = "RGBA" if "transparency" in opened.info else _READ_AS.get(opened.mode)
+            turned = ImageOps.exif_transpose(opened)
+            image = np.asarray(turned if mode is None else turned.convert(mode))
+        planes = _to_unit(image)
     except Exception as error:  # decoders raise nearly anything when bytes are wrong
+        problem = str(error)
+        if isinstance(error, UnidentifiedImageError):
+            problem = f"none of {', '.join(FORMATS)}"
         raise SourceError(
-            f"{path}: expected an image file, got: {error}; repair it or delete it"
+            f"{path}: expected an image file, got: {problem}; repair it or delete it"
         ) from error
-    return _to_ink(image if image.ndim == 3 else image[..., None], ink)
+    return _to_grey(planes if planes.ndim == 3 else planes[..., None], ink), is_lossy
 
 
-def _to_ink(planes: NDArray[np.float64], ink: Literal["bright", "dark"]) -> NDArray[np.float64]:
-    """Turn planes of grey or RGB, with or without alpha, into ink: 1 is the pen, 0 the ground."""
+def _has_losses(image: Image.Image, path: Path) -> bool:
+    """Return whether an image's pixels are not those that were saved: JPEG, most WebP."""
+    if image.format in ("JPEG", "MPO"):
+        return True
+    if image.format == "TIFF":
+        return image.info.get("compression") in ("jpeg", "tiff_jpeg", "webp")
+    if image.format != "WEBP":
+        return False
+    with path.open("rb") as file:
+        content = file.read()
+    place = 12
+    while place + 8 <= len(content):  # chunks of RIFF: name, size, and as many bytes, made even
+        name, size = struct.unpack_from("<4sI", content, place)
+        if name == b"VP8L":
+            return False
+        place += 8 + size + size % 2
+    return True
+
+
+def _to_grey(planes: NDArray[np.float64], ink: Ink) -> NDArray[np.float64]:
+    """Turn planes of grey or RGB, with or without alpha, into grey on a ground without ink."""
     from skimage.color import rgb2gray
 
     n_planes = planes.shape[2]
     grey: NDArray[np.float64] = rgb2gray(planes[..., :3]) if n_planes > 2 else planes[..., 0]
     if n_planes in (2, 4):  # what shows through is the ground
-        ground = 0.0 if ink == "bright" else 1.0
-        grey = ground + planes[..., -1] * (grey - ground)
-    return grey if ink == "bright" else 1 - grey
+        alpha = planes[..., -1]
+        is_bright = ink == "bright"
+        if ink == "auto":
+            is_bright = (grey * alpha).sum() > alpha.sum() / 2
+        ground = 0.0 if is_bright else 1.0
+        grey = ground + alpha * (grey - ground)
+    return grey
 
 
 def _to_unit(image: NDArray[Any]) -> NDArray[np.float64]:
@@ -115,15 +208,21 @@ def _to_unit(image: NDArray[Any]) -> NDArray[np.float64]:
     return unit
 
 
-def _fit(ink: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
-    """Scale ink to fit `size` x `size`, keeping its aspect, and centre it on 0."""
+def _scale(grey: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """Scale an image to fit `size` x `size`, keeping its aspect."""
     from skimage.transform import resize
 
-    scale = size / max(ink.shape)
-    if scale != 1:
-        shape = tuple(max(1, round(side * scale)) for side in ink.shape)
-        ink = resize(ink, shape, mode="edge", anti_aliasing=scale < 1)
+    scale = size / max(grey.shape)
+    if scale == 1:
+        return grey
+    shape = tuple(max(1, round(side * scale)) for side in grey.shape)
+    scaled: NDArray[np.float64] = resize(grey, shape, mode="edge", anti_aliasing=scale < 1)
+    return scaled
+
+
+def _centre(ink: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
+    """Put ink into the middle of `size` x `size` zeros."""
     glyph = np.zeros((size, size), np.uint8)
     top, left = ((size - side) // 2 for side in ink.shape)
-    glyph[top : top + ink.shape[0], left : left + ink.shape[1]] = np.rint(ink * 255)
+    glyph[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
     return glyph

@@ -73,8 +73,8 @@ def parse_shape(header: bytes | bytearray, magic: int, where: object) -> tuple[i
     found, count, *sides = struct.unpack_from(f">{1 + n_axes}I", header)
     if found != magic:
         raise SourceError(
-            f"{where}: expected the magic number 0x{magic:08x} of IDX with uint8 and {n_axes} "
-            f"axes, got 0x{found:08x}"
+            f"{where}: expected the magic number 0x{magic:08x} of IDX with uint8 and "
+            f"{n_axes} {'axis' if n_axes == 1 else 'axes'}, got 0x{found:08x}"
         )
     if not 1 <= count <= MAX_GLYPHS:
         raise SourceError(f"{where}: expected a count from 1 to {MAX_GLYPHS:,}, got {count:,}")

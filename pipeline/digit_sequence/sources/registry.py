@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from digit_sequence.base.errors import SourceError
 from digit_sequence.base.registry import Registry
+from digit_sequence.sources.doubts import find_doubts
 from digit_sequence.sources.folder import Folder
 from digit_sequence.sources.idx import Idx
 from digit_sequence.sources.mnist import Mnist
@@ -67,7 +71,7 @@ def read_source(settings: SourceBlock) -> RawGlyphs:
     Returns
     -------
     RawGlyphs
-        In the source's own order, which numbers the glyphs.
+        In the source's own order, which numbers the glyphs; with what looks wrong in `doubts`.
 
     Raises
     ------
@@ -79,4 +83,25 @@ def read_source(settings: SourceBlock) -> RawGlyphs:
         glyphs.check()
     except ValueError as error:
         raise SourceError(f"source.name: {settings.name}: {error}") from error
-    return glyphs
+    if settings.ink_threshold:
+        glyphs = _apply_threshold(glyphs, settings.ink_threshold)
+    return replace(glyphs, doubts=(*glyphs.doubts, *find_doubts(glyphs, settings)))
+
+
+def _apply_threshold(glyphs: RawGlyphs, threshold: int) -> RawGlyphs:
+    """Return glyphs whose ink up to a threshold is 0.
+
+    Raises
+    ------
+    SourceError
+        If one has no ink above it.
+    """
+    images = np.where(glyphs.images > threshold, glyphs.images, np.uint8(0))
+    has_ink = images.any(axis=(1, 2))
+    if not has_ink.all():
+        row = int(has_ink.argmin())
+        raise SourceError(
+            f"source.ink_threshold: expected ink above {threshold} in every digit, got "
+            f"{glyphs.images[row].max()} at most in glyph {row}, a {glyphs.digits[row]}; lower it"
+        )
+    return replace(glyphs, images=images)

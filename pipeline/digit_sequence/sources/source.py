@@ -29,6 +29,8 @@ class RawGlyphs:
     """Shape (N,), 0 to 9."""
     parts: NDArray[np.uint8]
     """Shape (N,): 0 if any split may use the glyph, 1 if only test may."""
+    doubts: tuple[str, ...] = ()
+    """What may be wrong with them, each with the key that mends it."""
 
     def check(self) -> None:
         """Raise a ValueError unless the arrays are what they are declared to be."""
@@ -48,6 +50,9 @@ class SourceBlock(Block):
 
     name: str
     """Which source."""
+    ink_threshold: int | None = Field(None, ge=0, le=254)
+    """Ink up to this, of 255, is ground. Default: 0, but for image files with losses (JPEG) it is
+    chosen for each from the ground around its digit."""
 
 
 class HeldOut(Block):
@@ -100,6 +105,10 @@ class Source(ABC):
         Without `test_fraction`, test has the glyphs of part 1 and no others.
         """
         return self.settings.model_dump(include=set(SHARES))
+
+    def list_notes(self) -> list[str]:
+        """List what a user should know of its files, such as that some are ignored."""
+        return []
 
     @property
     def glyph_settings(self) -> dict[str, Any]:

@@ -4,53 +4,37 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.benchmarks.equality import draw_config, find_differences
-from tests.builds import ALL_TRANSFORMS, ROOT
-from tests.conftest import canvases, draw_bank, glyph_transforms, line_transforms, make_pool
+from tests.benchmarks.equality import draw_configs, find_differences
 
+from builds import ALL_TRANSFORMS, ROOT
+from conftest import draw_bank, make_pool
 from digit_sequence.base.engines import choose_engine
 from digit_sequence.base.errors import ConfigError
-from digit_sequence.base.randomness import draw_words
 from digit_sequence.building.sampler import open_config
 from digit_sequence.building.shard import pack_shard
 from digit_sequence.config.model import parse_config
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.render.draw import render_batch
 from digit_sequence.render.recipe import draw_recipes
+from digit_sequence.transforms.registry import TRANSFORMS
+from strategies import number_texts, trees, values
+from toys import TOYS, OneEngine
 
 kernels = pytest.importorskip("digit_sequence.render.kernels")
 
-INT64 = st.integers(-(2**63), 2**63 - 1)
+some_numbers = st.lists(number_texts, min_size=1, max_size=6)
 
-
-# -- words ----------------------------------------------------------------------------------------
-
-
-@given(
-    seed=st.integers(0, 2**63 - 1),
-    identities=st.lists(
-        st.tuples(st.text("0123456789", max_size=8), st.integers(0, 2**63 - 1), st.integers(0, 60)),
-        max_size=20,
-    ),
-)
-def test_words_are_numpys(seed, identities):
-    """Philox in compiled loops is NumPy's, for any key, counter and count of blocks."""
-    names = [name for name, _, _ in identities]
-    indices = np.array([index for _, index, _ in identities], np.int64)
-    counts = np.array([4 * blocks for _, _, blocks in identities], np.int64)
-    words = [
-        draw_words(seed, "test", names, indices, counts, engine) for engine in ("skimage", "numba")
-    ]
-    assert np.array_equal(*words)
+# -- numbers --------------------------------------------------------------------------------------
 
 
 @given(start=st.integers(0, 10**12), lengths=st.sampled_from([[1, 8], [5, 5], [1, 64]]))
@@ -71,29 +55,94 @@ def test_random_numbers_are_the_same(tiny_config, start, lengths):
 
 
 @settings(max_examples=60)
-@given(
-    canvas=canvases,
-    glyph=glyph_transforms,
-    line=line_transforms,
-    seed=st.integers(0, 2**62),
-    numbers=st.lists(st.text("0123456789", min_size=1, max_size=8), min_size=1, max_size=6),
-)
-def test_engines_draw_the_same(tiny_config, bank, canvas, glyph, line, seed, numbers):
-    """Whatever is drawn, boxes, images and recipes are the same, and so are refusals."""
-    try:
-        config = tiny_config(seed=seed, canvas=canvas, glyph=glyph, line=line)
-    except ConfigError:
-        return  # it would leave digits without ink
-    assert find_differences(config, bank, make_pool(bank), numbers)[0] == []
+@given(tree=trees(), numbers=some_numbers)
+def test_engines_draw_the_same(tiny_config, bank, tree, numbers):
+    """Whatever is drawn, layers, boxes, images and recipes are the same, and so are refusals."""
+    assert find_differences(tiny_config(**tree), bank, make_pool(bank), numbers)[0] == []
 
 
-@pytest.mark.parametrize("seed", range(12))
+def compare_alone(make, bank, transform, data):
+    """Return what the engines draw differently with one transform, settings drawn, always on."""
+    setting = data.draw(values(transform.Settings))
+    if isinstance(setting, dict) and "probability" in setting:
+        setting["probability"] = 1.0
+    sections = {
+        "glyph": {"overflow": data.draw(st.sampled_from(["fit", "clip"]))},
+        "line": {"spacing": data.draw(st.sampled_from([[5, 10], [-9, 3]]))},
+    }
+    sections[transform.section][transform.name] = setting
+    config = make(canvas={"height": data.draw(st.sampled_from([8, 28, 64]))}, **sections)
+    return find_differences(config, bank, make_pool(bank), data.draw(some_numbers))[0]
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+@settings(max_examples=15)
+@given(data=st.data())
+def test_engines_draw_each_transform_the_same(tiny_config, bank, name, data):
+    """Each transform of the registry alone is the same, over all of its settings."""
+    assert compare_alone(tiny_config, bank, TRANSFORMS[name], data) == []
+
+
+@pytest.mark.parametrize("toy", TOYS)
+@settings(max_examples=15)
+@given(data=st.data())
+def test_engines_draw_what_has_no_loops(tiny_config, bank, toy, data):
+    """A transform without compiled loops is drawn by its definition."""
+    with TRANSFORMS.adding(toy):
+        assert compare_alone(tiny_config, bank, toy, data) == []
+
+
+@settings(max_examples=40)
+@given(data=st.data())
+def test_engines_draw_toys_among_others(tiny_config, bank, data):
+    """Transforms of another package, with all others, are drawn the same."""
+    with TRANSFORMS.adding(*TOYS):
+        config = tiny_config(**data.draw(trees()))
+        numbers = data.draw(some_numbers)
+        assert find_differences(config, bank, make_pool(bank), numbers)[0] == []
+
+
+@settings(max_examples=5)
+@given(data=st.data())
+def test_transform_of_one_engine_is_found(tiny_config, bank, data):
+    """A transform whose compiled loops differ is told by every walk of the registry."""
+    with TRANSFORMS.adding(OneEngine):
+        assert compare_alone(tiny_config, bank, TRANSFORMS["one_engine"], data) == ["images"]
+
+
+def test_transform_of_one_engine_is_found_among_others(tiny_config, bank):
+    """Random configs over the whole registry tell it as well."""
+    different = []
+    with TRANSFORMS.adding(OneEngine):
+
+        @settings(max_examples=30, database=None)
+        @given(tree=trees())
+        def compare(tree):
+            config = tiny_config(**tree)
+            different.extend(find_differences(config, bank, make_pool(bank), ["42"])[0])
+
+        compare()
+    assert set(different) == {"images"}
+
+
+@pytest.mark.parametrize("seed", range(2))
 def test_engines_draw_the_same_in_bulk(bank, seed):
     """Batches of many glyphs of random configs are the same."""
-    source = random.Random(seed)
-    config = draw_config(source)
-    numbers = ["".join(source.choices("0123456789", k=source.randint(1, 12))) for _ in range(60)]
-    assert find_differences(config, bank, make_pool(bank), numbers)[0] == []
+    source = np.random.default_rng(seed)
+    sizes = []
+
+    def compare(config):
+        if len(sizes) == 6:
+            return
+        digits = "".join(map(str, source.integers(0, 10, 400)))
+        cuts = np.cumsum([0, *source.integers(1, 13, 60)])
+        numbers = [digits[start:stop] for start, stop in pairwise(cuts) if digits[start:stop]]
+        different, n_glyphs = find_differences(config, bank, make_pool(bank), numbers)
+        assert different == []
+        sizes.append(n_glyphs)
+
+    draw_configs(seed, compare)
+    assert max(sizes) > 300
 
 
 @pytest.mark.parametrize("size", [8, 20, 64])
@@ -120,8 +169,8 @@ def test_pepper_that_erases_a_digit(tiny_config):
     config = tiny_config(glyph={"pepper": {"pixels": [1, 1]}})
     assert find_differences(config, bank, make_pool(bank), ["12345"])[0] == []
     recipes = draw_recipes(config, make_pool(bank), "train", ["7"], np.arange(1), "numba")
-    assert recipes.pepper.tolist() == [1]
-    assert render_batch(recipes, bank, config, "numba").recipes.pepper.tolist() == [0]
+    assert recipes.drawn["pepper"].tolist() == [1]
+    assert render_batch(recipes, bank, config, "numba").recipes.drawn["pepper"].tolist() == [0]
 
 
 def test_read_only_bank(tiny_config, bank):
@@ -231,10 +280,14 @@ def test_compiled_without_a_folder_to_keep_it(tmp_path):
     assert done.stdout == "42\n", done.stderr
 
 
-def test_config_of_every_range(tmp_path):
-    """Random configs of the comparison of the engines are valid, and differ."""
-    configs = [draw_config(random.Random(seed)) for seed in range(20)]
-    assert len({config.model_dump_json() for config in configs}) == 20
+def test_config_of_every_range():
+    """Random configs of the comparison of the engines are valid, and use every transform."""
+    configs: list[Any] = []
+    draw_configs(0, configs.append)
+    assert len({config.model_dump_json() for config in configs}) > 50
+    assert {transform.name for config in configs for transform in config.transforms} == {
+        *TRANSFORMS
+    }
     assert all(
         parse_config(config.model_dump(mode="json"), "again") == config for config in configs
     )
