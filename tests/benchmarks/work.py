@@ -120,7 +120,6 @@ def measure_stages(sampler: Sampler, storage: Storage, samples: int) -> dict[str
     config, bank, engine = sampler.plan.config, sampler.bank, sampler.engine
     schema = make_schema(config.columns)
     shard = Shard("train", 0, 0, samples)
-    schema = make_schema(config.columns)
     batches = []
     batch_samples = fit_batch(config, 5 * bank.images[0].size, engine)
     for start in range(0, samples, batch_samples):
