@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from numpy.typing import NDArray
-from tests.strategies import make_legible  # by this name, benchmarks find it, too
 
 from digit_sequence.base.names import SplitName
 from digit_sequence.config.model import Config, parse_config
 from digit_sequence.sources.bank import GlyphBank
 from digit_sequence.sources.idx import IdxSettings
 from digit_sequence.sources.pools import GlyphPool, partition_glyphs
+from strategies import make_legible
 
 if TYPE_CHECKING:
     from builds import Forks

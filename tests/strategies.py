@@ -83,6 +83,8 @@ def ranges(low: float, high: float, decimals: int = 2) -> st.SearchStrategy[list
     ).map(sorted)
 
 
+ROOMY = {"height": 112, "width": 300}
+"""A canvas that is a place for every transform at its widest."""
 canvases = st.fixed_dictionaries(
     {
         "height": st.integers(8, 128),
