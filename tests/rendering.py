@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from hypothesis import reject
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from skimage.filters import gaussian
@@ -13,6 +14,7 @@ from skimage.morphology import dilation, erosion
 from skimage.transform import AffineTransform, warp
 
 from conftest import find_extent, make_bank, make_pool
+from digit_sequence.base.errors import RenderError
 from digit_sequence.base.names import SplitName
 from digit_sequence.base.randomness import Identities
 from digit_sequence.config.model import Config
@@ -22,23 +24,25 @@ from digit_sequence.render.recipe import Recipes, draw_recipes
 from digit_sequence.sources.bank import GlyphBank
 from digit_sequence.sources.pools import GlyphPool
 from digit_sequence.transforms.canvas import Layers, place_layers
+from digit_sequence.transforms.geometry import Points
 from digit_sequence.transforms.ink.specks import draw_places
 from digit_sequence.transforms.ink.stroke import ERODED_PEAK
-from strategies import number_texts, ranges, transforms
+from digit_sequence.transforms.transform import LineMap
+from strategies import line_transforms, number_texts, ranges, transforms
 
 MakeConfig = Callable[..., Config]
 Pools = dict[SplitName, GlyphPool]
 Image = NDArray[np.uint8]
 
 identities = st.lists(st.tuples(number_texts, st.integers(0, 999)), min_size=1, max_size=3)
-glyphs = transforms("glyph", without=("size", "baseline"))
-"""Glyphs that fill their cells, and cells that fill the height of the canvas."""
+turned_glyphs = transforms("glyph", only=("crop", "aspect", "shear", "rotate", "overflow"))
+"""Glyphs in cells that fill the height of the canvas."""
 lines = st.builds(
     lambda line, spacing: {**line, "spacing": spacing or line["spacing"]},
-    transforms("line", without=("tilt", "curve")),
+    line_transforms,
     st.none() | ranges(-20, 20, 0),
 )
-"""Straight lines, half of them with spacing that leaves many of them unshrunk."""
+"""As `line_transforms`, half of them with spacing that leaves many lines unshrunk."""
 ALL_ON: dict[str, Any] = {
     "canvas": {"height": 32, "width": 120},
     "glyph": {
@@ -111,6 +115,14 @@ def render_samples(
     return render_batch(draw(config, pool, samples), bank, config)
 
 
+def render_legible(recipes: Recipes, bank: GlyphBank, config: Config) -> Rendered:
+    """Render a batch of a random config; reject one that leaves a digit without ink."""
+    try:
+        return render_batch(recipes, bank, config)
+    except RenderError:
+        reject()
+
+
 def render_one(config: Config, image: Image, number: str = "1", index: int = 0) -> Rendered:
     """Render one sample of a bank that shows the same image for each digit."""
     bank = make_bank(np.stack([image] * 10), np.arange(10, dtype=np.uint8))
@@ -162,12 +174,13 @@ def draw_alone(
     Returns the canvases (G, H, W), and pepper and stroke as they were applied.
     """
     layout, _ = lay_out(recipes, bank.ink[recipes.glyph_ids], bank.images.shape[1:], config)
+    columns_of = list_columns(layout, recipes, config)
     places = {name: draw_places(recipes.identities.stream(name)) for name in ("salt", "pepper")}
     canvases = []
     applied: dict[str, list[int]] = {"pepper": [], "stroke": []}
-    for g, (left, width) in enumerate(layout.cells.tolist()):
-        canvas = _warp_alone(bank.images[recipes.glyph_ids[g]], layout, g, config)
-        columns = slice(left, left + width) if layout.is_clipped else slice(None)
+    for g, (begin, end) in enumerate(columns_of.tolist()):
+        canvas = _warp_alone(bank.images[recipes.glyph_ids[g]], layout, g, recipes, config)
+        columns = slice(begin, end)
         part = canvas[:, columns].copy()
         counts = {name: int(drawn[g]) for name, drawn in recipes.drawn.items() if name in places}
         part = _set_alone(part, places["salt"][g][: counts.get("salt", 0)], 255)
@@ -184,18 +197,55 @@ def draw_alone(
     return np.stack(canvases), applied
 
 
-def _warp_alone(image: Image, layout: Layout, glyph: int, config: Config) -> Image:
+def list_columns(layout: Layout, recipes: Recipes, config: Config) -> NDArray[np.int64]:
+    """Return where the canvas begins and ends for each digit (G, 2): at its cell if that cuts ink.
+
+    The cell is as much wider as line maps may move ink.
+    """
+    columns = np.tile([0, config.canvas.width], (len(layout.cells), 1))
+    if layout.is_clipped:
+        moved = sum(
+            np.ceil(transform.reach(recipes.drawn, config.canvas.height, config.canvas.width))
+            for transform in config.transforms
+            if isinstance(transform, LineMap)
+        )
+        room = np.zeros(recipes.n_samples) + moved
+        left, width = layout.cells.T
+        columns = np.stack([left, left + width], axis=-1)
+        columns = columns + (room[recipes.samples][:, None] * [-1, 1]).astype(np.int64)
+    return columns.clip(0, config.canvas.width)
+
+
+def _warp_alone(
+    image: Image, layout: Layout, glyph: int, recipes: Recipes, config: Config
+) -> Image:
     """Read one digit's ink for every pixel of its canvas."""
     smoothed = image.astype(float)
     if layout.smoothing[glyph].any():
         smoothed = gaussian(
             smoothed, sigma=layout.smoothing[glyph], mode="constant", preserve_range=True
         )
-    matrix = np.vstack([layout.matrices[glyph], [0, 0, 1]])
     shape = (config.canvas.height, config.canvas.width)
-    return round_half_up(
-        warp(smoothed, matrix, order=1, output_shape=shape, clip=False, preserve_range=True)
-    )
+    options: dict[str, Any] = {"order": 1, "clip": False, "preserve_range": True}
+    line_maps = [transform for transform in config.transforms if isinstance(transform, LineMap)]
+    if not line_maps:
+        matrix = np.vstack([layout.matrices[glyph], [0, 0, 1]])
+        return round_half_up(warp(smoothed, matrix, output_shape=shape, **options))
+    rows, columns = map(np.ravel, np.mgrid[: shape[0], : shape[1]].astype(float))
+    points = Points(rows, columns, np.full(rows.size, recipes.samples[glyph]), *shape)
+    for line_map in reversed(line_maps):
+        line_map.locate(points, recipes.drawn)
+    on_row = np.stack([points.columns, points.rows, np.ones(rows.size)])
+    column, row = layout.matrices[glyph] @ on_row
+    # With a border, since beyond the middle of its outer pixels scikit-image takes all for 0.
+    places = np.stack([row, column]).reshape(2, *shape) + 1
+    canvas = round_half_up(warp(np.pad(smoothed, 1), places, **options))
+    if layout.is_clipped:
+        left, width = layout.cells[glyph]
+        is_inside = (points.columns >= left - 0.5) & (points.columns < left + width - 0.5)
+        is_inside &= (points.rows >= -0.5) & (points.rows < shape[0] - 0.5)
+        canvas[~is_inside.reshape(shape)] = 0
+    return canvas
 
 
 def _set_alone(picture: Image, places: NDArray[np.uint32], value: int) -> Image:

@@ -62,11 +62,13 @@ def blocks(block: type[Block]) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(fields)
 
 
-def transforms(section: str, without: Collection[str] = ()) -> st.SearchStrategy[dict[str, Any]]:
-    """Draw a section: each of its transforms on or off, some of them off."""
+def transforms(
+    section: str, only: Collection[str] | None = None
+) -> st.SearchStrategy[dict[str, Any]]:
+    """Draw a section: each of its transforms, or some of them, on or off."""
     fields = {}
     for transform in TRANSFORMS.values():
-        if transform.section == section and transform.name not in without:
+        if transform.section == section and (only is None or transform.name in only):
             drawn = values(transform.Settings)
             fields[transform.name] = drawn if transform.default is not None else st.none() | drawn
     return st.fixed_dictionaries(fields)
@@ -81,6 +83,8 @@ def ranges(low: float, high: float, decimals: int = 2) -> st.SearchStrategy[list
     ).map(sorted)
 
 
+ROOMY = {"height": 112, "width": 300}
+"""A canvas that is a place for every transform at its widest."""
 canvases = st.fixed_dictionaries(
     {
         "height": st.integers(8, 128),

@@ -200,6 +200,7 @@ def identify(samples: list[tuple[str, int]], engine: str = "skimage", seed: int 
         names=[f"train/{number}" for number, _ in samples],
         indices=np.array([index for _, index in samples], np.int64),
         starts=np.concatenate([[0], np.cumsum(lengths)]),
+        digits=np.array([int(digit) for number, _ in samples for digit in number]),
         engine=engine,
     )
 

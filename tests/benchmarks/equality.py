@@ -16,7 +16,6 @@ from typing import Any
 import hypothesis
 import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
-from tests.strategies import trees
 
 from digit_sequence.base.errors import RenderError
 from digit_sequence.config.model import Config, parse_config
@@ -24,6 +23,7 @@ from digit_sequence.render.draw import render_batch
 from digit_sequence.render.recipe import Recipes, draw_recipes
 from digit_sequence.sources.bank import GlyphBank, load_bank
 from digit_sequence.sources.pools import GlyphPool, partition_glyphs
+from strategies import trees
 
 SAMPLES_PER_CONFIG = 100
 _ROUND = 100

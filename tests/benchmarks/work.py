@@ -118,8 +118,8 @@ def measure_stages(sampler: Sampler, storage: Storage, samples: int) -> dict[str
         spent[name] = spent.get(name, 0.0) + (time.process_time() - start) / samples * 1e6
 
     config, bank, engine = sampler.plan.config, sampler.bank, sampler.engine
-    shard = Shard("train", 0, 0, samples)
     schema = make_schema(config.columns)
+    shard = Shard("train", 0, 0, samples)
     batches = []
     batch_samples = fit_batch(config, 5 * bank.images[0].size, engine)
     for start in range(0, samples, batch_samples):

@@ -26,13 +26,15 @@ from rendering import (
     blur_alone,
     draw,
     draw_alone,
-    glyphs,
     identities,
     lines,
+    list_columns,
+    render_legible,
     render_one,
     render_samples,
+    turned_glyphs,
 )
-from strategies import canvases, ranges
+from strategies import canvases, glyph_transforms, ranges
 
 # -- a sample and its batch ------------------------------------------------------------------------
 
@@ -41,7 +43,7 @@ def rows_of(
     config: Config, bank: GlyphBank, pool: GlyphPool, samples: list[tuple[str, int]]
 ) -> list[dict[str, Any]]:
     """Render a batch, and return all that is known of each of its samples."""
-    rendered = render_samples(config, bank, pool, samples)
+    rendered = render_legible(draw(config, pool, samples), bank, config)
     recipes, layers = rendered.recipes, list(rendered.layers)
     rows = []
     for sample in range(len(samples)):
@@ -77,7 +79,7 @@ def assert_alone_as_in_batch(
         assert alone == backwards[len(samples) - 1 - place]
 
 
-@given(identities, canvases, glyphs, lines)
+@given(identities, canvases, glyph_transforms, lines)
 def test_sample_alone_equals_its_row_in_any_batch(
     tiny_config: MakeConfig,
     bank: GlyphBank,
@@ -142,7 +144,7 @@ def test_batches_hold_few_pixels(tiny_config: MakeConfig, engine: Any) -> None:
 # -- digits one by one -----------------------------------------------------------------------------
 
 
-@given(identities, canvases, glyphs, lines)
+@given(identities, canvases, glyph_transforms, lines)
 def test_boxes_are_the_ink_of_each_digit_alone(
     tiny_config: MakeConfig,
     bank: GlyphBank,
@@ -155,7 +157,7 @@ def test_boxes_are_the_ink_of_each_digit_alone(
     """A box is the extent of what is above 0 on a canvas that holds this digit and no other."""
     config = tiny_config(canvas=canvas, glyph=glyph, line=line)
     recipes = draw(config, pools["train"], samples)
-    rendered = render_batch(recipes, bank, config)
+    rendered = render_legible(recipes, bank, config)
     alone, applied = draw_alone(recipes, bank, config)
     for box, digit in zip(rendered.boxes.tolist(), alone, strict=True):
         assert tuple(box) == find_extent(digit > 0)
@@ -170,7 +172,7 @@ def test_boxes_are_the_ink_of_each_digit_alone(
     assert (right <= canvas["width"]).all()
 
 
-@given(identities, canvases, glyphs, ranges(-1000, 10, 0))
+@given(identities, canvases, glyph_transforms, ranges(-1000, 10, 0))
 def test_brighter_pixel_wins(
     tiny_config: MakeConfig,
     bank: GlyphBank,
@@ -183,12 +185,13 @@ def test_brighter_pixel_wins(
     """Where digits overlap, a pixel is the brightest of those of the digits alone."""
     config = tiny_config(canvas=canvas, glyph=glyph, line={"spacing": spacing})
     recipes = draw(config, pools["train"], samples)
+    images = render_legible(recipes, bank, config).images
     alone, _ = draw_alone(recipes, bank, config)
-    for sample, image in enumerate(render_batch(recipes, bank, config).images):
+    for sample, image in enumerate(images):
         assert (image == alone[recipes.samples == sample].max(axis=0)).all()
 
 
-@given(identities, canvases, glyphs, lines)
+@given(identities, canvases, glyph_transforms, lines)
 def test_layers_are_never_too_small(
     tiny_config: MakeConfig,
     bank: GlyphBank,
@@ -206,19 +209,17 @@ def test_layers_are_never_too_small(
         layout, applied = lay_out(*arguments)
         places = np.zeros_like(layout.places)
         places[:, 2:] = canvas["height"], canvas["width"]
-        if layout.is_clipped:
-            places[:, 1::2] = layout.cells
+        begin, end = list_columns(layout, recipes, config).T
+        places[:, 1], places[:, 3] = begin, end - begin
         return replace(layout, places=places), applied
 
-    rendered = render_batch(recipes, bank, config)
+    rendered = render_legible(recipes, bank, config)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(render, "lay_out", lay_out_widely)
         widely = render_batch(recipes, bank, config)
-    whole = widely.layers.stack()
-    assert whole.shape[1] == canvas["height"]
-    assert whole.shape[2] == (
-        canvas["width"] if glyph["overflow"] == "fit" else widely.layers.places[:, 3].max()
-    )
+    assert (widely.layers.places[:, 2] == canvas["height"]).all()
+    if glyph["overflow"] == "fit":
+        assert (widely.layers.places[:, 3] == canvas["width"]).all()
     assert (rendered.images == widely.images).all()
     assert (rendered.boxes == widely.boxes).all()
     assert copy_recipes(rendered.recipes) == copy_recipes(widely.recipes)
@@ -231,7 +232,7 @@ def test_layers_are_never_too_small(
 @given(
     st.text("0123456789", min_size=30, max_size=64),
     st.sampled_from([8, 40]),
-    glyphs,
+    turned_glyphs,
     st.fixed_dictionaries(
         {
             "spacing": st.sampled_from([[-1000, -1000], [0, 0], [40, 40]]),

@@ -21,7 +21,6 @@ from digit_sequence.transforms.transform import Drawn, LineMap, Section
 from rendering import (
     MakeConfig,
     Pools,
-    glyphs,
     identities,
     lay,
     lines,
@@ -29,7 +28,7 @@ from rendering import (
     render_one,
     render_samples,
 )
-from strategies import canvases
+from strategies import canvases, glyph_transforms
 
 # -- reading ---------------------------------------------------------------------------------------
 
@@ -163,12 +162,12 @@ class Shift(LineMap):
         """Look above."""
         points.rows -= self.settings
 
-    def reach(self, drawn: Drawn) -> NDArray[np.float64]:
+    def reach(self, drawn: Drawn, height: int, width: int) -> NDArray[np.float64]:
         """Return the shift for each canvas."""
         return np.full(len(drawn["spacing"]), float(self.settings))
 
 
-@given(identities, canvases, glyphs, lines)
+@given(identities, canvases, glyph_transforms, lines)
 def test_line_map_that_moves_nothing(
     tiny_config: MakeConfig,
     bank: GlyphBank,

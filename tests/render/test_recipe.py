@@ -24,14 +24,19 @@ from digit_sequence.sources.pools import GlyphPool
 from digit_sequence.transforms.ink.specks import draw_places
 from digit_sequence.transforms.registry import TRANSFORMS
 from digit_sequence.transforms.transform import Transform
-from strategies import fill, fill_sections, glyph_transforms, line_transforms, number_texts
+from strategies import (
+    ROOMY,
+    fill,
+    fill_sections,
+    glyph_transforms,
+    line_transforms,
+    number_texts,
+)
 from toys import TOYS
 
 MakeConfig = Callable[..., Config]
 Pools = dict[SplitName, GlyphPool]
 
-CANVAS = {"height": 64, "width": 300}
-"""Room for every transform."""
 DRAWING = [name for name, transform in TRANSFORMS.items() if transform.columns]
 BY_CHANCE = [name for name in DRAWING if TRANSFORMS[name].default is None]
 
@@ -55,7 +60,7 @@ def draw_many(config: Config, pool: GlyphPool, n_samples: int = 500) -> Recipes:
 
 def turn_on(make: MakeConfig, name: str, settings: Any) -> Config:
     """Make a config with one transform set."""
-    return make(canvas=CANVAS, **{TRANSFORMS[name].section: {name: settings}})
+    return make(canvas=ROOMY, **{TRANSFORMS[name].section: {name: settings}})
 
 
 def column_of(name: str) -> str:
@@ -152,7 +157,7 @@ def pick_value(chance: int, word: int, settings: Any) -> float:
     return steps if unit == 1 else steps / unit
 
 
-def pick_stroke(words: list[int], settings: Any, _: int) -> int:
+def pick_stroke(words: list[int], settings: Any, *_: int) -> int:
     """Return the side of a square, below 0 if it erodes."""
     if not happens(words[0], settings.probability):
         return 0
@@ -160,12 +165,22 @@ def pick_stroke(words: list[int], settings: Any, _: int) -> int:
     return side if happens(words[1], settings.dilate) else -side
 
 
-OWN_FORMULAS: dict[str, tuple[int, Callable[[list[int], Any, int], Any]]] = {
+def pick_size(words: list[int], settings: Any, _: int, digit: int) -> float:
+    """Return a share of the size of a digit."""
+    share = pick_value(*words, settings) or 1.0
+    return float(np.round(share * settings.bias.get(str(digit), 1.0), 4))
+
+
+OWN_FORMULAS: dict[str, tuple[int, Callable[[list[int], Any, int, int], Any]]] = {
     "stroke": (3, pick_stroke),
-    "spacing": (1, lambda words, bounds, slot: pick(words[0], *bounds) if slot else 0),
-    "invert": (1, lambda words, settings, _: happens(words[0], settings.probability)),
+    "size": (2, pick_size),
+    "spacing": (1, lambda words, bounds, slot, _: pick(words[0], *bounds) if slot else 0),
+    "invert": (1, lambda words, settings, *_: happens(words[0], settings.probability)),
 }
-"""Words a value, and the formula, of transforms that draw otherwise than by default."""
+"""Words a value, and the formula, of transforms that draw otherwise than by default.
+
+A formula takes the words, the settings, and place and value of the digit.
+"""
 
 
 def draw_by_table(config: Config, pool: GlyphPool, split: str, number: str, index: int) -> Any:
@@ -186,14 +201,17 @@ def draw_by_table(config: Config, pool: GlyphPool, split: str, number: str, inde
     for transform in config.transforms:
         name, settings = transform.name, transform.settings
         n_words, formula = OWN_FORMULAS.get(
-            name, (2, lambda words, settings, _: pick_value(*words, settings))
+            name, (2, lambda words, settings, *_: pick_value(*words, settings))
         )
         for column in transform.columns:
             if column.per == "digit":
                 words = per_digit(name, n_words)
-                row[column.name] = [formula(own, settings, i) for i, own in enumerate(words)]
+                row[column.name] = [
+                    formula(own, settings, slot, row["digits"][slot])
+                    for slot, own in enumerate(words)
+                ]
             else:
-                row[column.name] = formula(draw_stream(name, n_words), settings, 0)
+                row[column.name] = formula(draw_stream(name, n_words), settings, 0, 0)
         row[f"{name}: places"] = [
             [half for word in words for half in (word % 2**32, word >> 32)]
             for words in per_digit(f"{name}/places", 12)
@@ -232,11 +250,11 @@ def test_switching_one_transform_leaves_the_others(
 ) -> None:
     """Without a transform, all else is drawn as with it; its own columns are not there."""
     sections = fill_sections()
-    with_all = tiny_config(canvas=CANVAS, **sections)
+    with_all = tiny_config(canvas=ROOMY, **sections)
     del sections[TRANSFORMS[name].section][name]
     if TRANSFORMS[name].default is not None:
         sections[TRANSFORMS[name].section][name] = TRANSFORMS[name].default
-    without = tiny_config(canvas=CANVAS, **sections)
+    without = tiny_config(canvas=ROOMY, **sections)
     expected = list_draws(draw_many(with_all, pools["train"], 60))
     found = list_draws(draw_many(without, pools["train"], 60))
     for column in TRANSFORMS[name].columns:
@@ -251,15 +269,15 @@ def test_adding_a_transform_leaves_the_others(
     tiny_config: MakeConfig, pools: Pools, toy: type[Transform]
 ) -> None:
     """A transform that another package adds changes no other draw, on or off."""
-    expected = list_draws(draw_many(tiny_config(canvas=CANVAS, **fill_sections()), pools["train"]))
+    expected = list_draws(draw_many(tiny_config(canvas=ROOMY, **fill_sections()), pools["train"]))
     with TRANSFORMS.adding(toy):
         sections = fill_sections()
-        found = list_draws(draw_many(tiny_config(canvas=CANVAS, **sections), pools["train"]))
+        found = list_draws(draw_many(tiny_config(canvas=ROOMY, **sections), pools["train"]))
         for column in toy.columns:
             assert any(found.pop(column.name))
         assert found == expected
         del sections[toy.section][toy.name]
-        without = draw_many(tiny_config(canvas=CANVAS, **sections), pools["train"])
+        without = draw_many(tiny_config(canvas=ROOMY, **sections), pools["train"])
         assert list_draws(without) == expected
 
 
@@ -281,7 +299,7 @@ def test_seeds_splits_numbers_and_indices_differ(tiny_config: MakeConfig, pools:
     sections = fill_sections()
     rows = [
         row_of(draw(config, pools["train"], [sample], split), 0, config)
-        for config in (tiny_config(seed=seed, canvas=CANVAS, **sections) for seed in (1, 2))
+        for config in (tiny_config(seed=seed, canvas=ROOMY, **sections) for seed in (1, 2))
         for split in ("train", "val")
         for sample in (("42", 0), ("42", 1), ("042", 0), ("24", 0))
     ]
@@ -292,7 +310,7 @@ def test_seeds_splits_numbers_and_indices_differ(tiny_config: MakeConfig, pools:
 
 def test_transforms_share_no_words(tiny_config: MakeConfig, pools: Pools) -> None:
     """No two transforms draw the same words."""
-    config = tiny_config(canvas=CANVAS, **fill_sections())
+    config = tiny_config(canvas=ROOMY, **fill_sections())
     row = row_of(draw(config, pools["train"], [("4", 0)]), 0, config)
     words = [tuple(value) for name, value in row.items() if name.endswith("pixels")]
     places = [tuple(value[0]) for name, value in row.items() if name.endswith("places")]
@@ -315,7 +333,7 @@ def test_first_recipe_is_pinned(tiny_config: MakeConfig, pools: Pools) -> None:
         "blur": {"sigma": [0.1, 5]},
         "invert": {"probability": 0.5},
     }
-    config = tiny_config(canvas=CANVAS, glyph=glyph, line=line)
+    config = tiny_config(canvas=ROOMY, glyph=glyph, line=line)
     row = row_of(draw(config, pools["train"], [("90", 5)]), 0, config)
     row["salt: places"] = [places[:2] for places in row["salt: places"]]
     row["noise: pixels"] = row["noise: pixels"][:2]
@@ -373,8 +391,15 @@ def test_transforms_are_as_frequent_as_asked(
     tiny_config: MakeConfig, pools: Pools, name: str, probability: float
 ) -> None:
     """A transform is drawn in the share of the glyphs, or lines, that its probability says."""
-    config = turn_on(tiny_config, name, fill(TRANSFORMS[name].Settings, probability))
-    applied = draw_many(config, pools["train"], 1000).drawn[column_of(name)] != 0
+    drawn, never = (
+        draw_many(config, pools["train"], 1000).drawn[column_of(name)]
+        for config in (
+            turn_on(tiny_config, name, fill(TRANSFORMS[name].Settings, share))
+            for share in (probability, 0)
+        )
+    )
+    assert len(np.unique(never)) == 1
+    applied = drawn != never
     assert binomtest(int(applied.sum()), len(applied), probability).pvalue > 1e-4
 
 

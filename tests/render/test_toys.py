@@ -27,7 +27,7 @@ from digit_sequence.render.recipe import draw_recipes
 from digit_sequence.sources.bank import GlyphBank
 from digit_sequence.transforms.registry import TRANSFORMS
 from strategies import fill, number_texts
-from toys import TOYS, Stretch, Wave
+from toys import TOYS, OneEngine, Stretch, Wave
 
 MakeConfig = Callable[..., Config]
 
@@ -56,8 +56,8 @@ def test_registry_is_as_before_afterwards() -> None:
     before = [*TRANSFORMS]
     with pytest.raises(ZeroDivisionError), TRANSFORMS.adding(*TOYS):  # noqa: PT012
         assert [*TRANSFORMS] == [*before, *(toy.name for toy in TOYS)]
-        with TRANSFORMS.adding(TOYS[0]):
-            pass
+        with TRANSFORMS.adding(OneEngine):
+            assert [*TRANSFORMS][-1] == OneEngine.name
         assert TRANSFORMS[TOYS[1].name] is TOYS[1]
         raise ZeroDivisionError
     assert [*TRANSFORMS] == before

@@ -34,7 +34,7 @@ from digit_sequence.store.labels import (
     read_labels,
 )
 from digit_sequence.transforms.registry import TRANSFORMS
-from strategies import fill_sections, trees
+from strategies import ROOMY, fill_sections, trees
 from toys import TOYS
 
 COMMIT = Commit("f" * 32, "train-00000", 12, 10_240, "a" * 64, "b" * 64, 3)
@@ -106,7 +106,7 @@ def test_every_column_has_a_meaning():
     """The reference has a line for each column."""
     declared = [column for transform in TRANSFORMS.values() for column in transform.columns]
     assert all(column.meaning.strip() for column in (*COLUMNS, *declared, PIXEL_HASH))
-    schema, columns = plan_schema(canvas={"height": 64}, **fill_sections())
+    schema, columns = plan_schema(canvas=ROOMY, **fill_sections())
     assert list(columns) == declared
     names = [column.name for column in (*COLUMNS, *declared, PIXEL_HASH)]
     assert schema.names == names

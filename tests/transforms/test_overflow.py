@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 
 from digit_sequence.sources.bank import GlyphBank
-from rendering import MakeConfig, Pools, glyphs, identities, lay, lay_box, lines, to_cell
+from rendering import MakeConfig, Pools, identities, lay, lay_box, lines, to_cell, turned_glyphs
 from strategies import canvases
 
 
-@given(identities, canvases, glyphs, lines)
+@given(identities, canvases, turned_glyphs, lines)
 def test_overflow_fit_keeps_all_ink_inside(
     tiny_config: MakeConfig,
     bank: GlyphBank,

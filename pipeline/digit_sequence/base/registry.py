@@ -8,7 +8,7 @@ A package of its own adds a variant by an entry point, without a change here::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -49,8 +49,13 @@ class Registry(Mapping[str, Variant]):
 
     @cached_property
     def _variants(self) -> dict[str, Variant]:
+        others = (point.load() for point in entry_points(group=self.group))
+        return self._name((*self._own, *others))
+
+    def _name(self, variants: Iterable[Variant]) -> dict[str, Variant]:
+        """Return variants by name."""
         found: dict[str, Variant] = {}
-        for variant in (*self._own, *(point.load() for point in entry_points(group=self.group))):
+        for variant in variants:
             if variant.name in found:
                 raise ConfigError(f"two {self.kind}s are called {variant.name}; rename one of them")
             found[variant.name] = variant
@@ -65,7 +70,7 @@ class Registry(Mapping[str, Variant]):
     def adding(self, *variants: Variant) -> Iterator[None]:
         """Hold more variants for a while, last in order: for tests, in this process alone."""
         before = self._variants
-        self.__dict__["_variants"] = before | {variant.name: variant for variant in variants}
+        self.__dict__["_variants"] = self._name((*before.values(), *variants))
         try:
             self._renew()
             yield
