@@ -509,7 +509,7 @@ ERRORS = {
     ),
     "no folder of digits": (
         ["number", "12", "-d", "file"],
-        "file: expected a folder to write into, got: ",
+        "file: expected a folder, got a file; make it, mend source.path",
     ),
 }
 

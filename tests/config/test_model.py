@@ -252,11 +252,11 @@ def test_bad_numbers(load: Load, numbers: str, message: str) -> None:
     [
         ("{}", "source.name: expected one of mnist, mnist-5k, idx, folder, got none"),
         ("{name: mnst}", "source.name: expected one of mnist, mnist-5k, idx, folder, got 'mnst'"),
-        ("mnist", "source: expected a block with the keys name, path, mirrors, val_fraction, got"),
+        ("mnist", "source: expected a block with the keys name, ink_threshold, path, mirrors, got"),
         ("{name: idx, images: a}", "source.labels: expected a value, got none"),
         (
             "{name: folder, pth: a, path: b}",
-            "source.pth: unknown key; expected one of val_fraction",
+            "source.pth: unknown key; expected one of transpose, ink, val_fraction",
         ),
         ("{name: mnist, mirrors: []}", "source.mirrors: expected at least 1 item, got ()"),
         ("{name: mnist, test_fraction: 0.1}", "source.test_fraction: unknown key; expected one of"),

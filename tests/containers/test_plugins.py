@@ -155,7 +155,7 @@ def test_export_knows_both(program, folder, tmp_path):
     assert len(list(exported["tesstrain"].glob("*/*.png"))) == 17
     done = program("export", folder / "out", "--to", "lists", "-o", tmp_path / "x")
     assert "error: --to: expected one of lmdb, " in done.stderr
-    assert ", mds, list, got 'lists'" in done.stderr
+    assert ", tfrecord, list, got 'lists'" in done.stderr
 
 
 def test_a_package_that_is_gone_is_told(folder):
