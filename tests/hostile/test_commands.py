@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from builds import build, read_tree, write_config
@@ -165,10 +165,11 @@ def try_config(stage: Path, tiny_config, data: st.DataObject) -> None:
 
 
 def few(count: int):
-    """Return settings for some inputs; one input takes a tenth of a second."""
+    """Return settings for some inputs, which are not shrunk: one that hangs takes `SECONDS`."""
     return settings(
         max_examples=count,
         deadline=None,
+        phases=[Phase.explicit, Phase.reuse, Phase.generate],
         suppress_health_check=[*HealthCheck],
         print_blob=True,
     )
