@@ -252,7 +252,11 @@ def test_bad_numbers(load: Load, numbers: str, message: str) -> None:
     [
         ("{}", "source.name: expected one of mnist, mnist-5k, idx, folder, got none"),
         ("{name: mnst}", "source.name: expected one of mnist, mnist-5k, idx, folder, got 'mnst'"),
-        ("mnist", "source: expected a block with the keys name, ink_threshold, path, mirrors, got"),
+        (
+            "mnist",
+            "source: expected a block with the keys name, ink_threshold, path, mirrors, "
+            "val_fraction, got",
+        ),
         ("{name: idx, images: a}", "source.labels: expected a value, got none"),
         (
             "{name: folder, pth: a, path: b}",

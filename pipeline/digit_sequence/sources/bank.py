@@ -86,9 +86,9 @@ def load_bank(settings: SourceBlock) -> GlyphBank:
     """
     pointer = cache_folder() / "sources" / _name_source(settings)
     with writing_into(pointer.parent, _REMEDY):
-        text = pointer.read_text("utf-8", errors="replace") if pointer.is_file() else ""
-        name, *doubts = text.splitlines() or [""]
-        folder = _bank_folder(name) if name else None
+        text = pointer.read_text("utf-8", errors="replace") if pointer.is_file() else None
+        name, *doubts = (text or "").splitlines() or [""]
+        folder = _bank_folder(name) if text is not None else None
         is_cached = folder is not None and folder.is_dir()
     if folder is None or not is_cached:
         glyphs = read_source(settings)
