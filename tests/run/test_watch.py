@@ -16,7 +16,7 @@ from digit_sequence.run.watch import Watch
 def test_window_holds_a_second_of_work(monkeypatch, results_per_second, window):
     """Two threads have from 4 to 16 tasks each, as many as take a second."""
     now = 0.0
-    monkeypatch.setattr(watch, "count_threads", lambda _client: 2)
+    monkeypatch.setattr(watch, "count_threads", lambda *_: 2)
     monkeypatch.setattr(time, "monotonic", lambda: now)
     looker = Watch(None, 10)
     for _ in range(int(10 * results_per_second)):
