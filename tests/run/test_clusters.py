@@ -391,7 +391,7 @@ def test_late_unfit_worker(tiny_config, object_store, tmp_path, folder, uri, fla
     config = tiny_config(splits=MANY, output={"shard_samples": 3})
     other = tmp_path / "other"
     shutil.copytree(ROOT / "pipeline", other)
-    place = other / "digit_sequence" / ("__init__.py" if flaw == "version" else "run/jobs.py")
+    place = other / "digit_sequence" / ("base/version.py" if flaw == "version" else "run/jobs.py")
     text = re.sub('__version__ = ".*"', '__version__ = "99.9"', place.read_text())
     place.write_text(text if flaw == "version" else "")
     with open_cluster(tmp_path / "cluster", 1, environment=object_store.environment) as cluster:
