@@ -1,18 +1,62 @@
-"""The reference of configs is what the models declare: `make reference` writes it."""
+"""The reference of configs and label columns says something about every key and column."""
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
 
-from builds import ROOT
+import pytest
+
+from digit_sequence.base.blocks import Block
+from digit_sequence.config.model import Config
 from digit_sequence.look.reference import describe_config, make_schema
+from digit_sequence.transforms.registry import TRANSFORMS
+
+CONFIGS = Path(__file__).parents[2] / "configs"
 
 
-def test_reference_is_up_to_date():
-    """configs/README.md is made from the models."""
-    assert (ROOT / "configs/README.md").read_text(encoding="utf-8") == describe_config()
+def list_blocks(kind: Any) -> Iterator[type[Block]]:
+    """Yield every block that a type holds, at any depth."""
+    if isinstance(kind, type) and issubclass(kind, Block):
+        yield kind
+        for field in kind.model_fields.values():
+            yield from list_blocks(field.annotation)
+    for inner in get_args(kind):
+        yield from list_blocks(inner)
 
 
-def test_schema_is_up_to_date():
-    """configs/schema.json is made from the models."""
-    assert json.loads((ROOT / "configs/schema.json").read_text(encoding="utf-8")) == make_schema()
+BLOCKS = list(dict.fromkeys(list_blocks(Config)))
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_every_field_has_a_description(block: type[Block]) -> None:
+    """Each field of each block of a config has a sentence, and so has the block."""
+    assert (block.__doc__ or "").strip()
+    assert [name for name, field in block.model_fields.items() if not field.description] == []
+
+
+def test_blocks_are_all_walked() -> None:
+    """The walk finds the blocks of all transforms."""
+    assert {
+        transform.Settings for transform in TRANSFORMS.values() if transform.Settings in BLOCKS
+    } == {
+        transform.Settings
+        for transform in TRANSFORMS.values()
+        if isinstance(transform.Settings, type) and issubclass(transform.Settings, Block)
+    }
+
+
+def test_no_cell_of_meanings_is_empty() -> None:
+    """Every row of every table ends with a meaning."""
+    rows = [line for line in describe_config().splitlines() if line.startswith("| `")]
+    assert len(rows) > 50
+    assert [row for row in rows if re.search(r"\|\s*\|$", row)] == []
+
+
+def test_files_are_up_to_date() -> None:
+    """The pages beside the configs are those that `make reference` writes."""
+    assert (CONFIGS / "README.md").read_text(encoding="utf-8") == describe_config()
+    assert json.loads((CONFIGS / "schema.json").read_text(encoding="utf-8")) == make_schema()
