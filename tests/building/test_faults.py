@@ -184,7 +184,7 @@ KILL_AT_SHARD = """
 import os, signal, sys
 
 def watch(event, arguments):
-    if event == "open" and "/train-00005.tar." in str(arguments[0]):
+    if event == "open" and "train-00005.tar." in str(arguments[0]):
         os.kill(os.getpid(), signal.SIGKILL)
 
 sys.addaudithook(watch)
