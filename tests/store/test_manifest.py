@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
 
 import pytest
 from ruamel.yaml import YAML
@@ -13,47 +12,9 @@ from ruamel.yaml import YAML
 from builds import build, read_rows, read_tree
 from digit_sequence import __version__
 from digit_sequence.base.errors import OutputError
-from digit_sequence.building.sampler import open_config
 from digit_sequence.store.labels import read_commit
 from digit_sequence.store.ledger import read_ledger
 from digit_sequence.store.manifest import finalize
-from digit_sequence.store.plan_file import load_plan
-from digit_sequence.store.storage import Storage
-
-GROWN = {
-    "train": {"numbers": {"values": ["007", "42", "7"]}, "samples_per_number": 7},
-    "test": {"numbers": {"random": {"lengths": [1, 4]}}, "samples": 5},
-}
-FOUR_SHARDS = {"train-00000", "train-00001", "train-00002", "test-00000"}
-
-
-@pytest.fixture
-def plan(tiny_config):
-    """Return the plan of the tiny config: 12 and 5 samples, in shards of 5."""
-    return open_config(tiny_config()).plan
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Return the path of a folder that is not there yet."""
-    return tmp_path / "out"
-
-
-@pytest.fixture
-def storage(folder):
-    """Return that folder as a storage."""
-    return Storage(str(folder))
-
-
-@pytest.fixture
-def copy(built, folder):
-    """Return a function that copies a built dataset into the folder, to change it."""
-
-    def copy_built(**output):
-        shutil.copytree(built(**output), folder)
-        return load_plan(Storage(str(folder)))
-
-    return copy_built
 
 
 def test_manifest_needs_every_shard(copy, storage, folder):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 
 import pytest
 
@@ -19,36 +18,6 @@ GROWN = {
     "train": {"numbers": {"values": ["007", "42", "7"]}, "samples_per_number": 7},
     "test": {"numbers": {"random": {"lengths": [1, 4]}}, "samples": 5},
 }
-FOUR_SHARDS = {"train-00000", "train-00001", "train-00002", "test-00000"}
-
-
-@pytest.fixture
-def plan(tiny_config):
-    """Return the plan of the tiny config: 12 and 5 samples, in shards of 5."""
-    return open_config(tiny_config()).plan
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Return the path of a folder that is not there yet."""
-    return tmp_path / "out"
-
-
-@pytest.fixture
-def storage(folder):
-    """Return that folder as a storage."""
-    return Storage(str(folder))
-
-
-@pytest.fixture
-def copy(built, folder):
-    """Return a function that copies a built dataset into the folder, to change it."""
-
-    def copy_built(**output):
-        shutil.copytree(built(**output), folder)
-        return load_plan(Storage(str(folder)))
-
-    return copy_built
 
 
 def test_empty_folder_is_claimed(storage, plan, folder, bank):
