@@ -213,6 +213,11 @@ class Stream:
         source = RandomWords(identities.seed, self.part("pixels").purpose)
         return source.draw(identities.names[sample], int(identities.indices[sample]), n_words)
 
+    def shares_of_pixels(self, sample: int, n_pixels: int) -> NDArray[np.uint64]:
+        """Return 16 random bits for each pixel of one sample of the batch, shape (n_pixels,)."""
+        words = self.of_pixels(sample, -(-n_pixels // 4))
+        return split_words(words, 16).reshape(-1)[:n_pixels]
+
     def pixel_key(self) -> Words:
         """Return the key of the words for pixels, for loops that make them by themselves."""
         return make_key(self.identities.seed, self.part("pixels").purpose)

@@ -15,15 +15,12 @@ from numpy.typing import NDArray
 from digit_sequence.base.compiled import ZERO, copy, copy_bytes, inner, kernel, reads
 from digit_sequence.config.model import Config
 from digit_sequence.render.layers import list_pixels
-from digit_sequence.render.layout import Layout, has_line_maps, locate_pixels, shift_matrices
+from digit_sequence.render.layout import FAR, Layout, has_line_maps, locate_pixels, shift_matrices
 from digit_sequence.render.recipe import Recipes
 from digit_sequence.transforms.canvas import Layers, place_layers
 from digit_sequence.transforms.canvas_kernels import find_extent
 from digit_sequence.transforms.gaussian import tabulate_filters
 from digit_sequence.transforms.gaussian_kernels import blur_flat
-
-_FAR = 1e9
-"""A coordinate outside of every glyph."""
 
 
 def read_layers(
@@ -37,7 +34,7 @@ def read_layers(
     target = (layers.places, layers.starts, layers.strides, layers.pixels)
     if has_line_maps(config):
         owners, places, points = list_pixels(layers, config)
-        located = np.full((2, len(layers.pixels)), _FAR)
+        located = np.full((2, len(layers.pixels)), FAR)
         located[:, places] = locate_pixels(layout, recipes, config, owners, points)
         _read_located(*glyph, located, *target)
     else:
@@ -63,8 +60,8 @@ def _locate(matrix, rows, columns, height, width, stride, places, down, across):
     """
     across_x, down_x = np.empty(stride), np.empty(stride)
     for x in range(stride):
-        across_x[x] = matrix[0, 0] * x if x < width else _FAR
-        down_x[x] = matrix[1, 0] * x if x < width else _FAR
+        across_x[x] = matrix[0, 0] * x if x < width else FAR
+        down_x[x] = matrix[1, 0] * x if x < width else FAR
     most_row, most_column = float(rows), float(columns)
     glyph_stride = np.int32(columns + 3)
     left, top = matrix[0, 2], matrix[1, 2]

@@ -23,7 +23,7 @@ from digit_sequence.transforms.transform import CellMap, Ink, LineMap, Placement
 SMOOTHING_FREE = 1.25
 """Glyph pixels per canvas pixel up to which no smoothing is needed against aliasing."""
 _SMOOTHING_STEP = 0.25
-_FAR = 1e9
+FAR = 1e9
 """A coordinate outside of every glyph."""
 
 
@@ -238,7 +238,7 @@ def locate_pixels(
     if layout.is_clipped:
         left, width = layout.cells[owners].T
         is_cut = (x < left - 0.5) | (x >= left + width - 0.5) | (y < -0.5)
-        rows[is_cut | (y >= points.height - 0.5)] = _FAR
+        rows[is_cut | (y >= points.height - 0.5)] = FAR
     return rows, columns
 
 

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from digit_sequence.base.blocks import AS_RANGE, Decimals
 from digit_sequence.base.columns import Column
-from digit_sequence.base.randomness import Stream, split_words
+from digit_sequence.base.randomness import Stream
 from digit_sequence.transforms.canvas import Pages, to_pixels
 from digit_sequence.transforms.transform import Chance, Drawn, Page, Section
 
@@ -36,8 +36,7 @@ class Noise(Page):
         sigma = drawn["noise_sigma"]
         n_pixels = pages.pixels[0].size
         for sample in np.flatnonzero(sigma > 0):
-            words = stream.of_pixels(int(sample), -(-n_pixels // 4))
-            shares = split_words(words, 16).reshape(-1)[:n_pixels]
+            shares = stream.shares_of_pixels(int(sample), n_pixels)
             page = pages.pixels[sample].reshape(-1)
             page[:] = to_pixels((page + sigma[sample] * normal_quantiles()[shares]).clip(0, 255))
 

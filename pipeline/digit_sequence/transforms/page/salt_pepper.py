@@ -9,7 +9,7 @@ from pydantic import Field
 
 from digit_sequence.base.blocks import AS_RANGE, Decimals
 from digit_sequence.base.columns import Column
-from digit_sequence.base.randomness import Stream, split_words
+from digit_sequence.base.randomness import Stream
 from digit_sequence.transforms.canvas import Pages
 from digit_sequence.transforms.transform import Chance, Drawn, Page, Section
 
@@ -34,8 +34,7 @@ class SaltPepper(Page):
         amount = drawn["salt_pepper"]
         n_pixels = pages.pixels[0].size
         for sample in np.flatnonzero(amount > 0):
-            words = stream.of_pixels(int(sample), -(-n_pixels // 4))
-            shares = split_words(words, 16).reshape(-1)[:n_pixels]
+            shares = stream.shares_of_pixels(int(sample), n_pixels)
             page = pages.pixels[sample].reshape(-1)
             half = amount[sample] / 2 * 2**16
             page[shares < half] = 0
