@@ -63,7 +63,7 @@ def test_limit_of_a_cluster(tmp_path, forks):
         with open_scheduler(SchedulerOptions(cluster.address)) as run:
             limit = run.find_memory_limit()
     assert limit.n_bytes == 8 * 10**8
-    assert limit.origin.startswith("80% of the 1,000 MB that worker tls://127.0.0.1:")
+    assert limit.origin.startswith("80% of the 1,000 MB that worker tcp://127.0.0.1:")
 
 
 def test_limit_of_nobody():
