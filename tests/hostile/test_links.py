@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -153,11 +154,14 @@ def test_race_of_links(tmp_path):
 
     thread = threading.Thread(target=swap)
     thread.start()
-    n_written = 0
+    n_tried = n_written = 0
+    end = time.monotonic() + 30
     try:
-        for count in range(300):
+        # Three hundred tries, and on until one has met the folder.
+        while n_tried < 300 or (not n_written and time.monotonic() < end):
+            n_tried += 1
             try:
-                with open_new(root / f"images/{count}", root / "tmp", root) as file:
+                with open_new(root / f"images/{n_tried}", root / "tmp", root) as file:
                     file.write(b"1")
                 n_written += 1
             except OSError:
