@@ -262,6 +262,7 @@ def test_last_worker_dies(forks, long, tiny_config, folder, cluster, tmp_path):
     assert build(make_config(tiny_config, samples=300), folder).built_samples == 300 - n_done
 
 
+@pytest.mark.slow
 def test_silent_scheduler(forks, long, folder, cluster):
     """A scheduler that is there and does not answer ends the build as well."""
     cluster.start_worker()
@@ -286,6 +287,7 @@ def test_no_worker_comes(forks, config, folder, cluster):
     assert not folder.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blow", [signal.SIGSTOP, signal.SIGKILL])
 def test_scheduler_is_lost_before_a_worker_comes(forks, config, folder, cluster, blow):
     """A scheduler that goes silent, or dies, while a worker is waited for ends the build."""
@@ -302,6 +304,7 @@ def test_scheduler_is_lost_before_a_worker_comes(forks, config, folder, cluster,
     assert "Traceback" not in child.read()
 
 
+@pytest.mark.slow
 def test_report_of_a_lost_cluster(forks, long, folder, cluster, tmp_path):
     """A performance report that cannot be written does not hide why the build ended."""
     cluster.start_worker()
