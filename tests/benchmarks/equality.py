@@ -69,16 +69,24 @@ def find_differences(
             found["error"] = str(error)
         else:
             found |= {name: getattr(rendered, name) for name in ("images", "boxes", "scaled")}
-            found |= {f"layers {name}": value for name, value in vars(rendered.layers).items()}
+            layers = rendered.layers
+            found |= {"layers places": layers.places, "layers samples": layers.samples}
+            found["layers"] = [layer.tolist() for layer in layers]
             found |= _list_draws(rendered.recipes, "applied ")
         drawn.append(found)
     expected, got = drawn
     different = [
         name
         for name in {**expected, **got}
-        if name not in expected or name not in got or not np.array_equal(expected[name], got[name])
+        if name not in expected or name not in got or not _is_equal(expected[name], got[name])
     ]
     return different, 0 if "error" in expected else len(recipes.digits)
+
+
+def _is_equal(expected: Any, got: Any) -> bool:
+    if isinstance(expected, list):
+        return bool(expected == got)
+    return np.array_equal(expected, got)
 
 
 def _list_draws(recipes: Recipes, prefix: str) -> dict[str, Any]:

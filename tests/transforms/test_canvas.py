@@ -27,9 +27,12 @@ seeds = st.integers(0, 2**32 - 1)
 SPARSE = [0] * 20 + [1, 128, 255]
 
 
-def fill_layers(rectangles: list[tuple[int, ...]], seed: int, values: Any = 256) -> Layers:
+def fill_layers(
+    rectangles: list[tuple[int, ...]], seed: int, values: Any = 256, *, alike: bool = False
+) -> Layers:
     """Make layers at some places with random pixels."""
-    layers = place_layers(np.array(rectangles, np.int64), np.arange(len(rectangles)))
+    places = np.array(rectangles, np.int64)
+    layers = place_layers(places, np.arange(len(rectangles)), alike=alike)
     layers.pixels[:] = 0
     random = np.random.default_rng(seed)
     for layer in layers:
@@ -67,10 +70,21 @@ def test_places_of_pixels(rectangles: list[tuple[int, ...]]) -> None:
     assert layers.pixels.dtype == np.uint8
 
 
-@given(places, seeds)
-def test_layers_are_views(rectangles: list[tuple[int, ...]], seed: int) -> None:
+@given(places)
+def test_places_of_pixels_alike(rectangles: list[tuple[int, ...]]) -> None:
+    """Layers laid out alike all take as much as the highest and the widest."""
+    layers = place_layers(np.array(rectangles, np.int64), np.arange(len(rectangles)), alike=True)
+    height, width = np.array(rectangles)[:, 2:].max(axis=0)
+    stride = -(-width // LANES) * LANES
+    assert layers.strides.tolist() == [stride] * len(rectangles)
+    assert layers.starts.tolist() == [height * stride * g for g in range(len(rectangles))]
+    assert layers.pixels.shape == (height * stride * len(rectangles),)
+
+
+@given(places, seeds, st.booleans())
+def test_layers_are_views(rectangles: list[tuple[int, ...]], seed: int, alike: bool) -> None:
     """Each layer is its part of the buffer: what is written to it is there, and nowhere else."""
-    layers = fill_layers(rectangles, seed)
+    layers = fill_layers(rectangles, seed, alike=alike)
     assert [layer.tolist() for layer in layers] == pixels_of(layers)
     counts = np.zeros(len(layers.pixels), int)
     for part in layers.cut(counts):
@@ -80,10 +94,12 @@ def test_layers_are_views(rectangles: list[tuple[int, ...]], seed: int) -> None:
     assert not layers.pixels[counts == 0].any()
 
 
-@given(places, seeds, st.data())
-def test_choose(rectangles: list[tuple[int, ...]], seed: int, data: st.DataObject) -> None:
+@given(places, seeds, st.booleans(), st.data())
+def test_choose(
+    rectangles: list[tuple[int, ...]], seed: int, alike: bool, data: st.DataObject
+) -> None:
     """Chosen layers are those of the whole, in the order of the choice, and share its pixels."""
-    layers = fill_layers(rectangles, seed)
+    layers = fill_layers(rectangles, seed, alike=alike)
     indices = st.integers(0, len(rectangles) - 1)
     chosen = data.draw(st.lists(indices, unique=True))
     few = layers.choose(np.array(chosen, np.int64))
@@ -92,20 +108,21 @@ def test_choose(rectangles: list[tuple[int, ...]], seed: int, data: st.DataObjec
     assert [layer.tolist() for layer in few] == [everything[index] for index in chosen]
     assert few.places.tolist() == [list(rectangles[index]) for index in chosen]
     assert few.samples.tolist() == chosen
-    for layer in few:
-        layer[:] = 7
+    few.put(np.full_like(few.stack(), 7))
+    assert all((layer == 7).all() for layer in few)
     for index, layer in enumerate(layers):
         assert index not in chosen or (layer == 7).all()
         assert index in chosen or layer.tolist() == everything[index]
 
 
-@given(places, seeds)
-def test_stack_and_put(rectangles: list[tuple[int, ...]], seed: int) -> None:
+@given(places, seeds, st.booleans())
+def test_stack_and_put(rectangles: list[tuple[int, ...]], seed: int, alike: bool) -> None:
     """A stack has copies of all layers, with paper beside; putting it back changes nothing."""
-    layers = fill_layers(rectangles, seed)
+    layers = fill_layers(rectangles, seed, alike=alike)
     before = layers.pixels.copy()
     stacked = layers.stack()
-    shape = np.array(rectangles)[:, 2:].max(axis=0)
+    height, width = np.array(rectangles)[:, 2:].max(axis=0)
+    shape = layers.block if alike else (height, width)
     assert stacked.shape == (len(rectangles), *shape)
     for picture, layer in zip(stacked, layers, strict=True):
         height, width = layer.shape

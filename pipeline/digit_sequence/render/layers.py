@@ -30,7 +30,7 @@ def read_layers(
     config : Config
         Its canvas and line maps are used.
     """
-    layers = place_layers(layout.places, recipes.samples)
+    layers = place_layers(layout.places, recipes.samples, alike=True)
     smoothed = _smooth(glyphs[recipes.glyph_ids], layout.smoothing)
     if has_line_maps(config):
         owners, places, points = list_pixels(layers, config)
@@ -65,11 +65,10 @@ def list_pixels(
 
 def merge_layers(layers: Layers, pages: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Put layers on black pages (B, H, W), the brighter pixel wins; return their boxes (G, 4)."""
-    for layer, sample, (top, left, height, width) in zip(
-        layers, layers.samples.tolist(), layers.places.tolist(), strict=True
-    ):
+    places = zip(layers.stack(), layers.samples.tolist(), layers.places.tolist(), strict=True)
+    for layer, sample, (top, left, height, width) in places:
         target = pages[sample, top : top + height, left : left + width]
-        np.maximum(target, layer, out=target)
+        np.maximum(target, layer[:height, :width], out=target)
     return layers.boxes()
 
 
@@ -92,17 +91,17 @@ def _warp(glyphs: NDArray[np.float64], matrices: NDArray[np.float64], layers: La
     from skimage.transform import warp
 
     rows, columns = glyphs.shape[1:]
-    highest, widest = layers.places[:, 2:].max(axis=0)
+    values = np.zeros(layers.stack().shape)
+    _, highest, widest = values.shape
     # `warp` is three times as fast when the output has the shape of the input.
     frame = np.zeros((max(rows, highest), max(columns, widest)))
     affine = np.eye(3)
-    values = np.zeros(len(layers.pixels))
-    for glyph, matrix, layer in zip(glyphs, matrices, layers.cut(values), strict=True):
+    for glyph, matrix, target in zip(glyphs, matrices, values, strict=True):
         frame[:rows, :columns] = glyph
         affine[:2] = matrix
         warped = warp(frame, affine, order=1, mode="constant", clip=False, preserve_range=True)
-        layer[:] = warped[: layer.shape[0], : layer.shape[1]]
-    layers.pixels[:] = to_pixels(values)
+        target[:] = warped[:highest, :widest]
+    layers.put(to_pixels(values))
 
 
 def _interpolate(
