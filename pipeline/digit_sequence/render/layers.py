@@ -91,8 +91,8 @@ def _warp(glyphs: NDArray[np.float64], matrices: NDArray[np.float64], layers: La
     from skimage.transform import warp
 
     rows, columns = glyphs.shape[1:]
-    values = np.zeros(layers.stack().shape)
-    _, highest, widest = values.shape
+    values = layers.stack().astype(np.float64)
+    highest, widest = values.shape[1:]
     # `warp` is three times as fast when the output has the shape of the input.
     frame = np.zeros((max(rows, highest), max(columns, widest)))
     affine = np.eye(3)
