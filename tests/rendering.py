@@ -23,7 +23,7 @@ from digit_sequence.render.layout import Layout, lay_out
 from digit_sequence.render.recipe import Recipes, draw_recipes
 from digit_sequence.sources.bank import GlyphBank
 from digit_sequence.sources.pools import GlyphPool
-from digit_sequence.transforms.canvas import Layers, place_layers
+from digit_sequence.transforms.canvas import Layers, Pages, place_layers
 from digit_sequence.transforms.geometry import Points
 from digit_sequence.transforms.ink.specks import draw_places
 from digit_sequence.transforms.ink.stroke import ERODED_PEAK
@@ -145,6 +145,12 @@ def make_layers(*pictures: Image, top: int = 0, left: int = 0) -> Layers:
     for layer, picture in zip(layers, pictures, strict=True):
         layer[:] = picture
     return layers
+
+
+def make_pages(images: Image, *boxes: tuple[int, int, int, int]) -> Pages:
+    """Make pages (B, H, W), by default of numbers without digits; boxes are of the first one."""
+    starts = np.array([0] + [len(boxes)] * len(images), np.int64)
+    return Pages(images, np.array(boxes, np.int32).reshape(-1, 4), starts)
 
 
 def round_half_up(values: NDArray[Any]) -> Image:

@@ -12,12 +12,19 @@ from digit_sequence.base.randomness import Stream
 from digit_sequence.sources.bank import GlyphBank
 from digit_sequence.transforms.canvas import Pages
 from digit_sequence.transforms.page.noise import Noise
-from rendering import MakeConfig, Pools, make_identities, render_samples, round_half_up
+from rendering import (
+    MakeConfig,
+    Pools,
+    make_identities,
+    make_pages,
+    render_samples,
+    round_half_up,
+)
 
 
 def make_grey(n_samples: int, purpose: str) -> tuple[Pages, Stream]:
     """Return pages of mid grey, and the words of as many numbers."""
-    pages = Pages(np.full((n_samples, 28, 160), 128, np.uint8))
+    pages = make_pages(np.full((n_samples, 28, 160), 128, np.uint8))
     return pages, make_identities(*map(str, range(n_samples))).stream(purpose)
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from digit_sequence.transforms.canvas import Pages
 from digit_sequence.transforms.page.salt_pepper import SaltPepper
-from rendering import make_identities
+from rendering import make_identities, make_pages
 
 
 @pytest.mark.parametrize("amount", [0.001, 0.02, 0.5])
@@ -16,7 +15,7 @@ def test_amount_of_salt_and_pepper(amount: float) -> None:
     images = np.full((40, 28, 160), 128, np.uint8)
     stream = make_identities(*map(str, range(40))).stream("salt_pepper")
     transform = SaltPepper(SaltPepper.Settings(amount=(amount, amount)))
-    transform.apply(Pages(images), {"salt_pepper": np.full(40, amount)}, stream)
+    transform.apply(make_pages(images), {"salt_pepper": np.full(40, amount)}, stream)
     for value in (0, 255):
         n_specks = int((images == value).sum())
         expected = images.size * amount / 2
@@ -34,5 +33,5 @@ def test_canvas_without_specks_stays() -> None:
     images = np.full((5, 28, 160), 128, np.uint8)
     stream = make_identities(*"12345").stream("salt_pepper")
     transform = SaltPepper(SaltPepper.Settings(amount=(0, 0)))
-    transform.apply(Pages(images), {"salt_pepper": np.zeros(5)}, stream)
+    transform.apply(make_pages(images), {"salt_pepper": np.zeros(5)}, stream)
     assert (images == 128).all()

@@ -81,7 +81,7 @@ def render_batch(
     images = np.zeros((recipes.n_samples, config.canvas.height, config.canvas.width), np.uint8)
     boxes = merge_layers(layers, images).astype(np.int32)
     _check_boxes(boxes, recipes)
-    pages = Pages(images)
+    pages = Pages(images, boxes, recipes.starts)
     for transform in config.transforms:
         if isinstance(transform, Page):
             paint = transform.apply if engine == "skimage" else transform.apply_compiled

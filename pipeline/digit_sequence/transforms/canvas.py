@@ -137,6 +137,10 @@ class Pages:
 
     pixels: NDArray[np.uint8]
     """(B, H, W) at first how much of each pixel has ink, 0 to 255: bright ink on black."""
+    boxes: NDArray[np.int32]
+    """(G, 4) top, left, bottom, right of the ink of each digit, half-open."""
+    starts: NDArray[np.int64]
+    """(B + 1,): the digits of sample b are ``starts[b]:starts[b + 1]``."""
 
 
 def to_pixels(values: NDArray[np.float64]) -> NDArray[np.uint8]:
