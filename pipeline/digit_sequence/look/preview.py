@@ -122,13 +122,13 @@ def _make_title(number: str, scaled: bool) -> str:
     return f"{number}  (shrunk)" if scaled else number
 
 
-def draw_sheet(tiles: Mapping[SplitName, list[Tile]], boxes: bool = True) -> bytes:
+def draw_sheet(tiles: Mapping[str, list[Tile]], boxes: bool = True) -> bytes:
     """Draw a contact sheet and return it as PNG.
 
     Parameters
     ----------
     tiles : mapping of str to list of Tile
-        All images of one size.
+        By heading; all images of one size.
     boxes : bool
         Whether to draw the boxes of the digits.
     """
@@ -146,7 +146,7 @@ def draw_sheet(tiles: Mapping[SplitName, list[Tile]], boxes: bool = True) -> byt
     large, small = ImageFont.load_default(20), ImageFont.load_default(15)
     top = 0
     for name, group in tiles.items():
-        draw.text((TILE_MARGIN, top + 12), f"{name}: {len(group)} samples", TEXT, large)
+        draw.text((TILE_MARGIN, top + 12), name, TEXT, large)
         top += heading
         for position, tile in enumerate(group):
             row, column = divmod(position, per_row)

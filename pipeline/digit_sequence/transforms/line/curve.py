@@ -21,6 +21,7 @@ class Curve(LineMap):
 
     name: ClassVar = "curve"
     section: ClassVar[Section] = "line"
+    example: ClassVar = {"rise": [-0.3, 0.3]}
     columns: ClassVar = (
         Column("curve", "float64", "rise of the line's middle, share of the canvas height"),
     )

@@ -21,6 +21,7 @@ class Tilt(LineMap):
 
     name: ClassVar = "tilt"
     section: ClassVar[Section] = "line"
+    example: ClassVar = {"degrees": [-6, 6]}
     columns: ClassVar = (Column("tilt_degrees", "float64", "of the line; positive: it rises"),)
 
     class Settings(Chance):
