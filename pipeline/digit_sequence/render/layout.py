@@ -41,6 +41,8 @@ class Layout:
     """Whether ink is cut where it stands out of its cell."""
     places: NDArray[np.int64]
     """(G, 4) top, left, height, width of the part of the canvas that a glyph's ink can reach."""
+    widths: NDArray[np.int64]
+    """(B,) columns of each image."""
     scaled: NDArray[np.bool_]
     """(B,) whether the line was shrunk to fit the canvas."""
 
@@ -75,7 +77,7 @@ def lay_out(
     for transform in config.transforms:
         if isinstance(transform, Placement):
             recipes = recipes.apply(transform.place(row, recipes.drawn))
-    lefts, widths, scaled = _fit_rows(row, config)
+    lefts, widths, image_widths, scaled = _fit_rows(row, config)
     cells.transform(widths / natural, 0.0, 0.0, 1.0)
     inverse = _invert(cells.forward)
     # The centre of each cell on its canvas.
@@ -92,7 +94,8 @@ def lay_out(
         smoothing=smoothing,
         cells=np.stack([lefts, widths], axis=-1),
         is_clipped=cells.is_clipped,
-        places=_place_layers(reach, lefts, widths, cells.is_clipped, recipes, config),
+        places=_place_layers(reach, lefts, widths, cells.is_clipped, image_widths, recipes, config),
+        widths=image_widths,
         scaled=scaled,
     )
     return layout, recipes
@@ -100,12 +103,13 @@ def lay_out(
 
 def _fit_rows(
     row: Row, config: Config
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
     """Shrink rows that are wider than the canvas, and align the others.
 
-    Returns the columns and the widths (G,) of the cells, and which rows (B,) were shrunk.
+    Returns the columns and the widths (G,) of the cells, the columns of each image (B,), and which
+    rows (B,) were shrunk.
     """
-    space = config.canvas.width
+    space = config.canvas.widest
     samples, first, last = row.samples, row.starts[:-1], row.starts[1:] - 1
     steps = np.roll(row.widths, 1) + row.gaps
     steps[first] = 0
@@ -113,13 +117,14 @@ def _fit_rows(
     lefts = total - total[first][samples]
     length = (lefts + row.widths)[last]
     scaled = length > space
+    image_widths = length.clip(config.canvas.narrowest, space)
     match config.canvas.align:
         case "left":
             offset = np.zeros_like(length)
         case "center":
-            offset = (space - length) // 2
+            offset = (image_widths - length) // 2
         case "right":
-            offset = space - length
+            offset = image_widths - length
     # A shrunk digit keeps MIN_DIGIT_WIDTH columns of its own; the rest of its width and the
     # spacing share the columns that are left, in proportion.
     kept = np.minimum(row.widths, MIN_DIGIT_WIDTH)
@@ -134,6 +139,7 @@ def _fit_rows(
     return (
         np.where(is_shrunk, kept_before + begin, lefts + offset[samples]),
         np.where(is_shrunk, kept + end - begin, row.widths),
+        image_widths,
         scaled,
     )
 
@@ -179,6 +185,7 @@ def _place_layers(
     lefts: NDArray[np.int64],
     widths: NDArray[np.int64],
     is_clipped: bool,
+    image_widths: NDArray[np.int64],
     recipes: Recipes,
     config: Config,
 ) -> NDArray[np.int64]:
@@ -194,11 +201,11 @@ def _place_layers(
     for transform in config.transforms:
         if isinstance(transform, LineMap):
             canvas = config.canvas
-            reach = transform.reach(recipes.drawn, canvas.height, canvas.width)
+            reach = transform.reach(recipes.drawn, canvas.height, canvas.widest)
             moved = np.ceil(reach)[recipes.samples]
             low, high = low - moved, high + moved
     places = np.empty((len(lefts), 4), np.int64)
-    for axis, size in ((0, config.canvas.width), (1, config.canvas.height)):
+    for axis, size in ((0, image_widths[recipes.samples]), (1, config.canvas.height)):
         first = low[axis].clip(0, size - 1)
         places[:, 1 - axis] = first
         places[:, 3 - axis] = high[axis].clip(first + 1, size) - first
