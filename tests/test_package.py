@@ -16,7 +16,7 @@ import digit_sequence
 from builds import ROOT, start_python
 from digit_sequence.building.programs import build
 from digit_sequence.building.sampler import Sampler
-from digit_sequence.config.model import load_config
+from digit_sequence.config.loading import load_config
 from digit_sequence.read.dataset import open_dataset
 
 # -- import digit_sequence ------------------------------------------------------------------------
