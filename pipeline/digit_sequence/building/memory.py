@@ -37,6 +37,8 @@ _SCRATCH_BYTES: dict[Engine, int] = {"skimage": 0, "numba": 45}
 """For each pixel of the one canvas that is being drawn."""
 _DIGIT_BYTES = 1000
 """For each digit of a batch: its geometry and its draws."""
+_LOOK_BYTES = 4
+"""For each pixel of the canvases of a batch that is put together from the samples of its looks."""
 _MAPPED_BYTES = 300
 """For each pixel of the canvases of a batch, where line maps locate the pixels of layers."""
 KEPT_BYTES = 2**25
@@ -98,6 +100,7 @@ def estimate_memory(
     batch_samples = min(fit_batch(config, max_digits * glyph_pixels, engine), n_samples)
     canvas_pixels = config.canvas.height * config.canvas.width
     pixel_bytes = _CANVAS_BYTES[engine] + _count_pixel_bytes(config, engine)
+    pixel_bytes += _LOOK_BYTES if config.look else 0
     each = canvas_pixels * pixel_bytes + 2 * sample_bytes
     each += max_digits * (glyph_pixels * _GLYPH_BYTES[engine] + _DIGIT_BYTES)
     return TaskMemory(

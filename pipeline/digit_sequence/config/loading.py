@@ -11,18 +11,18 @@ from pydantic import ValidationError
 from digit_sequence.base.blocks import shorten
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.home import expand_home
+from digit_sequence.config.files import read_yaml
+from digit_sequence.config.looks import write_out_looks
 from digit_sequence.config.messages import describe_problems
 from digit_sequence.config.model import Config
 from digit_sequence.config.yaml import parse_yaml
-
-MAX_CONFIG_BYTES = 16_000_000
 
 
 def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
     """Read and check a config file.
 
-    Paths of inputs in it are taken relative to the file; ``output.uri`` is not. ``~`` at the
-    beginning of a path is the home directory.
+    Paths of inputs and looks in it are taken relative to the file; ``output.uri`` is not. ``~`` at
+    the beginning of a path is the home directory.
 
     Parameters
     ----------
@@ -37,23 +37,13 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
         With the problems of the file at once, a line each, `messages.MAX_PROBLEMS` at most.
     """
     path = Path(expand_home(str(path)))
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_CONFIG_BYTES + 1)
-        if len(raw) > MAX_CONFIG_BYTES:
-            raise ConfigError(
-                f"{path}: expected at most {MAX_CONFIG_BYTES:,} bytes, got more; put long lists of "
-                "numbers into a file (numbers.file)"
-            )
-        text = raw.decode()
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: expected UTF-8 text, got byte {error.start}") from error
-    tree = parse_yaml(text, str(path))
+    tree = read_yaml(path)
     for override in overrides if isinstance(tree, dict) else ():
         _apply_override(tree, override)
-    return parse_config(tree, str(path), path.parent.absolute())
+    folder = path.parent.absolute()
+    if isinstance(tree, dict):
+        tree = write_out_looks(tree, str(path), folder)
+    return parse_config(tree, str(path), folder)
 
 
 def parse_config(tree: object, where: str, folder: Path | None = None) -> Config:
@@ -62,7 +52,7 @@ def parse_config(tree: object, where: str, folder: Path | None = None) -> Config
     Parameters
     ----------
     tree : object
-        What the YAML file holds.
+        What the YAML file holds; the looks are written out.
     where : str
         What to call it in messages.
     folder : Path, optional

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from inspect import getdoc
-from typing import TYPE_CHECKING, Any, Literal, Self, Union
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union
 
 from pydantic import (
+    AfterValidator,
     Field,
     SerializerFunctionWrapHandler,
     ValidationInfo,
@@ -164,6 +165,44 @@ def _fill_sections() -> None:
 _fill_sections()
 
 
+class Look(Block):
+    """A named set of transforms and their ranges."""
+
+    glyph: GlyphSection = GlyphSection()
+    """How each digit is drawn."""
+    line: LineSection = LineSection()
+    """How digits stand together, and the whole canvas."""
+
+
+class WeightedLook(Look):
+    """A look, and how often it is chosen."""
+
+    weight: float = Field(1.0, ge=0, le=1e9)
+    """How often, in proportion to the weights of the others; 0: never."""
+
+
+LOOK_NAME = "[A-Za-z0-9_.-]{1,64}"
+LookName = Annotated[str, Field(pattern=f"^{LOOK_NAME}$")]
+LOOK = Column("look", "string", "the look that the sample is drawn in, of those of the config")
+"""The label column of a config that gives a look; also the purpose of the words that choose it."""
+
+
+def _choose_looks(looks: dict[str, WeightedLook] | None) -> dict[str, WeightedLook] | None:
+    """Leave out looks that are never chosen; their order is that of their names, for any config."""
+    if looks is None:
+        return None
+    chosen = {name: looks[name] for name in sorted(looks) if looks[name].weight > 0}
+    if not chosen:
+        raise ValueError(
+            "expected at least one look with a weight above 0, got "
+            + shorten({name: look.weight for name, look in looks.items()})
+        )
+    return chosen
+
+
+Looks = Annotated[dict[LookName, WeightedLook] | None, AfterValidator(_choose_looks)]
+
+
 class Output(Block):
     """What is written."""
 
@@ -218,42 +257,66 @@ class Config(Block):
     """The parts of the dataset; no glyph is in two of them."""
     canvas: Canvas = Canvas()
     """The image that a line of digits is placed on."""
+    look: Looks = None
+    """A named set of transforms, or several by weight; see below."""
     glyph: GlyphSection = GlyphSection()
-    """How each digit is drawn."""
+    """How each digit is drawn; with a look, what is to be different from it."""
     line: LineSection = LineSection()
-    """How digits stand together, and the whole canvas."""
+    """How digits stand together, and the whole canvas; likewise."""
     output: Output = Output()
     """What is written."""
 
     @property
     def transforms(self) -> tuple[Transform, ...]:
-        """The transforms that are on, in order."""
+        """The transforms that are on, in order; with looks those of one look after another."""
         chosen = (
-            (transform, getattr(getattr(self, transform.section), transform.name))
+            (transform, getattr(getattr(block, transform.section), transform.name))
+            for block in (self.look.values() if self.look else (self,))
             for transform in TRANSFORMS.values()
         )
         return tuple(make(settings) for make, settings in chosen if settings is not None)
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The label columns of the transforms that are on."""
-        return tuple(column for transform in self.transforms for column in transform.columns)
+        """The label columns of the transforms that are on, and of the look where one is given."""
+        chosen = {transform.name: transform.columns for transform in self.transforms}
+        columns = [column for name in TRANSFORMS for column in chosen.get(name, ())]
+        return (LOOK, *columns) if self.look else tuple(columns)
+
+    @property
+    def per_look(self) -> dict[str, Config]:
+        """A config for each look, by name, as if its transforms were given and no look."""
+        return {
+            name: self.model_copy(update={"look": None, "glyph": look.glyph, "line": look.line})
+            for name, look in (self.look or {}).items()
+        }
 
     @model_validator(mode="after")
     def _check_legible(self) -> Self:
         """Refuse what would leave digits without ink."""
-        for transform in self.transforms:
-            transform.check(self.canvas.height, self.canvas.width)
+        for name, config in (self.per_look or {"": self}).items():
+            for transform in config.transforms:
+                try:
+                    transform.check(self.canvas.height, self.canvas.width)
+                except ValueError as error:
+                    raise ValueError(f"{error} (in the look {name})" if name else error) from error
         return self
+
+    @model_serializer(mode="wrap")
+    def _leave_out_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the look if there is none, else the sections, which looks have of their own."""
+        unused = ("glyph", "line") if self.look else ("look",)
+        return {name: value for name, value in serialize(self).items() if name not in unused}
 
 
 @TRANSFORMS.follow
 def _renew_sections() -> None:
     """Make the sections anew when other transforms are registered."""
     _fill_sections()
-    Config.model_fields["glyph"].default = GlyphSection()
-    Config.model_fields["line"].default = LineSection()
-    Config.model_rebuild(force=True)
+    for block in (Look, WeightedLook, Config):
+        block.model_fields["glyph"].default = GlyphSection()
+        block.model_fields["line"].default = LineSection()
+        block.model_rebuild(force=True)
 
 
 def inline_numbers(config: Config) -> Config:

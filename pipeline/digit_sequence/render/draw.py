@@ -6,7 +6,8 @@
                                         └── boxes: what each layer holds
 
 scikit-image and NumPy define every step. The compiled engine gives the same bytes; of a transform
-that has no compiled loops it calls the definition.
+that has no compiled loops it calls the definition. With several looks, the samples of each go this
+way on their own.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from numpy.typing import NDArray
 
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import RenderError
-from digit_sequence.config.model import Config
+from digit_sequence.config.model import LOOK, Config
 from digit_sequence.render import layers as definition
 from digit_sequence.render.layout import has_line_maps, lay_out
-from digit_sequence.render.recipe import Recipes
+from digit_sequence.render.recipe import Recipes, put_drawn
 from digit_sequence.sources.bank import GlyphBank
-from digit_sequence.transforms.canvas import Layers, Pages
+from digit_sequence.transforms.canvas import Layers, Pages, join_layers
 from digit_sequence.transforms.transform import Ink, Page
 
 BATCH_PIXELS: dict[Engine, int] = {"skimage": 2_000_000, "numba": 8_000_000}
@@ -70,6 +71,34 @@ def render_batch(
     RenderError
         If a digit has left no ink, so that its label would be wrong.
     """
+    render = _render_looks if config.look else _render
+    return render(recipes, bank, config, engine)
+
+
+def _render_looks(recipes: Recipes, bank: GlyphBank, config: Config, engine: Engine) -> Rendered:
+    """Render the samples of each look by its transforms, and put them back in order."""
+    canvas = config.canvas
+    images = np.empty((recipes.n_samples, canvas.height, canvas.width), np.uint8)
+    boxes = np.empty((len(recipes.samples), 4), np.int32)
+    scaled = np.empty(recipes.n_samples, np.bool_)
+    drawn = {name: values.copy() for name, values in recipes.drawn.items()}
+    layers, digits = [], []
+    for name, look in config.per_look.items():
+        is_chosen = recipes.drawn[LOOK.name] == name
+        if not is_chosen.any():
+            continue
+        part = _render(recipes.choose(is_chosen, look.columns), bank, look, engine)
+        images[is_chosen], scaled[is_chosen] = part.images, part.scaled
+        digits.append(np.flatnonzero(is_chosen[recipes.samples]))
+        boxes[digits[-1]] = part.boxes
+        layers.append(part.layers)
+        put_drawn(drawn, part.recipes.drawn, look.columns, is_chosen, recipes.samples)
+    joined = join_layers(layers, np.argsort(np.concatenate(digits)), recipes.samples)
+    return Rendered(images, joined, boxes, scaled, recipes.apply(drawn))
+
+
+def _render(recipes: Recipes, bank: GlyphBank, config: Config, engine: Engine) -> Rendered:
+    """Render the samples of a config without looks."""
     layout, recipes = lay_out(recipes, bank.ink[recipes.glyph_ids], bank.images.shape[1:], config)
     read_layers, merge_layers = _choose_steps(engine)
     layers = read_layers(bank.images, layout, recipes, config)

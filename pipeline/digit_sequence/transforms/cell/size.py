@@ -31,7 +31,9 @@ class Size(CellMap):
     name: ClassVar = "size"
     section: ClassVar[Section] = "glyph"
     columns: ClassVar = (
-        Column("digit_size", "float64", "share of the size that the digit would have", "digit"),
+        Column(
+            "digit_size", "float64", "share of the size that the digit would have", "digit", 1.0
+        ),
     )
 
     class Settings(Chance):
