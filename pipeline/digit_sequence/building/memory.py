@@ -7,7 +7,8 @@ glyph bank, are there once for all workers of a machine and are not counted.
 base       the interpreter and the libraries' own state, with the compiled loops if they are used
 shard      the shard file, in memory until it is written; of Parquet its images, table and pages
 rows       the label rows: of the batches, joined, copied for their digest, and encoded
-batch      random words, canvases and whatever an engine keeps for each of their pixels
+batch      random words, canvases and whatever an engine keeps for each of their pixels; with
+           looks that of the look that needs most, and what is put together of all of them
 =========  ========================================================================================
 """
 
@@ -97,17 +98,24 @@ def estimate_memory(
         Of one glyph.
     engine : {"skimage", "numba"}
     """
-    batch_samples = min(fit_batch(config, max_digits * glyph_pixels, engine), n_samples)
     canvas_pixels = config.canvas.height * config.canvas.width
-    pixel_bytes = _CANVAS_BYTES[engine] + _count_pixel_bytes(config, engine)
-    pixel_bytes += _LOOK_BYTES if config.look else 0
-    each = canvas_pixels * pixel_bytes + 2 * sample_bytes
-    each += max_digits * (glyph_pixels * _GLYPH_BYTES[engine] + _DIGIT_BYTES)
+
+    def fit(part: Config) -> int:
+        return min(fit_batch(part, max_digits * glyph_pixels, engine), n_samples)
+
+    def render(part: Config) -> float:
+        pixel_bytes = _CANVAS_BYTES[engine] + _count_pixel_bytes(part, engine)
+        digit_bytes = glyph_pixels * _GLYPH_BYTES[engine] + _DIGIT_BYTES
+        return fit(part) * (canvas_pixels * pixel_bytes + max_digits * digit_bytes)
+
+    batch = max(map(render, config.per_look.values() or (config,))) + fit(config) * 2 * sample_bytes
+    if config.look:
+        batch += fit(config) * (canvas_pixels * _LOOK_BYTES + max_digits * _DIGIT_BYTES)
     return TaskMemory(
         base=_BASE_BYTES[engine],
         shard=round(n_samples * sample_bytes * CONTAINERS[config.output.container].copies),
         rows=n_samples * (_ROW_BYTES + _ROW_DIGIT_BYTES * max_digits) * _ROW_COPIES,
-        batch=round(batch_samples * each) + canvas_pixels * _SCRATCH_BYTES[engine],
+        batch=round(batch) + canvas_pixels * _SCRATCH_BYTES[engine],
     )
 
 

@@ -12,7 +12,7 @@ way on their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,10 +83,7 @@ def _render_looks(recipes: Recipes, bank: GlyphBank, config: Config, engine: Eng
     scaled = np.empty(recipes.n_samples, np.bool_)
     drawn = {name: values.copy() for name, values in recipes.drawn.items()}
     layers, digits = [], []
-    for name, look in config.per_look.items():
-        is_chosen = recipes.drawn[LOOK.name] == name
-        if not is_chosen.any():
-            continue
+    for look, is_chosen in _choose_parts(recipes, bank, config, engine):
         part = _render(recipes.choose(is_chosen, look.columns), bank, look, engine)
         images[is_chosen], scaled[is_chosen] = part.images, part.scaled
         digits.append(np.flatnonzero(is_chosen[recipes.samples]))
@@ -95,6 +92,18 @@ def _render_looks(recipes: Recipes, bank: GlyphBank, config: Config, engine: Eng
         put_drawn(drawn, part.recipes.drawn, look.columns, is_chosen, recipes.samples)
     joined = join_layers(layers, np.argsort(np.concatenate(digits)), recipes.samples)
     return Rendered(images, joined, boxes, scaled, recipes.apply(drawn))
+
+
+def _choose_parts(
+    recipes: Recipes, bank: GlyphBank, config: Config, engine: Engine
+) -> Iterator[tuple[Config, NDArray[np.bool_]]]:
+    """Yield the samples (B,) of each look, as many at a time as fit."""
+    glyph_pixels = int(np.diff(recipes.starts).max()) * bank.images[0].size
+    for name, look in config.per_look.items():
+        samples = np.flatnonzero(recipes.drawn[LOOK.name] == name)
+        size = fit_batch(look, glyph_pixels, engine)
+        for start in range(0, len(samples), size):
+            yield look, np.isin(np.arange(recipes.n_samples), samples[start : start + size])
 
 
 def _render(recipes: Recipes, bank: GlyphBank, config: Config, engine: Engine) -> Rendered:
@@ -130,6 +139,8 @@ def _choose_steps(engine: Engine) -> tuple[Callable[..., Layers], Callable[..., 
 def fit_batch(config: Config, glyph_pixels: int, engine: Engine) -> int:
     """Return how many samples to render at a time, at least one.
 
+    With looks it is how many to draw at a time; those of one look may be rendered in smaller parts.
+
     Parameters
     ----------
     config : Config
@@ -137,7 +148,8 @@ def fit_batch(config: Config, glyph_pixels: int, engine: Engine) -> int:
         Of all glyphs of a sample, at most.
     engine : {"skimage", "numba"}
     """
-    limit = _MAPPED_PIXELS if has_line_maps(config) else BATCH_PIXELS[engine]
+    is_mapped = not config.look and has_line_maps(config)
+    limit = _MAPPED_PIXELS if is_mapped else BATCH_PIXELS[engine]
     return max(1, limit // max(config.canvas.height * config.canvas.width, glyph_pixels))
 
 
