@@ -18,7 +18,7 @@ from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.home import expand_home
 from digit_sequence.config.files import read_yaml
 from digit_sequence.config.messages import describe_problems
-from digit_sequence.config.model import LOOK_NAME, Look
+from digit_sequence.config.sections import LOOK_NAME, Look
 
 FOLDER = Path(__file__).parent / "looks"
 """The looks of this program; configs/looks leads here."""

@@ -10,7 +10,8 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from digit_sequence.base.blocks import Block, shorten
-from digit_sequence.config.model import Config, Split, WeightedLook
+from digit_sequence.config.model import Config, Split
+from digit_sequence.config.sections import WeightedLook
 from digit_sequence.sources.registry import SOURCES
 
 _MAPPINGS: dict[str | int, tuple[type[Block]]] = {"splits": (Split,), "look": (WeightedLook,)}

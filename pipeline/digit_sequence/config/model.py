@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from inspect import getdoc
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union
+from typing import TYPE_CHECKING, Any, Literal, Self, Union
 
 from pydantic import (
-    AfterValidator,
     Field,
     SerializerFunctionWrapHandler,
     ValidationInfo,
@@ -21,13 +20,19 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
-from pydantic.fields import FieldInfo
 
 from digit_sequence.base.blocks import Block, shorten
 from digit_sequence.base.columns import Column
 from digit_sequence.base.files import is_remote
 from digit_sequence.base.home import expand_home
 from digit_sequence.base.names import SplitName
+from digit_sequence.config.sections import (
+    LOOK,
+    GlyphSection,
+    LineSection,
+    Looks,
+    renew_sections,
+)
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.containers.sidecars import BRIEF, SIDECARS
 from digit_sequence.numbers.kind import NumberKind
@@ -131,78 +136,6 @@ class Canvas(Block):
     """Where a line stands that is shorter than the canvas."""
 
 
-class Section(Block):
-    """A block whose keys are transforms; those that are left out are off, or as they are."""
-
-    @model_serializer(mode="wrap")
-    def _leave_out_others(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what is off: a plan is the same whatever packages are installed."""
-        return {name: value for name, value in serialize(self).items() if value is not None}
-
-
-class GlyphSection(Section):
-    """How each digit is drawn, in this order."""
-
-
-class LineSection(Section):
-    """How digits stand together, and the whole canvas."""
-
-
-def _fill_sections() -> None:
-    """Give each section a field for each of its transforms."""
-    for name, section in (("glyph", GlyphSection), ("line", LineSection)):
-        section.__pydantic_fields__ = {
-            transform.name: FieldInfo.from_annotated_attribute(
-                transform.Settings | None if transform.default is None else transform.Settings,
-                Field(transform.default, description=getdoc(transform)),
-            )
-            for transform in TRANSFORMS.values()
-            if transform.section == name
-        }
-        section.model_rebuild(force=True)
-
-
-_fill_sections()
-
-
-class Look(Block):
-    """A named set of transforms and their ranges."""
-
-    glyph: GlyphSection = GlyphSection()
-    """How each digit is drawn."""
-    line: LineSection = LineSection()
-    """How digits stand together, and the whole canvas."""
-
-
-class WeightedLook(Look):
-    """A look, and how often it is chosen."""
-
-    weight: float = Field(1.0, ge=0, le=1e9)
-    """How often, in proportion to the weights of the others; 0: never."""
-
-
-LOOK_NAME = "[A-Za-z0-9_.-]{1,64}"
-LookName = Annotated[str, Field(pattern=f"^{LOOK_NAME}$")]
-LOOK = Column("look", "string", "the look that the sample is drawn in, of those of the config")
-"""The label column of a config that gives a look; also the purpose of the words that choose it."""
-
-
-def _choose_looks(looks: dict[str, WeightedLook] | None) -> dict[str, WeightedLook] | None:
-    """Leave out looks that are never chosen; their order is that of their names, for any config."""
-    if looks is None:
-        return None
-    chosen = {name: looks[name] for name in sorted(looks) if looks[name].weight > 0}
-    if not chosen:
-        raise ValueError(
-            "expected at least one look with a weight above 0, got "
-            + shorten({name: look.weight for name, look in looks.items()})
-        )
-    return chosen
-
-
-Looks = Annotated[dict[LookName, WeightedLook] | None, AfterValidator(_choose_looks)]
-
-
 class Output(Block):
     """What is written."""
 
@@ -285,7 +218,10 @@ class Config(Block):
 
     @property
     def per_look(self) -> dict[str, Config]:
-        """A config for each look, by name, as if its transforms were given and no look."""
+        """A config for each look, by name, as if its transforms were given and no look.
+
+        `glyph` and `line` of the file are a part of each look by now.
+        """
         return {
             name: self.model_copy(update={"look": None, "glyph": look.glyph, "line": look.line})
             for name, look in (self.look or {}).items()
@@ -310,13 +246,9 @@ class Config(Block):
 
 
 @TRANSFORMS.follow
-def _renew_sections() -> None:
-    """Make the sections anew when other transforms are registered."""
-    _fill_sections()
-    for block in (Look, WeightedLook, Config):
-        block.model_fields["glyph"].default = GlyphSection()
-        block.model_fields["line"].default = LineSection()
-        block.model_rebuild(force=True)
+def _renew_config() -> None:
+    """Take the sections as they are when other transforms are registered."""
+    renew_sections(Config)
 
 
 def inline_numbers(config: Config) -> Config:

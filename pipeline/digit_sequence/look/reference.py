@@ -19,7 +19,8 @@ from pydantic_core import PydanticUndefined
 from digit_sequence.base.blocks import Block, find_bounds
 from digit_sequence.base.columns import Column
 from digit_sequence.config.looks import list_looks
-from digit_sequence.config.model import LOOK, Config, GlyphSection, LineSection, WeightedLook
+from digit_sequence.config.model import Config
+from digit_sequence.config.sections import LOOK, GlyphSection, LineSection, WeightedLook
 from digit_sequence.store.labels import COLUMNS, PIXEL_HASH
 from digit_sequence.transforms.registry import TRANSFORMS
 from digit_sequence.transforms.transform import Transform

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import RenderError
-from digit_sequence.config.model import LOOK, Config
+from digit_sequence.config.model import Config
+from digit_sequence.config.sections import LOOK
 from digit_sequence.render import layers as definition
 from digit_sequence.render.layout import has_line_maps, lay_out
 from digit_sequence.render.recipe import Recipes, put_drawn

@@ -19,7 +19,8 @@ from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import SplitName
 from digit_sequence.base.randomness import Identities, to_integers, to_uniform
-from digit_sequence.config.model import LOOK, Config
+from digit_sequence.config.model import Config
+from digit_sequence.config.sections import LOOK
 from digit_sequence.sources.pools import GlyphPool
 
 
