@@ -68,11 +68,6 @@ def test_looks_are_listed() -> None:
         assert "#" not in meaning
 
 
-def test_looks_are_beside_the_configs() -> None:
-    """Who looks for them in configs/looks finds the files that the package holds."""
-    assert (ROOT / "configs/looks").resolve() == FOLDER
-
-
 @pytest.mark.parametrize("name", list_looks())
 def test_look_is_sound(load: Load, name: str) -> None:
     """A config of each look is loaded, and gives what the file holds."""

@@ -21,7 +21,7 @@ from digit_sequence.config.messages import describe_problems
 from digit_sequence.config.sections import LOOK_NAME, Look
 
 FOLDER = Path(__file__).parent / "looks"
-"""The looks of this program; configs/looks leads here."""
+"""The looks of this program, a file each, which its package holds."""
 SUFFIX = ".yaml"
 SECTIONS = tuple(Look.model_fields)
 

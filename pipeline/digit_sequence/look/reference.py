@@ -45,9 +45,10 @@ complete keys and mark mistakes.
 
 _LOOKS = """\
 A look is a named set of transforms and their ranges: a file with the keys `glyph` and `line`, as
-those of [looks/](looks). A config gives the name of one (`look: scan`), the path of a file of your
-own, relative to the config (`look: my/forms.yaml`, whose name is `forms`), or several by weight
-(`look: {clean: 1, scan: 3}`): then each sample draws its look, and has the transforms of that one.
+[those of this program](../pipeline/digit_sequence/config/looks). A config gives the name of one
+(`look: scan`), the path of a file of your own, relative to the config (`look: my/forms.yaml`, whose
+name is `forms`), or several by weight (`look: {clean: 1, scan: 3}`): then each sample draws its
+look, and has the transforms of that one.
 
 The config's own `glyph` and `line` are laid over each look, key by key: `line: {noise: {sigma: [1,
 3]}}` leaves the probability of the noise as the look has it, and `line: {noise: null}` switches it
