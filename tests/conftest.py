@@ -15,7 +15,8 @@ from hypothesis import settings
 from numpy.typing import NDArray
 
 from digit_sequence.base.names import SplitName
-from digit_sequence.config.model import Config, parse_config
+from digit_sequence.config.loading import parse_config
+from digit_sequence.config.model import Config
 from digit_sequence.sources.bank import GlyphBank
 from digit_sequence.sources.idx import IdxSettings
 from digit_sequence.sources.pools import GlyphPool, partition_glyphs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from conftest import find_extent, make_bank, make_pool
 from digit_sequence.base.errors import RenderError
 from digit_sequence.base.names import SplitName
 from digit_sequence.base.randomness import Identities
+from digit_sequence.config.loading import parse_config
 from digit_sequence.config.model import Config
 from digit_sequence.render.draw import Rendered, render_batch
 from digit_sequence.render.layout import Layout, lay_out
@@ -28,7 +29,7 @@ from digit_sequence.transforms.geometry import Points
 from digit_sequence.transforms.ink.specks import draw_places
 from digit_sequence.transforms.ink.stroke import ERODED_PEAK
 from digit_sequence.transforms.transform import LineMap
-from strategies import line_transforms, number_texts, ranges, transforms
+from strategies import line_transforms, make_legible, number_texts, ranges, transforms
 
 MakeConfig = Callable[..., Config]
 Pools = dict[SplitName, GlyphPool]
@@ -61,6 +62,18 @@ ALL_ON: dict[str, Any] = {
         "invert": {"probability": 0.5},
     },
 }
+
+
+def mix(make: MakeConfig, looks: Mapping[str, Mapping[str, Any]], **blocks: Any) -> Config:
+    """Make a tiny config of looks that are written out, {name: {weight, glyph, line}}."""
+    tree = make(**blocks).model_dump(mode="json", exclude={"glyph", "line"})
+    legible = {
+        name: {**look, **make_legible({**look, "canvas": tree["canvas"]})}
+        for name, look in looks.items()
+    }
+    for look in legible.values():
+        del look["canvas"]
+    return parse_config({**tree, "look": legible}, "mix")
 
 
 def draw(config: Config, pool: GlyphPool, samples: list[tuple[str, int]]) -> Recipes:

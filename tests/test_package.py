@@ -16,7 +16,8 @@ import digit_sequence
 from builds import ROOT, start_python
 from digit_sequence.building.programs import build
 from digit_sequence.building.sampler import Sampler
-from digit_sequence.config.model import load_config
+from digit_sequence.config.loading import load_config
+from digit_sequence.config.looks import list_looks
 from digit_sequence.read.dataset import open_dataset
 
 # -- import digit_sequence ------------------------------------------------------------------------
@@ -84,7 +85,13 @@ def wheel(tmp_path_factory):
             (source / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / path, source / path)
     package = source / "pipeline/digit_sequence"
-    for left in ("building/dataset.py.orig", "building/dataset.py~", "notes.txt", "a.pyc", "x.so"):
+    for left in (
+        "building/dataset.py.orig",
+        "config/looks/scan.yaml~",
+        "notes.txt",
+        "a.pyc",
+        "x.so",
+    ):
         (package / left).write_text("left over")
     (package / "cli/__pycache__").mkdir()
     (package / "cli/__pycache__/program.cpython-311.pyc").write_bytes(b"left over")
@@ -98,7 +105,7 @@ def wheel(tmp_path_factory):
 
 @pytest.mark.slow
 def test_wheel_holds_the_package(wheel):
-    """The wheel has each tracked module, the mark of its types, metadata, and nothing else."""
+    """The wheel has each tracked module, the looks, the mark of its types, and metadata alone."""
     version = digit_sequence.__version__
     assert wheel.name == f"digit_sequence-{version}-py3-none-any.whl"
     info = f"digit_sequence-{version}.dist-info"
@@ -111,7 +118,9 @@ def test_wheel_holds_the_package(wheel):
         if path.startswith("pipeline/digit_sequence/") and not path.endswith(".md")
     }
     assert "digit_sequence/py.typed" in modules
-    assert all(name.endswith((".py", "/py.typed")) for name in modules)
+    looks = {name for name in modules if name.startswith("digit_sequence/config/looks/")}
+    assert len(looks) == len(list_looks())
+    assert all(name.endswith((".py", "/py.typed")) for name in modules - looks)
     assert f"{info}/licenses/LICENSE" in names
 
 
@@ -156,6 +165,8 @@ def test_installed_wheel_runs(wheel, tmp_path):
         assert f" {command} " in run(venv / "bin/digit-sequence", command, "-h")
     where = run(python, "-c", "import digit_sequence; print(digit_sequence.__file__)")
     assert Path(where.strip()) == site / "digit_sequence/__init__.py"
+    looks = "from digit_sequence.config.looks import list_looks; print(list_looks())"
+    assert run(python, "-c", looks) == f"{list_looks()}\n"
     missing = run(
         python, "-c", "from importlib.util import find_spec; print(find_spec('pipeline'))"
     )

@@ -11,7 +11,7 @@ TYPE_CHECKING = False  # as that of typing, whose import takes longer than this 
 if TYPE_CHECKING:
     from digit_sequence.building.programs import build
     from digit_sequence.building.sampler import Sampler
-    from digit_sequence.config.model import load_config
+    from digit_sequence.config.loading import load_config
     from digit_sequence.read.dataset import open_dataset
 
 __all__ = ["Sampler", "__version__", "build", "load_config", "open_dataset"]
@@ -19,7 +19,7 @@ __all__ = ["Sampler", "__version__", "build", "load_config", "open_dataset"]
 _HOMES = {
     "build": ".building.programs",
     "Sampler": ".building.sampler",
-    "load_config": ".config.model",
+    "load_config": ".config.loading",
     "open_dataset": ".read.dataset",
 }
 

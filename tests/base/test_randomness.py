@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import chisquare
@@ -241,6 +241,20 @@ def list_words(stream: Stream, sample: int, counts: tuple[int, int, int]) -> lis
 
 
 some = st.integers(1, 30)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@given(batches, st.data())
+def test_chosen_samples_are_a_batch(
+    engine: str, samples: list[tuple[str, int]], data: st.DataObject
+) -> None:
+    """Some of the samples of a batch are what a batch of these alone is."""
+    flags = data.draw(st.lists(st.booleans(), min_size=len(samples), max_size=len(samples)))
+    assume(any(flags))
+    chosen = identify(samples, engine).choose(np.array(flags))
+    alone = identify([it for it, flag in zip(samples, flags, strict=True) if flag], engine)
+    for name in ("seed", "names", "indices", "starts", "digits", "owners", "engine"):
+        assert np.array_equal(getattr(chosen, name), getattr(alone, name))
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -18,7 +18,8 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
 
 from digit_sequence.base.errors import RenderError
-from digit_sequence.config.model import Config, parse_config
+from digit_sequence.config.loading import parse_config
+from digit_sequence.config.model import Config
 from digit_sequence.render.draw import render_batch
 from digit_sequence.render.recipe import Recipes, draw_recipes
 from digit_sequence.sources.bank import GlyphBank, load_bank

@@ -25,7 +25,8 @@ from tests.conftest import draw_bank
 
 from digit_sequence.building.dataset import build_dataset
 from digit_sequence.building.sampler import open_config
-from digit_sequence.config.model import Config, parse_config
+from digit_sequence.config.loading import parse_config
+from digit_sequence.config.model import Config
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 from digit_sequence.store.storage import Storage
 

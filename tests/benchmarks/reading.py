@@ -145,7 +145,7 @@ def _build(folder: str) -> None:
     """Build 6,000 images of configs/default.yaml, in shards of 1,000."""
     from digit_sequence.building.dataset import build_dataset
     from digit_sequence.building.sampler import open_config
-    from digit_sequence.config.model import load_config
+    from digit_sequence.config.loading import load_config
     from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
     from digit_sequence.store.storage import Storage
 

@@ -13,7 +13,8 @@ from typing import Any
 from digit_sequence.building.sampler import Sampler, open_config
 from digit_sequence.building.shard import pack_shard, write_shard
 from digit_sequence.codec.encoding import encode_image
-from digit_sequence.config.model import Config, parse_config
+from digit_sequence.config.loading import parse_config
+from digit_sequence.config.model import Config
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.containers.container import Packed
 from digit_sequence.plan.plan import Shard

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from builds import build, build_apart, open_cluster, read_tree, start_python, write_config
-from digit_sequence.config.model import load_config
+from digit_sequence.config.loading import load_config
 from digit_sequence.store.labels import read_commit
 from digit_sequence.store.storage import Storage
 

@@ -21,7 +21,7 @@ from digit_sequence.base.errors import OutputError, PipelineError, SourceError
 from digit_sequence.building.sampler import open_config, open_output
 from digit_sequence.building.status import describe_status
 from digit_sequence.building.verify import verify_dataset
-from digit_sequence.config.model import load_config, parse_config
+from digit_sequence.config.loading import load_config, parse_config
 from digit_sequence.numbers.file import FileSettings, read_numbers
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 from digit_sequence.sources.bank import load_bank, open_bank, parse_bank

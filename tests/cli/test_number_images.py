@@ -14,7 +14,7 @@ from digit_sequence.cli.number import number
 from digit_sequence.cli.number_images import make_config
 from digit_sequence.cli.program import main
 from digit_sequence.codec.encoding import decode_image, encode_image
-from digit_sequence.config.model import load_config
+from digit_sequence.config.loading import load_config
 
 DEFAULTS = {
     "width": 170,

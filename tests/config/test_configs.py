@@ -7,7 +7,7 @@ import time
 import pytest
 
 from builds import ROOT, build, read_rows
-from digit_sequence.config.model import load_config
+from digit_sequence.config.loading import load_config
 from digit_sequence.plan.plan import make_plan
 
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))

@@ -21,15 +21,9 @@ from ruamel.yaml import YAML
 
 from digit_sequence.base.blocks import shorten
 from digit_sequence.base.errors import ConfigError
-from digit_sequence.config.model import (
-    MAX_CONFIG_BYTES,
-    Config,
-    Numbers,
-    Split,
-    inline_numbers,
-    load_config,
-    parse_config,
-)
+from digit_sequence.config.files import MAX_CONFIG_BYTES
+from digit_sequence.config.loading import load_config, parse_config
+from digit_sequence.config.model import Config, Numbers, Split, inline_numbers
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.sources.mnist_5k import Mnist5kSettings
 from strategies import canvases, glyph_transforms, line_transforms, make_legible, number_texts
@@ -157,7 +151,7 @@ def test_mnist_without_a_path_stays_so(load: Load) -> None:
 
 # -- what is refused: place, expected, got ---------------------------------------------------------
 
-TOP_KEYS = "seed, source, splits, canvas, glyph, line, output"
+TOP_KEYS = "seed, source, splits, canvas, look, glyph, line, output"
 REFUSED = [
     # type, bounds and choice
     ("seed: one", "seed: expected a valid integer, got 'one'"),

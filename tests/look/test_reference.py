@@ -11,6 +11,7 @@ from typing import Any, get_args
 import pytest
 
 from digit_sequence.base.blocks import Block
+from digit_sequence.config.looks import list_looks
 from digit_sequence.config.model import Config
 from digit_sequence.look.reference import describe_config, make_schema
 from digit_sequence.transforms.registry import TRANSFORMS
@@ -54,6 +55,24 @@ def test_no_cell_of_meanings_is_empty() -> None:
     rows = [line for line in describe_config().splitlines() if line.startswith("| `")]
     assert len(rows) > 50
     assert [row for row in rows if re.search(r"\|\s*\|$", row)] == []
+
+
+def test_looks_are_listed() -> None:
+    """The page has a row for each look, and editors complete their names."""
+    page = describe_config()
+    for name, meaning in list_looks().items():
+        assert f"| `{name}` | {meaning} |" in page
+    names, path, several, none = make_schema()["properties"]["look"]["anyOf"]
+    assert names == {"enum": list(list_looks())}
+    assert (path["type"], several["type"], none["type"]) == ("string", "object", "null")
+
+
+def test_schema_takes_a_part_of_a_transform() -> None:
+    """Over a look, a config may give some settings of a transform."""
+    definitions = make_schema()["$defs"]
+    (noise, _) = definitions["LineSection"]["properties"]["noise"]["anyOf"]
+    assert "required" not in definitions[noise["$ref"].removeprefix("#/$defs/")]
+    assert definitions["Split"]["required"] == ["numbers"]
 
 
 def test_files_are_up_to_date() -> None:

@@ -22,7 +22,7 @@ from digit_sequence.base.engines import choose_engine
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.building.sampler import open_config
 from digit_sequence.building.shard import pack_shard
-from digit_sequence.config.model import parse_config
+from digit_sequence.config.loading import parse_config
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.render.draw import render_batch
 from digit_sequence.render.recipe import draw_recipes

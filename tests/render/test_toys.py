@@ -18,7 +18,8 @@ from conftest import find_extent, make_pool
 from digit_sequence.base.errors import ConfigError, RenderError
 from digit_sequence.building.sampler import open_config
 from digit_sequence.building.shard import pack_shard
-from digit_sequence.config.model import Config, load_config
+from digit_sequence.config.loading import load_config
+from digit_sequence.config.model import Config
 from digit_sequence.look.reference import describe_config, make_schema
 from digit_sequence.plan.plan import make_plan
 from digit_sequence.render.draw import render_batch

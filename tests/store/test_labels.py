@@ -19,7 +19,7 @@ from builds import ALL_TRANSFORMS, read_encoded, read_rows
 from digit_sequence.building.sampler import open_config
 from digit_sequence.building.shard import pack_shard
 from digit_sequence.codec.encoding import decode_image
-from digit_sequence.config.model import parse_config
+from digit_sequence.config.loading import parse_config
 from digit_sequence.store.labels import (
     COLUMNS,
     METADATA_KEY,

@@ -14,6 +14,7 @@ from digit_sequence.transforms.canvas import (
     LANES,
     Layers,
     find_extents,
+    join_layers,
     place_layers,
     to_pixels,
 )
@@ -113,6 +114,25 @@ def test_choose(
     for index, layer in enumerate(layers):
         assert index not in chosen or (layer == 7).all()
         assert index in chosen or layer.tolist() == everything[index]
+
+
+@given(places, places, seeds, st.booleans(), st.data())
+def test_join(
+    first: list[tuple[int, ...]],
+    second: list[tuple[int, ...]],
+    seed: int,
+    alike: bool,
+    data: st.DataObject,
+) -> None:
+    """Joined layers are those of the parts in any order, with samples of their own."""
+    parts = [fill_layers(first, seed, alike=alike), fill_layers(second, seed + 1)]
+    order = data.draw(st.permutations(range(len(first) + len(second))))
+    joined = join_layers(parts, np.array(order), np.array(order) + 10)
+    pixels = [*pixels_of(parts[0]), *pixels_of(parts[1])]
+    assert pixels_of(joined) == [pixels[g] for g in order]
+    assert joined.places.tolist() == [list([*first, *second][g]) for g in order]
+    assert joined.samples.tolist() == [g + 10 for g in order]
+    assert (joined.stack().sum(axis=(1, 2)) == [np.sum(pixels[g]) for g in order]).all()
 
 
 @given(places, seeds, st.booleans())

@@ -168,6 +168,18 @@ class Identities:
         """(G,) the position of each digit in its number."""
         return np.arange(len(self.owners)) - self.starts[self.owners]
 
+    def choose(self, is_chosen: NDArray[np.bool_]) -> Identities:
+        """Return some of these samples, in their order; `is_chosen` is (B,)."""
+        lengths = np.diff(self.starts)[is_chosen]
+        return Identities(
+            seed=self.seed,
+            names=[name for name, chosen in zip(self.names, is_chosen, strict=True) if chosen],
+            indices=self.indices[is_chosen],
+            starts=np.concatenate([[0], np.cumsum(lengths)]),
+            digits=self.digits[is_chosen[self.owners]],
+            engine=self.engine,
+        )
+
     def stream(self, purpose: str) -> Stream:
         """Return the random words of one purpose."""
         return Stream(self, purpose)

@@ -7,7 +7,8 @@ glyph bank, are there once for all workers of a machine and are not counted.
 base       the interpreter and the libraries' own state, with the compiled loops if they are used
 shard      the shard file, in memory until it is written; of Parquet its images, table and pages
 rows       the label rows: of the batches, joined, copied for their digest, and encoded
-batch      random words, canvases and whatever an engine keeps for each of their pixels
+batch      random words, canvases and whatever an engine keeps for each of their pixels; with
+           looks that of the look that needs most, and what is put together of all of them
 =========  ========================================================================================
 """
 
@@ -37,6 +38,8 @@ _SCRATCH_BYTES: dict[Engine, int] = {"skimage": 0, "numba": 45}
 """For each pixel of the one canvas that is being drawn."""
 _DIGIT_BYTES = 1000
 """For each digit of a batch: its geometry and its draws."""
+_LOOK_BYTES = 4
+"""For each pixel of the canvases of a batch that is put together from the samples of its looks."""
 _MAPPED_BYTES = 300
 """For each pixel of the canvases of a batch, where line maps locate the pixels of layers."""
 KEPT_BYTES = 2**25
@@ -95,16 +98,24 @@ def estimate_memory(
         Of one glyph.
     engine : {"skimage", "numba"}
     """
-    batch_samples = min(fit_batch(config, max_digits * glyph_pixels, engine), n_samples)
     canvas_pixels = config.canvas.height * config.canvas.widest
-    pixel_bytes = _CANVAS_BYTES[engine] + _count_pixel_bytes(config, engine)
-    each = canvas_pixels * pixel_bytes + 2 * sample_bytes
-    each += max_digits * (glyph_pixels * _GLYPH_BYTES[engine] + _DIGIT_BYTES)
+
+    def fit(part: Config) -> int:
+        return min(fit_batch(part, max_digits * glyph_pixels, engine), n_samples)
+
+    def render(part: Config) -> float:
+        pixel_bytes = _CANVAS_BYTES[engine] + _count_pixel_bytes(part, engine)
+        digit_bytes = glyph_pixels * _GLYPH_BYTES[engine] + _DIGIT_BYTES
+        return fit(part) * (canvas_pixels * pixel_bytes + max_digits * digit_bytes)
+
+    batch = max(map(render, config.per_look.values() or (config,))) + fit(config) * 2 * sample_bytes
+    if config.look:
+        batch += fit(config) * (canvas_pixels * _LOOK_BYTES + max_digits * _DIGIT_BYTES)
     return TaskMemory(
         base=_BASE_BYTES[engine],
         shard=round(n_samples * sample_bytes * CONTAINERS[config.output.container].copies),
         rows=n_samples * (_ROW_BYTES + _ROW_DIGIT_BYTES * max_digits) * _ROW_COPIES,
-        batch=round(batch_samples * each) + canvas_pixels * _SCRATCH_BYTES[engine],
+        batch=round(batch) + canvas_pixels * _SCRATCH_BYTES[engine],
     )
 
 

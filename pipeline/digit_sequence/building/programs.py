@@ -10,7 +10,8 @@ from digit_sequence.base.current_folder import leave_lost_folder
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.building.dataset import BuildResult, build_dataset
 from digit_sequence.building.sampler import open_config
-from digit_sequence.config.model import Config, load_config
+from digit_sequence.config.loading import load_config
+from digit_sequence.config.model import Config
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 from digit_sequence.store.storage import Storage
 

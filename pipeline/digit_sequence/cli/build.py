@@ -74,7 +74,7 @@ def build(
     from digit_sequence.building.estimates import estimate_bytes
     from digit_sequence.building.programs import choose_output
     from digit_sequence.building.sampler import open_config
-    from digit_sequence.config.model import load_config
+    from digit_sequence.config.loading import load_config
     from digit_sequence.store.storage import Storage
 
     settings = load_config(config, overrides)

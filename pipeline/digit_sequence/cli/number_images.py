@@ -17,7 +17,8 @@ from digit_sequence.base.current_folder import leave_lost_folder
 from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.building.sampler import open_config
 from digit_sequence.building.shard import pack_shard, write_shard
-from digit_sequence.config.model import Config, parse_config
+from digit_sequence.config.loading import parse_config
+from digit_sequence.config.model import Config
 from digit_sequence.containers.container import Batch, Packed, Target
 from digit_sequence.containers.files import pack_folders
 from digit_sequence.plan.plan import Shard

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from digit_sequence.base.files import is_remote
 from digit_sequence.building.sampler import Sampler, open_config, open_output
-from digit_sequence.config.model import load_config
+from digit_sequence.config.loading import load_config
 from digit_sequence.store.storage import Storage
 
 

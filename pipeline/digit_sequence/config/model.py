@@ -7,19 +7,15 @@ workers) are no part of a config, because they change no byte.
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from inspect import getdoc
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union
 
 from pydantic import (
     Field,
     PlainSerializer,
     PlainValidator,
     SerializerFunctionWrapHandler,
-    ValidationError,
     ValidationInfo,
     WithJsonSchema,
     create_model,
@@ -27,18 +23,19 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
-from pydantic.fields import FieldInfo
 
-from digit_sequence.base.blocks import (
-    Block,
-    shorten,
-)
+from digit_sequence.base.blocks import Block, shorten
 from digit_sequence.base.columns import Column
-from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.files import is_remote
 from digit_sequence.base.home import expand_home
 from digit_sequence.base.names import SplitName
-from digit_sequence.config.yaml import parse_yaml
+from digit_sequence.config.sections import (
+    LOOK,
+    GlyphSection,
+    LineSection,
+    Looks,
+    renew_sections,
+)
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.containers.sidecars import BRIEF, SIDECARS
 from digit_sequence.numbers.kind import NumberKind
@@ -47,10 +44,6 @@ from digit_sequence.sources.registry import SOURCES
 from digit_sequence.sources.source import SourceBlock
 from digit_sequence.transforms.registry import TRANSFORMS
 from digit_sequence.transforms.transform import Transform
-
-MAX_CONFIG_BYTES = 16_000_000
-MAX_PROBLEMS = 20
-"""Problems of a config that a message tells, at most."""
 
 MIN_DIGIT_WIDTH = 4
 """Columns that a digit keeps, at least, when its line is shrunk to the canvas."""
@@ -177,40 +170,6 @@ class Canvas(Block):
         return self.width if isinstance(self.width, int) else self.width[0]
 
 
-class Section(Block):
-    """A block whose keys are transforms; those that are left out are off, or as they are."""
-
-    @model_serializer(mode="wrap")
-    def _leave_out_others(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what is off: a plan is the same whatever packages are installed."""
-        return {name: value for name, value in serialize(self).items() if value is not None}
-
-
-class GlyphSection(Section):
-    """How each digit is drawn, in this order."""
-
-
-class LineSection(Section):
-    """How digits stand together, and the whole canvas."""
-
-
-def _fill_sections() -> None:
-    """Give each section a field for each of its transforms."""
-    for name, section in (("glyph", GlyphSection), ("line", LineSection)):
-        section.__pydantic_fields__ = {
-            transform.name: FieldInfo.from_annotated_attribute(
-                transform.Settings | None if transform.default is None else transform.Settings,
-                Field(transform.default, description=getdoc(transform)),
-            )
-            for transform in TRANSFORMS.values()
-            if transform.section == name
-        }
-        section.model_rebuild(force=True)
-
-
-_fill_sections()
-
-
 class Output(Block):
     """What is written."""
 
@@ -265,107 +224,65 @@ class Config(Block):
     """The parts of the dataset; no glyph is in two of them."""
     canvas: Canvas = Canvas()
     """The image that a line of digits is placed on."""
+    look: Looks = None
+    """A named set of transforms, or several by weight; see below."""
     glyph: GlyphSection = GlyphSection()
-    """How each digit is drawn."""
+    """How each digit is drawn; with a look, what is to be different from it."""
     line: LineSection = LineSection()
-    """How digits stand together, and the whole canvas."""
+    """How digits stand together, and the whole canvas; likewise."""
     output: Output = Output()
     """What is written."""
 
     @property
     def transforms(self) -> tuple[Transform, ...]:
-        """The transforms that are on, in order."""
+        """The transforms that are on, in order; with looks those of one look after another."""
         chosen = (
-            (transform, getattr(getattr(self, transform.section), transform.name))
+            (transform, getattr(getattr(block, transform.section), transform.name))
+            for block in (self.look.values() if self.look else (self,))
             for transform in TRANSFORMS.values()
         )
         return tuple(make(settings) for make, settings in chosen if settings is not None)
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The label columns of the transforms that are on."""
-        return tuple(column for transform in self.transforms for column in transform.columns)
+        """The label columns of the transforms that are on, and of the look where one is given."""
+        chosen = {transform.name: transform.columns for transform in self.transforms}
+        columns = [column for name in TRANSFORMS for column in chosen.get(name, ())]
+        return (LOOK, *columns) if self.look else tuple(columns)
+
+    @property
+    def per_look(self) -> dict[str, Config]:
+        """A config for each look, by name, as if its transforms were given and no look.
+
+        `glyph` and `line` of the file are a part of each look by now.
+        """
+        return {
+            name: self.model_copy(update={"look": None, "glyph": look.glyph, "line": look.line})
+            for name, look in (self.look or {}).items()
+        }
 
     @model_validator(mode="after")
     def _check_legible(self) -> Self:
         """Refuse what would leave digits without ink."""
-        for transform in self.transforms:
-            transform.check(self.canvas.height, self.canvas.widest)
+        for name, config in (self.per_look or {"": self}).items():
+            for transform in config.transforms:
+                try:
+                    transform.check(self.canvas.height, self.canvas.widest)
+                except ValueError as error:
+                    raise ValueError(f"{error} (in the look {name})" if name else error) from error
         return self
+
+    @model_serializer(mode="wrap")
+    def _leave_out_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the look if there is none, else the sections, which looks have of their own."""
+        unused = ("glyph", "line") if self.look else ("look",)
+        return {name: value for name, value in serialize(self).items() if name not in unused}
 
 
 @TRANSFORMS.follow
-def _renew_sections() -> None:
-    """Make the sections anew when other transforms are registered."""
-    _fill_sections()
-    Config.model_fields["glyph"].default = GlyphSection()
-    Config.model_fields["line"].default = LineSection()
-    Config.model_rebuild(force=True)
-
-
-# -- reading --------------------------------------------------------------------------------------
-
-
-def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
-    """Read and check a config file.
-
-    Paths of inputs in it are taken relative to the file; ``output.uri`` is not. ``~`` at the
-    beginning of a path is the home directory.
-
-    Parameters
-    ----------
-    path : path
-        A YAML file.
-    overrides : iterable of str
-        ``section.key=value``, the value in YAML, applied before the checks.
-
-    Raises
-    ------
-    ConfigError
-        With the problems of the file at once, a line each, `MAX_PROBLEMS` at most.
-    """
-    path = Path(expand_home(str(path)))
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_CONFIG_BYTES + 1)
-        if len(raw) > MAX_CONFIG_BYTES:
-            raise ConfigError(
-                f"{path}: expected at most {MAX_CONFIG_BYTES:,} bytes, got more; put long lists of "
-                "numbers into a file (numbers.file)"
-            )
-        text = raw.decode()
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: expected UTF-8 text, got byte {error.start}") from error
-    tree = parse_yaml(text, str(path))
-    for override in overrides if isinstance(tree, dict) else ():
-        _apply_override(tree, override)
-    return parse_config(tree, str(path), path.parent.absolute())
-
-
-def parse_config(tree: object, where: str, folder: Path | None = None) -> Config:
-    """Check a config that is already a tree of dicts, lists and scalars.
-
-    Parameters
-    ----------
-    tree : object
-        What the YAML file holds.
-    where : str
-        What to call it in messages.
-    folder : Path, optional
-        What paths of inputs in it are relative to; without it they are left as they are.
-    """
-    if not isinstance(tree, dict):
-        raise ConfigError(f"{where}: expected keys and values, got {shorten(tree)}")
-    try:
-        return Config.model_validate(tree, context=folder)
-    except ValidationError as error:
-        problems = error.errors(include_url=False)
-        lines = [f"{where}: {_describe(problem)}" for problem in problems[:MAX_PROBLEMS]]
-        if len(problems) > MAX_PROBLEMS:
-            lines.append(f"{where}: and {len(problems) - MAX_PROBLEMS:,} more problems")
-        raise ConfigError("\n".join(lines)) from None
+def _renew_config() -> None:
+    """Take the sections as they are when other transforms are registered."""
+    renew_sections(Config)
 
 
 def inline_numbers(config: Config) -> Config:
@@ -382,79 +299,3 @@ def inline_numbers(config: Config) -> Config:
         numbers = Numbers.model_construct(**{kind.name: kind.settings})
         splits[name] = split.model_copy(update={"numbers": numbers})
     return config.model_copy(update={"splits": splits})
-
-
-def _apply_override(tree: dict[str, Any], override: str) -> None:
-    dotted, equals, text = override.partition("=")
-    if not equals or not all(dotted.split(".")):
-        raise ConfigError(f"--set: expected section.key=value, got {shorten(override)}")
-    *parents, key = dotted.split(".")
-    node: Any = tree
-    for parent in parents:
-        if isinstance(node, dict) and node.get(parent) is None:
-            node[parent] = {}
-        node = node.get(parent) if isinstance(node, dict) else None
-    if not isinstance(node, dict):
-        raise ConfigError(f"--set: {dotted}: {'.'.join(parents)} holds no keys")
-    node[key] = parse_yaml(text, f"--set {dotted}")
-
-
-def _describe(problem: Mapping[str, Any]) -> str:
-    """Turn one of pydantic's errors into `path.to.key: expected, got`."""
-    place = list(problem["loc"])
-    if place[:1] == ["source"] and len(place) > 1:
-        del place[1]  # the name of the source, which is no key
-    if place and place[-1] == "[key]":
-        place.pop()
-    message = problem["msg"]
-    match problem["type"]:
-        case "extra_forbidden":
-            valid = _valid_keys(problem["loc"][:-1])
-            near = difflib.get_close_matches(str(place[-1])[:80], valid, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            message = f"unknown key; expected one of {', '.join(valid)}{hint}"
-        case "missing":
-            message = "expected a value, got none"
-        case "union_tag_not_found":
-            place.append("name")
-            message = f"expected one of {', '.join(SOURCES)}, got none"
-        case "union_tag_invalid":
-            place.append("name")
-            message = f"expected one of {', '.join(SOURCES)}, got {shorten(problem['ctx']['tag'])}"
-        case "value_error":
-            message = message.removeprefix("Value error, ")
-        case "model_type" | "model_attributes_type":
-            keys = ", ".join(_valid_keys(problem["loc"]))
-            message = f"expected a block with the keys {keys}, got {shorten(problem['input'])}"
-        case _:
-            message = re.sub(r"^\w+ should (be|have) ", "expected ", message)
-            message = re.sub(r" after validation, not \d+$", "", message)
-            message = f"{message}, got {shorten(problem['input'])}"
-    return f"{'.'.join(map(_shorten_step, place))}: {message}" if place else message
-
-
-def _shorten_step(step: str | int) -> str:
-    """Return a key or a position, cut to what a line of a message has room for."""
-    text = str(step)
-    return text if len(text) <= 80 else f"{text[:80]}..."
-
-
-def _valid_keys(place: Sequence[str | int]) -> list[str]:
-    """List the keys of the block at `place`."""
-    block: Any = Config
-    for depth, step in enumerate(place):
-        if depth == 1 and place[0] == "source":
-            block = SOURCES[str(step)].Settings
-        elif block is Config and step == "splits":
-            block = dict
-        elif block is dict:
-            block = Split
-        elif isinstance(block, type) and issubclass(block, Block):
-            annotation: Any = block.model_fields[str(step)].annotation
-            blocks = [
-                kind
-                for kind in (annotation, *get_args(annotation))
-                if isinstance(kind, type) and issubclass(kind, Block)
-            ]
-            block = blocks[0] if blocks else block
-    return list(block.model_fields)

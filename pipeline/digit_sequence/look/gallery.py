@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from digit_sequence.building.sampler import open_config
-from digit_sequence.config.model import parse_config
+from digit_sequence.config.loading import parse_config
 from digit_sequence.look.preview import Tile, draw_sheet, draw_tiles
 from digit_sequence.transforms.registry import TRANSFORMS
 from digit_sequence.transforms.transform import Transform

@@ -18,7 +18,9 @@ from pydantic_core import PydanticUndefined
 
 from digit_sequence.base.blocks import Block, find_bounds
 from digit_sequence.base.columns import Column
+from digit_sequence.config.looks import list_looks
 from digit_sequence.config.model import Config
+from digit_sequence.config.sections import LOOK, GlyphSection, LineSection, WeightedLook
 from digit_sequence.store.labels import COLUMNS, PIXEL_HASH
 from digit_sequence.transforms.registry import TRANSFORMS
 from digit_sequence.transforms.transform import Transform
@@ -41,6 +43,24 @@ complete keys and mark mistakes.
 """
 
 
+_LOOKS = """\
+A look is a named set of transforms and their ranges: a file with the keys `glyph` and `line`, as
+[those of this program](../pipeline/digit_sequence/config/looks). A config gives the name of one
+(`look: scan`), the path of a file of your own, relative to the config (`look: my/forms.yaml`, whose
+name is `forms`), or several by weight (`look: {clean: 1, scan: 3}`): then each sample draws its
+look, and has the transforms of that one.
+
+The config's own `glyph` and `line` are laid over each look, key by key: `line: {noise: {sigma: [1,
+3]}}` leaves the probability of the noise as the look has it, and `line: {noise: null}` switches it
+off. A look may also be written out in place of its weight: `look: {mine: {weight: 2, glyph: ...,
+line: ...}}`. A built dataset holds the settings themselves, so files may change later.
+
+Label rows have the columns of the transforms of all looks; where a sample's look leaves a transform
+out, they say 0, or what stands for no change.
+"""
+_LOOK_KINDS = "a name, a path that ends in `.yaml`, or weights of these"
+
+
 def describe_config() -> str:
     """Return configs/README.md."""
     parts = [_BEGIN, "## The whole", _describe_block(Config)]
@@ -48,6 +68,8 @@ def describe_config() -> str:
         kind = field.annotation
         if name in {transform.section for transform in TRANSFORMS.values()}:
             parts += _describe_section(name, kind)
+        elif name == LOOK.name:
+            parts += _describe_looks()
         else:
             parts += _describe_field(name, kind)
     parts += [
@@ -57,6 +79,14 @@ def describe_config() -> str:
         describe_columns((*COLUMNS, PIXEL_HASH)),
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _describe_looks() -> Iterator[str]:
+    yield f"## `{LOOK.name}`"
+    yield _LOOKS
+    rows = [f"| `{name}` | {meaning} |" for name, meaning in list_looks().items()]
+    yield "\n".join(["| look | what it is |", "| --- | --- |", *rows])
+    yield describe_columns([LOOK])
 
 
 def describe_columns(columns: Iterable[Column]) -> str:
@@ -72,7 +102,26 @@ def make_schema() -> dict[str, Any]:
     """Return the JSON Schema of configs, as editors take it."""
     schema = Config.model_json_schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["properties"][LOOK.name]["anyOf"] = _list_look_kinds()
+    _need_nothing(schema["$defs"])
     return schema
+
+
+def _list_look_kinds() -> list[dict[str, Any]]:
+    """Return the schemas of what `look` may be in a file; a config that is read has but one."""
+    path = {"pattern": r"\.yaml$", "type": "string"}
+    weight = {"maximum": 1e9, "minimum": 0, "type": "number"}
+    value = {"anyOf": [weight, {"$ref": f"#/$defs/{WeightedLook.__name__}"}]}
+    several = {"additionalProperties": value, "minProperties": 1, "type": "object"}
+    return [{"enum": list(list_looks())}, path, several, {"type": "null"}]
+
+
+def _need_nothing(definitions: dict[str, Any]) -> None:
+    """Make all settings of transforms optional, since a look may have what a config leaves out."""
+    for section in (GlyphSection, LineSection):
+        for field in definitions[section.__name__]["properties"].values():
+            for kind in field.get("anyOf", ()):
+                definitions.get(kind.get("$ref", "").rpartition("/")[2], {}).pop("required", None)
 
 
 def _describe_section(name: str, section: Any) -> Iterator[str]:
@@ -155,7 +204,8 @@ def _describe_type(kind: Any) -> str:  # noqa: PLR0911 - a case a line
             return f"list of {_describe_type(arguments[0])}"
         return f"[low, high], {_describe_type(arguments[0])}"
     if origin is dict:
-        return f"{_describe_type(arguments[0])} to {_describe_type(arguments[1])}"
+        pairs = f"{_describe_type(arguments[0])} to {_describe_type(arguments[1])}"
+        return _LOOK_KINDS if arguments[1] is WeightedLook else pairs
     if isinstance(kind, type) and issubclass(kind, Block):
         return "a block"
     return {str: "text", int: "integer", float: "number", bool: "true or false"}.get(

@@ -42,7 +42,8 @@ def collect_inputs(
     numbers : mapping
         What decides which numbers each split shows.
     """
-    settings = config.model_dump(mode="json", include={"canvas", "glyph", "line", "output"})
+    chosen = {"canvas", "look", "glyph", "line", "output"}
+    settings = config.model_dump(mode="json", include=chosen)
     del settings["output"]["uri"]
     if config.output.image != "jpeg":
         del settings["output"]["quality"]

@@ -6,7 +6,8 @@
                                         └── boxes: what each layer holds
 
 scikit-image and NumPy define every step. The compiled engine gives the same bytes; of a transform
-that has no compiled loops it calls the definition.
+that has no compiled loops it calls the definition. With several looks, the samples of each go this
+way on their own.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from numpy.typing import NDArray
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import RenderError
 from digit_sequence.config.model import Config
+from digit_sequence.config.sections import LOOK
 from digit_sequence.render import layers as definition
 from digit_sequence.render.layout import has_line_maps, lay_out
-from digit_sequence.render.recipe import Recipes
+from digit_sequence.render.recipe import Recipes, put_drawn
 from digit_sequence.sources.bank import GlyphBank
-from digit_sequence.transforms.canvas import Layers, Pages
+from digit_sequence.transforms.canvas import Layers, Pages, join_layers
 from digit_sequence.transforms.transform import Ink, Page
 
 BATCH_PIXELS: dict[Engine, int] = {"skimage": 2_000_000, "numba": 8_000_000}
@@ -77,6 +79,45 @@ def render_batch(
     RenderError
         If a digit has left no ink, so that its label would be wrong.
     """
+    render = _render_looks if config.look else _render
+    return render(recipes, bank, config, engine)
+
+
+def _render_looks(recipes: Recipes, bank: GlyphBank, config: Config, engine: Engine) -> Rendered:
+    """Render the samples of each look by its transforms, and put them back in order."""
+    canvas = config.canvas
+    images = np.empty((recipes.n_samples, canvas.height, canvas.widest), np.uint8)
+    boxes = np.empty((len(recipes.samples), 4), np.int32)
+    widths = np.empty(recipes.n_samples, np.int64)
+    scaled = np.empty(recipes.n_samples, np.bool_)
+    drawn = {name: values.copy() for name, values in recipes.drawn.items()}
+    layers, digits = [], []
+    for look, is_chosen in _choose_parts(recipes, bank, config, engine):
+        part = _render(recipes.choose(is_chosen, look.columns), bank, look, engine)
+        images[is_chosen], widths[is_chosen] = part.images, part.widths
+        scaled[is_chosen] = part.scaled
+        digits.append(np.flatnonzero(is_chosen[recipes.samples]))
+        boxes[digits[-1]] = part.boxes
+        layers.append(part.layers)
+        put_drawn(drawn, part.recipes.drawn, look.columns, is_chosen, recipes.samples)
+    joined = join_layers(layers, np.argsort(np.concatenate(digits)), recipes.samples)
+    return Rendered(images, widths, joined, boxes, scaled, recipes.apply(drawn))
+
+
+def _choose_parts(
+    recipes: Recipes, bank: GlyphBank, config: Config, engine: Engine
+) -> Iterator[tuple[Config, NDArray[np.bool_]]]:
+    """Yield the samples (B,) of each look, as many at a time as fit."""
+    glyph_pixels = int(np.diff(recipes.starts).max()) * bank.images[0].size
+    for name, look in config.per_look.items():
+        samples = np.flatnonzero(recipes.drawn[LOOK.name] == name)
+        size = fit_batch(look, glyph_pixels, engine)
+        for start in range(0, len(samples), size):
+            yield look, np.isin(np.arange(recipes.n_samples), samples[start : start + size])
+
+
+def _render(recipes: Recipes, bank: GlyphBank, config: Config, engine: Engine) -> Rendered:
+    """Render the samples of a config without looks."""
     layout, recipes = lay_out(recipes, bank.ink[recipes.glyph_ids], bank.images.shape[1:], config)
     read_layers, merge_layers = _choose_steps(engine)
     layers = read_layers(bank.images, layout, recipes, config)
@@ -108,6 +149,8 @@ def _choose_steps(engine: Engine) -> tuple[Callable[..., Layers], Callable[..., 
 def fit_batch(config: Config, glyph_pixels: int, engine: Engine) -> int:
     """Return how many samples to render at a time, at least one.
 
+    With looks it is how many to draw at a time; those of one look may be rendered in smaller parts.
+
     Parameters
     ----------
     config : Config
@@ -115,7 +158,8 @@ def fit_batch(config: Config, glyph_pixels: int, engine: Engine) -> int:
         Of all glyphs of a sample, at most.
     engine : {"skimage", "numba"}
     """
-    limit = _MAPPED_PIXELS if has_line_maps(config) else BATCH_PIXELS[engine]
+    is_mapped = not config.look and has_line_maps(config)
+    limit = _MAPPED_PIXELS if is_mapped else BATCH_PIXELS[engine]
     return max(1, limit // max(config.canvas.height * config.canvas.widest, glyph_pixels))
 
 

@@ -1,24 +1,26 @@
 """Recipes: every random draw of a sample, made from its identity alone.
 
 Each purpose has random words of its own, which (split, number, sample index) addresses: the choice
-of glyphs, and each transform. So switching a transform on leaves the draws of all others as they
-are; see `base.randomness`.
+of glyphs, that of the look, and each transform. So switching a transform on leaves the draws of all
+others as they are; see `base.randomness`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from digit_sequence.base.columns import Column
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import SplitName
-from digit_sequence.base.randomness import Identities, to_integers
+from digit_sequence.base.randomness import Identities, to_integers, to_uniform
 from digit_sequence.config.model import Config
+from digit_sequence.config.sections import LOOK
 from digit_sequence.sources.pools import GlyphPool
 
 
@@ -39,6 +41,23 @@ class Recipes:
     """(G,) rows of the glyph bank."""
     drawn: Mapping[str, NDArray[Any]]
     """What transforms drew, by label column: (B,) or (G,)."""
+
+    def choose(self, is_chosen: NDArray[np.bool_], columns: Iterable[Column]) -> Recipes:
+        """Return some of these samples, (B,), in their order, with some of their columns."""
+        identities = self.identities.choose(is_chosen)
+        return Recipes(
+            identities=identities,
+            split=self.split,
+            numbers=[
+                number for number, chosen in zip(self.numbers, is_chosen, strict=True) if chosen
+            ],
+            samples=identities.owners,
+            glyph_ids=self.glyph_ids[is_chosen[self.samples]],
+            drawn={
+                column.name: self.drawn[column.name][_find_rows(column, is_chosen, self.samples)]
+                for column in columns
+            },
+        )
 
     @property
     def n_samples(self) -> int:
@@ -105,17 +124,58 @@ def draw_recipes(
     if not sizes.all():
         raise ConfigError(missing_glyphs(split, {int(digits[sizes.argmin()])}))
     (words,) = identities.stream("glyph").per_digit(1)
-    drawn: dict[str, NDArray[Any]] = {}
-    for transform in config.transforms:
-        drawn |= transform.draw(identities.stream(transform.name))
     return Recipes(
         identities=identities,
         split=split,
         numbers=numbers,
         samples=identities.owners,
         glyph_ids=pool.ids[pool.starts[digits] + to_integers(words, 0, sizes - 1)],
-        drawn=drawn,
+        drawn=_draw_looks(config, identities) if config.look else _draw(config, identities),
     )
+
+
+def _draw(config: Config, identities: Identities) -> dict[str, NDArray[Any]]:
+    """Return what the transforms of a config without looks draw."""
+    drawn: dict[str, NDArray[Any]] = {}
+    for transform in config.transforms:
+        drawn |= transform.draw(identities.stream(transform.name))
+    return drawn
+
+
+def _draw_looks(config: Config, identities: Identities) -> dict[str, NDArray[Any]]:
+    """Draw the look of each sample by its weight, then what the transforms of that look draw."""
+    assert config.look is not None
+    steps = np.cumsum([look.weight for look in config.look.values()])
+    (words,) = identities.stream(LOOK.name).per_sample(1)
+    places = np.searchsorted(steps / steps[-1], to_uniform(words), side="right")
+    sizes = {"sample": len(identities.names), "digit": len(identities.owners)}
+    drawn = {column.name: column.fill(sizes[column.per]) for column in config.columns}
+    drawn[LOOK.name] = np.array(list(config.look), np.object_)[places]
+    for place, look in enumerate(config.per_look.values()):
+        is_chosen = places == place
+        if is_chosen.any():
+            found = _draw(look, identities.choose(is_chosen))
+            put_drawn(drawn, found, look.columns, is_chosen, identities.owners)
+    return drawn
+
+
+def put_drawn(
+    drawn: Mapping[str, NDArray[Any]],
+    found: Mapping[str, NDArray[Any]],
+    columns: Iterable[Column],
+    is_chosen: NDArray[np.bool_],
+    owners: NDArray[np.int64],
+) -> None:
+    """Put what some samples (B,) drew in its place among the draws of all."""
+    for column in columns:
+        drawn[column.name][_find_rows(column, is_chosen, owners)] = found[column.name]
+
+
+def _find_rows(
+    column: Column, is_chosen: NDArray[np.bool_], owners: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Return which values of a column are those of some samples: (B,) or (G,)."""
+    return is_chosen[owners] if column.per == "digit" else is_chosen
 
 
 def missing_glyphs(split: str, digits: set[int]) -> str:

@@ -31,7 +31,7 @@ from digit_sequence.base.names import (
     MANIFEST_PATH,
     PLAN_PATH,
 )
-from digit_sequence.config.model import parse_config
+from digit_sequence.config.loading import parse_config
 from digit_sequence.plan.plan import Plan, make_plan
 from digit_sequence.sources.bank import GlyphBank, pack_bank
 from digit_sequence.store.glyphs import GLYPHS_PATH, has_glyphs

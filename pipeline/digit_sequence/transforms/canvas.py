@@ -8,7 +8,7 @@ is 0, and stays 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -118,6 +118,24 @@ def place_layers(
     starts = np.cumsum(sizes) - sizes
     block = (int(rows[0]), int(strides[0])) if alike else None
     return Layers(np.empty(int(sizes.sum()), np.uint8), places, starts, strides, samples, block)
+
+
+def join_layers(
+    parts: Sequence[Layers], order: NDArray[np.int64], samples: NDArray[np.int64]
+) -> Layers:
+    """Return the layers of some parts as one: its layer g is number ``order[g]`` of them all.
+
+    Its `samples` are given, since those of a part count within that part.
+    """
+    sizes = np.array([len(part.pixels) for part in parts], np.int64)
+    begins = np.repeat(np.cumsum(sizes) - sizes, [len(part) for part in parts])
+    return Layers(
+        pixels=np.concatenate([part.pixels for part in parts]),
+        places=np.concatenate([part.places for part in parts])[order],
+        starts=(np.concatenate([part.starts for part in parts]) + begins)[order],
+        strides=np.concatenate([part.strides for part in parts])[order],
+        samples=samples,
+    )
 
 
 def find_extents(masks: NDArray[np.bool_]) -> NDArray[np.int64]:

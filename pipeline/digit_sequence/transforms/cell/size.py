@@ -32,7 +32,9 @@ class Size(CellMap):
     section: ClassVar[Section] = "glyph"
     example: ClassVar = {"share": [0.5, 1]}
     columns: ClassVar = (
-        Column("digit_size", "float64", "share of the size that the digit would have", "digit"),
+        Column(
+            "digit_size", "float64", "share of the size that the digit would have", "digit", 1.0
+        ),
     )
 
     class Settings(Chance):

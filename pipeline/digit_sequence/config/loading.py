@@ -1,0 +1,81 @@
+"""Config files become configs, or one error that names every problem."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from digit_sequence.base.blocks import shorten
+from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.home import expand_home
+from digit_sequence.config.files import read_yaml
+from digit_sequence.config.looks import write_out_looks
+from digit_sequence.config.messages import describe_problems
+from digit_sequence.config.model import Config
+from digit_sequence.config.yaml import parse_yaml
+
+
+def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
+    """Read and check a config file.
+
+    Paths of inputs and looks in it are taken relative to the file; ``output.uri`` is not. ``~`` at
+    the beginning of a path is the home directory.
+
+    Parameters
+    ----------
+    path : path
+        A YAML file.
+    overrides : iterable of str
+        ``section.key=value``, the value in YAML, applied before the checks.
+
+    Raises
+    ------
+    ConfigError
+        With the problems of the file at once, a line each, `messages.MAX_PROBLEMS` at most.
+    """
+    path = Path(expand_home(str(path)))
+    tree = read_yaml(path)
+    for override in overrides if isinstance(tree, dict) else ():
+        _apply_override(tree, override)
+    folder = path.parent.absolute()
+    if isinstance(tree, dict):
+        tree = write_out_looks(tree, str(path), folder)
+    return parse_config(tree, str(path), folder)
+
+
+def parse_config(tree: object, where: str, folder: Path | None = None) -> Config:
+    """Check a config that is already a tree of dicts, lists and scalars.
+
+    Parameters
+    ----------
+    tree : object
+        What the YAML file holds; the looks are written out.
+    where : str
+        What to call it in messages.
+    folder : Path, optional
+        What paths of inputs in it are relative to; without it they are left as they are.
+    """
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{where}: expected keys and values, got {shorten(tree)}")
+    try:
+        return Config.model_validate(tree, context=folder)
+    except ValidationError as error:
+        raise ConfigError(describe_problems(error, where)) from None
+
+
+def _apply_override(tree: dict[str, Any], override: str) -> None:
+    dotted, equals, text = override.partition("=")
+    if not equals or not all(dotted.split(".")):
+        raise ConfigError(f"--set: expected section.key=value, got {shorten(override)}")
+    *parents, key = dotted.split(".")
+    node: Any = tree
+    for parent in parents:
+        if isinstance(node, dict) and node.get(parent) is None:
+            node[parent] = {}
+        node = node.get(parent) if isinstance(node, dict) else None
+    if not isinstance(node, dict):
+        raise ConfigError(f"--set: {dotted}: {'.'.join(parents)} holds no keys")
+    node[key] = parse_yaml(text, f"--set {dotted}")

@@ -1,0 +1,115 @@
+"""What is wrong with a config, in words: the place of a key, what was expected, what it got."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from digit_sequence.base.blocks import Block, shorten
+from digit_sequence.config.model import Config, Split
+from digit_sequence.config.sections import WeightedLook
+from digit_sequence.sources.registry import SOURCES
+
+_MAPPINGS: dict[str | int, tuple[type[Block]]] = {"splits": (Split,), "look": (WeightedLook,)}
+"""Keys whose values are blocks by name."""
+MAX_PROBLEMS = 20
+"""Problems of a config that a message tells, at most."""
+
+
+def describe_problems(error: ValidationError, where: str, root: type[Block] = Config) -> str:
+    """Return the problems of a config, a line each, `MAX_PROBLEMS` at most.
+
+    Parameters
+    ----------
+    error : ValidationError
+    where : str
+        What to call the file.
+    root : type
+        What its keys are those of.
+    """
+    problems = error.errors(include_url=False)
+    looks: dict[str, list[str]] = {}
+    for problem in problems[:MAX_PROBLEMS]:
+        match problem["loc"]:
+            case ("look", str(look), "glyph" | "line", *_):
+                inner = {**problem, "loc": problem["loc"][2:]}
+                looks.setdefault(_describe(inner, WeightedLook), []).append(look)
+            case _:
+                looks[_describe(problem, root)] = []
+    lines = [f"{where}: {line}{_name_looks(names)}" for line, names in looks.items()]
+    if len(problems) > MAX_PROBLEMS:
+        lines.append(f"{where}: and {len(problems) - MAX_PROBLEMS:,} more problems")
+    return "\n".join(lines)
+
+
+def _name_looks(names: Sequence[str]) -> str:
+    """Return which looks a problem is of, whether theirs or of what is laid over them."""
+    if not names:
+        return ""
+    listed = " and ".join(map(_shorten_step, names))
+    return f" (in the look{'s' * (len(names) > 1)} {listed})"
+
+
+def _describe(problem: Mapping[str, Any], root: type[Block]) -> str:
+    """Turn one of pydantic's errors into `path.to.key: expected, got`."""
+    place = list(problem["loc"])
+    if place[:1] == ["source"] and len(place) > 1:
+        del place[1]  # the name of the source, which is no key
+    if place and place[-1] == "[key]":
+        place.pop()
+    message = problem["msg"]
+    match problem["type"]:
+        case "extra_forbidden":
+            valid = _valid_keys(root, problem["loc"][:-1])
+            near = difflib.get_close_matches(str(place[-1])[:80], valid, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            message = f"unknown key; expected one of {', '.join(valid)}{hint}"
+        case "missing":
+            message = "expected a value, got none"
+        case "union_tag_not_found":
+            place.append("name")
+            message = f"expected one of {', '.join(SOURCES)}, got none"
+        case "union_tag_invalid":
+            place.append("name")
+            message = f"expected one of {', '.join(SOURCES)}, got {shorten(problem['ctx']['tag'])}"
+        case "value_error":
+            message = message.removeprefix("Value error, ")
+        case "model_type" | "model_attributes_type":
+            keys = ", ".join(_valid_keys(root, problem["loc"]))
+            message = f"expected a block with the keys {keys}, got {shorten(problem['input'])}"
+        case _:
+            message = re.sub(r"^\w+ should (be|have) ", "expected ", message)
+            message = re.sub(r" after validation, not \d+$", "", message)
+            message = f"{message}, got {shorten(problem['input'])}"
+    return f"{'.'.join(map(_shorten_step, place))}: {message}" if place else message
+
+
+def _shorten_step(step: str | int) -> str:
+    """Return a key or a position, cut to what a line of a message has room for."""
+    text = str(step)
+    return text if len(text) <= 80 else f"{text[:80]}..."
+
+
+def _valid_keys(root: type[Block], place: Sequence[str | int]) -> list[str]:
+    """List the keys of the block at `place` below another."""
+    block: Any = root
+    for depth, step in enumerate(place):
+        if depth == 1 and place[0] == "source":
+            block = SOURCES[str(step)].Settings
+        elif block is Config and step in _MAPPINGS:
+            block = _MAPPINGS[step]
+        elif isinstance(block, tuple):
+            (block,) = block
+        elif isinstance(block, type) and issubclass(block, Block):
+            annotation: Any = block.model_fields[str(step)].annotation
+            blocks = [
+                kind
+                for kind in (annotation, *get_args(annotation))
+                if isinstance(kind, type) and issubclass(kind, Block)
+            ]
+            block = blocks[0] if blocks else block
+    return list(block.model_fields)
