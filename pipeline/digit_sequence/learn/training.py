@@ -31,16 +31,11 @@ from torch.utils.data import DataLoader
 
 from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.base.files import open_new
+from digit_sequence.learn.batches import BLANK, CtcBatch, collate, decode_classes
 from digit_sequence.learn.network import Recognizer, count_steps, make_recognizer
 from digit_sequence.learn.report import Reading, draw_curve, draw_mistakes, measure, write_markdown
-from digit_sequence.learn.streams import (
-    BLANK,
-    CtcBatch,
-    NumberDataset,
-    ShardBatchSampler,
-    collate,
-    decode_classes,
-)
+from digit_sequence.learn.sampler import ShardBatchSampler
+from digit_sequence.learn.streams import NumberDataset
 from digit_sequence.read.dataset import Dataset, Split
 
 WARM_UP = 0.05
@@ -125,7 +120,10 @@ class Run:
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), weight_decay=options.weight_decay
         )
-        self.sampler = ShardBatchSampler(self.train, options.batch_size, seed=options.seed)
+        # Alone, whatever RANK and WORLD_SIZE say where this runs.
+        self.sampler = ShardBatchSampler(
+            self.train, options.batch_size, seed=options.seed, rank=0, world_size=1
+        )
         self.progress = Progress()
         self._saved = time.perf_counter()
         self._clock = (0.0, 0.0)
@@ -164,10 +162,11 @@ class Run:
         self._clock = (time.perf_counter(), time.process_time())
         for batch in loader:
             loss = self._step(batch)
-            progress.loss_sum += loss * len(batch.numbers)
+            n_samples = len(batch.images)
+            progress.loss_sum += loss * n_samples
             progress.batches += 1
             self._extend_curve(loss)
-            on_batch(len(batch.numbers), loss)
+            on_batch(n_samples, loss)
             if time.perf_counter() - self._saved > CHECKPOINT_SECONDS:
                 self._read_clock()
                 self.save()
@@ -306,10 +305,10 @@ def compute_loss(scores: Any, batch: CtcBatch) -> Any:
     scores : Tensor, shape (B, T, 11)
     batch : CtcBatch
     """
-    steps = torch.full((len(batch.numbers),), scores.shape[1], dtype=torch.int64)
+    steps = torch.full((len(batch.images),), scores.shape[1], dtype=torch.int64)
     return nn.functional.ctc_loss(
         scores.transpose(0, 1),
-        batch.targets,
+        batch.padded_targets,
         steps,
         batch.target_lengths,
         blank=BLANK,
