@@ -276,10 +276,14 @@ def test_sampler_goes_on_after_any_batch(train):
     for done in range(4):
         sampler.load_state_dict(state | {"batches": done})
         assert list(sampler) == expected[done:]
-        assert list(sampler) == expected
+        whole = list(sampler)
+        assert sampler.state_dict() == state | {"epoch": 3}
+        assert (sorted(sum(whole, [])), whole != expected) == (list(range(12)), True)
+    sampler.set_epoch(2)
     batches = iter(sampler)
     next(batches)
     assert sampler.state_dict() == state | {"batches": 1}
+    sampler.set_epoch(2)
     assert list(sampler) == expected  # to look at a batch costs nothing
 
 

@@ -209,7 +209,7 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
             check_same(state, self._identity(n_workers))
             self._stream = (worker + state["turn"]) % n_workers
             self._position = int(state["done"].get(str(self._stream), 0))
-            self._running = self._clock.begin()
+            self._running = self._clock.begin(state["epoch"])
         return self._generate(self._stream, n_workers, self._running)
 
     def _generate(self, stream: int, n_workers: int, epoch: int | None) -> Iterator[Example]:
