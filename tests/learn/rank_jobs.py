@@ -1,6 +1,6 @@
 """Training jobs on two processes, by real launchers; each writes the keys that a rank saw.
 
-``torchrun ... rank_jobs.py JOB DATASET FOLDER OPTIONS``, where options are JSON.
+``torchrun ... rank_jobs.py JOB DATASET FOLDER CASES``, where cases are a JSON list of options.
 """
 
 from __future__ import annotations
@@ -33,36 +33,46 @@ def make_loader(uri, kind="stream", batch_size=4, num_workers=0, method=None, **
     return DataLoader(NumberDataset(train), batch_sampler=sampler, **workers)
 
 
-def run_torchrun(uri, options):
-    """Begin the process group after the loader was made."""
-    loader = make_loader(uri, **options)
+def go_through(loader):
+    """Return the keys of the batches of each epoch, and how many the loader said there are."""
+    found = [[batch.keys for batch in loader] for _ in range(EPOCHS)]
+    return {"epochs": found, "length": len(loader)}
+
+
+def run_torchrun(uri, cases):
+    """Begin the process group after the loaders were made."""
+    loaders = [make_loader(uri, **options) for options in cases]
     torch.distributed.init_process_group("gloo")
     rank = torch.distributed.get_rank()
-    found = [[batch.keys for batch in loader] for _ in range(EPOCHS)]
+    found = [go_through(loader) for loader in loaders]
     torch.distributed.destroy_process_group()
-    return rank, {"epochs": found, "length": len(loader)}
+    return rank, found
 
 
-def run_environment(uri, options):
+def run_environment(uri, cases):
     """Have no process group, only what torchrun sets."""
-    loader = make_loader(uri, **options)
-    return int(os.environ["RANK"]), {
-        "epochs": [[batch.keys for batch in loader] for _ in range(EPOCHS)],
-        "length": len(loader),
-    }
+    rank = int(os.environ["RANK"])
+    return rank, [go_through(make_loader(uri, **options)) for options in cases]
 
 
-def run_accelerate(uri, options):
-    """Let Accelerate prepare the loader, or leave it as it is."""
+def run_accelerate(uri, cases):
+    """Let Accelerate prepare the loaders, or leave them as they are."""
     from accelerate import Accelerator
     from accelerate.utils import DataLoaderConfiguration
 
-    dispatch, prepares = options.pop("dispatch", None), options.pop("prepares", True)
-    loader = make_loader(uri, **options)
-    configuration = DataLoaderConfiguration(dispatch_batches=dispatch)
-    accelerator = Accelerator(cpu=True, dataloader_config=configuration)
-    if prepares:
-        loader = accelerator.prepare(loader)
+    found = []
+    for options in cases:
+        dispatch, prepares = options.pop("dispatch", None), options.pop("prepares", True)
+        loader = make_loader(uri, **options)
+        configuration = DataLoaderConfiguration(dispatch_batches=dispatch)
+        accelerator = Accelerator(cpu=True, dataloader_config=configuration)
+        found.append(read_labels(accelerator.prepare(loader) if prepares else loader))
+    accelerator.end_training()
+    return accelerator.process_index, found
+
+
+def read_labels(loader):
+    """Return keys, and the number and boxes of each."""
     epochs, numbers, boxes = [], {}, {}
     for _ in range(EPOCHS):
         epochs.append([])
@@ -70,13 +80,12 @@ def run_accelerate(uri, options):
             epochs[-1].append(batch.keys)
             numbers |= dict(zip(batch.keys, batch.numbers, strict=True))
             assert len(batch.targets) == sum(map(len, batch.numbers))
-            for key, target in zip(batch.keys, batch.boxes, strict=bool(options.get("boxes"))):
+            for key, target in zip(batch.keys, batch.boxes, strict=bool(batch.boxes)):
                 boxes[key] = target["boxes"].tolist()
-    found = {"epochs": epochs, "numbers": numbers, "boxes": boxes, "length": len(loader)}
-    return accelerator.process_index, found
+    return {"epochs": epochs, "numbers": numbers, "boxes": boxes, "length": len(loader)}
 
 
-def run_lightning(uri, options):
+def run_lightning(uri, cases):
     """Let Lightning begin the process group in fit."""
     import lightning
 
@@ -98,28 +107,31 @@ def run_lightning(uri, options):
         def configure_optimizers(self):
             return torch.optim.SGD(self.parameters(), 0.1)
 
-    loader = make_loader(uri, **options)
-    model = Model()
-    trainer = lightning.Trainer(
-        max_epochs=EPOCHS,
-        accelerator="cpu",
-        devices=2,
-        strategy="ddp",
-        use_distributed_sampler=False,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    trainer.fit(model, loader)
-    return trainer.global_rank, {"epochs": model.found, "length": len(loader)}
+    found = []
+    for options in cases:
+        loader = make_loader(uri, **options)
+        model = Model()
+        trainer = lightning.Trainer(
+            max_epochs=EPOCHS,
+            accelerator="cpu",
+            devices=2,
+            strategy="ddp",
+            use_distributed_sampler=False,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(model, loader)
+        found.append({"epochs": model.found, "length": len(loader)})
+    return trainer.global_rank, found
 
 
 def main():
     """Run one job on this rank."""
     warnings.simplefilter("ignore")
-    job, uri, folder, options = sys.argv[1:]
-    rank, found = globals()[f"run_{job}"](uri, json.loads(options))
+    job, uri, folder, cases = sys.argv[1:]
+    rank, found = globals()[f"run_{job}"](uri, json.loads(cases))
     Path(folder, f"rank-{rank}.json").write_text(json.dumps(found))
 
 

@@ -36,7 +36,7 @@ def _find_port():
         return listener.getsockname()[1]
 
 
-def _start(job, train, folder, options):
+def _start(job, train, folder, cases):
     """Run a job to its end on two processes of this machine."""
     launcher = [] if job == "lightning" else [*TORCHRUN, f"--master-port={_find_port()}"]
     environment = {
@@ -50,7 +50,7 @@ def _start(job, train, folder, options):
         "OMP_NUM_THREADS": "1",
     }
     return subprocess.run(
-        [sys.executable, *launcher, str(JOBS), job, train.dataset.uri, folder, json.dumps(options)],
+        [sys.executable, *launcher, str(JOBS), job, train.dataset.uri, folder, json.dumps(cases)],
         env=environment,
         capture_output=True,
         text=True,
@@ -58,91 +58,88 @@ def _start(job, train, folder, options):
     )
 
 
-def _run(job, train, folder, options):
-    """Return what each rank found."""
-    done = _start(job, train, folder, options)
+def _run(job, train, folder, cases):
+    """Return for each case what each rank found."""
+    done = _start(job, train, folder, cases)
     assert done.returncode == 0, done.stderr[-4000:]
-    return [json.loads((folder / f"rank-{rank}.json").read_text()) for rank in (0, 1)]
+    found = [json.loads((folder / f"rank-{rank}.json").read_text()) for rank in (0, 1)]
+    return list(zip(cases, zip(*found, strict=True), strict=True))
 
 
-def _check_epochs(train, ranks):
+def _check_epochs(train, case, ranks):
     """Each sample once an epoch over both ranks, orders differ, lengths are as told."""
     keys = train.labels(["key"])["key"].to_pylist()
     for epochs in zip(*(rank["epochs"] for rank in ranks), strict=True):
-        assert sorted(key for batches in epochs for batch in batches for key in batch) == keys
-        assert all(epochs)
+        assert sorted(key for batches in epochs for batch in batches for key in batch) == keys, case
+        assert all(epochs), case
     for rank in ranks:
         first, second, third = rank["epochs"]
-        assert first != second != third != first
-        assert {len(epoch) for epoch in rank["epochs"]} == {rank["length"]}
+        assert first != second != third != first, case
+        assert {len(epoch) for epoch in rank["epochs"]} == {rank["length"]}, case
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
+def test_torchrun(train, tmp_path):
+    """A loader made before the process group begins shares out its epochs."""
+    cases = [
         {},
         {"num_workers": 2, "batch_size": 2},
         {"num_workers": 2, "batch_size": 2, "method": "spawn"},
         PERSISTENT,
         {"kind": "sampler"},
         {"kind": "sampler", **PERSISTENT},
-    ],
-    ids=str,
-)
-def test_torchrun(train, tmp_path, options):
-    """A loader made before the process group begins shares out its epochs."""
-    _check_epochs(train, _run("torchrun", train, tmp_path, options))
+    ]
+    for case, ranks in _run("torchrun", train, tmp_path, cases):
+        _check_epochs(train, case, ranks)
 
 
-@pytest.mark.parametrize("options", [{}, PERSISTENT, {"kind": "sampler"}], ids=str)
-def test_environment_of_torchrun(train, tmp_path, options):
+def test_environment_of_torchrun(train, tmp_path):
     """Without a process group, RANK and WORLD_SIZE say the rank."""
-    _check_epochs(train, _run("environment", train, tmp_path, options))
+    cases = [{}, PERSISTENT, {"kind": "sampler"}]
+    for case, ranks in _run("environment", train, tmp_path, cases):
+        _check_epochs(train, case, ranks)
 
 
-@pytest.mark.parametrize(
-    "options", [{}, {"num_workers": 2, "batch_size": 2}, PERSISTENT, {"kind": "sampler"}], ids=str
-)
-def test_lightning(train, tmp_path, options):
+def test_lightning(train, tmp_path):
     """A loader made before fit shares out its epochs, none ends early, and they advance."""
     pytest.importorskip("lightning", reason="needs lightning")
-    _check_epochs(train, _run("lightning", train, tmp_path, options))
+    cases = [{}, {"num_workers": 2, "batch_size": 2}, PERSISTENT, {"kind": "sampler"}]
+    for case, ranks in _run("lightning", train, tmp_path, cases):
+        _check_epochs(train, case, ranks)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
+def test_accelerate(train, tmp_path):
+    """Prepared or not, dispatched or not, nothing is shared out twice; texts arrive."""
+    pytest.importorskip("accelerate", reason="needs accelerate")
+    cases = [
         {"batch_size": 2, "boxes": True},
         {"batch_size": 3, "num_workers": 2},
         {"batch_size": 3, "num_workers": 2, "method": "spawn"},
         {"batch_size": 3, "dispatch": False},
+        {"batch_size": 3, "dispatch": False, "num_workers": 2},
         {"kind": "sampler"},
         {"kind": "sampler", "batch_size": 5},
         {"kind": "sampler", **PERSISTENT},
         {"kind": "sampler", "batch_size": 3, "dispatch": True},
         {"prepares": False},
+        {"prepares": False, **PERSISTENT},
         {"prepares": False, "kind": "sampler"},
-    ],
-    ids=str,
-)
-def test_accelerate(train, tmp_path, options):
-    """Prepared or not, dispatched or not, nothing is shared out twice; texts arrive."""
-    pytest.importorskip("accelerate", reason="needs accelerate")
-    ranks = _run("accelerate", train, tmp_path, options)
-    _check_epochs(train, ranks)
-    for rank in ranks:
-        for key, number in rank["numbers"].items():
-            assert train.by_key(key).number == number
-        for key, boxes in rank["boxes"].items():
-            assert boxes == train.by_key(key).boxes[:, [2, 1, 4, 3]].tolist()
+    ]
+    for case, ranks in _run("accelerate", train, tmp_path, cases):
+        _check_epochs(train, case, ranks)
+        for rank in ranks:
+            for key, number in rank["numbers"].items():
+                assert train.by_key(key).number == number
+            for key, boxes in rank["boxes"].items():
+                assert boxes == train.by_key(key).boxes[:, [2, 1, 4, 3]].tolist()
+            assert bool(rank["boxes"]) == case.get("boxes", False)
 
 
 @pytest.mark.parametrize("kind", ["stream", "sampler"])
 def test_a_rank_beside_accelerate_is_refused(train, tmp_path, kind):
     """What is given a rank and prepared as well would be split twice: it says what to do."""
     pytest.importorskip("accelerate", reason="needs accelerate")
-    options = {"kind": kind, "rank": 0, "world_size": 2}
-    done = _start("accelerate", train, tmp_path, options)
+    cases = [{"kind": kind, "rank": 0, "world_size": 2}]
+    done = _start("accelerate", train, tmp_path, cases)
     assert done.returncode
     assert "leave out rank and world_size, or do not prepare this loader" in done.stderr
 
