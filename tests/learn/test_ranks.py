@@ -52,6 +52,7 @@ def _start(job, train, folder, cases):
     return subprocess.run(
         [sys.executable, *launcher, str(JOBS), job, train.dataset.uri, folder, json.dumps(cases)],
         env=environment,
+        check=False,
         capture_output=True,
         text=True,
         timeout=240,
