@@ -1,8 +1,8 @@
 """Examples and batches: what a network and ``torch.nn.CTCLoss`` take (extra ``torch``).
 
-A batch holds tensors alone, and row i of each is sample i. So whatever cuts batches up and puts them
-together, as a dispatcher does that reads on one rank for all, does that to numbers, keys and boxes
-as well: these are made from the tensors when they are asked for.
+A batch holds tensors alone, and row i of each is sample i. A dispatcher reads on one rank for all:
+it puts batches together and cuts them up. Numbers, keys and boxes go along, since they are made
+from the tensors when they are asked for.
 """
 
 from __future__ import annotations

@@ -35,8 +35,6 @@ class EpochClock:
         """The cells when this process was started; in the main process, of no use."""
         self._last: int | None = None
         """Of this worker."""
-        self._chosen: int | None = None
-        """For the next iteration of this worker alone."""
 
     def _read(self) -> list[int]:
         """Return the cells; in a process that has got the clock of another, first get its own."""
@@ -51,32 +49,35 @@ class EpochClock:
             self._start = self._read()
 
     def set(self, epoch: int) -> None:
-        """Choose the epoch of the next iteration."""
-        if get_worker_info() is not None:
-            self._chosen = epoch
-            return
-        n_set = self._read()[_N_SET]
-        self._cells.copy_(torch.tensor([epoch, 0, epoch, n_set + 1]))
+        """Choose the epoch of the next iteration; in the main process alone."""
+        if get_worker_info() is None:
+            n_set = self._read()[_N_SET]
+            self._cells.copy_(torch.tensor([epoch, 0, epoch, n_set + 1]))
 
     def next(self) -> int:
         """Return the epoch of an iteration that would begin now."""
         cells = self._read()
         if get_worker_info() is None:
             return cells[_EPOCH] + cells[_BEGUN]
-        if self._chosen is not None:
-            return self._chosen
         if self._last is None:
             return self._start[_EPOCH] + self._start[_BEGUN]
         return cells[_SET] if cells[_N_SET] != self._start[_N_SET] else self._last + 1
 
-    def begin(self) -> int:
-        """Begin an iteration, and return its epoch."""
-        epoch, cells = self.next(), self._read()
+    def begin(self, resumed: int | None = None) -> int:
+        """Begin an iteration, and return its epoch.
+
+        Parameters
+        ----------
+        resumed : int, optional
+            The epoch, if this goes on with one.
+        """
+        epoch = self.next() if resumed is None else resumed
         if get_worker_info() is not None:
-            if self._chosen is None and self._last is not None:
-                self._start[_N_SET] = cells[_N_SET]
-            self._last, self._chosen = epoch, None
-            if self._start[_N_SET] != cells[_N_SET]:
+            n_set = int(self._cells[_N_SET])
+            if self._last is not None:
+                self._start[_N_SET] = n_set
+            self._last = epoch
+            if self._start[_N_SET] != n_set:
                 return epoch  # what was set meanwhile is for the next iteration
         self._cells[_EPOCH] = epoch
         self._cells[_BEGUN] = 1
@@ -92,7 +93,7 @@ class EpochClock:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._cells, self._start = state["_cells"], state["_start"]
-        self._owner = self._last = self._chosen = None
+        self._owner = self._last = None
         _clocks.add(self)
 
 

@@ -76,13 +76,14 @@ class ShardBatchSampler(Sampler):  # type: ignore[misc]
         self._has_begun = False
         self._done = 0
         self._skipped = 0
+        self._is_finished = False
 
     def __len__(self) -> int:
         return self._find_part(find_rank(self._given)).n_batches
 
     @property
     def sampler(self) -> ShardBatchSampler:
-        """This sampler: trainers call ``batch_sampler.sampler.set_epoch``."""
+        """The sampler itself: trainers call ``batch_sampler.sampler.set_epoch``."""
         return self
 
     def _find_part(self, rank: Rank) -> _Part:
@@ -103,6 +104,7 @@ class ShardBatchSampler(Sampler):  # type: ignore[misc]
         if epoch != self._epoch:
             self._skipped = 0
         self._epoch, self._done, self._has_begun = epoch, self._skipped, False
+        self._is_finished = False
 
     def __iter__(self) -> Iterator[list[int]]:
         """Yield the batches of the epoch; after `load_state_dict`, once, those not done yet."""
@@ -111,7 +113,7 @@ class ShardBatchSampler(Sampler):  # type: ignore[misc]
             check_same(self._rank._asdict(), rank._asdict())
         self._rank = rank
         self._epoch += self._has_begun
-        self._has_begun = True
+        self._has_begun, self._is_finished = True, False
         self._done, self._skipped = self._skipped, 0
         order = EpochOrder(self._blocks, self._seed, self._epoch, self._shuffle)
         part = self._find_part(rank)
@@ -126,6 +128,7 @@ class ShardBatchSampler(Sampler):  # type: ignore[misc]
             yield waiting[: end - place]
             del waiting[: end - place]
             place = end
+        self._is_finished = True
 
     def _find_end(self, part: _Part, n_batches: int) -> int:
         """Return where the first batches of a part end."""
@@ -141,10 +144,17 @@ class ShardBatchSampler(Sampler):  # type: ignore[misc]
         with your own count then; torchdata's StatefulDataLoader does that by itself.
         """
         rank = self._rank or find_rank(self._given)
-        return {"epoch": self._epoch, "batches": self._done, **self._identity(rank)}
+        return {
+            "epoch": self._epoch,
+            "batches": self._done,
+            "finished": self._done if self._is_finished else None,
+            **self._identity(rank),
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on after the first `batches` batches of `epoch`.
+
+        After a state of an iteration that ran to its end, the next epoch begins.
 
         Raises
         ------
@@ -156,7 +166,9 @@ class ShardBatchSampler(Sampler):  # type: ignore[misc]
         check_same(state, self._identity(rank))
         self._rank = rank
         self._epoch, self._done = state["epoch"], state["batches"]
-        self._skipped, self._has_begun = self._done, False
+        if self._done == state.get("finished"):
+            self._epoch, self._done = self._epoch + 1, 0
+        self._skipped, self._has_begun, self._is_finished = self._done, False, False
 
     def _identity(self, rank: Rank) -> dict[str, Any]:
         """Return what decides the batches."""

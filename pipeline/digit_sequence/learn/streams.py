@@ -170,12 +170,13 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
         caller = sys._getframe(1).f_locals.get("self")
         if not isinstance(caller, DataLoader) or caller.dataset is not self:
             return sum(self._sizes(rank, 1))
-        sizes, batch_size = self._sizes(rank, max(1, caller.num_workers)), caller.batch_size
-        if batch_size is None:
+        sizes = self._sizes(rank, max(1, caller.num_workers))
+        if caller.batch_size is None:
             return sum(sizes)
-        if caller.drop_last:
-            return sum(size // batch_size for size in sizes) * batch_size
-        return sum(-(-size // batch_size) for size in sizes) * batch_size
+        batch_size: int = caller.batch_size
+        added: int = 0 if caller.drop_last else batch_size - 1
+        n_batches: int = sum((size + added) // batch_size for size in sizes)
+        return n_batches * batch_size
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of the next iteration, also to go on in that of a loaded state."""
@@ -209,7 +210,7 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
             check_same(state, self._identity(n_workers))
             self._stream = (worker + state["turn"]) % n_workers
             self._position = int(state["done"].get(str(self._stream), 0))
-            self._running = self._clock.begin()
+            self._running = self._clock.begin(state["epoch"])
         return self._generate(self._stream, n_workers, self._running)
 
     def _generate(self, stream: int, n_workers: int, epoch: int | None) -> Iterator[Example]:
