@@ -83,6 +83,11 @@ class EpochClock:
         self._cells[_BEGUN] = 1
         return epoch
 
+    def has_begun(self) -> bool:
+        """Whether an iteration began since an epoch was set: in a worker, when it was started."""
+        cells = self._read() if get_worker_info() is None else self._start
+        return bool(cells[_BEGUN])
+
     def current(self) -> int:
         """Return the epoch that began last, or that was set since."""
         return self._read()[_EPOCH]

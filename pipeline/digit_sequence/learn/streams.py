@@ -18,6 +18,7 @@ iteration is the next epoch, unless one is set. The rank is found when an iterat
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -159,6 +160,8 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
         self._stream: int | None = None
         self._position = 0
         self._resume: Mapping[str, Any] | None = None
+        self._loader: int | None = None
+        """Process that loaded the state."""
 
     def __len__(self) -> int:
         """Return the samples of an epoch on this rank, as it is known now.
@@ -180,9 +183,10 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of the next iteration, also to go on in that of a loaded state."""
+        state = self._take_state()
         self._clock.set(epoch)
-        if self._resume is not None and self._resume["epoch"] != epoch:
-            self._resume = None
+        if state is not None and state["epoch"] == epoch:
+            self._keep_state(state)
 
     def _find_rank(self) -> Rank:
         return find_rank(self._given, self._parent)
@@ -202,7 +206,7 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
 
     def __iter__(self) -> Iterator[Example]:
         """Return the examples of this worker of this rank that are not done."""
-        state, self._resume = self._resume, None
+        state = self._take_state()
         self._running, self._position = None, 0
         worker, n_workers = _find_worker()
         self._stream = worker
@@ -210,12 +214,12 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
             check_same(state, self._identity(n_workers))
             self._stream = (worker + state["turn"]) % n_workers
             self._position = int(state["done"].get(str(self._stream), 0))
-            self._running = self._clock.begin(state["epoch"])
+            self._running = int(state["epoch"])
         return self._generate(self._stream, n_workers, self._running)
 
     def _generate(self, stream: int, n_workers: int, epoch: int | None) -> Iterator[Example]:
         # A DataLoader may make an iterator that nobody asks for a sample: no epoch begins then.
-        self._running = self._clock.begin() if epoch is None else epoch
+        self._running = self._clock.begin(epoch)
         start, stop = self._part(self._find_rank(), stream, n_workers)
         order = EpochOrder(self._blocks, self._seed, self._running, self._shuffle)
         for window in order.positions(min(start + self._position, stop), stop):
@@ -267,7 +271,20 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on where a state was taken, in the same order; the next iteration only."""
         self._clock.set(state["epoch"])
-        self._resume = state
+        self._keep_state(state)
+
+    def _keep_state(self, state: Mapping[str, Any]) -> None:
+        self._resume, self._loader = state, os.getpid()
+
+    def _take_state(self) -> Mapping[str, Any] | None:
+        """Return the state to go on with, once.
+
+        The main process does not see that its workers took theirs, so what it loaded counts until
+        an iteration has begun; what a worker loaded itself is its own.
+        """
+        state, self._resume = self._resume, None
+        is_own = get_worker_info() is not None and self._loader == os.getpid()
+        return state if is_own or not self._clock.has_begun() else None
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_parent": describe_parent()}
