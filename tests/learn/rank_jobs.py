@@ -63,8 +63,9 @@ def run_accelerate(uri, cases):
     found = []
     for options in cases:
         dispatch, prepares = options.pop("dispatch", None), options.pop("prepares", True)
+        split = options.pop("split", False)
         loader = make_loader(uri, **options)
-        configuration = DataLoaderConfiguration(dispatch_batches=dispatch)
+        configuration = DataLoaderConfiguration(dispatch_batches=dispatch, split_batches=split)
         accelerator = Accelerator(cpu=True, dataloader_config=configuration)
         found.append(read_labels(accelerator.prepare(loader) if prepares else loader))
     accelerator.end_training()

@@ -145,6 +145,16 @@ def test_a_rank_beside_accelerate_is_refused(train, tmp_path, kind):
     assert "leave out rank and world_size, or do not prepare this loader" in done.stderr
 
 
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_workers_beside_split_batches_are_refused(train, tmp_path, method):
+    """A dispatcher that cuts batches up would drop a part of the last one of each worker."""
+    pytest.importorskip("accelerate", reason="needs accelerate")
+    cases = [{"num_workers": 2, "method": method, "split": True}]
+    done = _start("accelerate", train, tmp_path, cases)
+    assert done.returncode
+    assert "num_workers: expected at most 1 where Accelerate's split_batches" in done.stderr
+
+
 @pytest.mark.parametrize("kind", [NumberStream, lambda split: ShardBatchSampler(split, 5)])
 def test_wrong_environment_is_refused(train, monkeypatch, kind):
     """RANK and WORLD_SIZE that are no rank are named; one of them alone says nothing."""

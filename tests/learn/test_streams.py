@@ -465,6 +465,23 @@ def test_stream_goes_on_again_and_again(train, num_workers):
     assert seen == expected
 
 
+@pytest.mark.parametrize("persists", [False, True])
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_epochs_after_a_resumed_one_are_whole(train, num_workers, persists):
+    """A loaded state is for one iteration, whichever process took it; also if the epoch is set."""
+    stream = NumberStream(train, seed=5)
+    orders = [load(stream, batch_size=2, num_workers=num_workers) for _ in range(3)]
+    state = stream.state_after(2, 2, num_workers) | {"epoch": 0}
+    resumed = NumberStream(train, seed=5)
+    resumed.load_state_dict(state)
+    options = {"persistent_workers": persists} if num_workers else {}
+    loader = DataLoader(resumed, 2, num_workers=num_workers, collate_fn=collate, **options)
+    found = [[batch.keys for batch in loader] for _ in range(3)]
+    assert found == [orders[0][2:], *orders[1:]]
+    resumed.set_epoch(0)
+    assert [batch.keys for batch in loader] == orders[0]
+
+
 def test_unshuffled_order_is_that_of_any_split(train):
     """Without shuffling, samples that were chosen come in the order in which they were chosen."""
     chosen = train.take([7, 1, 10, 3])

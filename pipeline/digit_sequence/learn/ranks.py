@@ -71,6 +71,7 @@ class Parent:
 
 def describe_parent() -> Parent:
     """Describe this process to a worker that it starts."""
+    _check_dispatcher()
     return Parent(os.getpid(), _find_group_rank(), is_prepared())
 
 
@@ -89,10 +90,11 @@ def find_rank(given: Rank | None, parent: Parent | None = None) -> Rank:
     Raises
     ------
     ConfigError
-        If samples would be shared out twice, or RANK and WORLD_SIZE are no rank.
+        If samples would be shared out twice or lost, or RANK and WORLD_SIZE are no rank.
     """
     if parent is not None and not _is_worker_of(parent):
         parent = None
+    _check_dispatcher()
     if is_prepared() or (parent is not None and parent.is_prepared):
         if given is not None and given.world_size > 1:
             raise ConfigError(
@@ -132,6 +134,26 @@ def _read_environment() -> Rank | None:
 def is_prepared() -> bool:
     """Whether the call comes from a loader that Accelerate prepared."""
     return next(_find_prepared(), None) is not None
+
+
+def _check_dispatcher() -> None:
+    """Refuse workers where Accelerate cuts each batch up among ranks.
+
+    Each worker of a stream ends with a batch that may not be full, and a dispatcher drops what does
+    not divide.
+
+    Raises
+    ------
+    ConfigError
+        If there are several workers.
+    """
+    for name, loader in _find_prepared():
+        if name == "DataLoaderDispatcher" and loader.split_batches and loader.num_workers > 1:
+            raise ConfigError(
+                "num_workers: expected at most 1 where Accelerate's split_batches cuts up the "
+                f"batches of a stream, got {loader.num_workers}, which would lose samples; leave "
+                "out split_batches"
+            )
 
 
 def count_takers() -> int:

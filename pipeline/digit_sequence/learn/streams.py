@@ -215,13 +215,18 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
             self._stream = (worker + state["turn"]) % n_workers
             self._position = int(state["done"].get(str(self._stream), 0))
             self._running = int(state["epoch"])
+            if self._loader == os.getpid():
+                # StatefulDataLoader asks nothing of an iterator whose epoch is done.
+                self._clock.begin(self._running)
         return self._generate(self._stream, n_workers, self._running)
 
     def _generate(self, stream: int, n_workers: int, epoch: int | None) -> Iterator[Example]:
-        # A DataLoader may make an iterator that nobody asks for a sample: no epoch begins then.
-        self._running = self._clock.begin(epoch)
+        # A DataLoader may make an iterator that nobody asks for a sample: no epoch begins then. Nor
+        # does one while there are workers to be started, which would miss the state.
+        if epoch is None or self._loader != os.getpid():
+            epoch = self._running = self._clock.begin(epoch)
         start, stop = self._part(self._find_rank(), stream, n_workers)
-        order = EpochOrder(self._blocks, self._seed, self._running, self._shuffle)
+        order = EpochOrder(self._blocks, self._seed, epoch, self._shuffle)
         for window in order.positions(min(start + self._position, stop), stop):
             for example in self._examples.stream(window):
                 self._position += 1
