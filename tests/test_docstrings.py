@@ -11,10 +11,15 @@ import pytest
 import digit_sequence
 
 OF_EXTRAS = {
+    "digit_sequence.learn.batches",
+    "digit_sequence.learn.checkpoints",
+    "digit_sequence.learn.epochs",
     "digit_sequence.learn.network",
+    "digit_sequence.learn.ranks",
+    "digit_sequence.learn.report",
+    "digit_sequence.learn.sampler",
     "digit_sequence.learn.streams",
     "digit_sequence.learn.training",
-    "digit_sequence.learn.report",
 }
 MODULES = [
     pytest.param(module.name, marks=[pytest.mark.extras] if module.name in OF_EXTRAS else [])

@@ -55,7 +55,7 @@ def read_torch(split: Split, num_workers: int) -> Iterator[int]:
     stream = NumberStream(split, seed=1)
     loader = DataLoader(stream, BATCH, num_workers=num_workers, collate_fn=collate)
     for batch in loader:
-        yield len(batch.numbers)
+        yield len(batch.images)
 
 
 def _open_webdataset(split: Split) -> Any:

@@ -102,6 +102,99 @@ def test_transform_of_images(train, kind):
     assert (batch.images[5, 0] * 255).round().to(torch.uint8).tolist() == expected.tolist()
 
 
+def scale(image):
+    """Scale by itself, as many transforms do."""
+    return (image / 255).astype("float32")
+
+
+def to_tensor(image):
+    """Return a float tensor with an axis of channels, as torchvision's ToTensor does."""
+    return torch.from_numpy(image)[None].to(torch.float32) / 255
+
+
+def to_colors(image):
+    """Return a uint8 tensor of three channels."""
+    return torch.from_numpy(image).expand(3, *image.shape)
+
+
+def to_wide(image):
+    """Return values of 16 bits."""
+    return image.astype(np.int32) * 257
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+@pytest.mark.parametrize(
+    ("transform", "factor", "channels"),
+    [
+        (None, 1 / 255, 1),
+        (scale, 1 / 255, 1),
+        (to_tensor, 1 / 255, 1),
+        (to_colors, 1 / 255, 3),
+        (to_wide, 257, 1),
+        (np.fliplr, 1 / 255, 1),
+        (np.float64, 1, 1),
+    ],
+)
+def test_only_uint8_is_scaled(train, transform, factor, channels, num_workers):
+    """What a transform returns as anything but uint8 is taken as it is; no axis is added twice."""
+    dataset = NumberDataset(train, transform=transform)
+    loader = DataLoader(dataset, 4, num_workers=num_workers, collate_fn=collate)
+    batch = next(iter(loader))
+    pixels = np.stack([train[position].image for position in range(4)])
+    if transform is np.fliplr:
+        pixels = pixels[:, :, ::-1]
+    expected = torch.from_numpy(pixels.copy()).to(torch.float64)[:, None] * factor
+    assert batch.images.dtype == torch.float32
+    torch.testing.assert_close(
+        batch.images.to(torch.float64), expected.expand(4, channels, 28, 160), rtol=1e-6, atol=0
+    )
+    assert batch.input_widths.tolist() == [160] * 4
+
+
+@pytest.mark.parametrize(
+    ("transform", "message"),
+    [
+        (lambda image: image[..., None].repeat(3, 2), r"\(C, H, W\), got \(28, 160, 3\)"),
+        (lambda image: image[None, None], r"got \(1, 1, 28, 160\)"),
+        (lambda image: image[: 1 + image.sum() % 7], "expected images of one shape in a batch"),
+    ],
+)
+def test_wrong_shapes_are_refused(train, transform, message):
+    """What a transform returns in another shape is named, not taken for something else."""
+    examples = NumberDataset(train, transform=transform).__getitems__(range(12))
+    with pytest.raises(ConfigError, match=f"transform: .*{message}"):
+        collate(examples)
+
+
+@pytest.mark.parametrize("kind", [NumberDataset, NumberStream])
+def test_default_collate(train, kind):
+    """PyTorch's own collate takes examples, with boxes or without."""
+    (batch,) = DataLoader(kind(train), batch_size=12)
+    assert batch.image.shape == (12, 28, 160)
+    assert batch.boxes.shape == (12, 0, 5)
+    by_key = dict(zip(batch.key, batch.number, strict=True))
+    assert by_key["train-000000001"] == "42"
+    equal = train.where(number="007")
+    (batch,) = DataLoader(kind(equal, boxes=True), batch_size=12)
+    assert batch.boxes.shape == (len(equal), 3, 5)
+
+
+def test_batch_is_tensors_alone(train):
+    """A batch that is cut and put together keeps numbers, keys and boxes with their images."""
+    examples = NumberDataset(train, boxes=True).__getitems__(range(12))
+    first, second = collate(examples[:5]), collate(examples[5:])
+    assert all(isinstance(part, torch.Tensor) for part in first)
+    joined = [torch.cat(parts)[3:9] for parts in zip(first, second, strict=True)]
+    batch, expected = type(first)(*joined), collate(examples[3:9])
+    assert batch.numbers == expected.numbers == [example.number for example in examples[3:9]]
+    assert batch.keys == expected.keys == [example.key for example in examples[3:9]]
+    assert batch.targets.tolist() == expected.targets.tolist()
+    for found, target in zip(batch.boxes, expected.boxes, strict=True):
+        assert {name: value.tolist() for name, value in found.items()} == {
+            name: value.tolist() for name, value in target.items()
+        }
+
+
 @pytest.mark.parametrize("numbers", [["007", "42"], ["0"], ["1111", "2", "909"]])
 def test_numbers_survive_ctc(numbers):
     """Encoded with a blank between digits, numbers are decoded again, zeros and pairs kept."""
@@ -223,6 +316,67 @@ def test_epochs_differ_and_repeat(train):
     assert orders[0] != orders[1]
 
 
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("persists", [False, True])
+def test_epochs_advance_by_themselves(train, keys, persists, method):
+    """Each iteration is the next epoch, in all workers; one that is set is the next."""
+    stream = NumberStream(train, seed=3)
+    loader = DataLoader(
+        stream,
+        2,
+        num_workers=2,
+        collate_fn=collate,
+        persistent_workers=persists,
+        multiprocessing_context=method,
+    )
+    orders = []
+    for epoch in (None, None, 5, None, 5, 0):
+        if epoch is not None:
+            stream.set_epoch(epoch)
+        orders.append([batch.keys for batch in loader])
+        assert flatten(orders[-1]) == keys
+    assert orders[0] == orders[5]
+    assert orders[2] == orders[4]
+    assert len({str(order) for order in orders}) == 4
+    assert stream.state_after(0, 2, 2)["epoch"] == 0
+
+
+def test_epochs_without_workers_and_with(train, keys):
+    """The epoch goes on whoever reads; a loader that is given up early counts."""
+    stream, sampler = NumberStream(train, seed=3), ShardBatchSampler(train, 3, seed=3)
+    for epoch in range(3):
+        expected = NumberStream(train, seed=3)
+        expected.set_epoch(epoch)
+        order = load(expected)
+        assert load(stream) == order
+        assert [[keys[position] for position in batch] for batch in sampler] == order
+    next(iter(DataLoader(stream, 2, num_workers=2, collate_fn=collate)))
+    load(stream, num_workers=2)
+    assert stream.state_after(0, 2, 2)["epoch"] == 4
+    copy = pickle.loads(pickle.dumps(stream))
+    assert load(copy) == load(stream)
+    assert copy.state_dict()["epoch"] == stream.state_dict()["epoch"] == 5
+
+
+@pytest.mark.parametrize("drop_last", [False, True])
+@pytest.mark.parametrize("batch_size", [None, 1, 2, 3, 5, 20])
+def test_lengths_are_known(train, batch_size, drop_last):
+    """A stream, and a loader of any workers, say what they will give: trainers stop there."""
+    if batch_size is None and drop_last:
+        pytest.skip("there are no batches")
+    for rank, num_workers in ((0, 0), (1, 0), (0, 2), (1, 3)):
+        stream = NumberStream(train, rank=rank, world_size=2)
+        assert len(stream) == len(list(stream)) == 6
+        loader = DataLoader(
+            stream,
+            batch_size,
+            num_workers=num_workers,
+            drop_last=drop_last,
+            collate_fn=list,
+        )
+        assert len(loader) == len(list(loader))
+
+
 @pytest.mark.parametrize("num_workers", [0, 1, 2, 3])
 def test_stream_goes_on_after_any_batch(train, num_workers):
     """With a plain DataLoader, the state after n batches gives exactly the batches that follow."""
@@ -264,6 +418,13 @@ def test_stateful_dataloader_goes_on(train, num_workers, kind):
         rest = [batch.keys for batch in resumed]
         assert first + rest == expected
         assert flatten(batch.keys for batch in resumed) == flatten(expected)
+    loader = make_loader()
+    orders = [[batch.keys for batch in loader] for _ in range(2)]
+    state = pickle.loads(pickle.dumps(loader.state_dict()))
+    orders += [[batch.keys for batch in loader]]
+    resumed = make_loader()
+    resumed.load_state_dict(state)  # of the end of an epoch
+    assert [batch.keys for batch in resumed] == orders[2] != orders[1] != orders[0]
 
 
 def test_sampler_goes_on_after_any_batch(train):
@@ -271,16 +432,24 @@ def test_sampler_goes_on_after_any_batch(train):
     sampler = ShardBatchSampler(train, 5, seed=1)
     sampler.set_epoch(2)
     expected = list(sampler)
-    state = sampler.state_dict()
-    assert (state["epoch"], state["batches"]) == (2, 3)
+    finished = sampler.state_dict()
+    assert (finished["epoch"], finished["batches"]) == (2, 3)
+    state = finished | {"finished": None}
     for done in range(4):
         sampler.load_state_dict(state | {"batches": done})
         assert list(sampler) == expected[done:]
-        assert list(sampler) == expected
+        whole = list(sampler)
+        assert sampler.state_dict() == finished | {"epoch": 3}
+        assert (flatten(whole), whole != expected) == (list(range(12)), True)
+    sampler.set_epoch(2)
     batches = iter(sampler)
     next(batches)
     assert sampler.state_dict() == state | {"batches": 1}
+    sampler.set_epoch(2)
     assert list(sampler) == expected  # to look at a batch costs nothing
+    sampler.load_state_dict(finished)  # nothing is left of epoch 2
+    assert len(list(sampler)) == len(sampler)
+    assert sampler.state_dict()["epoch"] == 3
 
 
 @pytest.mark.parametrize("num_workers", [0, 2, 3])
@@ -294,6 +463,23 @@ def test_stream_goes_on_again_and_again(train, num_workers):
             stream.load_state_dict(stream.state_after(done, 2, num_workers))
         seen.append(load(stream, batch_size=2, num_workers=num_workers)[0])
     assert seen == expected
+
+
+@pytest.mark.parametrize("persists", [False, True])
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_epochs_after_a_resumed_one_are_whole(train, num_workers, persists):
+    """A loaded state is for one iteration, whichever process took it; also if the epoch is set."""
+    stream = NumberStream(train, seed=5)
+    orders = [load(stream, batch_size=2, num_workers=num_workers) for _ in range(3)]
+    state = stream.state_after(2, 2, num_workers) | {"epoch": 0}
+    resumed = NumberStream(train, seed=5)
+    resumed.load_state_dict(state)
+    options = {"persistent_workers": persists} if num_workers else {}
+    loader = DataLoader(resumed, 2, num_workers=num_workers, collate_fn=collate, **options)
+    found = [[batch.keys for batch in loader] for _ in range(3)]
+    assert found == [orders[0][2:], *orders[1:]]
+    resumed.set_epoch(0)
+    assert [batch.keys for batch in loader] == orders[0]
 
 
 def test_unshuffled_order_is_that_of_any_split(train):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 
 import numpy as np
 import pytest
@@ -188,17 +190,107 @@ def test_broken_checkpoint_is_named(dataset, tmp_path):
         Run(dataset, tmp_path, OPTIONS)
 
 
-def test_checkpoint_runs_no_code(dataset, tmp_path):
-    """A checkpoint that would run code when it is read is refused."""
+class Evil:
+    """Runs a command when it is unpickled."""
 
-    class Evil:
-        def __reduce__(self):
-            return os.system, (f"touch {tmp_path}/ran",)
+    def __init__(self, path):
+        self.path = path
 
-    torch.save(Evil(), tmp_path / "last.pt")
-    with pytest.raises(OutputError, match="expected a checkpoint"):
-        Run(dataset, tmp_path, OPTIONS)
+    def __reduce__(self):
+        return os.system, (f"touch {self.path}",)
+
+
+@pytest.mark.parametrize("kind", ["zip", "old", "pickle", "inside"])
+@pytest.mark.parametrize("name", ["last.pt", "best.pt"])
+def test_checkpoint_runs_no_code(dataset, tmp_path, name, kind):
+    """A checkpoint, or weights, that would run code when they are read are refused."""
+    run = Run(dataset, tmp_path, OPTIONS)
+    run.save()
+    content = torch.load(tmp_path / "last.pt", weights_only=True)
+    evil = Evil(tmp_path / "ran")
+    if kind == "pickle":
+        (tmp_path / name).write_bytes(pickle.dumps(evil))
+    else:
+        torch.save(
+            content | {"model": evil} if kind == "inside" else evil,
+            tmp_path / name,
+            _use_new_zipfile_serialization=kind != "old",
+        )
+    with pytest.raises(OutputError, match=rf"{name}: expected a checkpoint") as caught:
+        _ = Run(dataset, tmp_path, OPTIONS) if name == "last.pt" else run.load_best()
+    assert "weights_only" not in str(caught.value)  # no advice to switch it off
     assert not (tmp_path / "ran").exists()
+
+
+def _spoil(content, what):
+    """Return a checkpoint with something in it that no run writes."""
+    huge = torch.zeros(1).expand(1 << 40)
+    parts = {
+        "nothing": {},
+        "list": [1, 2],
+        "progress": content | {"progress": {"epoch": "many"}},
+        "unknown": content | {"progress": {"years": 1}},
+        "history": content | {"progress": content["progress"] | {"history": [{"epoch": 1}]}},
+        "identity": content | {"identity": 7},
+        "huge": content | {"model": dict.fromkeys(content["model"], huge)},
+        "names": content | {"model": {"x": huge}},
+        "moments": content
+        | {
+            "optimizer": content["optimizer"]
+            | {"state": {0: {"step": torch.zeros(()), "exp_avg": huge, "exp_avg_sq": huge}}}
+        },
+        "groups": content | {"optimizer": {"state": {}, "param_groups": []}},
+        "random": content | {"random_state": torch.zeros(3)},
+    }
+    return parts[what]
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "nothing",
+        "list",
+        "progress",
+        "unknown",
+        "history",
+        "identity",
+        "huge",
+        "names",
+        "moments",
+        "groups",
+        "random",
+    ],
+)
+def test_spoiled_checkpoint_is_named(dataset, tmp_path, what):
+    """A checkpoint with anything else than a run writes is one message."""
+    Run(dataset, tmp_path, OPTIONS).save()
+    content = torch.load(tmp_path / "last.pt", weights_only=True)
+    torch.save(_spoil(content, what), tmp_path / "last.pt")
+    with pytest.raises(OutputError, match=r"last\.pt: expected a checkpoint of this program"):
+        Run(dataset, tmp_path, OPTIONS)
+
+
+def test_bombs_are_refused(dataset, tmp_path):
+    """What says it is large, or is compressed, is not read; nor is what is no file."""
+    path = tmp_path / "last.pt"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", bytes(1 << 20))
+    with pytest.raises(OutputError, match="it is compressed"):
+        Run(dataset, tmp_path, OPTIONS)
+    torch.save(torch.zeros(1 << 25), path)
+    with pytest.raises(OutputError, match="larger than 67,108,864 bytes"):
+        Run(dataset, tmp_path, OPTIONS)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(OutputError, match="it is no file"):
+        Run(dataset, tmp_path, OPTIONS)
+
+
+def test_rank_of_the_machine_is_not_asked(dataset, tmp_path, monkeypatch):
+    """The reference job trains on everything, whatever a cluster sets."""
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert len(Run(dataset, tmp_path, OPTIONS).sampler) == 6
 
 
 def test_dataset_without_val_is_refused(built, tmp_path):

@@ -24,7 +24,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from digit_sequence.learn.streams import N_CLASSES
+from digit_sequence.learn.batches import N_CLASSES
 
 ROWS = 32
 """Images of another height are scaled to this one."""

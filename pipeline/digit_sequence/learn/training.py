@@ -30,17 +30,18 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from digit_sequence.base.errors import ConfigError, OutputError
-from digit_sequence.base.files import open_new
+from digit_sequence.learn.batches import BLANK, CtcBatch, collate, decode_classes
+from digit_sequence.learn.checkpoints import (
+    check_like,
+    load_checkpoint,
+    parse_record,
+    reading,
+    save_atomically,
+)
 from digit_sequence.learn.network import Recognizer, count_steps, make_recognizer
 from digit_sequence.learn.report import Reading, draw_curve, draw_mistakes, measure, write_markdown
-from digit_sequence.learn.streams import (
-    BLANK,
-    CtcBatch,
-    NumberDataset,
-    ShardBatchSampler,
-    collate,
-    decode_classes,
-)
+from digit_sequence.learn.sampler import ShardBatchSampler
+from digit_sequence.learn.streams import NumberDataset
 from digit_sequence.read.dataset import Dataset, Split
 
 WARM_UP = 0.05
@@ -70,6 +71,11 @@ class TrainOptions:
     """Use only the first samples of train."""
 
 
+EpochRecord = dict[str, int | float]
+"""What is known of a finished epoch."""
+_RECORD_NAMES = {"epoch", "train_loss", "val_loss", "val_exact_match", "seconds"}
+
+
 @dataclass
 class Progress:
     """Where a run is; all of it is in a checkpoint."""
@@ -84,12 +90,17 @@ class Progress:
     cpu_seconds: float = 0.0
     """Of all cores together."""
     best_epoch: int = -1
-    history: list[dict[str, Any]] = field(default_factory=list)
+    history: list[EpochRecord] = field(default_factory=list)
     """One entry for each finished epoch."""
     curve: list[tuple[float, float]] = field(default_factory=list)
     """Epochs done, and the mean loss on train since the point before."""
     recent_losses: list[float] = field(default_factory=list)
     """Of the batches since the last point of the curve."""
+
+    def __post_init__(self) -> None:
+        """Check the entries, which may come from a file."""
+        if any(set(entry) != _RECORD_NAMES for entry in self.history):
+            raise OutputError("progress: other records than here")
 
 
 class Run:
@@ -125,7 +136,10 @@ class Run:
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), weight_decay=options.weight_decay
         )
-        self.sampler = ShardBatchSampler(self.train, options.batch_size, seed=options.seed)
+        # Alone, whatever RANK and WORLD_SIZE say where this runs.
+        self.sampler = ShardBatchSampler(
+            self.train, options.batch_size, seed=options.seed, rank=0, world_size=1
+        )
         self.progress = Progress()
         self._saved = time.perf_counter()
         self._clock = (0.0, 0.0)
@@ -164,10 +178,11 @@ class Run:
         self._clock = (time.perf_counter(), time.process_time())
         for batch in loader:
             loss = self._step(batch)
-            progress.loss_sum += loss * len(batch.numbers)
+            n_samples = len(batch.images)
+            progress.loss_sum += loss * n_samples
             progress.batches += 1
             self._extend_curve(loss)
-            on_batch(len(batch.numbers), loss)
+            on_batch(n_samples, loss)
             if time.perf_counter() - self._saved > CHECKPOINT_SECONDS:
                 self._read_clock()
                 self.save()
@@ -247,26 +262,40 @@ class Run:
         if not path.exists():
             return
         saved = load_checkpoint(path)
-        differing = [
-            f"  {name}: {saved['identity'].get(name)!r} there, {value!r} here"
-            for name, value in self._identity().items()
-            if saved["identity"].get(name) != value
-        ]
+        with reading(path):
+            identity = dict(saved["identity"])
+            differing = [
+                f"  {name}: {identity.get(name)!r} there, {value!r} here"
+                for name, value in self._identity().items()
+                if identity.get(name) != value
+            ]
         if differing:
             raise OutputError(
                 f"{self.folder}: holds another run; these differ:\n"
                 + "\n".join(differing)
                 + "\nchoose another --output, or --overwrite to train anew"
             )
-        self.progress = Progress(**saved["progress"])
-        self.model.load_state_dict(saved["model"])
-        self.optimizer.load_state_dict(saved["optimizer"])
-        torch.set_rng_state(saved["random_state"])
+        with reading(path):
+            progress = parse_record(Progress, saved["progress"])
+            check_like(saved["model"], self.model.state_dict(), "model")
+            states = saved["optimizer"]["state"]
+            for index, weights in enumerate(self.model.parameters()):
+                if index in states:
+                    like = {"step": torch.zeros(()), "exp_avg": weights, "exp_avg_sq": weights}
+                    check_like(states[index], like, "optimizer")
+            self.model.load_state_dict(saved["model"])
+            self.optimizer.load_state_dict(saved["optimizer"])
+            torch.set_rng_state(saved["random_state"])
+        self.progress = progress
 
     def load_best(self) -> Recognizer:
         """Return the network as it read val best."""
         model = make_recognizer()
-        model.load_state_dict(load_checkpoint(self.folder / "best.pt"))
+        path = self.folder / "best.pt"
+        saved = load_checkpoint(path)
+        with reading(path):
+            check_like(saved, model.state_dict(), "model")
+            model.load_state_dict(saved)
         return model
 
 
@@ -306,10 +335,10 @@ def compute_loss(scores: Any, batch: CtcBatch) -> Any:
     scores : Tensor, shape (B, T, 11)
     batch : CtcBatch
     """
-    steps = torch.full((len(batch.numbers),), scores.shape[1], dtype=torch.int64)
+    steps = torch.full((len(batch.images),), scores.shape[1], dtype=torch.int64)
     return nn.functional.ctc_loss(
         scores.transpose(0, 1),
-        batch.targets,
+        batch.padded_targets,
         steps,
         batch.target_lengths,
         blank=BLANK,
@@ -334,32 +363,6 @@ def read_split(model: Recognizer, split: Split) -> tuple[float, Reading]:
             reading.predictions.extend(decode_classes(classes))
             reading.confidences.extend(best.sum(-1).exp().tolist())
     return float(torch.cat(losses).mean()), reading
-
-
-def save_atomically(path: Path, content: Any) -> None:
-    """Write a checkpoint that is there whole or not at all."""
-    try:
-        with open_new(path) as file:
-            torch.save(content, file)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
-
-
-def load_checkpoint(path: Path) -> Any:
-    """Read a checkpoint; only tensors and plain values, never code.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be read.
-    """
-    try:
-        return torch.load(path, weights_only=True)
-    except Exception as error:  # broken files make PyTorch raise many kinds
-        raise OutputError(
-            f"{path}: expected a checkpoint, got a file that cannot be read: {error}; remove it to "
-            "train anew"
-        ) from error
 
 
 def write_report(run: Run, others: Mapping[str, Dataset]) -> dict[str, Any]:
@@ -401,7 +404,7 @@ def write_report(run: Run, others: Mapping[str, Dataset]) -> dict[str, Any]:
     return report
 
 
-def train(run: Run, on_batch: Callable[[int, float], None]) -> Iterator[dict[str, Any]]:
+def train(run: Run, on_batch: Callable[[int, float], None]) -> Iterator[EpochRecord]:
     """Train to the end; yields the record of each epoch.
 
     Parameters

@@ -1,0 +1,191 @@
+"""Examples and batches: what a network and ``torch.nn.CTCLoss`` take (extra ``torch``).
+
+A batch holds tensors alone, and row i of each is sample i. A dispatcher reads on one rank for all:
+it puts batches together and cuts them up. Numbers, keys and boxes go along, since they are made
+from the tensors when they are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from digit_sequence.base.errors import ConfigError
+
+BLANK = 0
+"""CTC class that stands for no digit; digit d is class d + 1."""
+N_CLASSES = 11
+_KEY_BYTES = 32
+"""Keys are padded to a multiple of this, so that those of all batches have the same width."""
+_CHANNELS = (1, 3, 4)
+
+
+class Example(NamedTuple):
+    """One sample, as datasets give it to `collate` or to PyTorch's `default_collate`."""
+
+    image: Any
+    """uint8 (H, W), or what the transform made of it."""
+    number: str
+    key: str
+    boxes: NDArray[np.int32]
+    """(D, 5) digit, top, left, bottom, right; (0, 5) unless asked for."""
+    max_digits: int = 0
+    """Digits of the longest number of the split: `collate` pads to so many."""
+
+
+class CtcBatch(NamedTuple):
+    """B samples, ready for a network and ``torch.nn.CTCLoss``."""
+
+    images: Any
+    """float32 (B, C, H, W); 0 to 1 if they came as uint8."""
+    padded_targets: Any
+    """int64 (B, S), the classes of each number, then blanks; S is that of all batches."""
+    target_lengths: Any
+    """int64 (B,), digits of each number."""
+    input_widths: Any
+    """int64 (B,), columns of each image; divide by the stride of the network."""
+    padded_keys: Any
+    """uint8 (B, K), the letters of each key, then zeros."""
+    padded_boxes: Any
+    """int32 (B, S, 5) digit, top, left, bottom, right, then rows of -1; (B, 0, 5) unless asked
+    for."""
+
+    @property
+    def targets(self) -> Any:
+        """All classes of all numbers, one number after another, int64."""
+        steps = torch.arange(self.padded_targets.shape[1], device=self.padded_targets.device)
+        return self.padded_targets[steps < self.target_lengths[:, None]]
+
+    @property
+    def numbers(self) -> list[str]:
+        """The number of each sample."""
+        rows = zip(self.padded_targets.tolist(), self.target_lengths.tolist(), strict=True)
+        return ["".join(str(label - 1) for label in row[:length]) for row, length in rows]
+
+    @property
+    def keys(self) -> list[str]:
+        """The key of each sample."""
+        return [bytes(row).rstrip(b"\0").decode() for row in self.padded_keys.tolist()]
+
+    @property
+    def boxes(self) -> list[dict[str, Any]]:
+        """Boxes as torchvision's detectors take them, empty unless asked for.
+
+        `boxes` float32 (D, 4) left, top, right, bottom, and `labels` int64 (D,), digit + 1.
+        """
+        if not self.padded_boxes.shape[1]:
+            return []
+        return [_to_target(rows[rows[:, 0] >= 0]) for rows in self.padded_boxes]
+
+
+def _to_target(boxes: Any) -> dict[str, Any]:
+    return {
+        "boxes": boxes[:, [2, 1, 4, 3]].to(torch.float32),
+        "labels": boxes[:, 0].to(torch.int64) + 1,
+    }
+
+
+def encode_numbers(numbers: Sequence[str]) -> tuple[Any, Any]:
+    """Return the classes of numbers one after another, and the length of each, both int64.
+
+    >>> encode_numbers(["007", "4"])
+    (tensor([1, 1, 8, 5]), tensor([3, 1]))
+    """
+    digits = np.frombuffer("".join(numbers).encode(), np.uint8).astype(np.int64)
+    lengths = torch.tensor([len(number) for number in numbers], dtype=torch.int64)
+    return torch.from_numpy(digits - ord("0") + 1), lengths
+
+
+def decode_classes(classes: Any) -> list[str]:
+    """Turn the best class of every step into numbers: drop repetitions, then blanks.
+
+    Greedy CTC decoding (Graves et al., "Connectionist temporal classification", ICML 2006).
+
+    Parameters
+    ----------
+    classes : Tensor of integers, shape (B, T)
+
+    Examples
+    --------
+    >>> decode_classes(torch.tensor([[0, 1, 1, 0, 1, 8, 8, 0]]))
+    ['007']
+    """
+    return ["".join(_collapse(row)) for row in classes.tolist()]
+
+
+def _collapse(row: list[int]) -> Iterator[str]:
+    previous = BLANK
+    for label in row:
+        if label not in (previous, BLANK):
+            yield str(label - 1)
+        previous = label
+
+
+def collate(examples: Sequence[Example]) -> CtcBatch:
+    """Make a batch of examples.
+
+    Images of uint8 are scaled to 0 to 1; those of any other type, which a transform made, are taken
+    as they are. Images without an axis of channels get one.
+
+    Raises
+    ------
+    ConfigError
+        If images are neither (H, W) nor (C, H, W), or differ in shape.
+    """
+    images = stack_images([example.image for example in examples])
+    targets, lengths = encode_numbers([example.number for example in examples])
+    longest = max(int(lengths.max()), *(example.max_digits for example in examples))
+    padded = torch.full((len(examples), longest), BLANK, dtype=torch.int64)
+    padded[torch.arange(longest) < lengths[:, None]] = targets
+    return CtcBatch(
+        images=images,
+        padded_targets=padded,
+        target_lengths=lengths,
+        input_widths=torch.full((len(examples),), images.shape[-1], dtype=torch.int64),
+        padded_keys=_pad_keys([example.key.encode() for example in examples]),
+        padded_boxes=_pad_boxes([example.boxes for example in examples], longest),
+    )
+
+
+def stack_images(images: Sequence[Any]) -> Any:
+    """Return images as one tensor, float32 (B, C, H, W); only uint8 is scaled, to 0 to 1."""
+    is_tensor = all(isinstance(image, torch.Tensor) for image in images)
+    arrays = images if is_tensor else [np.asarray(image) for image in images]
+    shapes = {tuple(array.shape) for array in arrays}
+    shape, *others = sorted(shapes, key=str)
+    if others:
+        raise ConfigError(
+            f"transform: expected images of one shape in a batch, got {shape} and {others[0]}"
+        )
+    has_channels = len(shape) == 3
+    if len(shape) not in (2, 3) or (
+        has_channels and shape[2] in _CHANNELS and shape[0] not in _CHANNELS
+    ):
+        raise ConfigError(
+            f"transform: expected images of shape (H, W) or (C, H, W), got {shape}; let the "
+            "transform return one of these"
+        )
+    stacked = torch.stack(list(arrays)) if is_tensor else torch.from_numpy(np.stack(arrays))
+    pixels = stacked.to(torch.float32)
+    if stacked.dtype == torch.uint8:
+        pixels = pixels.div_(255)
+    return pixels if has_channels else pixels.unsqueeze(1)
+
+
+def _pad_keys(keys: Sequence[bytes]) -> Any:
+    width = -(-max(map(len, keys)) // _KEY_BYTES) * _KEY_BYTES
+    padded = b"".join(key.ljust(width, b"\0") for key in keys)
+    return torch.tensor(list(padded), dtype=torch.uint8).reshape(len(keys), width)
+
+
+def _pad_boxes(boxes: Sequence[NDArray[np.int32]], longest: int) -> Any:
+    if not any(len(rows) for rows in boxes):
+        return torch.empty((len(boxes), 0, 5), dtype=torch.int32)
+    padded = np.full((len(boxes), longest, 5), -1, np.int32)
+    for target, rows in zip(padded, boxes, strict=True):
+        target[: len(rows)] = rows
+    return torch.from_numpy(padded)

@@ -1,0 +1,99 @@
+"""Checkpoints and weights: written whole, and read as what may come from anyone.
+
+PyTorch's files are pickles. They are read by its unpickler for tensors and plain values alone
+(``weights_only``), which runs no code; a file that says it is larger than a checkpoint can be is
+refused before, and what is in it is checked before it is used.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from pydantic import TypeAdapter
+
+from digit_sequence.base.errors import OutputError
+from digit_sequence.base.files import open_new
+
+MAX_CHECKPOINT_BYTES = 1 << 26
+"""Weights, two moments and the history take 3 MB."""
+
+Record = TypeVar("Record")
+
+
+def save_atomically(path: Path, content: Any) -> None:
+    """Write a checkpoint that is there whole or not at all."""
+    try:
+        with open_new(path) as file:
+            torch.save(content, file)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn whatever a file that is no checkpoint of this program raises into one message.
+
+    Raises
+    ------
+    OutputError
+        Naming the file, and the kind of the failure: its text may be the file's.
+    """
+    try:
+        yield
+    except Exception as error:  # broken files make PyTorch raise many kinds
+        reason = str(error) if isinstance(error, OutputError) else type(error).__name__
+        raise OutputError(
+            f"{path}: expected a checkpoint of this program, tensors and plain values, got a file "
+            f"that cannot be read ({reason}); remove it to train anew"
+        ) from error
+
+
+def load_checkpoint(path: Path) -> Any:
+    """Read a checkpoint; only tensors and plain values, never code.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be read, or is too large to be one.
+    """
+    with reading(path):
+        if not path.is_file():
+            raise OutputError("it is no file")
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+            raise OutputError("it is compressed")
+        if sum(entry.file_size for entry in entries) > MAX_CHECKPOINT_BYTES:
+            raise OutputError(f"it says it is larger than {MAX_CHECKPOINT_BYTES:,} bytes")
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def check_like(saved: Mapping[str, Any], expected: Mapping[str, Any], what: str) -> None:
+    """Check that saved tensors have the names, shapes and types of others.
+
+    Raises
+    ------
+    OutputError
+        If they do not.
+    """
+    if set(saved) != set(expected):
+        raise OutputError(f"{what}: other tensors than here")
+    for name, tensor in expected.items():
+        found = saved[name]
+        if (
+            not isinstance(found, torch.Tensor)
+            or found.layout != torch.strided
+            or (found.shape, found.dtype) != (tensor.shape, tensor.dtype)
+        ):
+            raise OutputError(f"{what}: a tensor of another shape or type")
+
+
+def parse_record(kind: type[Record], content: Mapping[str, Any]) -> Record:
+    """Return a dataclass of plain values, each checked against its type."""
+    record = kind(**content)
+    return TypeAdapter(kind).validate_python(vars(record))
