@@ -135,3 +135,27 @@ def test_an_image_of_another_width_is_found(tiny_config: MakeConfig, tmp_path: P
     path.write_bytes(other + bytes(path.stat().st_size - len(other)))
     with pytest.raises(OutputError, match=f"28 x {label['width']} pixels .* an image of shape"):
         split[0]
+
+
+@pytest.mark.extras
+def test_training_batches_are_padded(tiny_config: MakeConfig, tmp_path: Path) -> None:
+    """Batches for CTC say each image's columns; the network reads no digit beside an image."""
+    torch = pytest.importorskip("torch")
+    from digit_sequence.learn.batches import BLANK, collate
+    from digit_sequence.learn.streams import NumberDataset
+    from digit_sequence.learn.training import count_input_steps
+
+    build(make_lines(tiny_config), tmp_path / "dataset")
+    split = open_dataset(tmp_path / "dataset")["train"]
+    examples = NumberDataset(split).__getitems__(list(range(12)))
+    batch = collate(examples)
+    widths = [split[position].image.shape[1] for position in range(12)]
+    assert batch.input_widths.tolist() == widths
+    assert batch.images.shape == (12, 1, 28, max(widths))
+    for image, width, position in zip(batch.images, widths, range(12), strict=True):
+        expected = torch.from_numpy(split[position].image / np.float32(255))
+        assert torch.equal(image[0, :, :width], expected)
+        assert not image[0, :, width:].any()
+    steps = count_input_steps(batch)
+    assert steps.tolist() == [-(-round(width * 32 / 28) // 4) for width in widths]
+    assert BLANK == 0

@@ -156,7 +156,10 @@ def test_only_uint8_is_scaled(train, transform, factor, channels, num_workers):
     [
         (lambda image: image[..., None].repeat(3, 2), r"\(C, H, W\), got \(28, 160, 3\)"),
         (lambda image: image[None, None], r"got \(1, 1, 28, 160\)"),
-        (lambda image: image[: 1 + image.sum() % 7], "expected images of one shape in a batch"),
+        (
+            lambda image: image[: 1 + image.sum() % 7],
+            "expected images of a batch to differ in nothing but",
+        ),
     ],
 )
 def test_wrong_shapes_are_refused(train, transform, message):

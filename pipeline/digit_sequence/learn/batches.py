@@ -129,12 +129,12 @@ def collate(examples: Sequence[Example]) -> CtcBatch:
     """Make a batch of examples.
 
     Images of uint8 are scaled to 0 to 1; those of any other type, which a transform made, are taken
-    as they are. Images without an axis of channels get one.
+    as they are. Images without an axis of channels get one; narrower ones have 0 right of them.
 
     Raises
     ------
     ConfigError
-        If images are neither (H, W) nor (C, H, W), or differ in shape.
+        If images are neither (H, W) nor (C, H, W), or differ in shape, but for their width.
     """
     images = stack_images([example.image for example in examples])
     targets, lengths = encode_numbers([example.number for example in examples])
@@ -145,21 +145,26 @@ def collate(examples: Sequence[Example]) -> CtcBatch:
         images=images,
         padded_targets=padded,
         target_lengths=lengths,
-        input_widths=torch.full((len(examples),), images.shape[-1], dtype=torch.int64),
+        input_widths=torch.tensor([example.image.shape[-1] for example in examples]),
         padded_keys=_pad_keys([example.key.encode() for example in examples]),
         padded_boxes=_pad_boxes([example.boxes for example in examples], longest),
     )
 
 
 def stack_images(images: Sequence[Any]) -> Any:
-    """Return images as one tensor, float32 (B, C, H, W); only uint8 is scaled, to 0 to 1."""
+    """Return images as one tensor, float32 (B, C, H, W); only uint8 is scaled, to 0 to 1.
+
+    All are as wide as the widest, with 0 right of them.
+    """
     is_tensor = all(isinstance(image, torch.Tensor) for image in images)
     arrays = images if is_tensor else [np.asarray(image) for image in images]
-    shapes = {tuple(array.shape) for array in arrays}
-    shape, *others = sorted(shapes, key=str)
+    shapes = sorted({tuple(array.shape) for array in arrays}, key=str)
+    shape = shapes[0]
+    others = [other for other in shapes if other[:-1] != shape[:-1]]
     if others:
         raise ConfigError(
-            f"transform: expected images of one shape in a batch, got {shape} and {others[0]}"
+            "transform: expected images of a batch to differ in nothing but their width, got "
+            f"shapes {shape} and {others[0]}"
         )
     has_channels = len(shape) == 3
     if len(shape) not in (2, 3) or (
@@ -169,11 +174,19 @@ def stack_images(images: Sequence[Any]) -> Any:
             f"transform: expected images of shape (H, W) or (C, H, W), got {shape}; let the "
             "transform return one of these"
         )
+    widest = max(array.shape[-1] for array in arrays)
+    if any(array.shape[-1] < widest for array in arrays):
+        arrays = [_widen(array, widest) for array in map(torch.as_tensor, arrays)]
+        is_tensor = True
     stacked = torch.stack(list(arrays)) if is_tensor else torch.from_numpy(np.stack(arrays))
     pixels = stacked.to(torch.float32)
     if stacked.dtype == torch.uint8:
         pixels = pixels.div_(255)
     return pixels if has_channels else pixels.unsqueeze(1)
+
+
+def _widen(image: Any, width: int) -> Any:
+    return torch.nn.functional.pad(image, (0, width - image.shape[-1]))
 
 
 def _pad_keys(keys: Sequence[bytes]) -> Any:

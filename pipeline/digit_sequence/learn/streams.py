@@ -100,7 +100,7 @@ class NumberDataset(Dataset):  # type: ignore[misc]
             yield from self._make_examples(batch)
 
     def _make_examples(self, batch: Batch) -> list[Example]:
-        images: Iterable[Any] = batch.images
+        images: Iterable[Any] = batch.cut()
         if self._transform is not None:
             images = map(self._transform, images)
         boxes = batch.boxes if self._has_boxes else [_NO_BOXES] * len(batch.images)

@@ -335,16 +335,21 @@ def compute_loss(scores: Any, batch: CtcBatch) -> Any:
     scores : Tensor, shape (B, T, 11)
     batch : CtcBatch
     """
-    steps = torch.full((len(batch.images),), scores.shape[1], dtype=torch.int64)
     return nn.functional.ctc_loss(
         scores.transpose(0, 1),
         batch.padded_targets,
-        steps,
+        count_input_steps(batch),
         batch.target_lengths,
         blank=BLANK,
         reduction="none",
         zero_infinity=True,
     )
+
+
+def count_input_steps(batch: CtcBatch) -> Any:
+    """Return how many steps the network makes over each image of a batch, int64 (B,)."""
+    height = batch.images.shape[2]
+    return torch.tensor([count_steps(height, width) for width in batch.input_widths.tolist()])
 
 
 def read_split(model: Recognizer, split: Split) -> tuple[float, Reading]:
@@ -359,6 +364,8 @@ def read_split(model: Recognizer, split: Split) -> tuple[float, Reading]:
             scores = model(batch.images)
             losses.append(compute_loss(scores, batch))
             best, classes = scores.max(-1)
+            is_beside = torch.arange(scores.shape[1]) >= count_input_steps(batch)[:, None]
+            best, classes = best.masked_fill(is_beside, 0), classes.masked_fill(is_beside, BLANK)
             reading.truths.extend(batch.numbers)
             reading.predictions.extend(decode_classes(classes))
             reading.confidences.extend(best.sum(-1).exp().tolist())

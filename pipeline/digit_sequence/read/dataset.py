@@ -103,6 +103,11 @@ class Batch:
     labels: pa.Table
     """B rows with the columns that were asked for."""
 
+    def cut(self) -> Iterator[NDArray[np.uint8]]:
+        """Yield each image (H, its width)."""
+        for image, width in zip(self.images, self.widths.tolist(), strict=True):
+            yield image[:, :width]
+
     @property
     def numbers(self) -> list[str]:
         """The B numbers."""
