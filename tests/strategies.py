@@ -44,6 +44,8 @@ def values(kind: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - a case a lin
         return st.one_of(*(values(kind) for kind in arguments))
     if kind is NoneType:
         return st.none()
+    if kind is str or kind == dict[str, Any]:  # a file of the user's, or its content
+        return st.nothing()
     if isinstance(kind, type) and issubclass(kind, Block):
         return blocks(kind)
     return numbers(kind)

@@ -35,7 +35,7 @@ from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.files import is_remote
 from digit_sequence.base.home import expand_home
 from digit_sequence.base.names import SplitName
-from digit_sequence.config.yaml import parse_yaml
+from digit_sequence.base.yaml import parse_yaml
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.containers.sidecars import BRIEF, SIDECARS
 from digit_sequence.numbers.kind import NumberKind

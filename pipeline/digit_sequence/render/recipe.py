@@ -20,6 +20,7 @@ from digit_sequence.base.names import SplitName
 from digit_sequence.base.randomness import Identities, to_integers
 from digit_sequence.config.model import Config
 from digit_sequence.sources.pools import GlyphPool
+from digit_sequence.transforms.transform import Choice
 
 
 @dataclass(frozen=True)
@@ -108,12 +109,18 @@ def draw_recipes(
     drawn: dict[str, NDArray[Any]] = {}
     for transform in config.transforms:
         drawn |= transform.draw(identities.stream(transform.name))
+    glyph_ids = pool.ids[pool.starts[digits] + to_integers(words, 0, sizes - 1)]
+    for transform in config.transforms:
+        if isinstance(transform, Choice):
+            stream = identities.stream(transform.name)
+            glyph_ids, applied = transform.choose(glyph_ids, pool, drawn, stream)
+            drawn |= applied
     return Recipes(
         identities=identities,
         split=split,
         numbers=numbers,
         samples=identities.owners,
-        glyph_ids=pool.ids[pool.starts[digits] + to_integers(words, 0, sizes - 1)],
+        glyph_ids=glyph_ids,
         drawn=drawn,
     )
 

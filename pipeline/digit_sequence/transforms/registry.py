@@ -10,6 +10,7 @@ from digit_sequence.transforms.cell.overflow import Overflow
 from digit_sequence.transforms.cell.rotate import Rotate
 from digit_sequence.transforms.cell.shear import Shear
 from digit_sequence.transforms.cell.size import Size
+from digit_sequence.transforms.choice.allographs import Allographs
 from digit_sequence.transforms.ink.pepper import Pepper
 from digit_sequence.transforms.ink.salt import Salt
 from digit_sequence.transforms.ink.stroke import Stroke
@@ -25,6 +26,7 @@ from digit_sequence.transforms.transform import Transform
 TRANSFORMS: Registry[type[Transform]] = Registry(
     "transform",
     "digit_sequence.transforms",
+    Allographs,
     *(Crop, Aspect, Shear, Rotate, Overflow, Size, Baseline),
     *(Spacing, Curve, Tilt),
     *(Salt, Pepper, Stroke),
