@@ -37,7 +37,7 @@ from toys import TOYS
 MakeConfig = Callable[..., Config]
 Pools = dict[SplitName, GlyphPool]
 
-TESTED_ALONE = {"allographs", "separators", "endings", "joins"}
+TESTED_ALONE = {"allographs", "separators", "leading", "trailing", "joins"}
 """Transforms whose draws are tested beside them: they depend on the glyphs, or have many columns."""
 DRAWING = [
     name

@@ -17,6 +17,10 @@ from digit_sequence.transforms.ink.stroke import Stroke
 from digit_sequence.transforms.line.curve import Curve
 from digit_sequence.transforms.line.spacing import Spacing
 from digit_sequence.transforms.line.tilt import Tilt
+from digit_sequence.transforms.mark.joins import Joins
+from digit_sequence.transforms.mark.leading import Leading
+from digit_sequence.transforms.mark.separators import Separators
+from digit_sequence.transforms.mark.trailing import Trailing
 from digit_sequence.transforms.page.blur import Blur
 from digit_sequence.transforms.page.invert import Invert
 from digit_sequence.transforms.page.noise import Noise
@@ -30,5 +34,6 @@ TRANSFORMS: Registry[type[Transform]] = Registry(
     *(Crop, Aspect, Shear, Rotate, Overflow, Size, Baseline),
     *(Spacing, Curve, Tilt),
     *(Salt, Pepper, Stroke),
+    *(Separators, Joins, Leading, Trailing),
     *(Noise, SaltPepper, Blur, Invert),
 )
