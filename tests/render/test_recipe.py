@@ -37,12 +37,10 @@ from toys import TOYS
 MakeConfig = Callable[..., Config]
 Pools = dict[SplitName, GlyphPool]
 
-TESTED_ALONE = {"allographs", "separators", "leading", "trailing", "joins"}
-"""Transforms whose draws are tested beside them: they depend on the glyphs, or have many columns."""
+TESTED_ALONE = {"allographs", "separators", "leading", "trailing", "joins", "neighbour"}
+"""Transforms whose draws are tested beside them: of the glyphs, or of many columns."""
 DRAWING = [
-    name
-    for name, transform in TRANSFORMS.items()
-    if transform.columns and name not in TESTED_ALONE
+    name for name, transform in TRANSFORMS.items() if transform.columns and name not in TESTED_ALONE
 ]
 BY_CHANCE = [name for name in DRAWING if TRANSFORMS[name].default is None]
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from digit_sequence.base.philox import Words
 from digit_sequence.base.randomness import to_uniform
-from digit_sequence.pen.curves import round_factor, to_normal
+from digit_sequence.base.rounding import round_factor
+from digit_sequence.pen.curves import to_normal
 from digit_sequence.pen.nib import draw_ink, measure_strokes
 from digit_sequence.pen.shapes import ADDITIONS
 
@@ -114,8 +115,12 @@ def _draw_upstroke(
     length = height * np.where(is_long, 0.62 + 0.2 * share, 0.22 + 0.33 * share)
     nib = height * 0.06
     middle = _middle_of_rows(images, top, top + height * 0.12)
+    foot = _middle_of_rows(images, bottom - height * 0.12, bottom)
+    lean = np.minimum(middle - foot, 0.0) / height  # a 1 that leans left has its upstroke flatter
     first = np.stack([top + nib, middle], axis=-1)
-    last = np.stack([top + nib + length * cosine, middle - length * sine], axis=-1)
+    last = np.stack(
+        [top + nib + length * (cosine + 0.5 * lean), middle - length * (sine - 0.5 * lean)], axis=-1
+    )
     bend = (0.06 * to_uniform(words[:, 3]) - 0.01) * length  # a little hollow
     between = (first + last) / 2 + np.stack([bend, bend], axis=-1)
     return np.stack([last, between, first], axis=1)
@@ -132,7 +137,10 @@ def _draw_foot(
     row = bottom - 0.5 - height * 0.05
     middle = _middle_of_rows(images, bottom - height * 0.12, bottom)
     middle = middle + half * (0.5 * to_uniform(words[:, 2]) - 0.25)
-    ends = [(row - half * sine, middle - half * cosine), (row + half * sine, middle + half * cosine)]
+    ends = [
+        (row - half * sine, middle - half * cosine),
+        (row + half * sine, middle + half * cosine),
+    ]
     return np.stack([np.stack(end, axis=-1) for end in ends], axis=1)
 
 

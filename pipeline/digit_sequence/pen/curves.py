@@ -114,9 +114,3 @@ def to_normal(words: Words) -> NDArray[np.float64]:
     total = split_words(words, 16).sum(axis=-1).astype(np.float64)
     values: NDArray[np.float64] = (total / 2**16 - 2.0) * 1.732
     return values
-
-
-def round_factor(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Round sines, exponentials and the like to multiples of 2**-24: alike on all processors."""
-    rounded: NDArray[np.float64] = np.round(values * 2.0**24) / 2.0**24
-    return rounded

@@ -1,4 +1,4 @@
-"""Curves become ink: a round nib, whose edge covers a pixel by how far it reaches beyond its centre.
+"""Curves become ink: a round nib covers a pixel by how far it reaches beyond its centre.
 
 Coordinates are (row, column) with pixel centres on integers.
 """
@@ -56,7 +56,7 @@ def cover(
     end: NDArray[np.float64],
     radii: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Return how much of pixels (N, k, k) a nib covers on its way from begin to end (2, N, 1, 1)."""
+    """Return how much of pixels (N, k, k) a nib covers from begin to end, (2, N, 1, 1) each."""
     down, across = end - begin
     dr, dc = row - begin[0], column - begin[1]
     length = down * down + across * across

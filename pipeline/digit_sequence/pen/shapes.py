@@ -50,16 +50,16 @@ class Shape:
 
 
 @cache
-def load_shapes() -> tuple[dict[str, dict[str, Shape]], dict[str, Shape]]:
-    """Return the shapes of this package: of digits, by digit and name, and of marks."""
+def load_shapes() -> dict[str, Shape]:
+    """Return the shapes of this package: of digits as ``7/hook``, of marks as ``comma``."""
     path = Path(__file__).with_name("shapes.yaml")
     tree = parse_yaml(path.read_text(encoding="utf-8"), path.name)
     marks = {name: _parse_shape(name, value, name) for name, value in tree.pop("marks").items()}
-    return parse_shapes(tree), marks
+    return parse_shapes(tree) | marks
 
 
-def parse_shapes(tree: object) -> dict[str, dict[str, Shape]]:
-    """Return shapes of digits, by digit and name.
+def parse_shapes(tree: object) -> dict[str, Shape]:
+    """Return shapes of digits, by digit and name: ``7/hook``.
 
     Parameters
     ----------
@@ -76,26 +76,26 @@ def parse_shapes(tree: object) -> dict[str, dict[str, Shape]]:
     digits = tree["digits"]
     if not isinstance(digits, Mapping):
         raise ValueError(f"digits: expected digits 0 to 9 and their shapes, got {shorten(digits)}")
-    found: dict[str, dict[str, Shape]] = {}
+    found: dict[str, Shape] = {}
     for key, shapes in digits.items():
         digit = str(key)
-        if isinstance(key, bool) or not re.fullmatch("[0-9]", digit) or digit in found:
+        is_twice = any(name.startswith(f"{digit}/") for name in found)
+        if isinstance(key, bool) or not re.fullmatch("[0-9]", digit) or is_twice:
             raise ValueError(f"digits: expected each of 0 to 9 once at most, got {shorten(key)}")
         if not isinstance(shapes, Mapping) or not 1 <= len(shapes) <= MAX_SHAPES:
             raise ValueError(
                 f"digits.{digit}: expected 1 to {MAX_SHAPES} shapes by name, got {shorten(shapes)}"
             )
-        found[digit] = {
-            name: _parse_shape(name, value, f"digits.{digit}.{shorten(name, 40)}")
-            for name, value in shapes.items()
-        }
+        for name, value in shapes.items():
+            place = f"digits.{digit}.{name if isinstance(name, str) else shorten(name)}"[:80]
+            found[f"{digit}/{name}"] = _parse_shape(name, value, place)
     return found
 
 
 def _parse_shape(name: object, value: object, where: str) -> Shape:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(
-            f"{where}: expected a name of up to 32 letters a to z, digits and _, got {shorten(name)}"
+            f"{where}: expected a name of 1 to 32 of a to z, 0 to 9 and _, got {shorten(name)}"
         )
     block = value if isinstance(value, Mapping) else {"strokes": value}
     if not set(block) <= {"strokes", "add", "weight"} or ("strokes" in block) == ("add" in block):

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from digit_sequence.base.names import SplitName
 from digit_sequence.base.philox import Words
 from digit_sequence.base.randomness import draw_words, to_uniform
+from digit_sequence.base.rounding import round_factor
 from digit_sequence.pen.additions import N_WORDS, add_to_glyphs
 from digit_sequence.pen.curves import to_normal, vary_strokes
 from digit_sequence.pen.nib import draw_ink
@@ -37,7 +38,7 @@ Pools = Mapping[SplitName, GlyphPool]
 
 
 def add_allographs(
-    bank: GlyphBank, pools: Pools, shapes: Mapping[str, Mapping[str, Shape]]
+    bank: GlyphBank, pools: Pools, shapes: Mapping[str, Shape]
 ) -> tuple[GlyphBank, dict[SplitName, GlyphPool]]:
     """Add the glyphs of shapes to a bank and to the pools of the splits.
 
@@ -47,7 +48,7 @@ def add_allographs(
     pools : mapping of SplitName to GlyphPool
         The bank shared out.
     shapes : mapping
-        Of digits, by digit and name.
+        Of digits, by digit and name: ``7/crossed``.
 
     Returns
     -------
@@ -59,25 +60,25 @@ def add_allographs(
     images, digits = [np.asarray(bank.images)], [bank.digits]
     found: dict[SplitName, dict[str, NDArray[np.int32]]] = {split: {} for split in pools}
     n_glyphs = len(bank.images)
-    for digit, by_name in shapes.items():
-        own = {split: pool.of_digit(int(digit)) for split, pool in pools.items()}
+    for name, shape in shapes.items():
+        digit = int(name[0])
+        own = {split: pool.of_digit(digit) for split, pool in pools.items()}
         counts = np.array([len(ids) for ids in own.values()])
         if not counts.any():
             continue
-        for name, shape in by_name.items():
-            if shape.strokes:
-                made = _draw_glyphs(shape, digit, bank)
-                shares = _share_out(len(made), counts)
-            else:
-                origins = [_choose_evenly(ids, N_ADDED / counts.sum()) for ids in own.values()]
-                made = _add_strokes(shape, digit, bank, np.concatenate(origins))
-                shares = np.array([len(ids) for ids in origins])
-            ends = n_glyphs + np.cumsum(shares)
-            for split, begin, end in zip(pools, ends - shares, ends, strict=True):
-                found[split][f"{digit}/{name}"] = np.arange(begin, end, dtype=np.int32)
-            images.append(made)
-            digits.append(np.full(len(made), int(digit), np.uint8))
-            n_glyphs += len(made)
+        if shape.strokes:
+            made = _draw_glyphs(name, shape, bank)
+            shares = _share_out(len(made), counts)
+        else:
+            origins = [_choose_evenly(ids, N_ADDED / counts.sum()) for ids in own.values()]
+            made = _add_strokes(name, shape, bank, np.concatenate(origins))
+            shares = np.array([len(ids) for ids in origins])
+        ends = n_glyphs + np.cumsum(shares)
+        for split, begin, end in zip(pools, ends - shares, ends, strict=True):
+            found[split][name] = np.arange(begin, end, dtype=np.int32)
+        images.append(made)
+        digits.append(np.full(len(made), digit, np.uint8))
+        n_glyphs += len(made)
     extra = np.concatenate(images[1:]) if images[1:] else images[0][:0]
     extended = replace(
         bank,
@@ -93,7 +94,7 @@ def add_allographs(
 
 def _share_out(n_made: int, counts: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return how many of some glyphs each split gets: as it has of the source's, at least one."""
-    shares = np.maximum(n_made * counts // counts.sum(), counts > 0)
+    shares: NDArray[np.int64] = np.maximum(n_made * counts // counts.sum(), counts > 0)
     shares[counts.argmax()] += n_made - shares.sum()
     return shares
 
@@ -104,38 +105,38 @@ def _choose_evenly(ids: NDArray[np.int32], share: float) -> NDArray[np.int32]:
     return ids[np.arange(count) * len(ids) // max(count, 1)]
 
 
-def _draw_words(shape: Shape, digit: str, indices: NDArray[np.int64], n_words: int) -> Words:
+def _draw_words(name: str, indices: NDArray[np.int64], n_words: int) -> Words:
     """Return random words (N, n_words) of glyphs of a shape, for no seed of a config."""
     counts = np.full(len(indices), -(-n_words // 4) * 4)
-    names = [f"{digit}/{shape.name}"] * len(indices)
+    names = [name] * len(indices)
     return draw_words(0, "allographs", names, indices, counts).reshape(len(indices), -1)
 
 
 def _add_strokes(
-    shape: Shape, digit: str, bank: GlyphBank, origins: NDArray[np.int32]
+    name: str, shape: Shape, bank: GlyphBank, origins: NDArray[np.int32]
 ) -> NDArray[np.uint8]:
     """Return glyphs of a bank with the additions of a shape."""
-    words = _draw_words(shape, digit, origins.astype(np.int64), N_WORDS * len(ADDITIONS))
+    words = _draw_words(name, origins.astype(np.int64), N_WORDS * len(ADDITIONS))
     return add_to_glyphs(bank.images[origins], bank.ink[origins], shape.additions, words)
 
 
-def _draw_glyphs(shape: Shape, digit: str, bank: GlyphBank) -> NDArray[np.uint8]:
+def _draw_glyphs(name: str, shape: Shape, bank: GlyphBank) -> NDArray[np.uint8]:
     """Draw variants of a shape, as large as the source's glyphs of the digit."""
     rows, columns = bank.images.shape[1:]
     n_points = sum(len(stroke.points) for stroke in shape.strokes)
-    words = _draw_words(shape, digit, np.arange(N_DRAWN), 5 + 2 * n_points)
+    words = _draw_words(name, np.arange(N_DRAWN), 5 + 2 * n_points)
     height, nib, jitter = (
         low + (high - low) * to_uniform(words[:, i])
         for i, (low, high) in enumerate((_HEIGHT, _NIB, _JITTER))
     )
-    top, _, bottom, _ = bank.ink[bank.digits == int(digit)].T
+    top, _, bottom, _ = bank.ink[bank.digits == int(name[0])].T
     height = np.minimum(height * np.median(bottom - top), rows - 1.0)
     radii = np.maximum(height * nib / 2, 0.35)
     curves = vary_strokes(
         shape.strokes,
         words[:, 5:],
         jitter,
-        _round(np.exp(_LOG_ASPECT * to_normal(words[:, 3]))),
+        round_factor(np.exp(_LOG_ASPECT * to_normal(words[:, 3]))),
         _SLANT * to_normal(words[:, 4]),
     )
     joined = np.concatenate(curves, axis=1)
@@ -149,8 +150,3 @@ def _draw_glyphs(shape: Shape, digit: str, bank: GlyphBank) -> NDArray[np.uint8]
     reach = (scale[:, 0] * size / 2 + radii[:, None]).min(axis=0)
     centre = np.clip(centre, reach - 0.5, np.array([rows, columns]) - 0.5 - reach)
     return draw_ink([(curve - middle) * scale + centre for curve in curves], radii, (rows, columns))
-
-
-def _round(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    rounded: NDArray[np.float64] = np.round(values * 2.0**24) / 2.0**24
-    return rounded

@@ -19,6 +19,7 @@ from digit_sequence.transforms.line.spacing import Spacing
 from digit_sequence.transforms.line.tilt import Tilt
 from digit_sequence.transforms.mark.joins import Joins
 from digit_sequence.transforms.mark.leading import Leading
+from digit_sequence.transforms.mark.neighbour import Neighbour
 from digit_sequence.transforms.mark.separators import Separators
 from digit_sequence.transforms.mark.trailing import Trailing
 from digit_sequence.transforms.page.blur import Blur
@@ -34,6 +35,6 @@ TRANSFORMS: Registry[type[Transform]] = Registry(
     *(Crop, Aspect, Shear, Rotate, Overflow, Size, Baseline),
     *(Spacing, Curve, Tilt),
     *(Salt, Pepper, Stroke),
-    *(Separators, Joins, Leading, Trailing),
+    *(Separators, Joins, Leading, Trailing, Neighbour),
     *(Noise, SaltPepper, Blur, Invert),
 )

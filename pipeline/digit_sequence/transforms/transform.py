@@ -33,6 +33,7 @@ from digit_sequence.base.columns import Column
 from digit_sequence.base.names import SplitName
 from digit_sequence.base.philox import Words
 from digit_sequence.base.randomness import Stream, to_decimals, to_integers, to_uniform
+from digit_sequence.base.rounding import round_factor as round_factor  # noqa: PLC0414 - by both names
 from digit_sequence.sources.bank import GlyphBank
 from digit_sequence.sources.pools import GlyphPool
 from digit_sequence.transforms.canvas import Layers, Pages
@@ -154,12 +155,6 @@ class LineMap(Transform):
     @abstractmethod
     def reach(self, drawn: Drawn, height: int, width: int) -> NDArray[np.float64]:
         """Return how many pixels it moves any point of each canvas, at most: (B,)."""
-
-
-def round_factor(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Round factors to multiples of 2**-24, far finer than a grey level."""
-    rounded: NDArray[np.float64] = np.round(values * 2.0**24) / 2.0**24
-    return rounded
 
 
 class Ink(Transform):

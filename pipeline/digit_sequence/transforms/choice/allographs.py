@@ -25,8 +25,16 @@ from digit_sequence.transforms.transform import Choice, Drawn, Section
 
 MAX_SHAPES_BYTES = 1_000_000
 SHARES = {
-    **{"0": 0.25, "1": 0.6, "2": 0.3, "3": 0.15, "4": 0.4},
-    **{"5": 0.4, "6": 0.0, "7": 0.75, "8": 0.15, "9": 0.3},
+    "0": 0.25,
+    "1": 0.6,
+    "2": 0.3,
+    "3": 0.15,
+    "4": 0.4,
+    "5": 0.4,
+    "6": 0.0,
+    "7": 0.75,
+    "8": 0.15,
+    "9": 0.3,
 }
 """Of a digit's samples: about as in amounts on cheques."""
 Digit = Annotated[str, Field(pattern="^[0-9]$")]
@@ -83,28 +91,23 @@ class Allographs(Choice):
     class Settings(Block):
         """Ways to write a digit that the source lacks."""
 
-        share: Annotated[dict[Digit, Probability], BeforeValidator(_to_shares)] = SHARES  # noqa: RUF012
+        share: Annotated[dict[Digit, Probability], BeforeValidator(_to_shares)] = SHARES
         """How often a digit is written in such a way, 0 to 1; digits left out as by default."""
         shapes: Annotated[str | dict[str, Any] | None, BeforeValidator(_load_shapes)] = None
         """A YAML file of more shapes, as `pen/shapes.yaml` explains; one with a name that is there
         takes its place. A dataset carries its content."""
 
     @cached_property
-    def shapes(self) -> dict[str, dict[str, Shape]]:
-        """Shapes by digit and name."""
-        own, _ = load_shapes()
+    def shapes(self) -> dict[str, Shape]:
+        """Shapes by digit and name, those of a digit one after another."""
+        own = {name: shape for name, shape in load_shapes().items() if "/" in name}
         others = parse_shapes(self.settings.shapes) if self.settings.shapes else {}
-        return {
-            digit: own.get(digit, {}) | others.get(digit, {})
-            for digit in "0123456789"
-            if digit in own or digit in others
-        }
+        return dict(sorted((own | others).items(), key=lambda pair: pair[0][0]))
 
     @cached_property
     def names(self) -> NDArray[np.object_]:
-        """Names of all shapes, those of a digit one after another; then an empty one."""
-        names = [name for shapes in self.shapes.values() for name in shapes]
-        return np.array([*names, ""], object)
+        """Names of all shapes; then an empty one."""
+        return np.array([*(shape.name for shape in self.shapes.values()), ""], object)
 
     def draw(self, stream: Stream) -> dict[str, NDArray[Any]]:
         """Draw a chance, and a shape by weight."""
@@ -113,18 +116,18 @@ class Allographs(Choice):
     def _pick(self, stream: Stream) -> NDArray[np.int64]:
         """Return which of `names` each digit gets."""
         chance, kind = stream.per_digit(2)
-        digits = stream.identities.digits
-        sizes = [len(self.shapes.get(str(digit), {})) for digit in range(10)]
-        bounds = np.full((10, max(sizes)), 1.0)
-        for digit, shapes in self.shapes.items():
-            total = np.cumsum([shape.weight for shape in shapes.values()])
-            bounds[int(digit), : len(total) - 1] = total[:-1] / total[-1]
-        share = np.array([self.settings.share.get(str(digit), 0.0) for digit in range(10)])
-        share[np.array(sizes) == 0] = 0
-        first = np.cumsum(sizes) - sizes
-        place = (to_uniform(kind)[:, None] >= bounds[digits]).sum(axis=1)
-        is_chosen = to_uniform(chance) < share[digits]
-        return np.where(is_chosen, first[digits] + place, len(self.names) - 1)
+        is_chosen = to_uniform(chance)
+        picked = np.full(len(kind), len(self.names) - 1)
+        digits = np.array([int(name[0]) for name in self.shapes])
+        weights = np.array([shape.weight for shape in self.shapes.values()])
+        for digit in np.unique(digits):
+            first, *_ = np.flatnonzero(digits == digit)
+            bounds = np.cumsum(weights[digits == digit])
+            share = self.settings.share[str(digit)]
+            own = np.flatnonzero((stream.identities.digits == digit) & (is_chosen < share))
+            place = (to_uniform(kind[own])[:, None] * bounds[-1] >= bounds[:-1]).sum(axis=1)
+            picked[own] = first + place
+        return picked
 
     def add_glyphs(
         self, bank: GlyphBank, pools: Mapping[SplitName, GlyphPool]
@@ -141,12 +144,11 @@ class Allographs(Choice):
     ) -> tuple[NDArray[np.int32], Drawn]:
         """Take a glyph of the shape; the source's own where the split has none of that."""
         picked = self._pick(stream)
-        keys = [f"{digit}/{name}" for digit, shapes in self.shapes.items() for name in shapes]
         none = np.empty(0, np.int32)
-        found = [pool.shapes.get(key, none) for key in keys] + [none]
+        found = [*(pool.shapes.get(name, none) for name in self.shapes), none]
         sizes = np.array([len(ids) for ids in found])
-        picked[sizes[picked] == 0] = len(keys)
-        chosen = np.flatnonzero(picked < len(keys))
+        picked[sizes[picked] == 0] = len(self.shapes)
+        chosen = np.flatnonzero(picked < len(self.shapes))
         (words,) = stream.part("glyph").per_digit(1)
         shape = picked[chosen]
         place = (np.cumsum(sizes) - sizes)[shape]

@@ -1,1 +1,1 @@
-"""Marks that are not labelled: what people write between and around digits, in the line's own pen."""
+"""What people write between and around digits, in the line's own pen; labels leave it out."""

@@ -1,4 +1,4 @@
-"""What stands at the ends of a line, and is no digit: the code that `leading` and `trailing` share."""
+"""What stands at the ends of a line: the code that `leading` and `trailing` share."""
 
 from __future__ import annotations
 

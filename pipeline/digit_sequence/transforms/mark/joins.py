@@ -16,6 +16,8 @@ from digit_sequence.transforms.canvas import Pages
 from digit_sequence.transforms.mark.marks import Line, Marks, Traced
 from digit_sequence.transforms.transform import Chance, Drawn, Section
 
+_LEAVING, _ENTERED = (0, 5, 8), (0, 3, 5, 6, 8, 9)
+"""Digits that end at the upper right, or begin at the upper left."""
 _INK = 128
 """A pixel this bright is a stroke."""
 _PART = 0.45
@@ -23,7 +25,10 @@ _PART = 0.45
 
 
 class Joins(Marks):
-    """Draw a stroke from the top of a digit into the top of the next, as in a chain of zeros."""
+    """Draw a stroke from the top of a digit into the top of the next, as in a chain of zeros.
+
+    From 0, 5 and 8 into 0, 3, 5, 6, 8 and 9.
+    """
 
     name: ClassVar = "joins"
     section: ClassVar[Section] = "line"
@@ -41,9 +46,12 @@ class Joins(Marks):
         """Draw a chance for each digit but the first."""
         (chance,) = stream.per_digit(1)
         digits = stream.identities.digits
-        is_zeros = (digits == 0) & (np.roll(digits, 1) == 0)
+        before = np.roll(digits, 1)
+        is_zeros = (digits == 0) & (before == 0)
         share = self.settings.probability * np.where(is_zeros, self.settings.zeros, 1.0)
-        return {"joined": (to_uniform(chance) < share) & (stream.identities.slots > 0)}
+        is_pair = np.isin(before, _LEAVING) & np.isin(digits, _ENTERED)
+        is_pair &= stream.identities.slots > 0
+        return {"joined": (to_uniform(chance) < share) & is_pair}
 
     def trace(self, pages: Pages, drawn: Drawn, stream: Stream) -> list[Traced]:
         """Lead a hollow stroke from the rightmost ink of one to the leftmost of the next."""
@@ -54,12 +62,11 @@ class Joins(Marks):
         begin = _find_edges(pages, line, digits - 1, is_right=True)
         end = _find_edges(pages, line, digits, is_right=False)
         (words,) = stream.part("pen").per_digit(1)
-        sag = (0.05 + 0.15 * to_uniform(words[digits])) * line.heights[line.samples[digits]]
-        span = np.abs(end[:, 1] - begin[:, 1])
-        middle = (begin + end) / 2
-        middle[:, 0] += np.minimum(sag, 0.5 * span)
-        points = np.stack([begin, middle, end], axis=1)
-        return [Traced(draw_curves(points, np.zeros(3, np.bool_)), digits - 1)]
+        sag = (0.2 * to_uniform(words[digits]) - 0.02) * np.abs(end[:, 1] - begin[:, 1])
+        down = np.stack([sag, 0 * sag], axis=-1)
+        between = [(begin * 2 + end) / 3 + down, (begin + end * 2) / 3 + down]
+        points = np.stack([begin, *between, end], axis=1)
+        return [Traced(draw_curves(points, np.zeros(4, np.bool_)), digits - 1)]
 
 
 def _find_edges(

@@ -111,24 +111,24 @@ def trace_marks(
     *,
     is_before: bool = False,
 ) -> list[Traced]:
-    """Return the curves of N marks of the pen's file of shapes.
+    """Return the curves of N shapes of the pen.
 
     Parameters
     ----------
     names : ndarray of object, shape (N,)
-        Marks, by name.
+        Of shapes, as of `load_shapes`.
     digits : ndarray of int64, shape (N,)
         The digits beside them, which give canvas, height and stroke width.
     line : Line
     columns, bottoms : ndarray of float64, shape (N,)
-        Column that a mark begins at, and row of its line's foot.
+        Column that a shape begins at, and row of its line's foot.
     words : ndarray of uint64, shape (2 + W, N)
-        Of each mark; two for each of its points.
+        Of each shape; two for each of its points.
     is_before : bool
-        Whether marks end at their column.
+        Whether shapes end at their column.
     """
     traced = []
-    _, marks = load_shapes()
+    shapes = load_shapes()
     heights = line.heights[line.samples[digits]]
     for name in sorted(set(names.tolist())):
         chosen = np.flatnonzero(names == name)
@@ -136,7 +136,7 @@ def trace_marks(
         slant = _SLANT[0] + _SLANT[1] * to_normal(own[0])
         aspect = 0.8 + 0.5 * to_uniform(own[1])
         jitter = np.full(len(chosen), _JITTER)
-        strokes = vary_strokes(marks[name].strokes, own[2:].T, jitter, aspect, slant)
+        strokes = vary_strokes(shapes[name].strokes, own[2:].T, jitter, aspect, slant)
         points = np.concatenate(strokes, axis=1)
         edge = points[..., 1].max(axis=1) if is_before else points[..., 1].min(axis=1)
         corner = np.stack([bottoms[chosen] - 0.5 - height, columns[chosen]], axis=-1)

@@ -10,9 +10,7 @@ from numba import types
 from digit_sequence.base.compiled import kernel, reads
 
 
-@kernel(
-    reads(types.uint8, 3), reads(types.int64, 1), reads(types.int64, 2), types.int64[:, ::1]
-)
+@kernel(reads(types.uint8, 3), reads(types.int64, 1), reads(types.int64, 2), types.int64[:, ::1])
 def measure_digits(pages, samples, boxes, sums):
     """Sum, for boxes (N, 4) of pages, the ink and how much it changes along rows and columns.
 
@@ -49,10 +47,10 @@ def paint_segments(pages, ends, radii, samples):
         length = down * down + across * across
         divisor = length if length > 0 else 1.0
         reach = radius + 0.5
-        top = max(np.int64(np.floor(min(row, last_row) - reach)), 0)
-        left = max(np.int64(np.floor(min(column, last_column) - reach)), 0)
-        bottom = min(np.int64(np.ceil(max(row, last_row) + reach)) + 1, height)
-        right = min(np.int64(np.ceil(max(column, last_column) + reach)) + 1, width)
+        top = np.int64(max(np.floor(min(row, last_row) - reach), 0.0))
+        left = np.int64(max(np.floor(min(column, last_column) - reach), 0.0))
+        bottom = np.int64(min(np.ceil(max(row, last_row) + reach) + 1, height))
+        right = np.int64(min(np.ceil(max(column, last_column) + reach) + 1, width))
         for y in range(top, bottom):
             for x in range(left, right):
                 dr, dc = y - row, x - column

@@ -54,10 +54,11 @@ class Separators(Marks, Placement):
         identities = stream.identities
         lengths = np.diff(identities.starts)
         is_chosen = self.is_chosen(chance) & (lengths > 3)
+        low, high = self.settings.room
         (words,) = stream.per_digit(1)
         is_place = (lengths[identities.owners] - identities.slots) % 3 == 0
         is_place &= (identities.slots > 0) & is_chosen[identities.owners]
-        room = np.where(is_place, to_decimals(words, *self.settings.room, 3), 0.0)
+        room = np.where(is_place, to_decimals(words, low, high, 3), 0.0)
         return {"separator": np.where(is_chosen, names, ""), "separator_room": room}
 
     def place(self, row: Row, drawn: Drawn) -> Drawn:
