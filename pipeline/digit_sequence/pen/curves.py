@@ -3,7 +3,7 @@
 A curve is the cubic that goes through its points with the direction from the point before to the
 point after (Catmull and Rom, "A class of local interpolating splines", 1974); at its ends and at
 corners, with that of the span. It is linear in its points, so one matrix draws all variants.
-Results are the same on all processors: products are added in order, and exponentials rounded.
+Results are the same on all processors: products are added in order.
 """
 
 from __future__ import annotations

@@ -11,12 +11,17 @@ from pydantic import Field
 from digit_sequence.base.blocks import AS_RANGE, Decimals
 from digit_sequence.base.randomness import Stream, to_uniform
 from digit_sequence.transforms.canvas import Pages
-from digit_sequence.transforms.mark.marks import Line, Marks, Traced, pick_names, trace_marks
+from digit_sequence.transforms.mark.marks import (
+    Line,
+    Marks,
+    Traced,
+    count_words,
+    pick_names,
+    trace_marks,
+)
 from digit_sequence.transforms.transform import Chance, Drawn, Section
 
 Gap = Annotated[float, Field(ge=0, le=2), Decimals(2)]
-_N_WORDS = 2 + 48
-"""Two of its place, and for 24 points at most."""
 
 
 class EndingSettings(Chance):
@@ -49,7 +54,8 @@ class Ending(Marks):
         line = Line(pages)
         digits = pages.starts[samples] if self.is_before else pages.starts[samples + 1] - 1
         _, left, bottom, right = line.boxes[:, digits].astype(np.float64)
-        gap, *words = stream.part("pen").per_sample(1 + _N_WORDS)[:, samples]
+        n_words = count_words(name for name, _ in self.kinds)
+        gap, *words = stream.part("pen").of_samples(samples, 1 + n_words)
         low, high = self.settings.gap
         away = (low + (high - low) * to_uniform(gap)) * line.heights[samples]
         columns = left - 0.5 - away if self.is_before else right - 0.5 + away

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -145,6 +145,13 @@ def trace_marks(
             placed = corner[:, None] + placed * height[:, None, None]
             traced.append(Traced(placed, digits[chosen]))
     return traced
+
+
+def count_words(names: Iterable[str]) -> int:
+    """Return how many random words `trace_marks` takes for each of some shapes, at most."""
+    shapes = load_shapes()
+    n_points = [sum(len(stroke.points) for stroke in shapes[name].strokes) for name in names]
+    return 2 + 2 * max(n_points)
 
 
 def pick_names(words: Words, weights: Sequence[tuple[str, float]]) -> NDArray[np.object_]:

@@ -11,14 +11,20 @@ from pydantic import Field
 from digit_sequence.base.blocks import AS_RANGE, Decimals
 from digit_sequence.base.columns import Column
 from digit_sequence.base.randomness import Stream, to_uniform
-from digit_sequence.pen.shapes import load_shapes
 from digit_sequence.transforms.canvas import Pages
-from digit_sequence.transforms.mark.marks import Line, Marks, Traced, pick_names, trace_marks
+from digit_sequence.transforms.mark.marks import (
+    Line,
+    Marks,
+    Traced,
+    count_words,
+    pick_names,
+    trace_marks,
+)
 from digit_sequence.transforms.transform import Chance, Drawn, Section
 
 Share = Annotated[float, Field(ge=0, le=0.3), Decimals(3)]
+_SHAPES = ("0/overrun", "2/loop", "5/s", "7/wave", "8/line", "9/g")
 _PIECES = 2
-_N_WORDS = 2 + 48
 
 
 class Neighbour(Marks):
@@ -53,17 +59,18 @@ class Neighbour(Marks):
         digits = pages.starts[samples]
         tall = line.heights[samples]
         low, high = self.settings.visible
-        words = stream.part("pen").per_sample(2 + _PIECES * (1 + _N_WORDS))[:, samples]
+        n_words = 1 + count_words(_SHAPES)
+        words = stream.part("pen").of_samples(samples, 2 + _PIECES * n_words)
         visible = (low + (high - low) * to_uniform(words[0])) * tall
         bottoms = np.where(side[samples] == "above", visible, height - visible + tall)
         columns = (width + tall) * to_uniform(words[1]) - tall
-        names = [
-            (name, 1.0) for name, shape in load_shapes().items() if "/" in name and shape.strokes
-        ]
-        traced = []
-        for piece in range(_PIECES):
-            own = words[2 + piece * (1 + _N_WORDS) :][: 1 + _N_WORDS]
-            picked = pick_names(own[0], names)
-            begin = columns + piece * tall
-            traced += trace_marks(picked, digits, line, begin, bottoms, own[1:])
-        return traced
+        own = words[2:].reshape(_PIECES, n_words, -1)
+        begin = columns + np.arange(_PIECES)[:, None] * tall
+        return trace_marks(
+            pick_names(own[:, 0].ravel(), [(name, 1.0) for name in _SHAPES]),
+            np.tile(digits, _PIECES),
+            line,
+            begin.ravel(),
+            np.tile(bottoms, _PIECES),
+            own[:, 1:].swapaxes(0, 1).reshape(n_words - 1, -1),
+        )

@@ -13,14 +13,19 @@ from digit_sequence.base.columns import Column
 from digit_sequence.base.randomness import Stream, to_decimals, to_uniform
 from digit_sequence.transforms.canvas import Pages
 from digit_sequence.transforms.geometry import Row
-from digit_sequence.transforms.mark.marks import Line, Marks, Traced, pick_names, trace_marks
+from digit_sequence.transforms.mark.marks import (
+    Line,
+    Marks,
+    Traced,
+    count_words,
+    pick_names,
+    trace_marks,
+)
 from digit_sequence.transforms.transform import Chance, Drawn, Placement, Section
 
 Room = Annotated[float, Field(ge=0, le=2), Decimals(3)]
 _DOTS = (("dot", 0.55), ("point", 0.35), ("high_dot", 0.1))
 _COMMAS = (("comma", 0.6), ("tick", 0.4))
-_N_WORDS = 10
-"""Two of its place, and for three points at most."""
 
 
 class Separators(Marks, Placement):
@@ -71,12 +76,18 @@ class Separators(Marks, Placement):
         """Put a mark in the middle of each gap, at the foot of the digits beside it."""
         identities = stream.identities
         lengths = np.diff(identities.starts)
+        place, rest = np.divmod(lengths[identities.owners] - identities.slots, 3)
         names = drawn["separator"][identities.owners]
-        is_place = (lengths[identities.owners] - identities.slots) % 3 == 0
-        digits = np.flatnonzero(is_place & (identities.slots > 0) & (names != ""))
+        digits = np.flatnonzero((rest == 0) & (identities.slots > 0) & (names != ""))
+        if not len(digits):
+            return []
         line = Line(pages)
         _, left, bottom, right = line.boxes
         middle = (right[digits - 1] + left[digits]) / 2 - 0.5
         bottoms = np.maximum(bottom[digits - 1], bottom[digits]).astype(np.float64)
-        words = stream.part("pen").per_digit(_N_WORDS)[:, digits]
-        return trace_marks(names[digits], digits - 1, line, middle, bottoms, words)
+        samples, owners = np.unique(identities.owners[digits], return_inverse=True)
+        n_words = count_words(name for name, _ in _DOTS + _COMMAS)
+        first = (place[digits] - 1) * n_words
+        words = stream.part("pen").of_samples(samples, int(first.max()) + n_words)
+        own = words[first + np.arange(n_words)[:, None], owners]
+        return trace_marks(names[digits], digits - 1, line, middle, bottoms, own)
