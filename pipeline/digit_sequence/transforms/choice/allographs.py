@@ -105,9 +105,9 @@ class Allographs(Choice):
         return dict(sorted((own | others).items(), key=lambda pair: pair[0][0]))
 
     @cached_property
-    def names(self) -> NDArray[np.object_]:
+    def names(self) -> NDArray[np.str_]:
         """Names of all shapes; then an empty one."""
-        return np.array([*(shape.name for shape in self.shapes.values()), ""], object)
+        return np.array([*(shape.name for shape in self.shapes.values()), ""])
 
     def draw(self, stream: Stream) -> dict[str, NDArray[Any]]:
         """Draw a chance, and a shape by weight."""

@@ -102,7 +102,7 @@ class Line:
 
 
 def trace_marks(
-    names: NDArray[np.object_],
+    names: NDArray[np.str_],
     digits: NDArray[np.int64],
     line: Line,
     columns: NDArray[np.float64],
@@ -115,7 +115,7 @@ def trace_marks(
 
     Parameters
     ----------
-    names : ndarray of object, shape (N,)
+    names : ndarray of str, shape (N,)
         Of shapes, as of `load_shapes`.
     digits : ndarray of int64, shape (N,)
         The digits beside them, which give canvas, height and stroke width.
@@ -154,11 +154,11 @@ def count_words(names: Iterable[str]) -> int:
     return 2 + 2 * max(n_points)
 
 
-def pick_names(words: Words, weights: Sequence[tuple[str, float]]) -> NDArray[np.object_]:
+def pick_names(words: Words, weights: Sequence[tuple[str, float]]) -> NDArray[np.str_]:
     """Turn words into names, as often as their weights say."""
     bounds = np.cumsum([weight for _, weight in weights])
-    names = np.array([name for name, _ in weights], object)
-    picked: NDArray[np.object_] = names[
+    names = np.array([name for name, _ in weights])
+    picked: NDArray[np.str_] = names[
         (to_uniform(words)[:, None] * bounds[-1] >= bounds[:-1]).sum(axis=1)
     ]
     return picked
