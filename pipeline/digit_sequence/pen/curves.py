@@ -18,10 +18,12 @@ from digit_sequence.base.randomness import split_words
 from digit_sequence.pen.shapes import Stroke
 
 STEPS = 6
-"""Segments between two points."""
+"""Segments between two points, by default."""
 
 
-def draw_curves(points: NDArray[np.float64], corners: NDArray[np.bool_]) -> NDArray[np.float64]:
+def draw_curves(
+    points: NDArray[np.float64], corners: NDArray[np.bool_], steps: int = STEPS
+) -> NDArray[np.float64]:
     """Return curves through points.
 
     Parameters
@@ -29,13 +31,15 @@ def draw_curves(points: NDArray[np.float64], corners: NDArray[np.bool_]) -> NDAr
     points : ndarray of float64, shape (N, P, 2)
         N variants of the points of a stroke.
     corners : ndarray of bool, shape (P,)
+    steps : int
+        Segments between two points.
 
     Returns
     -------
     ndarray of float64, shape (N, Q, 2)
-        Points of the curves, Q = 1 + `STEPS` (P - 1). All P points are among them.
+        Points of the curves, Q = 1 + steps (P - 1). All P points are among them.
     """
-    weights = _weigh_points(tuple(corners.tolist()))
+    weights = _weigh_points(tuple(corners.tolist()), steps)
     curves = np.zeros((len(points), len(weights), 2))
     for p in range(len(corners)):
         rows = np.flatnonzero(weights[:, p])
@@ -45,17 +49,17 @@ def draw_curves(points: NDArray[np.float64], corners: NDArray[np.bool_]) -> NDAr
 
 
 @lru_cache(maxsize=1024)
-def _weigh_points(corners: tuple[bool, ...]) -> NDArray[np.float64]:
+def _weigh_points(corners: tuple[bool, ...], steps: int) -> NDArray[np.float64]:
     """Return the shares (Q, P) that points have in a curve through them."""
     n_points = len(corners)
     if n_points == 1:
         return np.ones((1, 1))
-    t = np.arange(STEPS) / STEPS
+    t = np.arange(steps) / steps
     begin, end = 2 * t**3 - 3 * t**2 + 1, 3 * t**2 - 2 * t**3
     leave, arrive = t**3 - 2 * t**2 + t, t**3 - t**2
-    weights = np.zeros((1 + STEPS * (n_points - 1), n_points))
+    weights = np.zeros((1 + steps * (n_points - 1), n_points))
     for p in range(n_points - 1):
-        span = weights[p * STEPS : (p + 1) * STEPS]
+        span = weights[p * steps : (p + 1) * steps]
         span[:, p] += begin
         span[:, p + 1] += end
         for point, share in ((p, leave), (p + 1, arrive)):
@@ -74,6 +78,7 @@ def vary_strokes(
     jitter: NDArray[np.float64],
     aspect: NDArray[np.float64],
     slant: NDArray[np.float64],
+    steps: int = STEPS,
 ) -> list[NDArray[np.float64]]:
     """Return curves of variants of a shape.
 
@@ -88,6 +93,8 @@ def vary_strokes(
         What widths are multiplied by.
     slant : ndarray of float64, shape (N,)
         Columns to the right for each row up.
+    steps : int
+        Segments between two points.
 
     Returns
     -------
@@ -102,7 +109,7 @@ def vary_strokes(
         points = stroke.points + jitter[:, None, None] * moves
         rows = points[..., 0]
         columns = points[..., 1] * aspect[:, None] + slant[:, None] * (0.5 - rows)
-        curves.append(draw_curves(np.stack([rows, columns], axis=-1), stroke.corners))
+        curves.append(draw_curves(np.stack([rows, columns], axis=-1), stroke.corners, steps))
     return curves
 
 

@@ -13,7 +13,7 @@ from digit_sequence.base.columns import Column
 from digit_sequence.base.randomness import Stream, to_uniform
 from digit_sequence.pen.curves import draw_curves
 from digit_sequence.transforms.canvas import Pages
-from digit_sequence.transforms.mark.marks import Line, Marks, Traced
+from digit_sequence.transforms.mark.marks import STEPS, Line, Marks, Traced
 from digit_sequence.transforms.transform import Chance, Drawn, Section
 
 _LEAVING, _ENTERED = (0, 5, 8), (0, 3, 5, 6, 8, 9)
@@ -66,7 +66,7 @@ class Joins(Marks):
         down = np.stack([sag, 0 * sag], axis=-1)
         between = [(begin * 2 + end) / 3 + down, (begin + end * 2) / 3 + down]
         points = np.stack([begin, *between, end], axis=1)
-        return [Traced(draw_curves(points, np.zeros(4, np.bool_)), digits - 1)]
+        return [Traced(draw_curves(points, np.zeros(4, np.bool_), STEPS), digits - 1)]
 
 
 def _find_edges(

@@ -18,6 +18,8 @@ from digit_sequence.pen.shapes import load_shapes
 from digit_sequence.transforms.canvas import Pages
 from digit_sequence.transforms.transform import Drawn, Page
 
+STEPS = 3
+"""Segments of a curve between two points: fewer than for a digit, since marks are smaller."""
 _JITTER = 0.015
 _SLANT = 0.12, 0.15  # mean and deviation, columns to the right for each row up
 _LEAST_NIB, _MOST_NIB = 0.4, 0.12  # pixels; share of the height
@@ -136,7 +138,7 @@ def trace_marks(
         slant = _SLANT[0] + _SLANT[1] * to_normal(own[0])
         aspect = 0.8 + 0.5 * to_uniform(own[1])
         jitter = np.full(len(chosen), _JITTER)
-        strokes = vary_strokes(shapes[name].strokes, own[2:].T, jitter, aspect, slant)
+        strokes = vary_strokes(shapes[name].strokes, own[2:].T, jitter, aspect, slant, STEPS)
         points = np.concatenate(strokes, axis=1)
         edge = points[..., 1].max(axis=1) if is_before else points[..., 1].min(axis=1)
         corner = np.stack([bottoms[chosen] - 0.5 - height, columns[chosen]], axis=-1)

@@ -19,18 +19,20 @@ def measure_digits(pages, samples, boxes, sums):
     for n in range(len(samples)):
         top, left, bottom, right = boxes[n]
         page = pages[samples[n]]
+        width = right - left
+        above = np.zeros(width, np.int32)
         area, changes = np.int64(0), np.int64(0)
         for y in range(top, bottom):
-            before = np.int64(0)
-            for x in range(left, right):
-                value = np.int64(page[y, x])
-                above = np.int64(page[y - 1, x]) if y > top else np.int64(0)
+            row = page[y, left:right]
+            before, total = np.int32(0), np.int32(0)
+            for x in range(width):
+                value = np.int32(row[x])
                 area += value
-                changes += abs(value - before) + abs(value - above)
-                before = value
-            changes += before
-        for x in range(left, right):
-            changes += np.int64(page[bottom - 1, x])
+                total += abs(value - before) + abs(value - above[x])
+                above[x] = before = value
+            changes += total + before
+        for x in range(width):
+            changes += above[x]
         sums[0, n], sums[1, n] = area, changes
 
 
@@ -51,13 +53,15 @@ def paint_segments(pages, ends, radii, samples):
         left = np.int64(max(np.floor(min(column, last_column) - reach), 0.0))
         bottom = np.int64(min(np.ceil(max(row, last_row) + reach) + 1, height))
         right = np.int64(min(np.ceil(max(column, last_column) + reach) + 1, width))
+        farthest = reach * reach
         for y in range(top, bottom):
-            for x in range(left, right):
-                dr, dc = y - row, x - column
+            pixels = page[y, left:right]
+            for x in range(right - left):
+                dr, dc = y - row, x + left - column
                 along = (dr * down + dc * across) / divisor
                 along = min(max(along, 0.0), 1.0)
                 dr, dc = dr - along * down, dc - along * across
-                ink = 0.5 + radius - np.sqrt(dr * dr + dc * dc)
-                ink = min(max(ink, 0.0), 1.0)
-                value = np.uint8(np.int64(ink * 255 + 0.5))
-                page[y, x] = max(page[y, x], value)
+                away = dr * dr + dc * dc
+                if away < farthest:
+                    ink = min(0.5 + radius - np.sqrt(away), 1.0)
+                    pixels[x] = max(pixels[x], np.uint8(np.int64(max(ink, 0.0) * 255 + 0.5)))
