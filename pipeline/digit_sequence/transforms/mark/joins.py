@@ -27,7 +27,7 @@ _PART = 0.45
 class Joins(Marks):
     """Draw a stroke from the top of a digit into the top of the next, as in a chain of zeros.
 
-    From 0, 5 and 8 into 0, 3, 5, 6, 8 and 9.
+    From 0, 5 and 8 into 0, 3, 5, 6, 8 and 9; the chance is of each such pair.
     """
 
     name: ClassVar = "joins"
