@@ -111,7 +111,7 @@ def test_wheel_holds_the_package(wheel):
         if path.startswith("pipeline/digit_sequence/") and not path.endswith(".md")
     }
     assert "digit_sequence/py.typed" in modules
-    assert all(name.endswith((".py", "/py.typed")) for name in modules)
+    assert all(name.endswith((".py", "/py.typed", "/pen/shapes.yaml")) for name in modules)
     assert f"{info}/licenses/LICENSE" in names
 
 
