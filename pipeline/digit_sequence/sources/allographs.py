@@ -25,9 +25,10 @@ from digit_sequence.sources.bank import GlyphBank, find_ink
 from digit_sequence.sources.pools import GlyphPool
 
 N_DRAWN = 100
-"""Variants of a shape that a pen draws."""
+"""Variants of a shape that a pen draws; fewer of glyphs above `_MANY_PIXELS`."""
 N_ADDED = 500
-"""Glyphs of a source that a shape is made of by adding strokes, at most."""
+"""Glyphs of a source that a shape is made of by adding strokes, at most; fewer likewise."""
+_MANY_PIXELS = 64 * 64
 _JITTER = 0.030, 0.042
 _LOG_ASPECT = 0.16
 _SLANT = 0.12
@@ -60,6 +61,7 @@ def add_allographs(
     images, digits = [np.asarray(bank.images)], [bank.digits]
     found: dict[SplitName, dict[str, NDArray[np.int32]]] = {split: {} for split in pools}
     n_glyphs = len(bank.images)
+    part = min(1.0, max(0.2, _MANY_PIXELS / bank.images[0].size))
     for name, shape in shapes.items():
         digit = int(name[0])
         own = {split: pool.of_digit(digit) for split, pool in pools.items()}
@@ -67,10 +69,10 @@ def add_allographs(
         if not counts.any():
             continue
         if shape.strokes:
-            made = _draw_glyphs(name, shape, bank)
+            made = _draw_glyphs(name, shape, bank, int(N_DRAWN * part))
             shares = _share_out(len(made), counts)
         else:
-            origins = [_choose_evenly(ids, N_ADDED / counts.sum()) for ids in own.values()]
+            origins = [_choose_evenly(ids, part * N_ADDED / counts.sum()) for ids in own.values()]
             made = _add_strokes(name, shape, bank, np.concatenate(origins))
             shares = np.array([len(ids) for ids in origins])
         ends = n_glyphs + np.cumsum(shares)
@@ -120,11 +122,11 @@ def _add_strokes(
     return add_to_glyphs(bank.images[origins], bank.ink[origins], shape.additions, words)
 
 
-def _draw_glyphs(name: str, shape: Shape, bank: GlyphBank) -> NDArray[np.uint8]:
-    """Draw variants of a shape, as large as the source's glyphs of the digit."""
+def _draw_glyphs(name: str, shape: Shape, bank: GlyphBank, count: int) -> NDArray[np.uint8]:
+    """Draw some variants of a shape, as large as the source's glyphs of the digit."""
     rows, columns = bank.images.shape[1:]
     n_points = sum(len(stroke.points) for stroke in shape.strokes)
-    words = _draw_words(name, np.arange(N_DRAWN), 5 + 2 * n_points)
+    words = _draw_words(name, np.arange(count), 5 + 2 * n_points)
     height, nib, jitter = (
         low + (high - low) * to_uniform(words[:, i])
         for i, (low, high) in enumerate((_HEIGHT, _NIB, _JITTER))
@@ -142,7 +144,7 @@ def _draw_glyphs(name: str, shape: Shape, bank: GlyphBank) -> NDArray[np.uint8]:
     joined = np.concatenate(curves, axis=1)
     low, high = joined.min(axis=1), joined.max(axis=1)
     size = np.maximum(high - low, 1e-3)
-    room = np.stack([height, np.full(N_DRAWN, columns - 1.0)], axis=-1) - 2 * radii[:, None]
+    room = np.stack([height, np.full(count, columns - 1.0)], axis=-1) - 2 * radii[:, None]
     scale = np.maximum(room, 1.0) / size
     scale = scale.min(axis=1)[:, None, None]
     middle = ((low + high) / 2)[:, None]
