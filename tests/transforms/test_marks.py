@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import label
 
 from digit_sequence.transforms.mark.leading import Leading
 from digit_sequence.transforms.mark.trailing import Trailing
@@ -142,3 +143,26 @@ def test_neighbours_reach_in_from_one_edge(tiny_config):
         found += [side] * (len(rows) > 0)
     assert set(found) == {"above", "below"}
     assert len(found) > 45
+
+
+def test_flecks(tiny_config):
+    """There are as many as are drawn, each no longer than a share of the digit."""
+    pieces = []
+    for index in range(30):
+        marked, plain = render_pair(tiny_config, "11", {"flecks": {"count": [0, 4]}}, index)
+        _, n_pieces = label(find_mark(marked, plain), np.ones((3, 3)))
+        (count,) = marked.recipes.drawn["flecks"]
+        assert n_pieces <= count
+        pieces.append(count - n_pieces)
+    assert sum(pieces) < 10  # on a digit, or on each other
+
+
+def test_separators_of_long_numbers_are_those_of_short_ones(tiny_config, bank, pools):
+    """A sample alone has the marks that it has in a batch with longer numbers."""
+    line = {"separators": {}, "flecks": {}, "trailing": {}, "spacing": [4, 4]}
+    config = tiny_config(canvas=WIDE, line=line)
+    samples = [("1234", 1), ("12345678901", 5), ("1234567", 2)]
+    together = render_samples(config, bank, pools["train"], samples)
+    for place, sample in enumerate(samples):
+        alone = render_samples(config, bank, pools["train"], [sample])
+        assert (alone.images[0] == together.images[place]).all()

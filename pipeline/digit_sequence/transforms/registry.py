@@ -17,6 +17,7 @@ from digit_sequence.transforms.ink.stroke import Stroke
 from digit_sequence.transforms.line.curve import Curve
 from digit_sequence.transforms.line.spacing import Spacing
 from digit_sequence.transforms.line.tilt import Tilt
+from digit_sequence.transforms.mark.flecks import Flecks
 from digit_sequence.transforms.mark.joins import Joins
 from digit_sequence.transforms.mark.leading import Leading
 from digit_sequence.transforms.mark.neighbour import Neighbour
@@ -35,6 +36,6 @@ TRANSFORMS: Registry[type[Transform]] = Registry(
     *(Crop, Aspect, Shear, Rotate, Overflow, Size, Baseline),
     *(Spacing, Curve, Tilt),
     *(Salt, Pepper, Stroke),
-    *(Separators, Joins, Leading, Trailing, Neighbour),
+    *(Separators, Joins, Leading, Trailing, Neighbour, Flecks),
     *(Noise, SaltPepper, Blur, Invert),
 )
