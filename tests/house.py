@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "pipeline/digit_sequence"
 README = ROOT / "pipeline/README.md"
 ORDER = (
-    *("base", "codec", "sources", "numbers", "transforms", "containers", "config", "plan"),
+    *("base", "codec", "pen", "sources", "numbers", "transforms", "containers", "config", "plan"),
     *("render", "store", "run", "building", "read", "exports", "look", "learn", "match", "cli"),
 )
 """A package imports only from those before it."""

@@ -27,11 +27,13 @@ def numbers(kind: Any) -> st.SearchStrategy[float]:
 
 def values(kind: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - a case a line
     """Draw a value of the type of a field, as YAML has it."""
+    if kind is str or kind == dict[str, Any]:  # a file of the user's, or its content
+        return st.nothing()
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated and arguments[0] is str:
         (pattern,) = (part.metadata[0].pattern for part in arguments[1:])
         return st.from_regex(pattern, fullmatch=True)
-    if origin is Annotated and get_origin(arguments[0]) in (tuple, dict):
+    if origin is Annotated and get_origin(arguments[0]) in (tuple, dict, Union, UnionType):
         kind = arguments[0]
         origin, arguments = get_origin(kind), get_args(kind)
     if origin is tuple:

@@ -11,6 +11,7 @@ import pyarrow as pa
 def make_array(values: Any, kind: pa.DataType) -> pa.Array:
     """Return values without nulls as an Arrow array; strings are ASCII."""
     if pa.types.is_string(kind):
+        values = values.tolist() if isinstance(values, np.ndarray) else values
         text = "".join(values).encode()  # ASCII, so characters are bytes
         bounds = np.cumsum([0, *map(len, values)], dtype=np.int32)
         buffers = [None, pa.py_buffer(bounds), pa.py_buffer(text)]

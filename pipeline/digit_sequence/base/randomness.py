@@ -207,8 +207,15 @@ class Stream:
 
     def per_sample(self, n_words: int) -> Words:
         """Return words for each sample, shape (n_words, B)."""
-        counts = np.full(len(self.identities.names), -(-n_words // 4) * 4)
-        return self._fill(counts).reshape(len(counts), -1)[:, :n_words].T
+        return self.of_samples(np.arange(len(self.identities.names)), n_words)
+
+    def of_samples(self, samples: NDArray[np.int64], n_words: int) -> Words:
+        """Return those words for N samples of the batch alone, shape (n_words, N)."""
+        identities = self.identities
+        counts = np.full(len(samples), -(-n_words // 4) * 4)
+        key = make_key(identities.seed, self.purpose)
+        words = _fill(key, identities.addresses[samples], counts, identities.engine)
+        return words.reshape(len(samples), counts.max(initial=4))[:, :n_words].T
 
     def per_digit(self, n_words: int) -> Words:
         """Return words for each digit, shape (n_words, G)."""

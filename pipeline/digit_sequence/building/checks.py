@@ -242,7 +242,7 @@ def _check_glyphs(
 ) -> Iterator[str]:
     """Compare boxes and glyphs with the numbers, the canvas and the pool."""
     canvas = sampler.plan.config.canvas
-    ids = sampler.pools[shard.split].ids
+    ids = sampler.pools[shard.split].all_ids
     boxes = rows["boxes"].combine_chunks()
     edges = {
         name: boxes.values.field(name).to_numpy() for name in ("top", "left", "bottom", "right")

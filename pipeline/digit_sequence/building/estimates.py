@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 from digit_sequence.base.errors import RenderError
 from digit_sequence.base.names import SplitName
@@ -46,7 +47,11 @@ def estimate_task(sampler: Sampler, sample_bytes: float | None = None) -> TaskMe
         )
         for name, split in plan.splits.items()
     ]
-    return max(estimates, key=lambda memory: memory.total)
+    most = max(estimates, key=lambda memory: memory.total)
+    if sampler.glyphs is sampler.bank:
+        return most
+    # With glyphs that the source lacks, all are in a worker's own memory: no file is mapped.
+    return replace(most, base=most.base + sampler.glyphs.images.nbytes)
 
 
 def check_room(sampler: Sampler, limit: MemoryLimit) -> None:

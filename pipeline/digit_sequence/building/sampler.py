@@ -17,6 +17,7 @@ from digit_sequence.sources.pools import GlyphPool, check_disjoint, partition_gl
 from digit_sequence.store.glyphs import load_glyphs
 from digit_sequence.store.plan_file import load_plan
 from digit_sequence.store.storage import Storage
+from digit_sequence.transforms.transform import Choice
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,9 @@ class Sampler:
 
     plan: Plan
     bank: GlyphBank
+    """The glyphs of the source: what a dataset carries."""
+    glyphs: GlyphBank
+    """What is drawn from: these, and those that a choice of the config adds."""
     pools: Mapping[SplitName, GlyphPool]
     engine: Engine
 
@@ -36,7 +40,7 @@ class Sampler:
         config = self.plan.config
         numbers, indices = self.plan.splits[split].identities(start, stop, self.engine)
         recipes = draw_recipes(config, self.pools[split], split, numbers, indices, self.engine)
-        return render_batch(recipes, self.bank, config, self.engine)
+        return render_batch(recipes, self.glyphs, config, self.engine)
 
 
 def open_config(config: Config, engine: str | None = None) -> Sampler:
@@ -66,11 +70,14 @@ def open_output(storage: Storage, engine: str | None = None) -> Sampler:
 
 
 def _make_sampler(plan: Plan, bank: GlyphBank, engine: str | None) -> Sampler:
-    pools = partition_glyphs(bank, plan.config.source)
+    glyphs, pools = bank, partition_glyphs(bank, plan.config.source)
+    choices = {it.name: it for it in plan.config.transforms if isinstance(it, Choice)}
+    for choice in choices.values():
+        glyphs, pools = choice.add_glyphs(glyphs, pools)
     check_disjoint(pools)
     for name, split in plan.splits.items():
         starts = pools[name].starts
         lacking = {digit for digit in split.numbers.digits() if starts[digit] == starts[digit + 1]}
         if lacking:
             raise ConfigError(missing_glyphs(name, lacking))
-    return Sampler(plan, bank, pools, choose_engine(engine))
+    return Sampler(plan, bank, glyphs, pools, choose_engine(engine))

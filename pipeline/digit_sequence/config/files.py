@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from digit_sequence.base.errors import ConfigError
-from digit_sequence.config.yaml import parse_yaml
+from digit_sequence.base.yaml import parse_yaml
 
 MAX_CONFIG_BYTES = 16_000_000
 

@@ -11,11 +11,11 @@ from pydantic import ValidationError
 from digit_sequence.base.blocks import shorten
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.home import expand_home
+from digit_sequence.base.yaml import parse_yaml
 from digit_sequence.config.files import read_yaml
 from digit_sequence.config.looks import write_out_looks
 from digit_sequence.config.messages import describe_problems
 from digit_sequence.config.model import Config
-from digit_sequence.config.yaml import parse_yaml
 
 
 def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:

@@ -43,7 +43,7 @@ from digit_sequence.numbers.registry import NUMBER_KINDS
 from digit_sequence.sources.registry import SOURCES
 from digit_sequence.sources.source import SourceBlock
 from digit_sequence.transforms.registry import TRANSFORMS
-from digit_sequence.transforms.transform import Transform
+from digit_sequence.transforms.transform import Choice, Transform
 
 MIN_DIGIT_WIDTH = 4
 """Columns that a digit keeps, at least, when its line is shrunk to the canvas."""
@@ -270,6 +270,13 @@ class Config(Block):
                     transform.check(self.canvas.height, self.canvas.widest)
                 except ValueError as error:
                     raise ValueError(f"{error} (in the look {name})" if name else error) from error
+        choices: dict[str, Choice] = {}
+        for choice in (it for it in self.transforms if isinstance(it, Choice)):
+            if choices.setdefault(choice.name, choice).glyph_settings != choice.glyph_settings:
+                raise ValueError(
+                    f"{choice.section}.{choice.name}: expected looks whose added glyphs are the "
+                    "same, got others in another look"
+                )
         return self
 
     @model_serializer(mode="wrap")

@@ -35,13 +35,14 @@ def draw_transform(transform: type[Transform]) -> bytes:
 
 
 def list_tiles(transform: type[Transform]) -> dict[str, list[Tile]]:
-    """Return a row for each range of a transform's example, by heading.
+    """Return a row for each range of a transform's example, by heading; of none, a few samples.
 
     A row runs through its range, while the others stand in their middle.
     """
     rows: dict[str, list[Tile]] = {}
     for heading, title, settings in _list_steps(transform):
-        rows.setdefault(heading, []).append(_draw(transform, title, settings))
+        row = rows.setdefault(heading, [])
+        row.append(_draw(transform, title, settings, sample=len(row) if title == NUMBER else 0))
     return rows
 
 
@@ -60,7 +61,7 @@ def _list_steps(transform: type[Transform]) -> Iterator[tuple[str, str, Any]]:
             heading = f"{place}.{key}".removesuffix(".")
             yield heading, f"{value:g}", settings[""] if key == "" else settings
     if not ranges:
-        yield place, str(block.get("", "on")), example
+        yield from ((place, NUMBER, example) for _ in range(STEPS))
 
 
 def _between(ends: list[Any], share: float) -> Any:
@@ -69,12 +70,12 @@ def _between(ends: list[Any], share: float) -> Any:
     return round(value) if isinstance(low, int) and isinstance(high, int) else round(value, 2)
 
 
-def _draw(transform: type[Transform], title: str, settings: Any) -> Tile:
+def _draw(transform: type[Transform], title: str, settings: Any, sample: int) -> Tile:
     """Draw one sample with one transform."""
     sections = {name: dict(_PLAIN[name]) for name in ("glyph", "line")}
     sections[transform.section][transform.name] = settings
     config = parse_config({**_PLAIN, **sections}, f"{transform.section}.{transform.name}")
-    (tile,) = draw_tiles(open_config(config), 1)["train"]
+    tile = draw_tiles(open_config(config), sample + 1)["train"][sample]
     return replace(tile, title=title)
 
 

@@ -208,9 +208,13 @@ def _describe_type(kind: Any) -> str:  # noqa: PLR0911 - a case a line
         return _LOOK_KINDS if arguments[1] is WeightedLook else pairs
     if isinstance(kind, type) and issubclass(kind, Block):
         return "a block"
-    return {str: "text", int: "integer", float: "number", bool: "true or false"}.get(
-        kind, getattr(kind, "__name__", str(kind))
-    )
+    return {
+        str: "text",
+        int: "integer",
+        float: "number",
+        bool: "true or false",
+        Any: "anything",
+    }.get(kind, getattr(kind, "__name__", str(kind)))
 
 
 def _describe_number(kind: Any, plain: Any) -> str:

@@ -22,7 +22,7 @@ from digit_sequence.containers.sidecars import SIDECARS
 from digit_sequence.sources.registry import open_source
 
 _BYTE_PACKAGES = (
-    *("base", "codec", "sources", "numbers", "transforms", "containers", "config", "plan"),
+    *("base", "codec", "pen", "sources", "numbers", "transforms", "containers", "config", "plan"),
     *("render", "store", "building"),
 )
 """Packages whose code may change a byte."""
@@ -67,7 +67,8 @@ def _hash_code() -> str:
     digest = hashlib.sha256()
     root = Path(__file__).parents[1]
     for package in _BYTE_PACKAGES:
-        for path in sorted((root / package).rglob("*.py")):
+        files = (root / package).rglob("*.[py]*")
+        for path in sorted(path for path in files if path.suffix in {".py", ".yaml"}):
             digest.update(path.relative_to(root).as_posix().encode() + b"\0")
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

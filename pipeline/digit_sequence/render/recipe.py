@@ -22,6 +22,7 @@ from digit_sequence.base.randomness import Identities, to_integers, to_uniform
 from digit_sequence.config.model import Config
 from digit_sequence.config.sections import LOOK
 from digit_sequence.sources.pools import GlyphPool
+from digit_sequence.transforms.transform import Choice
 
 
 @dataclass(frozen=True)
@@ -124,26 +125,42 @@ def draw_recipes(
     if not sizes.all():
         raise ConfigError(missing_glyphs(split, {int(digits[sizes.argmin()])}))
     (words,) = identities.stream("glyph").per_digit(1)
+    glyph_ids = pool.ids[pool.starts[digits] + to_integers(words, 0, sizes - 1)]
+    draw = _draw_looks if config.look else _draw
+    drawn, glyph_ids = draw(config, identities, pool, glyph_ids)
     return Recipes(
         identities=identities,
         split=split,
         numbers=numbers,
         samples=identities.owners,
-        glyph_ids=pool.ids[pool.starts[digits] + to_integers(words, 0, sizes - 1)],
-        drawn=_draw_looks(config, identities) if config.look else _draw(config, identities),
+        glyph_ids=glyph_ids,
+        drawn=drawn,
     )
 
 
-def _draw(config: Config, identities: Identities) -> dict[str, NDArray[Any]]:
-    """Return what the transforms of a config without looks draw."""
+_Drawn = tuple[dict[str, NDArray[Any]], NDArray[np.int32]]
+"""What was drawn, and the glyph of each digit."""
+
+
+def _draw(
+    config: Config, identities: Identities, pool: GlyphPool, glyph_ids: NDArray[np.int32]
+) -> _Drawn:
+    """Draw for all transforms of a config without looks."""
     drawn: dict[str, NDArray[Any]] = {}
     for transform in config.transforms:
         drawn |= transform.draw(identities.stream(transform.name))
-    return drawn
+    for transform in config.transforms:
+        if isinstance(transform, Choice):
+            stream = identities.stream(transform.name)
+            glyph_ids, applied = transform.choose(glyph_ids, pool, drawn, stream)
+            drawn |= applied
+    return drawn, glyph_ids
 
 
-def _draw_looks(config: Config, identities: Identities) -> dict[str, NDArray[Any]]:
-    """Draw the look of each sample by its weight, then what the transforms of that look draw."""
+def _draw_looks(
+    config: Config, identities: Identities, pool: GlyphPool, glyph_ids: NDArray[np.int32]
+) -> _Drawn:
+    """Draw the look of each sample by its weight, then for the transforms of that look."""
     assert config.look is not None
     steps = np.cumsum([look.weight for look in config.look.values()])
     (words,) = identities.stream(LOOK.name).per_sample(1)
@@ -154,9 +171,11 @@ def _draw_looks(config: Config, identities: Identities) -> dict[str, NDArray[Any
     for place, look in enumerate(config.per_look.values()):
         is_chosen = places == place
         if is_chosen.any():
-            found = _draw(look, identities.choose(is_chosen))
+            own = is_chosen[identities.owners]
+            part = identities.choose(is_chosen)
+            found, glyph_ids[own] = _draw(look, part, pool, glyph_ids[own])
             put_drawn(drawn, found, look.columns, is_chosen, identities.owners)
-    return drawn
+    return drawn, glyph_ids
 
 
 def put_drawn(

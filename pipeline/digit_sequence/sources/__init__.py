@@ -1,4 +1,4 @@
 """Where handwritten digits come from, one file a source; the glyph bank and its pools.
 
-Imports `base`.
+Imports `base` and `pen`.
 """

@@ -209,7 +209,7 @@ def _write_bank(glyphs: RawGlyphs, folder: Path) -> None:
         "images": glyphs.images,
         "digits": glyphs.digits,
         "parts": glyphs.parts,
-        "ink": _find_ink(glyphs.images),
+        "ink": find_ink(glyphs.images),
     }
     files = {}
     for name, array in arrays.items():
@@ -225,7 +225,7 @@ def _write_bank(glyphs: RawGlyphs, folder: Path) -> None:
     (folder / "bank.json").write_text(text, encoding="utf-8")
 
 
-def _find_ink(images: NDArray[np.uint8]) -> NDArray[np.int16]:
+def find_ink(images: NDArray[np.uint8]) -> NDArray[np.int16]:
     """Return top, left, bottom, right of the pixels above 0 of each image, half-open."""
     edges = []
     for across in (2, 1):  # rows with ink, then columns with ink

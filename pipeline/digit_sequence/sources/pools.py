@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,17 @@ class GlyphPool:
     """Shape (M,): glyph ids, ascending within a digit."""
     starts: NDArray[np.int64]
     """Shape (11,): the ids of digit d are ``ids[starts[d]:starts[d + 1]]``."""
+    shapes: Mapping[str, NDArray[np.int32]] = field(default_factory=dict)
+    """Ids of glyphs that the source lacks, by digit and name of the shape: ``7/crossed``."""
+
+    def of_digit(self, digit: int) -> NDArray[np.int32]:
+        """Return the ids of the source's glyphs of a digit."""
+        return self.ids[self.starts[digit] : self.starts[digit + 1]]
+
+    @property
+    def all_ids(self) -> NDArray[np.int32]:
+        """All ids, shape (M + extra,)."""
+        return np.concatenate([self.ids, *self.shapes.values()])
 
 
 def partition_glyphs(bank: GlyphBank, settings: SourceBlock) -> dict[SplitName, GlyphPool]:
@@ -104,11 +115,11 @@ def check_disjoint(pools: Mapping[SplitName, GlyphPool]) -> None:
         As of `partition_glyphs`.
     """
     ids, counts = np.unique(
-        np.concatenate([pool.ids for pool in pools.values()]), return_counts=True
+        np.concatenate([pool.all_ids for pool in pools.values()]), return_counts=True
     )
     repeated = ids[counts > 1]
     if len(repeated):
-        splits = [split for split, pool in pools.items() if repeated[0] in pool.ids]
+        splits = [split for split, pool in pools.items() if repeated[0] in pool.all_ids]
         raise SourceError(
             f"glyph {repeated[0]}: expected in one split, got it in {' and in '.join(splits)}; "
             f"{len(repeated):,} glyphs are in more than one place"

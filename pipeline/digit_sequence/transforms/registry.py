@@ -10,12 +10,19 @@ from digit_sequence.transforms.cell.overflow import Overflow
 from digit_sequence.transforms.cell.rotate import Rotate
 from digit_sequence.transforms.cell.shear import Shear
 from digit_sequence.transforms.cell.size import Size
+from digit_sequence.transforms.choice.allographs import Allographs
 from digit_sequence.transforms.ink.pepper import Pepper
 from digit_sequence.transforms.ink.salt import Salt
 from digit_sequence.transforms.ink.stroke import Stroke
 from digit_sequence.transforms.line.curve import Curve
 from digit_sequence.transforms.line.spacing import Spacing
 from digit_sequence.transforms.line.tilt import Tilt
+from digit_sequence.transforms.mark.flecks import Flecks
+from digit_sequence.transforms.mark.joins import Joins
+from digit_sequence.transforms.mark.leading import Leading
+from digit_sequence.transforms.mark.neighbour import Neighbour
+from digit_sequence.transforms.mark.separators import Separators
+from digit_sequence.transforms.mark.trailing import Trailing
 from digit_sequence.transforms.page.blur import Blur
 from digit_sequence.transforms.page.invert import Invert
 from digit_sequence.transforms.page.noise import Noise
@@ -25,8 +32,10 @@ from digit_sequence.transforms.transform import Transform
 TRANSFORMS: Registry[type[Transform]] = Registry(
     "transform",
     "digit_sequence.transforms",
+    Allographs,
     *(Crop, Aspect, Shear, Rotate, Overflow, Size, Baseline),
     *(Spacing, Curve, Tilt),
     *(Salt, Pepper, Stroke),
+    *(Separators, Joins, Leading, Trailing, Neighbour, Flecks),
     *(Noise, SaltPepper, Blur, Invert),
 )

@@ -1,9 +1,11 @@
 """What a transform declares, in one file: its block of the config, its label columns, what it does.
 
-A transform stands in one of five stages, each a class below; a stage runs its transforms in the
-order of the registry:
+A transform stands in one of six stages, each a class below; a stage runs its transforms in the
+order of the registry. One that inherits from two stages takes part in both: it makes room in a row,
+say, and paints there.
 
 ===========  =======================================================================  ==========
+`Choice`     which glyph stands for a digit, also glyphs that the source lacks        `choose`
 `CellMap`    how a glyph fills its cell: a map from the glyph to the cell             `shape`
 `Placement`  how the cells of a number stand in a row                                 `place`
 `LineMap`    where a point of the canvas lies on the row that was laid out            `locate`
@@ -28,8 +30,12 @@ from numpy.typing import NDArray
 
 from digit_sequence.base.blocks import Block, Probability, find_bounds
 from digit_sequence.base.columns import Column
+from digit_sequence.base.names import SplitName
 from digit_sequence.base.philox import Words
 from digit_sequence.base.randomness import Stream, to_decimals, to_integers, to_uniform
+from digit_sequence.base.rounding import round_factor as round_factor  # noqa: PLC0414 - by both names
+from digit_sequence.sources.bank import GlyphBank
+from digit_sequence.sources.pools import GlyphPool
 from digit_sequence.transforms.canvas import Layers, Pages
 from digit_sequence.transforms.geometry import Cells, Points, Row
 
@@ -103,6 +109,30 @@ def draw_values(words: Words, settings: Block) -> NDArray[Any]:
     return to_decimals(words, low, high, find_bounds(kind).decimals)
 
 
+class Choice(Transform):
+    """Which glyph stands for a digit."""
+
+    @property
+    def glyph_settings(self) -> Any:
+        """Settings that the added glyphs follow from: all looks of a config have the same."""
+        return self.settings
+
+    @abstractmethod
+    def add_glyphs(
+        self, bank: GlyphBank, pools: Mapping[SplitName, GlyphPool]
+    ) -> tuple[GlyphBank, dict[SplitName, GlyphPool]]:
+        """Return the glyphs with those that it adds, and the pools with their ids.
+
+        They are the same for the same glyphs, pools and settings, and in one split each.
+        """
+
+    @abstractmethod
+    def choose(
+        self, glyph_ids: NDArray[np.int32], pool: GlyphPool, drawn: Drawn, stream: Stream
+    ) -> tuple[NDArray[np.int32], Drawn]:
+        """Return the glyph of each digit (G,), and the draws as they were applied."""
+
+
 class CellMap(Transform):
     """How a glyph fills its cell."""
 
@@ -132,12 +162,6 @@ class LineMap(Transform):
     @abstractmethod
     def reach(self, drawn: Drawn, height: int, width: int) -> NDArray[np.float64]:
         """Return how many pixels it moves any point of each canvas, at most: (B,)."""
-
-
-def round_factor(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Round factors to multiples of 2**-24, far finer than a grey level."""
-    rounded: NDArray[np.float64] = np.round(values * 2.0**24) / 2.0**24
-    return rounded
 
 
 class Ink(Transform):

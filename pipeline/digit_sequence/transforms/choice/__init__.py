@@ -1,0 +1,1 @@
+"""Which glyph stands for a digit."""
