@@ -249,8 +249,12 @@ class Config(Block):
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The label columns of the transforms that are on."""
-        return tuple(column for transform in self.transforms for column in transform.columns)
+        """The label columns of the transforms that are on: drawn, and measured."""
+        return tuple(
+            column
+            for transform in self.transforms
+            for column in (*transform.columns, *transform.measured)
+        )
 
     @model_validator(mode="after")
     def _check_legible(self) -> Self:

@@ -1,8 +1,9 @@
 """Where each digit stands on the canvas, and how its pixels map to glyph pixels. Pure geometry.
 
-Every glyph gets a cell, as high as the canvas; cells stand in a row, the row on the canvas. One
-affine map, from the canvas back to the glyph, does all of crop, scale, shear, rotation and
-shrinking, so that a pixel is interpolated once. Line maps, where there are any, stand before it.
+Every glyph gets a cell; cells stand in a row, the row on the canvas. Where a transform asks for it
+cells are as wide as their ink, whose outlines are traced. One affine map, from the canvas back to
+the glyph, does all of crop, scale, shear, rotation, shrinking, tilt and curve, so that a pixel is
+interpolated once. Line maps, where there are any, stand before it.
 
 Angles become sines and tangents, whose last bit differs between processors; matrices are rounded
 to multiples of 2**-24, far coarser than that bit and far finer than a grey level.
@@ -15,10 +16,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from digit_sequence.base.engines import Engine
 from digit_sequence.config.model import MIN_DIGIT_WIDTH, Config
+from digit_sequence.render.outlines import trace_outlines
 from digit_sequence.render.recipe import Recipes
-from digit_sequence.transforms.geometry import Cells, Points, Row, begin_cells
-from digit_sequence.transforms.transform import CellMap, Ink, LineMap, Placement
+from digit_sequence.sources.bank import GlyphBank
+from digit_sequence.transforms.geometry import (
+    Cells,
+    Outlines,
+    Points,
+    Row,
+    begin_cells,
+    begin_line,
+)
+from digit_sequence.transforms.transform import CellMap, Ink, LineMap, LineMove, Placement
 
 SMOOTHING_FREE = 1.25
 """Glyph pixels per canvas pixel up to which no smoothing is needed against aliasing."""
@@ -46,40 +57,63 @@ class Layout:
 
 
 def lay_out(
-    recipes: Recipes, ink: NDArray[np.int16], glyph_shape: tuple[int, int], config: Config
+    recipes: Recipes, bank: GlyphBank, config: Config, engine: Engine = "skimage"
 ) -> tuple[Layout, Recipes]:
     """Lay out a batch.
 
     Parameters
     ----------
     recipes : Recipes
-    ink : ndarray of int16, shape (G, 4)
-        Ink box of each glyph: top, left, bottom, right, half-open.
-    glyph_shape : (int, int)
-        Rows and columns of a glyph.
+    bank : GlyphBank
     config : Config
+    engine : {"skimage", "numba"}
+        What traces outlines.
 
     Returns
     -------
     Layout
     Recipes
-        With spacing as it was applied.
+        With what placements and moves have drawn as it was applied.
     """
-    height = config.canvas.height
-    cells = begin_cells(ink, glyph_shape, height)
+    canvas = config.canvas
+    glyph_ids = recipes.glyph_ids
+    cells = begin_cells(bank.ink[glyph_ids], bank.images.shape[1:], canvas.height, recipes.samples)
     for transform in config.transforms:
         if isinstance(transform, CellMap):
             transform.shape(cells, recipes.drawn)
+    outlines = None
+    middles = np.zeros(len(glyph_ids))  # columns from the centre of a frame to that of its cell
+    if any(transform.needs_outlines for transform in config.transforms):
+        outlines = trace_outlines(bank.images, glyph_ids, cells, canvas.height, engine)
+        _, left, _, right = outlines.boxes(canvas.height)
+        middles, cells.widths, cells.is_clipped = (left + right) / 2, right - left, False
     natural = np.maximum(1, np.floor(cells.widths + 0.5)).astype(np.int64)
-    row = Row(natural, np.zeros_like(natural), recipes.samples, recipes.starts)
+    row = Row(natural, np.zeros_like(natural), recipes.samples, recipes.starts, cells.height)
+    if outlines:
+        row.outlines = outlines.shift(natural / 2 - middles)
     for transform in config.transforms:
         if isinstance(transform, Placement):
             recipes = recipes.apply(transform.place(row, recipes.drawn))
-    lefts, widths, scaled = _fit_rows(row, config)
-    cells.transform(widths / natural, 0.0, 0.0, 1.0)
+    lefts, widths, share = _fit_rows(row, config, cells.is_rigid)
+    across = widths / natural
+    down = share[recipes.samples] if cells.is_rigid else np.ones(len(across))
+    cells.transform(across, 0.0, 0.0, down)
+    cells.drops = cells.drops * down
+    # The centre of each frame on its canvas.
+    columns = lefts + widths / 2 - middles * across
+    centre = np.stack([columns, canvas.height / 2 + cells.drops]) - 0.5
+    moves = [transform for transform in config.transforms if isinstance(transform, LineMove)]
+    if moves:
+        inks = _find_inks(outlines, cells, across, down, canvas.height)
+        line = begin_line(
+            centre, inks, recipes.samples, recipes.starts, (canvas.height, canvas.width)
+        )
+        for transform in moves:
+            recipes = recipes.apply(transform.move(line, recipes.drawn))
+        cells.transform(*line.forward.reshape(4, -1))
+        lefts = lefts + np.floor(line.columns - centre[0] + 0.5).astype(np.int64)
+        centre = np.stack([line.columns, line.rows])
     inverse = _invert(cells.forward)
-    # The centre of each cell on its canvas.
-    centre = np.stack([lefts + widths / 2, height / 2 + cells.drops]) - 0.5
     matrices = np.empty((len(widths), 2, 3))
     for i in (0, 1):
         a, b = inverse[i]
@@ -93,17 +127,33 @@ def lay_out(
         cells=np.stack([lefts, widths], axis=-1),
         is_clipped=cells.is_clipped,
         places=_place_layers(reach, lefts, widths, cells.is_clipped, recipes, config),
-        scaled=scaled,
+        scaled=share < 1,
     )
     return layout, recipes
 
 
+def _find_inks(
+    outlines: Outlines | None,
+    cells: Cells,
+    across: NDArray[np.float64],
+    down: NDArray[np.float64],
+    height: int,
+) -> NDArray[np.float64]:
+    """Return top, left, bottom, right (4, G) of shrunk ink about the centre of its frame."""
+    if outlines is None:
+        return np.zeros((4, len(across)))
+    top, left, bottom, right = outlines.boxes(height)
+    top, bottom = ((rows - height / 2) * down - cells.drops for rows in (top, bottom))
+    return np.stack([top, left * across, bottom, right * across])
+
+
 def _fit_rows(
-    row: Row, config: Config
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    row: Row, config: Config, is_rigid: bool
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Shrink rows that are wider than the canvas, and align the others.
 
-    Returns the columns and the widths (G,) of the cells, and which rows (B,) were shrunk.
+    Returns the columns and the widths (G,) of the cells, and the share (B,) to which rows were
+    shrunk: 1 where they were not.
     """
     space = config.canvas.width
     samples, first, last = row.samples, row.starts[:-1], row.starts[1:] - 1
@@ -121,8 +171,8 @@ def _fit_rows(
         case "right":
             offset = space - length
     # A shrunk digit keeps MIN_DIGIT_WIDTH columns of its own; the rest of its width and the
-    # spacing share the columns that are left, in proportion.
-    kept = np.minimum(row.widths, MIN_DIGIT_WIDTH)
+    # spacing share the columns that are left, in proportion. Of a rigid row it keeps a single one.
+    kept = np.minimum(row.widths, 1 if is_rigid else MIN_DIGIT_WIDTH)
     kept_before = np.cumsum(kept) - kept
     kept_before -= kept_before[first][samples]
     kept_in_row = (kept_before + kept)[last]
@@ -134,7 +184,7 @@ def _fit_rows(
     return (
         np.where(is_shrunk, kept_before + begin, lefts + offset[samples]),
         np.where(is_shrunk, kept + end - begin, row.widths),
-        scaled,
+        np.where(scaled, space / length, 1.0),
     )
 
 

@@ -14,8 +14,13 @@ from digit_sequence.transforms.ink.pepper import Pepper
 from digit_sequence.transforms.ink.salt import Salt
 from digit_sequence.transforms.ink.stroke import Stroke
 from digit_sequence.transforms.line.curve import Curve
+from digit_sequence.transforms.line.gap import Gap
+from digit_sequence.transforms.line.height import Height
+from digit_sequence.transforms.line.place import Place
+from digit_sequence.transforms.line.slant import Slant
 from digit_sequence.transforms.line.spacing import Spacing
 from digit_sequence.transforms.line.tilt import Tilt
+from digit_sequence.transforms.line.touch import Touch
 from digit_sequence.transforms.page.blur import Blur
 from digit_sequence.transforms.page.invert import Invert
 from digit_sequence.transforms.page.noise import Noise
@@ -25,8 +30,8 @@ from digit_sequence.transforms.transform import Transform
 TRANSFORMS: Registry[type[Transform]] = Registry(
     "transform",
     "digit_sequence.transforms",
-    *(Crop, Aspect, Shear, Rotate, Overflow, Size, Baseline),
-    *(Spacing, Curve, Tilt),
+    *(Height, Crop, Aspect, Slant, Shear, Rotate, Overflow, Size, Baseline),
+    *(Spacing, Gap, Touch, Curve, Tilt, Place),
     *(Salt, Pepper, Stroke),
     *(Noise, SaltPepper, Blur, Invert),
 )
