@@ -184,7 +184,8 @@ def begin_line(
 ) -> Line:
     """Return lines of cells that have not moved yet; `centre` is (column, row) by (G,)."""
     forward = np.multiply.outer(np.eye(2), np.ones(len(samples)))
-    return Line(*centre, inks, samples, starts, *shape, forward)
+    columns, rows = centre
+    return Line(columns, rows, inks, samples, starts, shape[0], shape[1], forward)
 
 
 @dataclass

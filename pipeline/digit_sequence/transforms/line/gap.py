@@ -10,12 +10,17 @@ from pydantic import Field
 
 from digit_sequence.base.blocks import AS_RANGE, Block, Decimals, Probability
 from digit_sequence.base.columns import Column
+from digit_sequence.base.philox import Words
 from digit_sequence.base.randomness import Stream, to_decimals, to_uniform
 from digit_sequence.transforms.geometry import Row
 from digit_sequence.transforms.transform import Drawn, Placement, Section
 
 Share = Annotated[float, Field(ge=-1, le=3), Decimals(3)]
 Shares = Annotated[tuple[Share, Share], *AS_RANGE]
+
+
+def _draw(words: Words, bounds: tuple[float, float]) -> NDArray[np.float64]:
+    return to_decimals(words, bounds[0], bounds[1], 3)
 
 
 class Gap(Placement):
@@ -50,9 +55,9 @@ class Gap(Placement):
         settings = self.settings
         (word,) = stream.per_sample(1)
         chance, *words = stream.per_digit(3)
-        mean = to_decimals(word, *settings.mean, 3)
+        mean = _draw(word, settings.mean)
         jitter, wide = (
-            to_decimals(word, *bounds, 3)
+            _draw(word, bounds)
             for word, bounds in zip(words, (settings.jitter, settings.wide), strict=True)
         )
         is_odd = to_uniform(chance) < settings.odd

@@ -39,8 +39,8 @@ class Height(CellMap):
         least = MIN_INK_ROWS / height
         if self.settings.share[0] < least:
             raise ValueError(
-                f"line.height.share: expected at least {np.ceil(least * 1000) / 1000:g}, by which a "
-                f"digit has {MIN_INK_ROWS} of the {height} rows of the canvas, "
+                f"line.height.share: expected at least {np.ceil(least * 1000) / 1000:g}, by which "
+                f"a digit has {MIN_INK_ROWS} of the {height} rows of the canvas, "
                 f"got {self.settings.share[0]:g}"
             )
 

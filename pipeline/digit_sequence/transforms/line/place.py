@@ -59,7 +59,7 @@ class Place(LineMove):
         words = stream.per_sample(2)
         bounds = (self.settings.top, self.settings.left)
         top, left = (
-            to_decimals(word, *bound, 3) for word, bound in zip(words, bounds, strict=True)
+            to_decimals(word, low, high, 3) for word, (low, high) in zip(words, bounds, strict=True)
         )
         return {"place_top": top, "place_left": left}
 

@@ -22,8 +22,8 @@ Pixels = Annotated[int, Field(ge=1, le=64)]
 class Touch(Placement):
     """Slide two digits along the line until their inks meet; all pairs are measured.
 
-    Digits that share no row never meet; what ink transforms make of digits comes later. So the label
-    says what is on the image, of pairs that were slid and of all others, which may touch by chance.
+    Digits that share no row never meet, and ink transforms change digits later. So the label says
+    what is on the image, of pairs that were slid and of all others, which may touch by chance.
     """
 
     name: ClassVar = "touch"
@@ -48,8 +48,8 @@ class Touch(Placement):
     def place(self, row: Row, drawn: Drawn) -> Drawn:
         """Set the gap of chosen pairs to what makes the nearest rows of their inks overlap.
 
-        A row is compared with that of the other digit and the two beside it. A digit begins and ends
-        behind the one before it, so that the order of digits is seen.
+        A row is compared with that of the other digit and the two beside it. A digit begins and
+        ends behind the one before it, so that the order of digits is seen.
         """
         assert row.outlines
         touch = np.array(drawn["touch"], np.int64)
@@ -65,7 +65,12 @@ class Touch(Placement):
         gaps = -np.floor(distance + touch[here] + 0.5).astype(np.int64)
         least = 1 - np.minimum(row.widths[before], row.widths[here])
         row.gaps[here] = np.maximum(gaps, least)
-        return {"touch": touch, "spacing": row.gaps}
+        applied = {"touch": touch, "spacing": row.gaps}
+        if "gap" in drawn:
+            gap = np.array(drawn["gap"])
+            gap[here] = np.round(row.gaps[here] / row.heights[here], 3)
+            applied["gap"] = gap
+        return applied
 
     def measure(self, layers: Layers, boxes: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
         """Look for ink of each digit on and around that of the one before it."""
@@ -73,7 +78,7 @@ class Touch(Placement):
         everything = list(layers)
         for g in np.flatnonzero(_has_neighbour(layers)).tolist():
             row, column, height, width = layers.places[g]
-            top, left, *shape = layers.places[g - 1]
+            top, left = layers.places[g - 1, :2]
             # The digit before, as far as it is on this layer or beside it.
             other = np.zeros((height + 2, width + 2), bool)
             down, across = row - 1 - top, column - 1 - left
