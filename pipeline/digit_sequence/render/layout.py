@@ -29,7 +29,14 @@ from digit_sequence.transforms.geometry import (
     begin_cells,
     begin_line,
 )
-from digit_sequence.transforms.transform import CellMap, Ink, LineMap, LineMove, Placement
+from digit_sequence.transforms.transform import (
+    CellMap,
+    Ink,
+    LineMap,
+    LineMove,
+    Placement,
+    round_factor,
+)
 
 SMOOTHING_FREE = 1.25
 """Glyph pixels per canvas pixel up to which no smoothing is needed against aliasing."""
@@ -76,53 +83,40 @@ def lay_out(
         With what placements and moves have drawn as it was applied.
     """
     canvas = config.canvas
-    glyph_ids = recipes.glyph_ids
-    cells = begin_cells(bank.ink[glyph_ids], bank.images.shape[1:], canvas.height, recipes.samples)
+    cells = begin_cells(
+        bank.ink[recipes.glyph_ids], bank.images.shape[1:], canvas.height, recipes.samples
+    )
     for transform in config.transforms:
         if isinstance(transform, CellMap):
             transform.shape(cells, recipes.drawn)
     outlines = None
-    middles = np.zeros(len(glyph_ids))  # columns from the centre of a frame to that of its cell
     if any(transform.needs_outlines for transform in config.transforms):
-        outlines = trace_outlines(bank.images, glyph_ids, cells, canvas.height, engine)
-        _, left, _, right = outlines.boxes(canvas.height)
-        middles, cells.widths, cells.is_clipped = (left + right) / 2, right - left, False
+        outlines = trace_outlines(bank.images, recipes.glyph_ids, cells, canvas.height, engine)
+        _fit_to_ink(cells, outlines, canvas.height)
     natural = np.maximum(1, np.floor(cells.widths + 0.5)).astype(np.int64)
     row = Row(natural, np.zeros_like(natural), recipes.samples, recipes.starts, cells.height)
     if outlines:
-        row.outlines = outlines.shift(natural / 2 - middles)
+        row.outlines = outlines.shift(natural / 2 + cells.slides)
     for transform in config.transforms:
         if isinstance(transform, Placement):
             recipes = recipes.apply(transform.place(row, recipes.drawn))
     lefts, widths, share = _fit_rows(row, config, cells.is_rigid)
-    across = widths / natural
-    down = share[recipes.samples] if cells.is_rigid else np.ones(len(across))
-    cells.transform(across, 0.0, 0.0, down)
-    cells.drops = cells.drops * down
+    cells.scale(widths / natural, share[recipes.samples] if cells.is_rigid else 1.0)
     # The centre of each frame on its canvas.
-    columns = lefts + widths / 2 - middles * across
-    centre = np.stack([columns, canvas.height / 2 + cells.drops]) - 0.5
+    centre = np.stack([lefts + widths / 2 + cells.slides, canvas.height / 2 + cells.drops]) - 0.5
     moves = [transform for transform in config.transforms if isinstance(transform, LineMove)]
     if moves:
-        inks = _find_inks(outlines, cells, across, down, canvas.height)
-        line = begin_line(
-            centre, inks, recipes.samples, recipes.starts, (canvas.height, canvas.width)
-        )
+        line = begin_line(cells, centre, recipes.starts, (canvas.height, canvas.width))
         for transform in moves:
             recipes = recipes.apply(transform.move(line, recipes.drawn))
         cells.transform(*line.forward.reshape(4, -1))
         lefts = lefts + np.floor(line.columns - centre[0] + 0.5).astype(np.int64)
         centre = np.stack([line.columns, line.rows])
     inverse = _invert(cells.forward)
-    matrices = np.empty((len(widths), 2, 3))
-    for i in (0, 1):
-        a, b = inverse[i]
-        matrices[:, i, 0], matrices[:, i, 1] = a, b
-        matrices[:, i, 2] = cells.centres[i] - 0.5 - (a * centre[0] + b * centre[1])
     smoothing = _choose_smoothing(inverse)
     reach = _find_reach(cells, centre, smoothing)
     layout = Layout(
-        matrices=np.round(matrices * 2.0**24) / 2.0**24,
+        matrices=_make_matrices(inverse, cells.centres, centre),
         smoothing=smoothing,
         cells=np.stack([lefts, widths], axis=-1),
         is_clipped=cells.is_clipped,
@@ -132,19 +126,26 @@ def lay_out(
     return layout, recipes
 
 
-def _find_inks(
-    outlines: Outlines | None,
-    cells: Cells,
-    across: NDArray[np.float64],
-    down: NDArray[np.float64],
-    height: int,
-) -> NDArray[np.float64]:
-    """Return top, left, bottom, right (4, G) of shrunk ink about the centre of its frame."""
-    if outlines is None:
-        return np.zeros((4, len(across)))
+def _fit_to_ink(cells: Cells, outlines: Outlines, height: int) -> None:
+    """Make cells as wide as their ink, of which nothing stands out then."""
     top, left, bottom, right = outlines.boxes(height)
-    top, bottom = ((rows - height / 2) * down - cells.drops for rows in (top, bottom))
-    return np.stack([top, left * across, bottom, right * across])
+    cells.outline = np.stack(
+        [top - height / 2 - cells.drops, left, bottom - height / 2 - cells.drops, right]
+    )
+    cells.slides, cells.widths = -(left + right) / 2, right - left
+    cells.is_clipped = False
+
+
+def _make_matrices(
+    inverse: NDArray[np.float64], centres: NDArray[np.float64], targets: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return maps (G, 2, 3) to glyphs that take `targets` on the canvas to the frames' centres."""
+    matrices = np.empty((len(targets[0]), 2, 3))
+    for i in (0, 1):
+        a, b = inverse[i]
+        matrices[:, i, 0], matrices[:, i, 1] = a, b
+        matrices[:, i, 2] = centres[i] - 0.5 - (a * targets[0] + b * targets[1])
+    return round_factor(matrices)
 
 
 def _fit_rows(

@@ -34,6 +34,11 @@ class Cells:
     """(G,) rows that the centre of each cell lies below the middle of the canvas."""
     overhang: NDArray[np.float64]
     """(G,) columns by which a cell grows where ink is not fitted to it."""
+    slides: NDArray[np.float64]
+    """(G,) columns that the centre of the frame lies right of that of the cell."""
+    outline: NDArray[np.float64]
+    """(4, G) top, left, bottom, right of the ink on the canvas, about the centre of the frame; 0
+    where no transform asks for outlines."""
     is_clipped: bool = False
     """Whether ink is cut where it stands out of its cell."""
     is_rigid: bool = False
@@ -48,6 +53,13 @@ class Cells:
     def transform(self, a: Factor, b: Factor, c: Factor, d: Factor) -> None:
         """Follow the maps by ``[[a, b], [c, d]]`` of (column, row), each (G,) or a number."""
         self.forward = _follow(self.forward, a, b, c, d)
+
+    def scale(self, across: Factor, down: Factor) -> None:
+        """Scale cells as they are to stand on the canvas."""
+        self.transform(across, 0.0, 0.0, down)
+        self.slides, self.drops = self.slides * across, self.drops * down
+        top, left, bottom, right = self.outline
+        self.outline = np.stack([top * down, left * across, bottom * down, right * across])
 
     def reach(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return how far, across and down, the ink box reaches from the centre, at most: (G,)."""
@@ -91,6 +103,8 @@ def begin_cells(
         widths=np.full(len(ink), float(columns)),
         drops=np.zeros(len(ink)),
         overhang=np.zeros(len(ink)),
+        slides=np.zeros(len(ink)),
+        outline=np.zeros((4, len(ink))),
     )
 
 
@@ -146,9 +160,8 @@ class Line:
     """(G,) column of the centre of each cell's frame on the canvas."""
     rows: NDArray[np.float64]
     """(G,) likewise."""
-    inks: NDArray[np.float64]
-    """(4, G) top, left, bottom, right of the ink about that centre, before `forward`; 0 where no
-    transform asks for outlines."""
+    outline: NDArray[np.float64]
+    """(4, G) as of `Cells`, before `forward`."""
     samples: NDArray[np.int64]
     """(G,) which number a cell belongs to."""
     starts: NDArray[np.int64]
@@ -165,7 +178,7 @@ class Line:
 
     def boxes(self) -> NDArray[np.float64]:
         """Return top, left, bottom, right (4, G) of the ink on the canvas, in edges of pixels."""
-        top, left, bottom, right = self.inks
+        top, left, bottom, right = self.outline
         x, y = (left + right) / 2, (top + bottom) / 2
         half_x, half_y = (right - left) / 2, (bottom - top) / 2
         (a, b), (c, d) = self.forward
@@ -176,16 +189,19 @@ class Line:
 
 
 def begin_line(
-    centre: NDArray[np.float64],
-    inks: NDArray[np.float64],
-    samples: NDArray[np.int64],
-    starts: NDArray[np.int64],
-    shape: tuple[int, int],
+    cells: Cells, centre: NDArray[np.float64], starts: NDArray[np.int64], shape: tuple[int, int]
 ) -> Line:
-    """Return lines of cells that have not moved yet; `centre` is (column, row) by (G,)."""
-    forward = np.multiply.outer(np.eye(2), np.ones(len(samples)))
-    columns, rows = centre
-    return Line(columns, rows, inks, samples, starts, shape[0], shape[1], forward)
+    """Return lines of cells that have not moved; `centre` is (column, row) by (G,)."""
+    return Line(
+        columns=centre[0],
+        rows=centre[1],
+        outline=cells.outline,
+        samples=cells.samples,
+        starts=starts,
+        height=shape[0],
+        width=shape[1],
+        forward=np.multiply.outer(np.eye(2), np.ones(len(cells.samples))),
+    )
 
 
 @dataclass
