@@ -74,23 +74,22 @@ class Touch(Placement):
 
     def measure(self, layers: Layers, boxes: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
         """Look for ink of each digit on and around that of the one before it."""
+        from skimage.morphology import dilation
+
         contact = np.zeros(len(layers), np.int8)
-        everything = list(layers)
+        pixels = list(layers)
         for g in np.flatnonzero(_has_neighbour(layers)).tolist():
-            row, column, height, width = layers.places[g]
-            top, left = layers.places[g - 1, :2]
-            # The digit before, as far as it is on this layer or beside it.
-            other = np.zeros((height + 2, width + 2), bool)
-            down, across = row - 1 - top, column - 1 - left
-            part = everything[g - 1][max(down, 0) :, max(across, 0) :] >= VISIBLE
-            part = part[: height + 2 - max(-down, 0), : width + 2 - max(-across, 0)]
-            begin, first = max(-down, 0), max(-across, 0)
-            other[begin : begin + part.shape[0], first : first + part.shape[1]] = part
-            is_ink = everything[g] >= VISIBLE
-            shifted = [
-                other[i : i + height, j : j + width] & is_ink for i in range(3) for j in range(3)
-            ]
-            contact[g] = 2 if shifted[4].any() else any(near.any() for near in shifted)
+            places = layers.places[g - 1 : g + 1]
+            corner = places[:, :2].min(axis=0) - 1
+            shape = (places[:, :2] + places[:, 2:]).max(axis=0) + 1 - corner
+            before, here = np.zeros((2, *shape), np.uint8)
+            for canvas, layer, place in zip(
+                (before, here), pixels[g - 1 : g + 1], places, strict=True
+            ):
+                top, left = place[:2] - corner
+                canvas[top : top + place[2], left : left + place[3]] = layer >= VISIBLE
+            around = dilation(before, np.ones((3, 3), np.uint8))
+            contact[g] = (before & here).max() + (around & here).max()
         return {"contact": contact, "gap_columns": _measure_gaps(layers, boxes)}
 
     def measure_compiled(self, layers: Layers, boxes: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
