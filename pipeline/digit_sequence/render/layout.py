@@ -83,20 +83,8 @@ def lay_out(
         With what placements and moves have drawn as it was applied.
     """
     canvas = config.canvas
-    cells = begin_cells(
-        bank.ink[recipes.glyph_ids], bank.images.shape[1:], canvas.height, recipes.samples
-    )
-    for transform in config.transforms:
-        if isinstance(transform, CellMap):
-            transform.shape(cells, recipes.drawn)
-    outlines = None
-    if any(transform.needs_outlines for transform in config.transforms):
-        outlines = trace_outlines(bank.images, recipes.glyph_ids, cells, canvas.height, engine)
-        _fit_to_ink(cells, outlines, canvas.height)
-    natural = np.maximum(1, np.floor(cells.widths + 0.5)).astype(np.int64)
-    row = Row(natural, np.zeros_like(natural), recipes.samples, recipes.starts, cells.height)
-    if outlines:
-        row.outlines = outlines.shift(natural / 2 + cells.slides)
+    cells, row = _make_cells(recipes, bank, config, engine)
+    natural = row.widths
     for transform in config.transforms:
         if isinstance(transform, Placement):
             recipes = recipes.apply(transform.place(row, recipes.drawn))
@@ -124,6 +112,26 @@ def lay_out(
         scaled=share < 1,
     )
     return layout, recipes
+
+
+def _make_cells(
+    recipes: Recipes, bank: GlyphBank, config: Config, engine: Engine
+) -> tuple[Cells, Row]:
+    """Fill cells with glyphs, and set them side by side."""
+    ids, height = recipes.glyph_ids, config.canvas.height
+    cells = begin_cells(bank.ink[ids], bank.images.shape[1:], height, recipes.samples)
+    for transform in config.transforms:
+        if isinstance(transform, CellMap):
+            transform.shape(cells, recipes.drawn)
+    outlines = None
+    if any(transform.needs_outlines for transform in config.transforms):
+        outlines = trace_outlines(bank.images, ids, cells, height, engine)
+        _fit_to_ink(cells, outlines, height)
+    widths = np.maximum(1, np.floor(cells.widths + 0.5)).astype(np.int64)
+    row = Row(widths, np.zeros_like(widths), recipes.samples, recipes.starts, cells.height)
+    if outlines:
+        row.outlines = outlines.shift(widths / 2 + cells.slides)
+    return cells, row
 
 
 def _fit_to_ink(cells: Cells, outlines: Outlines, height: int) -> None:
