@@ -23,27 +23,25 @@ from digit_sequence.config.model import Config
 from digit_sequence.run.events import RUNS_FOLDER
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 from digit_sequence.store.storage import Storage
+from digit_sequence.transforms.registry import TRANSFORMS
 
 START_SECONDS = 60
 
 ROOT = Path(__file__).resolve().parents[1]
-ALL_TRANSFORMS: dict[str, Any] = {
-    "glyph": {
-        "salt": {"probability": 0.5, "pixels": [1, 9]},
-        "pepper": {"probability": 0.5, "pixels": [1, 9]},
-        "crop": {"margin": 2},
-        "shear": {"probability": 0.5, "degrees": [-10, 20]},
-        "rotate": {"probability": 0.5, "degrees": [-20, 20]},
-        "stroke": {"probability": 0.5, "pixels": [2, 3]},
-    },
-    "line": {
-        "spacing": [-6, 6],
-        "noise": {"probability": 0.5, "sigma": [2, 16]},
-        "salt_pepper": {"probability": 0.5, "amount": [0.01, 0.05]},
-        "blur": {"probability": 0.5, "sigma": [0.3, 0.9]},
-        "invert": {"probability": 0.5},
-    },
-}
+
+
+def _list_transforms() -> dict[str, Any]:
+    """Return the sections of a config with the example of every transform, by chance."""
+    sections: dict[str, Any] = {"glyph": {}, "line": {}}
+    for transform in TRANSFORMS.values():
+        settings = transform.example
+        if isinstance(settings, dict) and "probability" in transform.Settings.model_fields:
+            settings = settings | {"probability": 0.5}
+        sections[transform.section][transform.name] = settings
+    return sections
+
+
+ALL_TRANSFORMS = _list_transforms()
 
 
 def build(

@@ -208,10 +208,10 @@ def list_columns(layout: Layout, recipes: Recipes, config: Config) -> NDArray[np
 
     The cell is as much wider as line maps may move ink.
     """
-    columns = np.tile([0, config.canvas.width], (len(layout.cells), 1))
+    columns = np.tile([0, config.canvas.widest], (len(layout.cells), 1))
     if layout.is_clipped:
         moved = sum(
-            np.ceil(transform.reach(recipes.drawn, config.canvas.height, config.canvas.width))
+            np.ceil(transform.reach(recipes.drawn, config.canvas.height, config.canvas.widest))
             for transform in config.transforms
             if isinstance(transform, LineMap)
         )
@@ -219,7 +219,7 @@ def list_columns(layout: Layout, recipes: Recipes, config: Config) -> NDArray[np
         left, width = layout.cells.T
         columns = np.stack([left, left + width], axis=-1)
         columns = columns + (room[recipes.samples][:, None] * [-1, 1]).astype(np.int64)
-    return columns.clip(0, config.canvas.width)
+    return columns.clip(0, config.canvas.widest)
 
 
 def _warp_alone(
@@ -231,7 +231,7 @@ def _warp_alone(
         smoothed = gaussian(
             smoothed, sigma=layout.smoothing[glyph], mode="constant", preserve_range=True
         )
-    shape = (config.canvas.height, config.canvas.width)
+    shape = (config.canvas.height, config.canvas.widest)
     options: dict[str, Any] = {"order": 1, "clip": False, "preserve_range": True}
     line_maps = [transform for transform in config.transforms if isinstance(transform, LineMap)]
     if not line_maps:

@@ -68,7 +68,9 @@ def find_differences(
         except RenderError as error:
             found["error"] = str(error)
         else:
-            found |= {name: getattr(rendered, name) for name in ("images", "boxes", "scaled")}
+            found |= {
+                name: getattr(rendered, name) for name in ("images", "widths", "boxes", "scaled")
+            }
             layers = rendered.layers
             found |= {"layers places": layers.places, "layers samples": layers.samples}
             found["layers"] = [layer.tolist() for layer in layers]

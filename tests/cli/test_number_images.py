@@ -341,10 +341,10 @@ def test_original_command_lines(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--image_width", "7"], "error: --image_width: expected greater than or equal to 8"),
-        (["-w", "7"], "error: -w: expected greater than or equal to 8"),
-        (["--width=7"], "error: --width: expected greater than or equal to 8"),
-        (["-w7"], "error: --width: expected greater than or equal to 8"),
+        (["--image_width", "7"], "error: --image_width: expected 8 to 8,192 columns"),
+        (["-w", "7"], "error: -w: expected 8 to 8,192 columns"),
+        (["--width=7"], "error: --width: expected 8 to 8,192 columns"),
+        (["-w7"], "error: --width: expected 8 to 8,192 columns"),
         (["-min", "11"], "error: -min, --max-spacing: expected "),
         (["--max_spacing=3"], "error: --min-spacing, --max_spacing: expected "),
         (["-c", "--margin=-1"], "error: --margin: expected greater"),
@@ -422,7 +422,7 @@ def test_same_images_as_the_original_config(tmp_path):
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("width", 7, "--width: expected greater than or equal to 8, got 7"),
+        ("width", 7, "--width: expected 8 to 8,192 columns, got 7"),
         ("height", 7, "--height: expected greater than or equal to 8, got 7"),
         ("max_spacing", 4, r"--max-spacing: expected \[low, high\] with low <= high, got \[5, 4\]"),
         ("margin", -1, "--margin: expected greater than or equal to 0, got -1"),

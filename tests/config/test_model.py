@@ -165,7 +165,10 @@ REFUSED = [
     ("seed: -1", "seed: expected greater than or equal to 0, got -1"),
     ("canvas: {height: 7}", "canvas.height: expected greater than or equal to 8, got 7"),
     ("canvas: {align: top}", "canvas.align: expected 'left', 'center' or 'right', got 'top'"),
-    ("canvas: {width: '200'}", "canvas.width: expected a valid integer, got '200'"),
+    (
+        "canvas: {width: '200'}",
+        "canvas.width: expected 8 to 8,192 columns, or [low, high] of these, got '200'",
+    ),
     ("output: {quality: true}", "output.quality: expected a valid integer, got True"),
     ("glyph: {stroke: {probability: 2}}", "glyph.stroke.probability: expected less than or equal"),
     ("line: {noise: {sigma: [.nan, 2]}}", "line.noise.sigma.0: expected a finite number, got nan"),
@@ -458,7 +461,10 @@ def test_override_can_switch_off(load: Load) -> None:
         ("a..b=3", "--set: expected section.key=value, got 'a..b=3'"),
         ("seed={", "--set seed: line 1, column 2: not readable as YAML: "),
         ("source.name.x=3", "--set: source.name.x: source.name holds no keys"),
-        ("canvas.width=abc", "c.yaml: canvas.width: expected a valid integer, got 'abc'"),
+        (
+            "canvas.width=abc",
+            "c.yaml: canvas.width: expected 8 to 8,192 columns, or [low, high] of these, got 'abc'",
+        ),
         ("canvas.wdth=3", "c.yaml: canvas.wdth: unknown key; expected one of height, width, align"),
     ],
 )

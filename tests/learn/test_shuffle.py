@@ -16,7 +16,7 @@ from digit_sequence.read.dataset import DatasetLayout, Split, open_dataset
 
 def make_split(n_samples: int, shard_samples: int) -> Split:
     """Return a split of which nothing is read."""
-    layout = DatasetLayout("nowhere", "", 8, 8, shard_samples, {"train": n_samples}, False)
+    layout = DatasetLayout("nowhere", "", 8, 8, 8, shard_samples, {"train": n_samples}, False)
     return NumberDataset(layout, {"splits": {"train": {"samples": n_samples}}})["train"]
 
 

@@ -403,7 +403,7 @@ def write_manifest(folder: Path, **changes: object) -> Path:
         "splits": {"train": {"samples": 10**9, "max_digits": 6, "bytes": 10**12}},
         "container": "webdataset",
         "shard_samples": 10_000,
-        "image": {"format": "png", "height": 32, "width": 320},
+        "image": {"format": "png", "height": 32, "width": 320, "min_width": 320},
     }
     (folder / "dataset.json").write_text(json.dumps(manifest | changes))
     return folder

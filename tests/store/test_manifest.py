@@ -57,7 +57,7 @@ def test_manifest_says_what_is_there(copy, folder):
     assert manifest["plan"]["inputs"] == plan.inputs
     assert manifest["program"] == f"digit-sequence {__version__}"
     assert (manifest["container"], manifest["shard_samples"]) == ("webdataset", 5)
-    assert manifest["image"] == {"format": "png", "height": 28, "width": 160}
+    assert manifest["image"] == {"format": "png", "height": 28, "width": 160, "min_width": 160}
     assert manifest["source"] == {"name": "idx", "digest": plan.source_digest}
     digest = hashlib.sha256()
     for split in ("train", "test"):

@@ -89,7 +89,14 @@ def make_line(columns, rows, height, width):
     n = len(columns)
     ink = np.array([[0, 0, 10, 10]] * n, np.int16)
     cells = begin_cells(ink, (28, 28), height, np.zeros(n, np.int64))
-    return begin_line(cells, np.array([columns, rows]), np.array([0, n]), (height, width))
+    return begin_line(
+        cells,
+        np.array([columns, rows]),
+        np.array([0, n]),
+        height,
+        np.array([width]),
+        (width, width),
+    )
 
 
 def test_size_keeps_the_foot(draw):

@@ -85,6 +85,25 @@ def test_line_as_wide_as_the_canvas_fills_it(tiny_config: MakeConfig) -> None:
     assert rendered.recipes.drawn["place_left"].tolist() == [0]
 
 
+def test_image_as_wide_as_its_line_has_room_on_both_sides(
+    tiny_config: MakeConfig, bank: GlyphBank, pools: Pools
+) -> None:
+    """Free columns before and behind a line are those that were drawn, within the bounds."""
+    for free, bounds in ((0.5, [8, 400]), (-0.1, [8, 400]), (0.5, [300, 400])):
+        config = tiny_config(
+            canvas={"height": 40, "width": bounds},
+            glyph={"crop": {}},
+            line={"place": {"top": [0, 0], "left": [free, free]}},
+        )
+        rendered = render_samples(config, bank, pools["train"], [("012", 0), ("3456", 1)])
+        for sample, width in enumerate(rendered.widths.tolist()):
+            boxes = rendered.boxes[slice(*rendered.recipes.starts[sample : sample + 2])]
+            before, behind = boxes[:, 1].min(), width - boxes[:, 3].max()
+            assert abs(before - max(0, 40 * free)) <= 2
+            if width > bounds[0]:
+                assert abs(behind - max(0, 40 * free)) <= 3
+
+
 @given(
     identities,
     ranges(-CUT, 0.8),

@@ -216,8 +216,10 @@ def _check_rows(
         "row": list(range(shard.n_samples)),
         "file": places,
         "height": [canvas.height] * shard.n_samples,
-        "width": [canvas.width] * shard.n_samples,
     }
+    if "width" in rows.column_names:
+        widths = np.clip(rows["width"].to_numpy(), canvas.narrowest, canvas.widest)
+        expected["width"] = widths.tolist()
     numbers = rows["number"].to_pylist()
     if subject.sampler:  # other code may choose other numbers
         split = subject.plan.splits[shard.split]
@@ -247,17 +249,18 @@ def _check_glyphs(
     }
     glyphs = rows["glyph_ids"].combine_chunks().values.to_numpy()
     digits = np.frombuffer("".join(numbers).encode(), np.uint8) - ord("0")
+    widths = np.clip(rows["width"].to_numpy(), canvas.narrowest, canvas.widest)
     checks = {
         "boxes: digits are not the number's": np.array_equal(
             boxes.values.field("digit").to_numpy(), digits
         ),
-        "boxes: outside the canvas": bool(
+        "boxes: outside the image": bool(
             (edges["top"] >= 0).all()
             and (edges["left"] >= 0).all()
             and (edges["top"] < edges["bottom"]).all()
             and (edges["left"] < edges["right"]).all()
             and (edges["bottom"] <= canvas.height).all()
-            and (edges["right"] <= canvas.width).all()
+            and (edges["right"] <= np.repeat(widths, list(map(len, numbers)))).all()
         ),
         "glyph_ids: outside the pool of the split": bool(np.isin(glyphs, ids).all()),
     }
@@ -316,7 +319,7 @@ def _check_redrawn(
         (row,) = rows.slice(ordinal - shard.start, 1).to_pylist()
         drawn = make_rows(shard, ordinal - shard.start, rendered, schema).to_pylist()[0]
         encoded = files[row["file"]][row["offset"] : row["offset"] + row["size"]]
-        if encode_image(rendered.images[0], output.image, output.quality) != encoded:
+        if encode_image(next(rendered.cut()), output.image, output.quality) != encoded:
             reasons.append((row["file"], f"{row['key']}: drawn again, its image is another"))
         if drawn != {name: row[name] for name in drawn}:
             reasons.append((label_path(shard), f"{row['key']}: drawn again, its row is another"))

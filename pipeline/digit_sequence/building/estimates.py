@@ -58,7 +58,7 @@ def check_room(sampler: Sampler, limit: MemoryLimit) -> None:
         If a shard needs more; says what fits.
     """
     config = sampler.plan.config
-    most = 2 * config.canvas.height * config.canvas.width + 4096  # noise, encoded badly, and a row
+    most = 2 * config.canvas.height * config.canvas.widest + 4096  # noise, encoded badly, and a row
     if estimate_task(sampler, most).total <= limit.n_bytes:
         return
     with suppress(RenderError):  # the shard that it is in will say so

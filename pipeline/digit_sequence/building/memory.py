@@ -96,7 +96,7 @@ def estimate_memory(
     engine : {"skimage", "numba"}
     """
     batch_samples = min(fit_batch(config, max_digits * glyph_pixels, engine), n_samples)
-    canvas_pixels = config.canvas.height * config.canvas.width
+    canvas_pixels = config.canvas.height * config.canvas.widest
     pixel_bytes = _CANVAS_BYTES[engine] + _count_pixel_bytes(config, engine)
     each = canvas_pixels * pixel_bytes + 2 * sample_bytes
     each += max_digits * (glyph_pixels * _GLYPH_BYTES[engine] + _DIGIT_BYTES)

@@ -131,7 +131,7 @@ def pack_shard(sampler: Sampler, shard: Shard, pack: Pack | None = None) -> tupl
             rendered = sampler.draw(shard.split, start, min(start + batch_samples, shard.stop))
             images = [
                 encode_image(image, config.output.image, config.output.quality)
-                for image in rendered.images
+                for image in rendered.cut()
             ]
             yield make_rows(shard, start - shard.start, rendered, schema), images
 

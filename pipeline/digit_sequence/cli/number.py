@@ -113,7 +113,7 @@ def number(ctx: click.Context, /, **options: Any) -> None:
     paths, n_scaled = write_images(config, image_dir, overwrite, typed)
     echo(f"{paths[0]}" if len(paths) == 1 else f"{len(paths)} images in {paths[0].parent}")
     if n_scaled:
-        width = config.canvas.width
+        width = config.canvas.widest
         hint = typed.get("width", "-w")
         echo(f"{n_scaled} wider than {width} columns, shrunk to fit; see {hint}", err=True)
     if len(paths) == 1 and (show or (show is None and _has_screen())):

@@ -51,5 +51,6 @@ def preview(origin: str, output: Path, count: int, boxes: bool, overrides: tuple
         tiles = read_tiles(storage, load_plan(storage, any_versions=True), count)
     else:
         tiles = draw_tiles(open_origin(origin, overrides), count)
-    write_file(output, draw_sheet(tiles, boxes))
+    groups = {f"{name}: {len(group)} samples": group for name, group in tiles.items()}
+    write_file(output, draw_sheet(groups, boxes))
     echo(f"{output}: {sum(map(len, tiles.values()))} samples")

@@ -36,6 +36,6 @@ def sample(key: str, origin: str, output: Path) -> None:
     sampler = open_origin(origin)
     split, ordinal = parse_key(sampler.plan, key)
     rendered = sampler.draw(split.name, ordinal, ordinal + 1)
-    write_file(output, encode_image(rendered.images[0], "png"))
+    write_file(output, encode_image(next(rendered.cut()), "png"))
     recipes = rendered.recipes
     echo(f"{output}: number {recipes.numbers[0]}, sample {recipes.sample_indices[0]}")

@@ -83,7 +83,7 @@ def describe_result(result: BuildResult, plan: Plan, uri: str) -> str:
     scaled = sum(split["scaled"] for split in splits.values())
     if scaled:
         lines.append(
-            f"{scaled:,} of {plan.n_samples:,} lines were wider than {plan.config.canvas.width} "
+            f"{scaled:,} of {plan.n_samples:,} lines were wider than {plan.config.canvas.widest} "
             "columns and were shrunk to fit (column `scaled`)"
         )
     rate = result.built_samples / result.seconds

@@ -12,13 +12,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from inspect import getdoc
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, Union, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union, get_args
 
 from pydantic import (
     Field,
+    PlainSerializer,
+    PlainValidator,
     SerializerFunctionWrapHandler,
     ValidationError,
     ValidationInfo,
+    WithJsonSchema,
     create_model,
     field_validator,
     model_serializer,
@@ -132,15 +135,46 @@ class Split(Block):
 # -- rendering ------------------------------------------------------------------------------------
 
 
+def _check_width(value: Any) -> int | tuple[int, int]:
+    """Return the width of a canvas, or the least and the greatest one."""
+    is_range = isinstance(value, list | tuple)
+    ends = list(value) if is_range else [value, value]
+    if len(ends) == 2 and all(type(end) is int for end in ends) and 8 <= ends[0] <= ends[1] <= 8192:
+        return (ends[0], ends[1]) if is_range else ends[0]
+    range_too = "" if type(value) is int else ", or [low, high] of these"
+    raise ValueError(f"expected 8 to 8,192 columns{range_too}, got {shorten(value)}")
+
+
+_COLUMNS = {"type": "integer", "minimum": 8, "maximum": 8192}
+_WIDTH = (
+    PlainValidator(_check_width),
+    PlainSerializer(lambda width: width),
+    WithJsonSchema(
+        {"anyOf": [_COLUMNS, {"type": "array", "items": _COLUMNS, "minItems": 2, "maxItems": 2}]}
+    ),
+)
+
+
 class Canvas(Block):
     """The image that a line of digits is placed on."""
 
     height: int = Field(28, ge=8, le=512)
     """Rows; digits are scaled to it."""
-    width: int = Field(200, ge=8, le=8192)
-    """Columns; a longer line is shrunk to them, which its label row says."""
+    width: Annotated[int | tuple[int, int], *_WIDTH] = 200
+    """Columns, 8 to 8192; a longer line is shrunk to them, which its label row says. [low, high]:
+    each image is as wide as its line, within these."""
     align: Literal["left", "center", "right"] = "center"
     """Where a line stands that is shorter than the canvas."""
+
+    @property
+    def widest(self) -> int:
+        """Columns of an image, at most."""
+        return self.width if isinstance(self.width, int) else self.width[1]
+
+    @property
+    def narrowest(self) -> int:
+        """Columns of an image, at least."""
+        return self.width if isinstance(self.width, int) else self.width[0]
 
 
 class Section(Block):
@@ -260,7 +294,7 @@ class Config(Block):
     def _check_legible(self) -> Self:
         """Refuse what would leave digits without ink."""
         for transform in self.transforms:
-            transform.check(self.canvas.height, self.canvas.width)
+            transform.check(self.canvas.height, self.canvas.widest)
         return self
 
 

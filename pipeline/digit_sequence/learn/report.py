@@ -90,7 +90,7 @@ def draw_mistakes(split: Split, reading: Reading) -> bytes | None:
         for position, sample in zip(worst, split.read(worst), strict=True)
     ]
     title = f"{split.name}, {len(wrong):,} mistakes in {len(reading.truths):,}; the surest"
-    return draw_sheet({title: tiles}, boxes=False)  # type: ignore[dict-item]
+    return draw_sheet({f"{title}: {len(tiles)} samples": tiles}, boxes=False)
 
 
 def draw_curve(history: Sequence[Mapping[str, Any]], curve: Sequence[tuple[float, float]]) -> bytes:

@@ -61,7 +61,7 @@ def draw_tiles(sampler: Sampler, per_split: int) -> dict[SplitName, list[Tile]]:
                 boxes=rendered.boxes[recipes.starts[b] : recipes.starts[b + 1]],
             )
             for b, (image, number, scaled) in enumerate(
-                zip(rendered.images, recipes.numbers, rendered.scaled, strict=True)
+                zip(rendered.cut(), recipes.numbers, rendered.scaled, strict=True)
             )
         ]
     return sheets
@@ -99,7 +99,8 @@ def _make_layout(storage: Storage, plan: Plan) -> DatasetLayout:
         uri=storage.uri,
         fingerprint=plan.fingerprint,
         height=canvas.height,
-        width=canvas.width,
+        width=canvas.widest,
+        min_width=canvas.narrowest,
         shard_samples=plan.config.output.shard_samples,
         samples={name: split.n_samples for name, split in plan.splits.items()},
         check_pixels=False,
@@ -122,17 +123,18 @@ def _make_title(number: str, scaled: bool) -> str:
     return f"{number}  (shrunk)" if scaled else number
 
 
-def draw_sheet(tiles: Mapping[SplitName, list[Tile]], boxes: bool = True) -> bytes:
+def draw_sheet(tiles: Mapping[str, list[Tile]], boxes: bool = True) -> bytes:
     """Draw a contact sheet and return it as PNG.
 
     Parameters
     ----------
     tiles : mapping of str to list of Tile
-        All images of one size.
+        By heading; all images of one height.
     boxes : bool
         Whether to draw the boxes of the digits.
     """
-    height, width = next(iter(tiles.values()))[0].image.shape
+    shapes = [tile.image.shape for group in tiles.values() for tile in group]
+    height, width = shapes[0][0], max(shape[1] for shape in shapes)
     tile_width, tile_height = width * ZOOM + TILE_MARGIN, height * ZOOM + TILE_MARGIN + TEXT_HEIGHT
     per_row = max(1, SHEET_WIDTH // tile_width)
     n_rows = [-(-len(group) // per_row) for group in tiles.values()]
@@ -146,7 +148,7 @@ def draw_sheet(tiles: Mapping[SplitName, list[Tile]], boxes: bool = True) -> byt
     large, small = ImageFont.load_default(20), ImageFont.load_default(15)
     top = 0
     for name, group in tiles.items():
-        draw.text((TILE_MARGIN, top + 12), f"{name}: {len(group)} samples", TEXT, large)
+        draw.text((TILE_MARGIN, top + 12), name, TEXT, large)
         top += heading
         for position, tile in enumerate(group):
             row, column = divmod(position, per_row)

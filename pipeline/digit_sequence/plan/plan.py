@@ -155,11 +155,11 @@ def make_plan(config: Config, source_digest: str) -> Plan:
     for name, split in config.splits.items():
         numbers = split.numbers.kind.open(config.seed, name)
         needed = numbers.max_digits * MIN_DIGIT_WIDTH
-        if needed > config.canvas.width:
+        if needed > config.canvas.widest:
             raise ConfigError(
                 f"canvas.width: expected at least {needed} columns, {MIN_DIGIT_WIDTH} for each of "
                 f"the {numbers.max_digits} digits of the longest number in splits.{name}, got "
-                f"{config.canvas.width}; widen the canvas or shorten the numbers"
+                f"{config.canvas.widest}; widen the canvas or shorten the numbers"
             )
         if split.samples is not None:
             n_samples = split.samples

@@ -97,7 +97,9 @@ class Batch:
     """B images and their label rows."""
 
     images: NDArray[np.uint8]
-    """(B, H, W)"""
+    """(B, H, W); an image that is narrower than the widest of the batch has 0 right of it."""
+    widths: NDArray[np.int64]
+    """(B,) columns of each image."""
     labels: pa.Table
     """B rows with the columns that were asked for."""
 
@@ -142,7 +144,7 @@ class Dataset(Mapping[str, "Split"]):
 
     @property
     def image_shape(self) -> tuple[int, int]:
-        """(H, W) of every image."""
+        """(H, W) of every image, or of the widest."""
         return self._layout.height, self._layout.width
 
     @property
@@ -452,10 +454,13 @@ class Split(Sequence[Sample]):
         self, ordinals: NDArray[np.int64], fetched: Sequence[_Stored], columns: Sequence[str]
     ) -> Batch:
         store = self.dataset.store()
-        images = np.empty((len(ordinals), *self.dataset.image_shape), np.uint8)
-        for image, stored in zip(images, fetched, strict=True):
-            image[:] = store.decode(*stored)
-        return Batch(images, self._gather(ordinals, columns))
+        found = [store.decode(*stored) for stored in fetched]
+        widths = np.array([image.shape[1] for image in found], np.int64)
+        height, widest = self.dataset.image_shape
+        images = np.zeros((len(found), height, widths.max(initial=0) or widest), np.uint8)
+        for image, decoded, width in zip(images, found, widths.tolist(), strict=True):
+            image[:, :width] = decoded
+        return Batch(images, widths, self._gather(ordinals, columns))
 
     def _group(
         self, ordinals: NDArray[np.int64], keep: bool = True
@@ -553,6 +558,7 @@ def open_dataset(uri: str | os.PathLike[str], check_pixels: bool = False) -> Dat
         fingerprint=manifest["fingerprint"],
         height=manifest["image"]["height"],
         width=manifest["image"]["width"],
+        min_width=manifest["image"]["min_width"],
         shard_samples=manifest["shard_samples"],
         samples={name: split["samples"] for name, split in manifest["splits"].items()},
         check_pixels=check_pixels,

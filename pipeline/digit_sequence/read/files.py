@@ -61,6 +61,9 @@ class DatasetLayout:
     fingerprint: str
     height: int
     width: int
+    """Of the widest image."""
+    min_width: int
+    """Of the narrowest image."""
     shard_samples: int
     samples: Mapping[str, int]
     check_pixels: bool
@@ -246,7 +249,10 @@ class DatasetFiles:
             image = decode_image(encoded)
         except Exception as error:  # broken bytes make Pillow raise a dozen kinds
             raise self._fault(labels, row, f"no image: {error}") from error
-        if image.shape != (layout.height, layout.width):
+        width = layout.width
+        if layout.min_width < width:
+            width = labels.read(["width"])["width"][row].as_py()
+        if image.shape != (layout.height, width):
             raise self._fault(labels, row, f"an image of shape {image.shape}")
         if layout.check_pixels:
             expected = labels.read(["pixel_hash"])["pixel_hash"][row].as_py()
@@ -272,11 +278,13 @@ class DatasetFiles:
         return self._fault(labels, row, "no such file" if is_missing else str(error))
 
     def _fault(self, labels: ShardLabels, row: int, found: str) -> OutputError:
-        place = {name: value[row].as_py() for name, value in _columns(labels, PLACE_COLUMNS)}
+        place = {
+            name: value[row].as_py() for name, value in _columns(labels, [*PLACE_COLUMNS, "width"])
+        }
         return self.layout.fault(
             place["file"],
             f"row {row} of shard {labels.name}: expected {place['size']:,} bytes of an image of "
-            f"{self.layout.height} x {self.layout.width} pixels at offset {place['offset']:,}, "
+            f"{self.layout.height} x {place['width']} pixels at offset {place['offset']:,}, "
             f"got {found}",
         )
 

@@ -11,7 +11,7 @@ that has no compiled loops it calls the definition.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +38,9 @@ class Rendered:
     """B images and where their G digits are."""
 
     images: NDArray[np.uint8]
-    """(B, H, W)"""
+    """(B, H, W) the canvases; what is right of an image's width is no part of it."""
+    widths: NDArray[np.int64]
+    """(B,) columns of each image."""
     layers: Layers
     """What each digit put on its canvas."""
     boxes: NDArray[np.int32]
@@ -49,6 +51,11 @@ class Rendered:
     """What was applied: as drawn, but for what would have left a digit without ink (0 then), what
     would have hidden one digit behind another, and lines that would have left the canvas. Also what
     was measured on the layers."""
+
+    def cut(self) -> Iterator[NDArray[np.uint8]]:
+        """Yield each image (H, its width)."""
+        for image, width in zip(self.images, self.widths.tolist(), strict=True):
+            yield image[:, :width]
 
 
 def render_batch(
@@ -79,7 +86,7 @@ def render_batch(
             apply = transform.apply if engine == "skimage" else transform.apply_compiled
             stream = recipes.identities.stream(transform.name)
             recipes = recipes.apply(apply(layers, recipes.drawn, stream))
-    images = np.zeros((recipes.n_samples, config.canvas.height, config.canvas.width), np.uint8)
+    images = np.zeros((recipes.n_samples, config.canvas.height, config.canvas.widest), np.uint8)
     extents = merge_layers(layers, images)
     boxes = extents.astype(np.int32)
     _check_boxes(boxes, recipes)
@@ -92,7 +99,7 @@ def render_batch(
         if isinstance(transform, Page):
             paint = transform.apply if engine == "skimage" else transform.apply_compiled
             paint(pages, recipes.drawn, recipes.identities.stream(transform.name))
-    return Rendered(images, layers, boxes, layout.scaled, recipes)
+    return Rendered(images, layout.widths, layers, boxes, layout.scaled, recipes)
 
 
 def _choose_steps(engine: Engine) -> tuple[Callable[..., Layers], Callable[..., NDArray[np.int64]]]:
@@ -115,7 +122,7 @@ def fit_batch(config: Config, glyph_pixels: int, engine: Engine) -> int:
     engine : {"skimage", "numba"}
     """
     limit = _MAPPED_PIXELS if has_line_maps(config) else BATCH_PIXELS[engine]
-    return max(1, limit // max(config.canvas.height * config.canvas.width, glyph_pixels))
+    return max(1, limit // max(config.canvas.height * config.canvas.widest, glyph_pixels))
 
 
 def _check_boxes(boxes: NDArray[np.int32], recipes: Recipes) -> None:

@@ -58,7 +58,7 @@ def list_pixels(
         columns=(column + left[owners]).astype(np.float64),
         samples=layers.samples[owners],
         height=config.canvas.height,
-        width=config.canvas.width,
+        width=config.canvas.widest,
     )
     return owners, places, points
 

@@ -59,6 +59,8 @@ class Layout:
     """Whether ink is cut where it stands out of its cell."""
     places: NDArray[np.int64]
     """(G, 4) top, left, height, width of the part of the canvas that a glyph's ink can reach."""
+    widths: NDArray[np.int64]
+    """(B,) columns of each image."""
     scaled: NDArray[np.bool_]
     """(B,) whether the line was shrunk to fit the canvas."""
 
@@ -88,18 +90,20 @@ def lay_out(
     for transform in config.transforms:
         if isinstance(transform, Placement):
             recipes = recipes.apply(transform.place(row, recipes.drawn))
-    lefts, widths, share = _fit_rows(row, config, cells.is_rigid)
+    lefts, widths, image_widths, share = _fit_rows(row, config, cells.is_rigid)
     cells.scale(widths / natural, share[recipes.samples] if cells.is_rigid else 1.0)
     # The centre of each frame on its canvas.
     centre = np.stack([lefts + widths / 2 + cells.slides, canvas.height / 2 + cells.drops]) - 0.5
     moves = [transform for transform in config.transforms if isinstance(transform, LineMove)]
     if moves:
-        line = begin_line(cells, centre, recipes.starts, (canvas.height, canvas.width))
+        bounds = (canvas.narrowest, canvas.widest)
+        line = begin_line(cells, centre, recipes.starts, canvas.height, image_widths, bounds)
         for transform in moves:
             recipes = recipes.apply(transform.move(line, recipes.drawn))
         cells.transform(*line.forward.reshape(4, -1))
         lefts = lefts + np.floor(line.columns - centre[0] + 0.5).astype(np.int64)
         centre = np.stack([line.columns, line.rows])
+        image_widths = line.widths
     inverse = _invert(cells.forward)
     smoothing = _choose_smoothing(inverse)
     reach = _find_reach(cells, centre, smoothing)
@@ -108,7 +112,8 @@ def lay_out(
         smoothing=smoothing,
         cells=np.stack([lefts, widths], axis=-1),
         is_clipped=cells.is_clipped,
-        places=_place_layers(reach, lefts, widths, cells.is_clipped, recipes, config),
+        places=_place_layers(reach, lefts, widths, cells.is_clipped, image_widths, recipes, config),
+        widths=image_widths,
         scaled=share < 1,
     )
     return layout, recipes
@@ -158,13 +163,13 @@ def _make_matrices(
 
 def _fit_rows(
     row: Row, config: Config, is_rigid: bool
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Shrink rows that are wider than the canvas, and align the others.
 
-    Returns the columns and the widths (G,) of the cells, and the share (B,) to which rows were
-    shrunk: 1 where they were not.
+    Returns the columns and the widths (G,) of the cells, the columns of each image (B,), and the
+    share (B,) to which rows were shrunk: 1 where they were not.
     """
-    space = config.canvas.width
+    space = config.canvas.widest
     samples, first, last = row.samples, row.starts[:-1], row.starts[1:] - 1
     steps = np.roll(row.widths, 1) + row.gaps
     steps[first] = 0
@@ -172,13 +177,14 @@ def _fit_rows(
     lefts = total - total[first][samples]
     length = (lefts + row.widths)[last]
     scaled = length > space
+    image_widths = length.clip(config.canvas.narrowest, space)
     match config.canvas.align:
         case "left":
             offset = np.zeros_like(length)
         case "center":
-            offset = (space - length) // 2
+            offset = (image_widths - length) // 2
         case "right":
-            offset = space - length
+            offset = image_widths - length
     # A shrunk digit keeps MIN_DIGIT_WIDTH columns of its own; the rest of its width and the
     # spacing share the columns that are left, in proportion. Of a rigid row it keeps a single one.
     kept = np.minimum(row.widths, 1 if is_rigid else MIN_DIGIT_WIDTH)
@@ -193,6 +199,7 @@ def _fit_rows(
     return (
         np.where(is_shrunk, kept_before + begin, lefts + offset[samples]),
         np.where(is_shrunk, kept + end - begin, row.widths),
+        image_widths,
         np.where(scaled, space / length, 1.0),
     )
 
@@ -238,6 +245,7 @@ def _place_layers(
     lefts: NDArray[np.int64],
     widths: NDArray[np.int64],
     is_clipped: bool,
+    image_widths: NDArray[np.int64],
     recipes: Recipes,
     config: Config,
 ) -> NDArray[np.int64]:
@@ -253,11 +261,11 @@ def _place_layers(
     for transform in config.transforms:
         if isinstance(transform, LineMap):
             canvas = config.canvas
-            reach = transform.reach(recipes.drawn, canvas.height, canvas.width)
+            reach = transform.reach(recipes.drawn, canvas.height, canvas.widest)
             moved = np.ceil(reach)[recipes.samples]
             low, high = low - moved, high + moved
     places = np.empty((len(lefts), 4), np.int64)
-    for axis, size in ((0, config.canvas.width), (1, config.canvas.height)):
+    for axis, size in ((0, image_widths[recipes.samples]), (1, config.canvas.height)):
         first = low[axis].clip(0, size - 1)
         places[:, 1 - axis] = first
         places[:, 3 - axis] = high[axis].clip(first + 1, size) - first

@@ -52,8 +52,8 @@ COLUMNS = (
     Column("file", "string", "file of the image, a path in the dataset"),
     Column("offset", "int64", "where in the file the encoded image begins"),
     Column("size", "int64", "bytes of the encoded image"),
-    Column("height", "int32", "of the canvas, pixels"),
-    Column("width", "int32", "of the canvas, pixels"),
+    Column("height", "int32", "of the image, pixels"),
+    Column("width", "int32", "of the image, pixels"),
     Column("scaled", "bool", "the line was wider than the canvas and was shrunk to fit"),
     Column("boxes", _BOX, "the digit, and the extent of its ink: half-open pixels", "digit"),
     Column("glyph_ids", "int32", "row of the glyph in its source", "digit"),
@@ -149,7 +149,8 @@ def make_rows(shard: Shard, first_row: int, rendered: Rendered, schema: pa.Schem
         As of `make_schema`.
     """
     recipes = rendered.recipes
-    n_samples, height, width = rendered.images.shape
+    n_samples, height, widest = rendered.images.shape
+    is_even = bool((rendered.widths == widest).all())
     rows = np.arange(first_row, first_row + n_samples)
     ordinals = shard.start + rows
     columns = {
@@ -160,10 +161,12 @@ def make_rows(shard: Shard, first_row: int, rendered: Rendered, schema: pa.Schem
         "ordinal": ordinals,
         "row": rows,
         "height": np.full(n_samples, height),
-        "width": np.full(n_samples, width),
+        "width": rendered.widths,
         "scaled": rendered.scaled,
         "glyph_ids": recipes.glyph_ids,
-        "pixel_hash": hash_images(rendered.images),
+        "pixel_hash": hash_images(rendered.images)
+        if is_even
+        else np.array([hash_pixels(image) for image in rendered.cut()]),
     }
     text = {
         "key": _make_keys(shard.split, ordinals),

@@ -70,7 +70,8 @@ def make_manifest(plan: Plan, ledger: Ledger) -> dict[str, Any]:
         "image": {
             "format": config.output.image,
             "height": config.canvas.height,
-            "width": config.canvas.width,
+            "width": config.canvas.widest,
+            "min_width": config.canvas.narrowest,
         },
         "source": {"name": config.source.name, "digest": plan.source_digest},
         "plan": describe_plan(plan),

@@ -138,6 +138,7 @@ def check_manifest(manifest: Mapping[str, Any]) -> None:
     if take(image, "format", str, "image") not in ("png", "jpeg"):
         raise ValueError("image.format: expected png or jpeg, got another")
     height, width = (take_count(image, name, 1, 1 << 16, "image") for name in ("height", "width"))
+    take_count(image, "min_width", 1, width, "image")
     if height * width > MAX_PIXELS:
         raise ValueError(f"image: expected at most {MAX_PIXELS:,} pixels, got {height} x {width}")
     splits = take(manifest, "splits", dict)

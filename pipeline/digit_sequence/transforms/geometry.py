@@ -167,8 +167,11 @@ class Line:
     starts: NDArray[np.int64]
     """(B + 1,): the cells of number b are ``starts[b]:starts[b + 1]``."""
     height: int
-    width: int
-    """Of the canvases."""
+    """Rows of the canvases."""
+    widths: NDArray[np.int64]
+    """(B,) columns of each image."""
+    bounds: tuple[int, int]
+    """Within which these may be changed."""
     forward: NDArray[np.float64]
     """(2, 2, G) maps of (column, row) that each cell has followed, about its centre."""
 
@@ -189,7 +192,12 @@ class Line:
 
 
 def begin_line(
-    cells: Cells, centre: NDArray[np.float64], starts: NDArray[np.int64], shape: tuple[int, int]
+    cells: Cells,
+    centre: NDArray[np.float64],
+    starts: NDArray[np.int64],
+    height: int,
+    widths: NDArray[np.int64],
+    bounds: tuple[int, int],
 ) -> Line:
     """Return lines of cells that have not moved; `centre` is (column, row) by (G,)."""
     return Line(
@@ -198,8 +206,9 @@ def begin_line(
         outline=cells.outline,
         samples=cells.samples,
         starts=starts,
-        height=shape[0],
-        width=shape[1],
+        height=height,
+        widths=widths,
+        bounds=bounds,
         forward=np.multiply.outer(np.eye(2), np.ones(len(cells.samples))),
     )
 

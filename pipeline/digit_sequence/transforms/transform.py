@@ -63,6 +63,8 @@ class Transform(ABC):
     """The block of the config that its key is in."""
     Settings: ClassVar[Any]
     """Its block, a `Block`; or the type of its value."""
+    example: ClassVar[Any]
+    """Settings that show it, as a config has them: over all of its useful range, always applied."""
     default: ClassVar[Any] = None
     """Settings of a config that does not name it; None: it is off."""
     columns: ClassVar[tuple[Column, ...]] = ()

@@ -15,6 +15,7 @@ class Aspect(CellMap):
 
     name: ClassVar = "aspect"
     section: ClassVar[Section] = "glyph"
+    example: ClassVar = "stretch"
     Settings = Literal["keep", "stretch"]
     default: ClassVar = "keep"
 

@@ -19,6 +19,7 @@ class Baseline(CellMap):
 
     name: ClassVar = "baseline"
     section: ClassVar[Section] = "glyph"
+    example: ClassVar = {"rise": [-0.15, 0.15]}
     columns: ClassVar = (
         Column("rise", "float64", "of the digit, share of the line's height", "digit"),
     )

@@ -22,6 +22,7 @@ class Crop(CellMap):
 
     name: ClassVar = "crop"
     section: ClassVar[Section] = "glyph"
+    example: ClassVar = {"margin": 2}
 
     class Settings(Block):
         """Cut a glyph to its ink."""

@@ -15,6 +15,7 @@ class Overflow(CellMap):
 
     name: ClassVar = "overflow"
     section: ClassVar[Section] = "glyph"
+    example: ClassVar = "clip"
     Settings = Literal["fit", "clip"]
     default: ClassVar = "fit"
 

@@ -17,6 +17,7 @@ class Rotate(CellMap):
 
     name: ClassVar = "rotate"
     section: ClassVar[Section] = "glyph"
+    example: ClassVar = {"degrees": [-30, 30]}
     columns: ClassVar = (
         Column("rotate_degrees", "float64", "positive: counter-clockwise", "digit"),
     )

@@ -17,6 +17,7 @@ class Shear(CellMap):
 
     name: ClassVar = "shear"
     section: ClassVar[Section] = "glyph"
+    example: ClassVar = {"degrees": [-30, 30]}
     columns: ClassVar = (
         Column("shear_degrees", "float64", "positive: leans to the right", "digit"),
     )

@@ -18,6 +18,7 @@ class Pepper(Ink):
 
     name: ClassVar = "pepper"
     section: ClassVar[Section] = "glyph"
+    example: ClassVar = {"pixels": [0, 20]}
     Settings = SpeckSettings
     columns: ClassVar = (Column("pepper", "int8", "dark specks, as applied", "digit"),)
 

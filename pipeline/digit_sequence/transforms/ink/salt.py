@@ -18,6 +18,7 @@ class Salt(Ink):
 
     name: ClassVar = "salt"
     section: ClassVar[Section] = "glyph"
+    example: ClassVar = {"pixels": [0, 20]}
     Settings = SpeckSettings
     columns: ClassVar = (Column("salt", "int8", "bright specks", "digit"),)
 

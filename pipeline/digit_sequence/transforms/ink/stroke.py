@@ -25,6 +25,7 @@ class Stroke(Ink):
 
     name: ClassVar = "stroke"
     section: ClassVar[Section] = "glyph"
+    example: ClassVar = {"pixels": [1, 4]}
     columns: ClassVar = (
         Column("stroke", "int8", "side of the square; above 0 dilated, below 0 eroded", "digit"),
     )

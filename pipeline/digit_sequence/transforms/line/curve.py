@@ -19,6 +19,7 @@ class Curve(LineMove):
 
     name: ClassVar = "curve"
     section: ClassVar[Section] = "line"
+    example: ClassVar = {"rise": [-0.3, 0.3]}
     columns: ClassVar = (
         Column("curve", "float64", "rise of the line's middle, share of the canvas height"),
     )
@@ -31,8 +32,9 @@ class Curve(LineMove):
 
     def move(self, line: Line, drawn: Drawn) -> Drawn:
         """Move cells up by the parabola at their centres, and shear their rows along it."""
-        across = 2 * line.columns / (line.width - 1) - 1
+        last_column = line.widths[line.samples] - 1
+        across = 2 * line.columns / last_column - 1
         rise = drawn["curve"][line.samples] * line.height
         line.rows = line.rows - rise * (0.5 - across * across)
-        line.transform(1.0, 0.0, 4 * rise * across / (line.width - 1), 1.0)
+        line.transform(1.0, 0.0, 4 * rise * across / last_column, 1.0)
         return drawn

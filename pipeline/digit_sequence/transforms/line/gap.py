@@ -32,6 +32,7 @@ class Gap(Placement):
 
     name: ClassVar = "gap"
     section: ClassVar[Section] = "line"
+    example: ClassVar = {"mean": [-0.1, 0.3], "jitter": [-0.2, 0.2], "odd": 0.1}
     columns: ClassVar = (
         Column("gap_mean", "float64", "gap of the line, share of a digit's height"),
         Column("gap", "float64", "before the digit, share of a digit's height", "digit"),

@@ -23,6 +23,7 @@ class Height(CellMap):
 
     name: ClassVar = "height"
     section: ClassVar[Section] = "line"
+    example: ClassVar = {"share": [0.3, 1]}
     columns: ClassVar = (
         Column("line_height", "float64", "of a full-size digit, share of the canvas height"),
     )

@@ -26,11 +26,13 @@ class Place(LineMove):
     Negative: ink is cut. A line that would leave the canvas at the bottom or on the right is moved
     up or left: there as much may be cut as at the top or on the left, nothing if these ranges begin
     at 0. No digit loses more than a quarter of its rows or columns, but where a line is higher or
-    wider than the canvas; its middle stands in that of the canvas then.
+    wider than the canvas; its middle stands in that of the canvas then. An image that is as wide as
+    its line has as many free columns behind it.
     """
 
     name: ClassVar = "place"
     section: ClassVar[Section] = "line"
+    example: ClassVar = {"top": [-0.2, 0.3], "left": [-0.2, 1]}
     columns: ClassVar = (
         Column("place_top", "float64", "rows above the ink, share of the canvas height"),
         Column("place_left", "float64", "columns before the ink, share of the canvas height"),
@@ -69,12 +71,22 @@ class Place(LineMove):
         rows, free_rows = _fit(
             top, bottom, line, drawn["place_top"], self.settings.top, line.height
         )
+        self._widen(left, right, line, drawn)
         columns, free_columns = _fit(
-            left, right, line, drawn["place_left"], self.settings.left, line.width
+            left, right, line, drawn["place_left"], self.settings.left, line.widths
         )
         line.rows = line.rows + rows[line.samples]
         line.columns = line.columns + columns[line.samples]
         return {"place_top": free_rows, "place_left": free_columns}
+
+    def _widen(
+        self, left: NDArray[np.float64], right: NDArray[np.float64], line: Line, drawn: Drawn
+    ) -> None:
+        """Make images as wide as their lines with as much free behind them, within bounds."""
+        starts = line.starts[:-1]
+        length = np.maximum.reduceat(right, starts) - np.minimum.reduceat(left, starts)
+        wanted = np.ceil(length + 2 * drawn["place_left"] * line.height)
+        line.widths = wanted.clip(*line.bounds).astype(np.int64)
 
 
 def _fit(
@@ -83,7 +95,7 @@ def _fit(
     line: Line,
     free: NDArray[np.float64],
     bounds: tuple[float, float],
-    size: int,
+    size: NDArray[np.int64] | int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return by how many pixels each line is moved (B,), and what is free before it then.
 
@@ -95,8 +107,8 @@ def _fit(
         Free pixels before the line, share of the canvas height.
     bounds : (float, float)
         What was drawn from.
-    size : int
-        Of the canvas along that axis.
+    size : ndarray of int64, shape (B,), or int
+        Of the images along that axis.
     """
     starts = line.starts[:-1]
     first, last = np.minimum.reduceat(begin, starts), np.maximum.reduceat(end, starts)

@@ -17,6 +17,7 @@ class Slant(CellMap):
 
     name: ClassVar = "slant"
     section: ClassVar[Section] = "line"
+    example: ClassVar = {"degrees": [-25, 40]}
     columns: ClassVar = (
         Column("slant_degrees", "float64", "of the line; positive: leans to the right"),
     )

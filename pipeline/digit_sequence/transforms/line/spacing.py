@@ -22,6 +22,7 @@ class Spacing(Placement):
 
     name: ClassVar = "spacing"
     section: ClassVar[Section] = "line"
+    example: ClassVar = [-6, 12]
     Settings = Annotated[tuple[Columns, Columns], *AS_RANGE]
     default: ClassVar = (5, 10)
     columns: ClassVar = (

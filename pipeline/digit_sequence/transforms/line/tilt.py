@@ -20,6 +20,7 @@ class Tilt(LineMove):
 
     name: ClassVar = "tilt"
     section: ClassVar[Section] = "line"
+    example: ClassVar = {"degrees": [-6, 6]}
     columns: ClassVar = (Column("tilt_degrees", "float64", "of the line; positive: it rises"),)
 
     class Settings(Chance):
@@ -42,7 +43,7 @@ class Tilt(LineMove):
         """Turn cells, and move them about the middle of the canvas."""
         angle = np.radians(drawn["tilt_degrees"])
         cosine, sine = (round_factor(turn(angle))[line.samples] for turn in (np.cos, np.sin))
-        middle_row, middle_column = (line.height - 1) / 2, (line.width - 1) / 2
+        middle_row, middle_column = (line.height - 1) / 2, (line.widths[line.samples] - 1) / 2
         across, down = line.columns - middle_column, line.rows - middle_row
         line.columns = middle_column + cosine * across + sine * down
         line.rows = middle_row - sine * across + cosine * down

@@ -28,6 +28,7 @@ class Touch(Placement):
 
     name: ClassVar = "touch"
     section: ClassVar[Section] = "line"
+    example: ClassVar = {"pixels": [1, 6]}
     columns: ClassVar = (
         Column("touch", "int16", "columns by which it was slid into the one before", "digit"),
     )

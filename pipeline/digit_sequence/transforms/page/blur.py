@@ -23,6 +23,7 @@ class Blur(Page):
 
     name: ClassVar = "blur"
     section: ClassVar[Section] = "line"
+    example: ClassVar = {"sigma": [0, 1.5]}
     columns: ClassVar = (Column("blur_sigma", "float64", "Gaussian blur, pixels"),)
 
     class Settings(Chance):

@@ -17,6 +17,7 @@ class Invert(Page):
 
     name: ClassVar = "invert"
     section: ClassVar[Section] = "line"
+    example: ClassVar = {}
     columns: ClassVar = (Column("inverted", "bool", "dark ink on a bright ground"),)
 
     class Settings(Chance):

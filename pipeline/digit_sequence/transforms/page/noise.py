@@ -23,6 +23,7 @@ class Noise(Page):
 
     name: ClassVar = "noise"
     section: ClassVar[Section] = "line"
+    example: ClassVar = {"sigma": [0, 40]}
     columns: ClassVar = (Column("noise_sigma", "float64", "Gaussian noise, grey levels"),)
 
     class Settings(Chance):

@@ -21,6 +21,7 @@ class SaltPepper(Page):
 
     name: ClassVar = "salt_pepper"
     section: ClassVar[Section] = "line"
+    example: ClassVar = {"amount": [0, 0.2]}
     columns: ClassVar = (Column("salt_pepper", "float64", "share of salt-and-pepper pixels"),)
 
     class Settings(Chance):

@@ -1,0 +1,90 @@
+"""The gallery: a picture of each transform over its range.
+
+``make gallery`` writes configs/gallery by this module.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from digit_sequence.building.sampler import open_config
+from digit_sequence.config.model import parse_config
+from digit_sequence.look.preview import Tile, draw_sheet, draw_tiles
+from digit_sequence.transforms.registry import TRANSFORMS
+from digit_sequence.transforms.transform import Transform
+
+STEPS = 6
+"""Values of a range that a picture shows, its ends included."""
+NUMBER = "48075"
+_PLAIN: dict[str, Any] = {
+    "source": {"name": "mnist-5k"},
+    "splits": {"train": {"numbers": {"values": [NUMBER]}, "samples": STEPS}},
+    "canvas": {"height": 40, "width": 200},
+    "glyph": {"crop": {"margin": 4}},
+    "line": {"spacing": [4, 4]},
+}
+
+
+def draw_transform(transform: type[Transform]) -> bytes:
+    """Return a picture as PNG of `list_tiles`."""
+    return draw_sheet(list_tiles(transform), boxes=False)
+
+
+def list_tiles(transform: type[Transform]) -> dict[str, list[Tile]]:
+    """Return a row for each range of a transform's example, by heading.
+
+    A row runs through its range, while the others stand in their middle.
+    """
+    rows: dict[str, list[Tile]] = {}
+    for heading, title, settings in _list_steps(transform):
+        rows.setdefault(heading, []).append(_draw(transform, title, settings))
+    return rows
+
+
+def _list_steps(transform: type[Transform]) -> Iterator[tuple[str, str, Any]]:
+    """Yield the heading of a row, the title of a tile and its settings."""
+    place, example = f"{transform.section}.{transform.name}", transform.example
+    block = example if isinstance(example, dict) else {"": example}
+    ranges = [key for key, value in block.items() if isinstance(value, list)]
+    middle = {
+        key: [_between(value, 0.5)] * 2 if key in ranges else value for key, value in block.items()
+    }
+    for key in ranges:
+        for step in range(STEPS):
+            value = _between(block[key], step / (STEPS - 1))
+            settings = middle | {key: [value, value]}
+            heading = f"{place}.{key}".removesuffix(".")
+            yield heading, f"{value:g}", settings[""] if key == "" else settings
+    if not ranges:
+        yield place, str(block.get("", "on")), example
+
+
+def _between(ends: list[Any], share: float) -> Any:
+    low, high = ends
+    value = low + (high - low) * share
+    return round(value) if isinstance(low, int) and isinstance(high, int) else round(value, 2)
+
+
+def _draw(transform: type[Transform], title: str, settings: Any) -> Tile:
+    """Draw one sample with one transform."""
+    sections = {name: dict(_PLAIN[name]) for name in ("glyph", "line")}
+    sections[transform.section][transform.name] = settings
+    config = parse_config({**_PLAIN, **sections}, f"{transform.section}.{transform.name}")
+    (tile,) = draw_tiles(open_config(config), 1)["train"]
+    return replace(tile, title=title)
+
+
+def main(folder: Path) -> None:
+    """Write all pictures."""
+    folder.mkdir(exist_ok=True)
+    for transform in TRANSFORMS.values():
+        path = folder / f"{transform.section}.{transform.name}.png"
+        path.write_bytes(draw_transform(transform))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
