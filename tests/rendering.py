@@ -87,7 +87,7 @@ def lay(
 ) -> tuple[Recipes, Layout, Recipes]:
     """Draw and lay out some (number, sample index); return the draws, also as applied."""
     recipes = draw(config, pool, samples)
-    layout, applied = lay_out(recipes, bank.ink[recipes.glyph_ids], bank.images.shape[1:], config)
+    layout, applied = lay_out(recipes, bank, config)
     return recipes, layout, applied
 
 
@@ -192,7 +192,7 @@ def draw_alone(
 
     Returns the canvases (G, H, W), and pepper and stroke as they were applied.
     """
-    layout, _ = lay_out(recipes, bank.ink[recipes.glyph_ids], bank.images.shape[1:], config)
+    layout, _ = lay_out(recipes, bank, config)
     columns_of = list_columns(layout, recipes, config)
     places = {name: draw_places(recipes.identities.stream(name)) for name in ("salt", "pepper")}
     canvases = []

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+import numpy as np
 from hypothesis import strategies as st
 
 from digit_sequence.base.blocks import Block, find_bounds
@@ -118,7 +119,7 @@ def _is_legible(
     except ValueError:
         return True  # a config says better what is wrong with it
     try:
-        transform(checked).check(canvas["height"], canvas["width"])
+        transform(checked).check(canvas["height"], int(np.max(canvas["width"])))
     except ValueError:
         return False
     return True

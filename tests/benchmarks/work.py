@@ -133,7 +133,7 @@ def measure_stages(sampler: Sampler, storage: Storage, samples: int) -> dict[str
         with stage("render"):
             rendered = render_batch(recipes, bank, config, engine)
         with stage("(layout, in render)"):
-            lay_out(recipes, bank.ink[recipes.glyph_ids], bank.images.shape[1:], config)
+            lay_out(recipes, bank, config, engine)
         with stage("encode"):
             images = [
                 encode_image(image, config.output.image, config.output.quality)

@@ -218,7 +218,7 @@ def test_layers_are_never_too_small(
         patch.setattr(render, "lay_out", lay_out_widely)
         widely = render_batch(recipes, bank, config)
     assert (widely.layers.places[:, 2] == canvas["height"]).all()
-    if glyph["overflow"] == "fit":
+    if glyph["overflow"] == "fit" or any(each.needs_outlines for each in config.transforms):
         assert (widely.layers.places[:, 3] == canvas["width"]).all()
     assert (rendered.images == widely.images).all()
     assert (rendered.boxes == widely.boxes).all()

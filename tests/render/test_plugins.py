@@ -183,7 +183,7 @@ def test_without_it(run: Run, folder: Path) -> None:
     for command in (("build", folder / "c.yaml", "-o", folder / "out"), ("verify", folder / "out")):
         done = run(*command, *HERE, site=None)
         assert done.returncode == 2
-        assert "line.sepia: unknown key; expected one of spacing, " in done.stderr
+        assert "line.sepia: unknown key; expected one of " in done.stderr
     assert read_tree(folder / "out") == before
 
 

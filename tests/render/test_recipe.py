@@ -14,6 +14,7 @@ from scipy.stats import binomtest, chisquare
 
 from conftest import make_bank, make_pool
 from digit_sequence.base.blocks import find_bounds
+from digit_sequence.base.columns import Column
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import SplitName
 from digit_sequence.base.randomness import RandomWords
@@ -42,7 +43,11 @@ TESTED_ALONE = {"allographs", "separators", "leading", "trailing", "joins", "nei
 DRAWING = [
     name for name, transform in TRANSFORMS.items() if transform.columns and name not in TESTED_ALONE
 ]
-BY_CHANCE = [name for name in DRAWING if TRANSFORMS[name].default is None]
+BY_CHANCE = [
+    name
+    for name in DRAWING
+    if "probability" in getattr(TRANSFORMS[name].Settings, "model_fields", {})
+]
 
 identities = st.lists(
     st.tuples(number_texts, st.integers(0, 10**12)), min_size=1, max_size=5, unique=True
@@ -73,12 +78,17 @@ def column_of(name: str) -> str:
     return column.name
 
 
+def list_drawn(config: Config) -> list[Column]:
+    """Return the label columns that the transforms of a config draw."""
+    return [column for transform in config.transforms for column in transform.columns]
+
+
 def row_of(recipes: Recipes, sample: int, config: Config) -> dict[str, Any]:
     """Return all that one sample of a batch has drawn."""
     slots = slice(recipes.starts[sample], recipes.starts[sample + 1])
     assert (recipes.samples[slots] == sample).all()
     row = {name: getattr(recipes, name)[slots].tolist() for name in ("digits", "glyph_ids")}
-    for column in config.columns:
+    for column in list_drawn(config):
         values = recipes.drawn[column.name]
         row[column.name] = values[slots if column.per == "digit" else sample].tolist()
     for transform in config.transforms:
@@ -97,9 +107,9 @@ def test_columns_are_all_drawn(
     """Draws are the columns that the transforms of a config declare: one a sample, or a digit."""
     config = tiny_config(glyph=glyph, line=line)
     recipes = draw(config, pools["train"], samples)
-    assert [*recipes.drawn] == [column.name for column in config.columns]
+    assert [*recipes.drawn] == [column.name for column in list_drawn(config)]
     sizes = {"sample": len(samples), "digit": len(recipes.digits)}
-    for column in config.columns:
+    for column in list_drawn(config):
         assert recipes.drawn[column.name].shape == (sizes[column.per],)
 
 
@@ -161,7 +171,22 @@ def pick_value(chance: int, word: int, settings: Any) -> float:
     return steps if unit == 1 else steps / unit
 
 
-def pick_stroke(words: list[int], settings: Any, *_: int) -> int:
+def pick_share(word: int, bounds: tuple[float, float]) -> float:
+    """Return a value with three decimals, in Python's own numbers."""
+    low, high = bounds
+    return pick(word, round(low * 1000), round(high * 1000)) / 1000
+
+
+def pick_gap(words: list[int], settings: Any, slot: int, _: int, row: dict[str, Any]) -> float:
+    """Return the gap before a digit."""
+    if slot == 0:
+        return 0
+    jitter, wide = pick_share(words[1], settings.jitter), pick_share(words[2], settings.wide)
+    is_odd = happens(words[0], settings.odd)
+    return float(np.round(wide if is_odd else row["gap_mean"] + jitter, 3))
+
+
+def pick_stroke(words: list[int], settings: Any, *_: Any) -> int:
     """Return the side of a square, below 0 if it erodes."""
     if not happens(words[0], settings.probability):
         return 0
@@ -169,21 +194,26 @@ def pick_stroke(words: list[int], settings: Any, *_: int) -> int:
     return side if happens(words[1], settings.dilate) else -side
 
 
-def pick_size(words: list[int], settings: Any, _: int, digit: int) -> float:
+def pick_size(words: list[int], settings: Any, _: int, digit: int, *__: Any) -> float:
     """Return a share of the size of a digit."""
     share = pick_value(*words, settings) or 1.0
     return float(np.round(share * settings.bias.get(str(digit), 1.0), 4))
 
 
-OWN_FORMULAS: dict[str, tuple[int, Callable[[list[int], Any, int, int], Any]]] = {
+OWN_FORMULAS: dict[str, tuple[int, Callable[..., Any]]] = {
     "stroke": (3, pick_stroke),
-    "size": (2, pick_size),
-    "spacing": (1, lambda words, bounds, slot, _: pick(words[0], *bounds) if slot else 0),
-    "invert": (1, lambda words, settings, *_: happens(words[0], settings.probability)),
+    "digit_size": (2, pick_size),
+    "spacing": (1, lambda words, bounds, slot, *_: pick(words[0], *bounds) if slot else 0),
+    "inverted": (1, lambda words, settings, *_: happens(words[0], settings.probability)),
+    "line_height": (2, lambda words, settings, *_: pick_value(*words, settings) or 1.0),
+    "gap_mean": (1, lambda words, settings, *_: pick_share(words[0], settings.mean)),
+    "gap": (3, pick_gap),
+    "place_top": (2, lambda words, settings, *_: pick_share(words[0], settings.top)),
+    "place_left": (2, lambda words, settings, *_: pick_share(words[1], settings.left)),
 }
-"""Words a value, and the formula, of transforms that draw otherwise than by default.
+"""Words a value, and the formula, of columns that are drawn otherwise than by default.
 
-A formula takes the words, the settings, and place and value of the digit.
+A formula takes the words, the settings, place and value of the digit, and what is drawn before.
 """
 
 
@@ -204,18 +234,18 @@ def draw_by_table(config: Config, pool: GlyphPool, split: str, number: str, inde
         row["glyph_ids"].append(candidates[pick(word, 0, len(candidates) - 1)])
     for transform in config.transforms:
         name, settings = transform.name, transform.settings
-        n_words, formula = OWN_FORMULAS.get(
-            name, (2, lambda words, settings, *_: pick_value(*words, settings))
-        )
         for column in transform.columns if name not in TESTED_ALONE else ():
+            n_words, formula = OWN_FORMULAS.get(
+                column.name, (2, lambda words, settings, *_: pick_value(*words, settings))
+            )
             if column.per == "digit":
                 words = per_digit(name, n_words)
                 row[column.name] = [
-                    formula(own, settings, slot, row["digits"][slot])
+                    formula(own, settings, slot, row["digits"][slot], row)
                     for slot, own in enumerate(words)
                 ]
             else:
-                row[column.name] = formula(draw_stream(name, n_words), settings, 0, 0)
+                row[column.name] = formula(draw_stream(name, n_words), settings, 0, 0, row)
         row[f"{name}: places"] = [
             [half for word in words for half in (word % 2**32, word >> 32)]
             for words in per_digit(f"{name}/places", 12)

@@ -231,7 +231,7 @@ def test_boxes_follow_maps_of_the_line(
         recipes = draw_recipes(
             config, make_pool(bank), "train", list(numbers), np.array(indices), engine
         )
-        layout, _ = lay_out(recipes, bank.ink[recipes.glyph_ids], (28, 28), config)
+        layout, _ = lay_out(recipes, bank, config)
         amounts = [recipes.drawn[toy.columns[0].name][recipes.samples] for toy in toys]
         traces = [
             [trace_back(toy, amount, 120) for toy, amount in zip(toys, drawn, strict=True)]

@@ -66,6 +66,15 @@ SCHEMA, _ = plan_schema(**ALL_TRANSFORMS)
 """Of the datasets that tests read: every transform is on."""
 
 
+def list_columns():
+    """Return the columns of all transforms, in order."""
+    return [
+        column
+        for transform in TRANSFORMS.values()
+        for column in (*transform.columns, *transform.measured)
+    ]
+
+
 @given(trees())
 def test_columns_of_a_config(tree):
     """Those of every build, then those of the transforms that are on, in order, then the hash."""
@@ -74,7 +83,7 @@ def test_columns_of_a_config(tree):
         column.name
         for transform in TRANSFORMS.values()
         if transform.default is not None or tree[transform.section].get(transform.name) is not None
-        for column in transform.columns
+        for column in (*transform.columns, *transform.measured)
     ]
     assert [column.name for column in columns] == on
     names = [column.name for column in COLUMNS]
@@ -91,7 +100,7 @@ def test_columns_without_transforms():
 def test_columns_are_declared_types():
     """A column has its declared type, one value a sample or a list of one per digit."""
     with TRANSFORMS.adding(*TOYS):
-        columns = [column for transform in TRANSFORMS.values() for column in transform.columns]
+        columns = list_columns()
     schema = make_schema(columns)
     for column in (*COLUMNS, *columns, PIXEL_HASH):
         kind = schema.field(column.name).type
@@ -104,7 +113,7 @@ def test_columns_are_declared_types():
 
 def test_every_column_has_a_meaning():
     """The reference has a line for each column."""
-    declared = [column for transform in TRANSFORMS.values() for column in transform.columns]
+    declared = list_columns()
     assert all(column.meaning.strip() for column in (*COLUMNS, *declared, PIXEL_HASH))
     schema, columns = plan_schema(canvas=ROOMY, **fill_sections())
     assert list(columns) == declared

@@ -8,7 +8,7 @@ import pytest
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.render.draw import render_batch
 from digit_sequence.render.recipe import draw_recipes
-from digit_sequence.transforms.geometry import Points
+from digit_sequence.transforms.geometry import begin_cells, begin_line
 from digit_sequence.transforms.line.curve import Curve
 from digit_sequence.transforms.line.tilt import Tilt
 
@@ -56,23 +56,47 @@ def test_curve_raises_the_middle(draw):
     assert slope == pytest.approx(0, abs=1)
 
 
-@pytest.mark.parametrize(
-    ("transform", "drawn"),
-    [
-        (Tilt, {"tilt_degrees": np.array([0.0, -20, 3.7])}),
-        (Curve, {"curve": np.array([0.0, 0.5, -0.31])}),
-    ],
-)
-def test_reach_is_a_bound(transform, drawn):
-    """No point of a canvas moves farther than a map says, and some move nearly as far."""
-    height, width = 40, 170
-    rows, columns = map(np.ravel, np.mgrid[:height, :width].astype(float))
-    for sample in range(3):
-        points = Points(rows, columns, np.full(len(rows), sample), height, width)
-        transform(None).locate(points, drawn)
-        moved = np.hypot(points.rows - rows, points.columns - columns).max()
-        reach = transform(None).reach(drawn, height, width)[sample]
-        assert 0.9 * reach <= moved <= reach + 1e-6
+@pytest.mark.parametrize("name", ["tilt", "curve"])
+def test_line_that_is_not_moved(draw, name):
+    """Without an angle, or a rise, nothing moves by a hair."""
+    moved = draw(line={name: {"degrees" if name == "tilt" else "rise": [0, 0]}})
+    assert (moved.images == draw().images).all()
+
+
+def test_tilt_turns_cells_about_the_middle_of_the_canvas():
+    """At 20 degrees a cell right of the middle goes up, and its own up leans to the left."""
+    line = make_line(columns=[110.0], rows=[20.0], height=41, width=161)
+    Tilt(None).move(line, {"tilt_degrees": np.array([20.0])})
+    cosine, sine = np.cos(np.radians(20)), np.sin(np.radians(20))
+    np.testing.assert_allclose(line.columns, 80 + 30 * cosine, atol=1e-5)
+    np.testing.assert_allclose(line.rows, 20 - 30 * sine, atol=1e-5)
+    turn = line.forward[..., 0]
+    np.testing.assert_allclose(turn @ turn.T, np.eye(2), atol=1e-6)
+    up = turn @ [0, -1]
+    assert up == pytest.approx([-sine, -cosine], abs=1e-6)
+
+
+def test_curve_shears_cells_along_the_parabola():
+    """A cell follows the slope of the line where it stands; at the middle it stays upright."""
+    line = make_line(columns=[0.0, 50, 100], rows=[20.0] * 3, height=40, width=101)
+    Curve(None).move(line, {"curve": np.array([0.5])})
+    assert line.rows.tolist() == [30, 10, 30]  # the middle rises by 20 rows over the ends
+    assert line.forward[1, 0].tolist() == [-0.8, 0, 0.8]  # 4 * 20 / 100 at the ends
+
+
+def make_line(columns, rows, height, width):
+    """Make a line of cells that have not moved."""
+    n = len(columns)
+    ink = np.array([[0, 0, 10, 10]] * n, np.int16)
+    cells = begin_cells(ink, (28, 28), height, np.zeros(n, np.int64))
+    return begin_line(
+        cells,
+        np.array([columns, rows]),
+        np.array([0, n]),
+        height,
+        np.array([width]),
+        (width, width),
+    )
 
 
 def test_size_keeps_the_foot(draw):

@@ -13,7 +13,12 @@ from rendering import MakeConfig, Pools, identities, lay, lay_box, lines, to_cel
 from strategies import canvases
 
 
-@given(identities, canvases, turned_glyphs, lines)
+@given(
+    identities,
+    canvases,
+    turned_glyphs,
+    lines.map(lambda line: {"spacing": line["spacing"]}),
+)
 def test_overflow_fit_keeps_all_ink_inside(
     tiny_config: MakeConfig,
     bank: GlyphBank,

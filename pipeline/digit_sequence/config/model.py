@@ -245,8 +245,8 @@ class Config(Block):
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The label columns of the transforms that are on, and of the look where one is given."""
-        chosen = {transform.name: transform.columns for transform in self.transforms}
+        """Label columns of the transforms that are on, and of the look where one is given."""
+        chosen = {it.name: (*it.columns, *it.measured) for it in self.transforms}
         columns = [column for name in TRANSFORMS for column in chosen.get(name, ())]
         return (LOOK, *columns) if self.look else tuple(columns)
 

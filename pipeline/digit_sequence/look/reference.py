@@ -131,8 +131,8 @@ def _describe_section(name: str, section: Any) -> Iterator[str]:
         if transform.section == name:
             yield f"### `{name}.{transform.name}`"
             yield _describe_transform(transform)
-            if transform.columns:
-                yield describe_columns(transform.columns)
+            if transform.columns or transform.measured:
+                yield describe_columns((*transform.columns, *transform.measured))
 
 
 def _describe_transform(transform: type[Transform]) -> str:

@@ -50,8 +50,9 @@ class Rendered:
     scaled: NDArray[np.bool_]
     """(B,) whether the line was shrunk to fit."""
     recipes: Recipes
-    """What was applied: as drawn, but for what would have left a digit without ink (0 then), and
-    spacing that would have hidden one digit behind another."""
+    """What was applied: as drawn, but for what would have left a digit without ink (0 then), what
+    would have hidden one digit behind another, and lines that would have left the canvas. Also what
+    was measured on the layers."""
 
     def cut(self) -> Iterator[NDArray[np.uint8]]:
         """Yield each image (H, its width)."""
@@ -118,7 +119,7 @@ def _choose_parts(
 
 def _render(recipes: Recipes, bank: GlyphBank, config: Config, engine: Engine) -> Rendered:
     """Render the samples of a config without looks."""
-    layout, recipes = lay_out(recipes, bank.ink[recipes.glyph_ids], bank.images.shape[1:], config)
+    layout, recipes = lay_out(recipes, bank, config, engine)
     read_layers, merge_layers = _choose_steps(engine)
     layers = read_layers(bank.images, layout, recipes, config)
     for transform in config.transforms:
@@ -127,8 +128,13 @@ def _render(recipes: Recipes, bank: GlyphBank, config: Config, engine: Engine) -
             stream = recipes.identities.stream(transform.name)
             recipes = recipes.apply(apply(layers, recipes.drawn, stream))
     images = np.zeros((recipes.n_samples, config.canvas.height, config.canvas.widest), np.uint8)
-    boxes = merge_layers(layers, images).astype(np.int32)
+    extents = merge_layers(layers, images)
+    boxes = extents.astype(np.int32)
     _check_boxes(boxes, recipes)
+    for transform in config.transforms:
+        if transform.measured:
+            measure = transform.measure if engine == "skimage" else transform.measure_compiled
+            recipes = recipes.apply(measure(layers, extents))
     pages = Pages(images, boxes, recipes.starts)
     for transform in config.transforms:
         if isinstance(transform, Page):

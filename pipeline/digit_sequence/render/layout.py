@@ -1,8 +1,9 @@
 """Where each digit stands on the canvas, and how its pixels map to glyph pixels. Pure geometry.
 
-Every glyph gets a cell, as high as the canvas; cells stand in a row, the row on the canvas. One
-affine map, from the canvas back to the glyph, does all of crop, scale, shear, rotation and
-shrinking, so that a pixel is interpolated once. Line maps, where there are any, stand before it.
+Every glyph gets a cell; cells stand in a row, the row on the canvas. Where a transform asks for it
+cells are as wide as their ink, whose outlines are traced. One affine map, from the canvas back to
+the glyph, does all of crop, scale, shear, rotation, shrinking, tilt and curve, so that a pixel is
+interpolated once. Line maps, where there are any, stand before it.
 
 Angles become sines and tangents, whose last bit differs between processors; matrices are rounded
 to multiples of 2**-24, far coarser than that bit and far finer than a grey level.
@@ -15,10 +16,27 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from digit_sequence.base.engines import Engine
 from digit_sequence.config.model import MIN_DIGIT_WIDTH, Config
+from digit_sequence.render.outlines import trace_outlines
 from digit_sequence.render.recipe import Recipes
-from digit_sequence.transforms.geometry import Cells, Points, Row, begin_cells
-from digit_sequence.transforms.transform import CellMap, Ink, LineMap, Placement
+from digit_sequence.sources.bank import GlyphBank
+from digit_sequence.transforms.geometry import (
+    Cells,
+    Outlines,
+    Points,
+    Row,
+    begin_cells,
+    begin_line,
+)
+from digit_sequence.transforms.transform import (
+    CellMap,
+    Ink,
+    LineMap,
+    LineMove,
+    Placement,
+    round_factor,
+)
 
 SMOOTHING_FREE = 1.25
 """Glyph pixels per canvas pixel up to which no smoothing is needed against aliasing."""
@@ -48,66 +66,108 @@ class Layout:
 
 
 def lay_out(
-    recipes: Recipes, ink: NDArray[np.int16], glyph_shape: tuple[int, int], config: Config
+    recipes: Recipes, bank: GlyphBank, config: Config, engine: Engine = "skimage"
 ) -> tuple[Layout, Recipes]:
     """Lay out a batch.
 
     Parameters
     ----------
     recipes : Recipes
-    ink : ndarray of int16, shape (G, 4)
-        Ink box of each glyph: top, left, bottom, right, half-open.
-    glyph_shape : (int, int)
-        Rows and columns of a glyph.
+    bank : GlyphBank
     config : Config
+    engine : {"skimage", "numba"}
+        What traces outlines.
 
     Returns
     -------
     Layout
     Recipes
-        With spacing as it was applied.
+        With what placements and moves have drawn as it was applied.
     """
-    height = config.canvas.height
-    cells = begin_cells(ink, glyph_shape, height)
-    for transform in config.transforms:
-        if isinstance(transform, CellMap):
-            transform.shape(cells, recipes.drawn)
-    natural = np.maximum(1, np.floor(cells.widths + 0.5)).astype(np.int64)
-    row = Row(natural, np.zeros_like(natural), recipes.samples, recipes.starts)
+    canvas = config.canvas
+    cells, row = _make_cells(recipes, bank, config, engine)
+    natural = row.widths
     for transform in config.transforms:
         if isinstance(transform, Placement):
             recipes = recipes.apply(transform.place(row, recipes.drawn))
-    lefts, widths, image_widths, scaled = _fit_rows(row, config)
-    cells.transform(widths / natural, 0.0, 0.0, 1.0)
+    lefts, widths, image_widths, share = _fit_rows(row, config, cells.is_rigid)
+    cells.scale(widths / natural, share[recipes.samples] if cells.is_rigid else 1.0)
+    # The centre of each frame on its canvas.
+    centre = np.stack([lefts + widths / 2 + cells.slides, canvas.height / 2 + cells.drops]) - 0.5
+    moves = [transform for transform in config.transforms if isinstance(transform, LineMove)]
+    if moves:
+        bounds = (canvas.narrowest, canvas.widest)
+        line = begin_line(cells, centre, recipes.starts, canvas.height, image_widths, bounds)
+        for transform in moves:
+            recipes = recipes.apply(transform.move(line, recipes.drawn))
+        cells.transform(*line.forward.reshape(4, -1))
+        lefts = lefts + np.floor(line.columns - centre[0] + 0.5).astype(np.int64)
+        centre = np.stack([line.columns, line.rows])
+        image_widths = line.widths
     inverse = _invert(cells.forward)
-    # The centre of each cell on its canvas.
-    centre = np.stack([lefts + widths / 2, height / 2 + cells.drops]) - 0.5
-    matrices = np.empty((len(widths), 2, 3))
-    for i in (0, 1):
-        a, b = inverse[i]
-        matrices[:, i, 0], matrices[:, i, 1] = a, b
-        matrices[:, i, 2] = cells.centres[i] - 0.5 - (a * centre[0] + b * centre[1])
     smoothing = _choose_smoothing(inverse)
     reach = _find_reach(cells, centre, smoothing)
     layout = Layout(
-        matrices=np.round(matrices * 2.0**24) / 2.0**24,
+        matrices=_make_matrices(inverse, cells.centres, centre),
         smoothing=smoothing,
         cells=np.stack([lefts, widths], axis=-1),
         is_clipped=cells.is_clipped,
         places=_place_layers(reach, lefts, widths, cells.is_clipped, image_widths, recipes, config),
         widths=image_widths,
-        scaled=scaled,
+        scaled=share < 1,
     )
     return layout, recipes
 
 
+def _make_cells(
+    recipes: Recipes, bank: GlyphBank, config: Config, engine: Engine
+) -> tuple[Cells, Row]:
+    """Fill cells with glyphs, and set them side by side."""
+    ids, height = recipes.glyph_ids, config.canvas.height
+    cells = begin_cells(bank.ink[ids], bank.images.shape[1:], height, recipes.samples)
+    for transform in config.transforms:
+        if isinstance(transform, CellMap):
+            transform.shape(cells, recipes.drawn)
+    outlines = None
+    if any(transform.needs_outlines for transform in config.transforms):
+        outlines = trace_outlines(bank.images, ids, cells, height, engine)
+        _fit_to_ink(cells, outlines, height)
+    widths = np.maximum(1, np.floor(cells.widths + 0.5)).astype(np.int64)
+    row = Row(widths, np.zeros_like(widths), recipes.samples, recipes.starts, cells.height)
+    if outlines:
+        row.outlines = outlines.shift(widths / 2 + cells.slides)
+    return cells, row
+
+
+def _fit_to_ink(cells: Cells, outlines: Outlines, height: int) -> None:
+    """Make cells as wide as their ink, of which nothing stands out then."""
+    top, left, bottom, right = outlines.boxes(height)
+    cells.outline = np.stack(
+        [top - height / 2 - cells.drops, left, bottom - height / 2 - cells.drops, right]
+    )
+    cells.slides, cells.widths = -(left + right) / 2, right - left
+    cells.is_clipped = False
+
+
+def _make_matrices(
+    inverse: NDArray[np.float64], centres: NDArray[np.float64], targets: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return maps (G, 2, 3) to glyphs that take `targets` on the canvas to the frames' centres."""
+    matrices = np.empty((len(targets[0]), 2, 3))
+    for i in (0, 1):
+        a, b = inverse[i]
+        matrices[:, i, 0], matrices[:, i, 1] = a, b
+        matrices[:, i, 2] = centres[i] - 0.5 - (a * targets[0] + b * targets[1])
+    return round_factor(matrices)
+
+
 def _fit_rows(
-    row: Row, config: Config
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    row: Row, config: Config, is_rigid: bool
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Shrink rows that are wider than the canvas, and align the others.
 
-    Returns the columns and the widths (G,) of the cells, the columns of each image (B,), and which
-    rows (B,) were shrunk.
+    Returns the columns and the widths (G,) of the cells, the columns of each image (B,), and the
+    share (B,) to which rows were shrunk: 1 where they were not.
     """
     space = config.canvas.widest
     samples, first, last = row.samples, row.starts[:-1], row.starts[1:] - 1
@@ -126,8 +186,8 @@ def _fit_rows(
         case "right":
             offset = image_widths - length
     # A shrunk digit keeps MIN_DIGIT_WIDTH columns of its own; the rest of its width and the
-    # spacing share the columns that are left, in proportion.
-    kept = np.minimum(row.widths, MIN_DIGIT_WIDTH)
+    # spacing share the columns that are left, in proportion. Of a rigid row it keeps a single one.
+    kept = np.minimum(row.widths, 1 if is_rigid else MIN_DIGIT_WIDTH)
     kept_before = np.cumsum(kept) - kept
     kept_before -= kept_before[first][samples]
     kept_in_row = (kept_before + kept)[last]
@@ -140,7 +200,7 @@ def _fit_rows(
         np.where(is_shrunk, kept_before + begin, lefts + offset[samples]),
         np.where(is_shrunk, kept + end - begin, row.widths),
         image_widths,
-        scaled,
+        np.where(scaled, space / length, 1.0),
     )
 
 

@@ -174,7 +174,8 @@ def _draw_looks(
             own = is_chosen[identities.owners]
             part = identities.choose(is_chosen)
             found, glyph_ids[own] = _draw(look, part, pool, glyph_ids[own])
-            put_drawn(drawn, found, look.columns, is_chosen, identities.owners)
+            columns = [column for column in look.columns if column.name in found]
+            put_drawn(drawn, found, columns, is_chosen, identities.owners)
     return drawn, glyph_ids
 
 

@@ -22,8 +22,10 @@ class Cells:
     """(4, G) ink box of each glyph: top, left, bottom, right, half-open."""
     frame: NDArray[np.float64]
     """(4, G) the part of the glyph that fills the cell; likewise."""
-    height: int
-    """Rows of a cell: those of the canvas."""
+    samples: NDArray[np.int64]
+    """(G,) which number a cell belongs to."""
+    height: NDArray[np.float64]
+    """(G,) rows of each cell: those of the canvas, but for what `line.height` makes of them."""
     forward: NDArray[np.float64]
     """(2, 2, G) maps of (column, row) from the glyph to the cell, about the centres of both."""
     widths: NDArray[np.float64]
@@ -32,8 +34,15 @@ class Cells:
     """(G,) rows that the centre of each cell lies below the middle of the canvas."""
     overhang: NDArray[np.float64]
     """(G,) columns by which a cell grows where ink is not fitted to it."""
+    slides: NDArray[np.float64]
+    """(G,) columns that the centre of the frame lies right of that of the cell."""
+    outline: NDArray[np.float64]
+    """(4, G) top, left, bottom, right of the ink on the canvas, about the centre of the frame; 0
+    where no transform asks for outlines."""
     is_clipped: bool = False
     """Whether ink is cut where it stands out of its cell."""
+    is_rigid: bool = False
+    """Whether a row that is too wide is shrunk as a whole, and not its columns alone."""
 
     @property
     def centres(self) -> NDArray[np.float64]:
@@ -42,13 +51,15 @@ class Cells:
         return np.stack([(left + right) / 2, (top + bottom) / 2])
 
     def transform(self, a: Factor, b: Factor, c: Factor, d: Factor) -> None:
-        """Follow the maps by others, ``[[a, b], [c, d]]`` of (column, row), each (G,) or a number.
+        """Follow the maps by ``[[a, b], [c, d]]`` of (column, row), each (G,) or a number."""
+        self.forward = _follow(self.forward, a, b, c, d)
 
-        Not by a linear algebra library, whose last bit depends on the processor.
-        """
-        (e, f), (g, h) = self.forward
-        self.forward = np.stack([a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h])
-        self.forward = self.forward.reshape(2, 2, -1)
+    def scale(self, across: Factor, down: Factor) -> None:
+        """Scale cells as they are to stand on the canvas."""
+        self.transform(across, 0.0, 0.0, down)
+        self.slides, self.drops = self.slides * across, self.drops * down
+        top, left, bottom, right = self.outline
+        self.outline = np.stack([top * down, left * across, bottom * down, right * across])
 
     def reach(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return how far, across and down, the ink box reaches from the centre, at most: (G,)."""
@@ -63,17 +74,37 @@ class Cells:
         return across, down
 
 
-def begin_cells(ink: NDArray[np.int16], glyph_shape: tuple[int, int], height: int) -> Cells:
+def _follow(
+    forward: NDArray[np.float64], a: Factor, b: Factor, c: Factor, d: Factor
+) -> NDArray[np.float64]:
+    """Follow maps (2, 2, G) by others.
+
+    Not by a linear algebra library, whose last bit depends on the processor.
+    """
+    (e, f), (g, h) = forward
+    followed = np.stack([a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h])
+    return followed.reshape(2, 2, -1)
+
+
+def begin_cells(
+    ink: NDArray[np.int16],
+    glyph_shape: tuple[int, int],
+    height: int,
+    samples: NDArray[np.int64],
+) -> Cells:
     """Return cells that whole glyphs are to fill."""
     rows, columns = glyph_shape
     return Cells(
         ink=ink.T.astype(np.float64),
         frame=np.outer([0.0, 0.0, rows, columns], np.ones(len(ink))),
-        height=height,
+        samples=samples,
+        height=np.full(len(ink), float(height)),
         forward=np.multiply.outer(np.eye(2), np.ones(len(ink))),
         widths=np.full(len(ink), float(columns)),
         drops=np.zeros(len(ink)),
         overhang=np.zeros(len(ink)),
+        slides=np.zeros(len(ink)),
+        outline=np.zeros((4, len(ink))),
     )
 
 
@@ -89,6 +120,97 @@ class Row:
     """(G,) which number a cell belongs to."""
     starts: NDArray[np.int64]
     """(B + 1,): the cells of number b are ``starts[b]:starts[b + 1]``."""
+    heights: NDArray[np.float64]
+    """(G,) rows of each cell."""
+    outlines: Outlines | None = None
+    """Of the ink, in columns of its cell; where a transform asks for them."""
+
+
+@dataclass(frozen=True)
+class Outlines:
+    """Between which columns the ink of G digits lies, row by row.
+
+    There are R = 2 H rows, from H // 2 above a canvas of H rows to as many below it. Ink is what
+    has a quarter of the brightest pixel of its glyph, or more.
+    """
+
+    first: NDArray[np.float64]
+    """(G, R) the edge at which the ink of a row begins; infinite where there is none."""
+    last: NDArray[np.float64]
+    """(G, R) the edge at which it ends; minus infinity where there is none."""
+
+    def shift(self, columns: NDArray[np.float64]) -> Outlines:
+        """Return outlines that are some columns (G,) farther right."""
+        return Outlines(self.first + columns[:, None], self.last + columns[:, None])
+
+    def boxes(self, height: int) -> NDArray[np.float64]:
+        """Return top, left, bottom, right of each digit's ink (4, G), in rows of the canvas."""
+        has_ink = self.first < np.inf
+        top = has_ink.argmax(axis=1) - height // 2
+        bottom = has_ink.shape[1] - has_ink[:, ::-1].argmax(axis=1) - height // 2
+        left, right = self.first.min(axis=1), self.last.max(axis=1)
+        return np.stack([top, left, bottom, right]).astype(np.float64)
+
+
+@dataclass
+class Line:
+    """How the cells of B numbers lie on their canvases, G of them."""
+
+    columns: NDArray[np.float64]
+    """(G,) column of the centre of each cell's frame on the canvas."""
+    rows: NDArray[np.float64]
+    """(G,) likewise."""
+    outline: NDArray[np.float64]
+    """(4, G) as of `Cells`, before `forward`."""
+    samples: NDArray[np.int64]
+    """(G,) which number a cell belongs to."""
+    starts: NDArray[np.int64]
+    """(B + 1,): the cells of number b are ``starts[b]:starts[b + 1]``."""
+    height: int
+    """Rows of the canvases."""
+    widths: NDArray[np.int64]
+    """(B,) columns of each image."""
+    bounds: tuple[int, int]
+    """Within which these may be changed."""
+    forward: NDArray[np.float64]
+    """(2, 2, G) maps of (column, row) that each cell has followed, about its centre."""
+
+    def transform(self, a: Factor, b: Factor, c: Factor, d: Factor) -> None:
+        """Turn and shear cells about their centres; arguments as of `Cells.transform`."""
+        self.forward = _follow(self.forward, a, b, c, d)
+
+    def boxes(self) -> NDArray[np.float64]:
+        """Return top, left, bottom, right (4, G) of the ink on the canvas, in edges of pixels."""
+        top, left, bottom, right = self.outline
+        x, y = (left + right) / 2, (top + bottom) / 2
+        half_x, half_y = (right - left) / 2, (bottom - top) / 2
+        (a, b), (c, d) = self.forward
+        column, row = self.columns + 0.5 + a * x + b * y, self.rows + 0.5 + c * x + d * y
+        across = np.abs(a) * half_x + np.abs(b) * half_y
+        down = np.abs(c) * half_x + np.abs(d) * half_y
+        return np.stack([row - down, column - across, row + down, column + across])
+
+
+def begin_line(
+    cells: Cells,
+    centre: NDArray[np.float64],
+    starts: NDArray[np.int64],
+    height: int,
+    widths: NDArray[np.int64],
+    bounds: tuple[int, int],
+) -> Line:
+    """Return lines of cells that have not moved; `centre` is (column, row) by (G,)."""
+    return Line(
+        columns=centre[0],
+        rows=centre[1],
+        outline=cells.outline,
+        samples=cells.samples,
+        starts=starts,
+        height=height,
+        widths=widths,
+        bounds=bounds,
+        forward=np.multiply.outer(np.eye(2), np.ones(len(cells.samples))),
+    )
 
 
 @dataclass

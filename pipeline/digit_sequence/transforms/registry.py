@@ -15,8 +15,13 @@ from digit_sequence.transforms.ink.pepper import Pepper
 from digit_sequence.transforms.ink.salt import Salt
 from digit_sequence.transforms.ink.stroke import Stroke
 from digit_sequence.transforms.line.curve import Curve
+from digit_sequence.transforms.line.gap import Gap
+from digit_sequence.transforms.line.height import Height
+from digit_sequence.transforms.line.place import Place
+from digit_sequence.transforms.line.slant import Slant
 from digit_sequence.transforms.line.spacing import Spacing
 from digit_sequence.transforms.line.tilt import Tilt
+from digit_sequence.transforms.line.touch import Touch
 from digit_sequence.transforms.mark.flecks import Flecks
 from digit_sequence.transforms.mark.joins import Joins
 from digit_sequence.transforms.mark.leading import Leading
@@ -33,9 +38,9 @@ TRANSFORMS: Registry[type[Transform]] = Registry(
     "transform",
     "digit_sequence.transforms",
     Allographs,
-    *(Crop, Aspect, Shear, Rotate, Overflow, Size, Baseline),
-    *(Spacing, Curve, Tilt),
+    *(Height, Crop, Aspect, Slant, Shear, Rotate, Overflow, Size, Baseline),
+    *(Spacing, Gap, Separators, Touch, Curve, Tilt, Place),
     *(Salt, Pepper, Stroke),
-    *(Separators, Joins, Leading, Trailing, Neighbour, Flecks),
+    *(Joins, Leading, Trailing, Neighbour, Flecks),
     *(Noise, SaltPepper, Blur, Invert),
 )

@@ -1,6 +1,6 @@
 """What a transform declares, in one file: its block of the config, its label columns, what it does.
 
-A transform stands in one of six stages, each a class below; a stage runs its transforms in the
+A transform stands in one of seven stages, each a class below; a stage runs its transforms in the
 order of the registry. One that inherits from two stages takes part in both: it makes room in a row,
 say, and paints there.
 
@@ -8,6 +8,7 @@ say, and paints there.
 `Choice`     which glyph stands for a digit, also glyphs that the source lacks        `choose`
 `CellMap`    how a glyph fills its cell: a map from the glyph to the cell             `shape`
 `Placement`  how the cells of a number stand in a row                                 `place`
+`LineMove`   where the cells of the row lie on the canvas: each moves as a whole      `move`
 `LineMap`    where a point of the canvas lies on the row that was laid out            `locate`
 `Ink`        what happens to the ink of each digit, on a layer of its own             `apply`
 `Page`       what happens to the canvas with all its ink; it moves nothing            `apply`
@@ -17,6 +18,8 @@ All draws come from the transform's own stream, so switching one on leaves those
 they are. `apply` and the maps are the definition, in NumPy and scikit-image. An `Ink` or a `Page`
 may have compiled loops as well, `apply_compiled`, that give the same bytes; without them the
 compiled engine calls the definition.
+
+A transform may also measure, on the finished layers, what became of its draws: `measure`.
 """
 
 from __future__ import annotations
@@ -37,7 +40,7 @@ from digit_sequence.base.rounding import round_factor as round_factor  # noqa: P
 from digit_sequence.sources.bank import GlyphBank
 from digit_sequence.sources.pools import GlyphPool
 from digit_sequence.transforms.canvas import Layers, Pages
-from digit_sequence.transforms.geometry import Cells, Points, Row
+from digit_sequence.transforms.geometry import Cells, Line, Points, Row
 
 Section = Literal["glyph", "line"]
 Drawn = Mapping[str, NDArray[Any]]
@@ -72,6 +75,10 @@ class Transform(ABC):
     """Settings of a config that does not name it; None: it is off."""
     columns: ClassVar[tuple[Column, ...]] = ()
     """Label columns: what it draws."""
+    measured: ClassVar[tuple[Column, ...]] = ()
+    """Label columns: what it measures on the finished layers."""
+    needs_outlines: ClassVar[bool] = False
+    """Whether cells are to be as wide as their ink, whose outlines it may look at."""
     pixel_bytes: ClassVar[int] = 16
     """Memory that `apply` takes for each pixel of the canvases of a batch, at most."""
 
@@ -92,6 +99,15 @@ class Transform(ABC):
         chance, words = stream.per_digit(2) if column.per == "digit" else stream.per_sample(2)
         values = draw_values(words, self.settings)
         return {column.name: np.where(self.is_chosen(chance), values, values.dtype.type(0))}
+
+    def measure(self, layers: Layers, boxes: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+        """Return what it measures by column: of layers and the boxes (G, 4) of their ink."""
+        del layers, boxes
+        return {}
+
+    def measure_compiled(self, layers: Layers, boxes: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+        """Do the same, by compiled loops where it has them."""
+        return self.measure(layers, boxes)
 
     def is_chosen(self, words: Words) -> NDArray[np.bool_]:
         """Return where it is applied."""
@@ -147,6 +163,17 @@ class Placement(Transform):
     @abstractmethod
     def place(self, row: Row, drawn: Drawn) -> Drawn:
         """Change the rows in place; return the draws as they were applied."""
+
+
+class LineMove(Transform):
+    """Where the cells of the row lie on the canvas.
+
+    Sines and the like, whose last bit differs between processors, are rounded by `round_factor`.
+    """
+
+    @abstractmethod
+    def move(self, line: Line, drawn: Drawn) -> Drawn:
+        """Change the lines in place; return the draws as they were applied."""
 
 
 class LineMap(Transform):

@@ -21,14 +21,14 @@ class Baseline(CellMap):
     section: ClassVar[Section] = "glyph"
     example: ClassVar = {"rise": [-0.15, 0.15]}
     columns: ClassVar = (
-        Column("rise", "float64", "of the digit, share of the canvas height", "digit"),
+        Column("rise", "float64", "of the digit, share of the line's height", "digit"),
     )
 
     class Settings(Chance):
         """Digits above and below the line."""
 
         rise: Annotated[tuple[Share, Share], *AS_RANGE]
-        """Share of the canvas height; positive: up."""
+        """Share of the line's height, which is the canvas' without line.height; positive: up."""
 
     def shape(self, cells: Cells, drawn: Drawn) -> None:
         """Raise the cell."""

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from digit_sequence.base.blocks import AS_RANGE, Decimals
 from digit_sequence.base.columns import Column
-from digit_sequence.transforms.geometry import Points
-from digit_sequence.transforms.transform import Chance, Drawn, LineMap, Section
+from digit_sequence.transforms.geometry import Line
+from digit_sequence.transforms.transform import Chance, Drawn, LineMove, Section
 
 Share = Annotated[float, Field(ge=-0.5, le=0.5), Decimals(3)]
 
 
-class Curve(LineMap):
-    """Bend the whole line along a parabola."""
+class Curve(LineMove):
+    """Bend the whole line along a parabola; digits follow its slope, and stay straight."""
 
     name: ClassVar = "curve"
     section: ClassVar[Section] = "line"
@@ -32,13 +30,11 @@ class Curve(LineMap):
         rise: Annotated[tuple[Share, Share], *AS_RANGE]
         """How far the middle of the canvas lies above its ends, as a share of its height."""
 
-    def locate(self, points: Points, drawn: Drawn) -> None:
-        """Move points down where the line was bent up."""
-        across = 2 * points.columns / (points.width - 1) - 1
-        rise = drawn["curve"][points.samples] * points.height
-        points.rows = points.rows + rise * (0.5 - across * across)
-
-    def reach(self, drawn: Drawn, height: int, width: int) -> NDArray[np.float64]:  # noqa: ARG002
-        """Return half the rise: ends go down by as much as the middle goes up."""
-        moved: NDArray[np.float64] = np.abs(drawn["curve"]) * height / 2
-        return moved
+    def move(self, line: Line, drawn: Drawn) -> Drawn:
+        """Move cells up by the parabola at their centres, and shear their rows along it."""
+        last_column = line.widths[line.samples] - 1
+        across = 2 * line.columns / last_column - 1
+        rise = drawn["curve"][line.samples] * line.height
+        line.rows = line.rows - rise * (0.5 - across * across)
+        line.transform(1.0, 0.0, 4 * rise * across / last_column, 1.0)
+        return drawn

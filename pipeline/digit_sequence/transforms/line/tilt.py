@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import Annotated, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from digit_sequence.base.blocks import AS_RANGE, Decimals
 from digit_sequence.base.columns import Column
-from digit_sequence.transforms.geometry import Points
-from digit_sequence.transforms.transform import Chance, Drawn, LineMap, Section, round_factor
+from digit_sequence.transforms.geometry import Line
+from digit_sequence.transforms.transform import Chance, Drawn, LineMove, Section, round_factor
 
 Degrees = Annotated[float, Field(ge=-20, le=20), Decimals(2)]
 
 
-class Tilt(LineMap):
+class Tilt(LineMove):
     """Turn the whole line about the middle of the canvas."""
 
     name: ClassVar = "tilt"
@@ -40,17 +39,13 @@ class Tilt(LineMap):
                 f"wide as the canvas of {height} x {width} pixels reach its edges, got {steepest:g}"
             )
 
-    def locate(self, points: Points, drawn: Drawn) -> None:
-        """Turn points back, clockwise for a line that rises."""
+    def move(self, line: Line, drawn: Drawn) -> Drawn:
+        """Turn cells, and move them about the middle of the canvas."""
         angle = np.radians(drawn["tilt_degrees"])
-        cosine, sine = (round_factor(turn(angle))[points.samples] for turn in (np.cos, np.sin))
-        middle_row, middle_column = (points.height - 1) / 2, (points.width - 1) / 2
-        across, down = points.columns - middle_column, points.rows - middle_row
-        points.columns = middle_column + cosine * across - sine * down
-        points.rows = middle_row + sine * across + cosine * down
-
-    def reach(self, drawn: Drawn, height: int, width: int) -> NDArray[np.float64]:
-        """Return how far a corner of the canvas moves."""
-        half_angle = np.radians(np.abs(drawn["tilt_degrees"])) / 2
-        moved: NDArray[np.float64] = 2 * np.sin(half_angle) * np.hypot(height, width) / 2
-        return moved
+        cosine, sine = (round_factor(turn(angle))[line.samples] for turn in (np.cos, np.sin))
+        middle_row, middle_column = (line.height - 1) / 2, (line.widths[line.samples] - 1) / 2
+        across, down = line.columns - middle_column, line.rows - middle_row
+        line.columns = middle_column + cosine * across + sine * down
+        line.rows = middle_row - sine * across + cosine * down
+        line.transform(cosine, sine, -sine, cosine)  # rows count downwards
+        return drawn

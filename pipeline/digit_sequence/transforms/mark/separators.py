@@ -71,7 +71,7 @@ class Separators(Marks, Placement):
         """Widen the gaps that a mark stands in."""
         widths = (np.roll(row.widths, 1) + row.widths) / 2
         row.gaps = row.gaps + np.floor(drawn["separator_room"] * widths + 0.5).astype(np.int64)
-        return {}
+        return {"spacing": row.gaps}
 
     def trace(self, pages: Pages, drawn: Drawn, stream: Stream) -> list[Traced]:
         """Put a mark in the middle of each gap, at the foot of the digits beside it."""
