@@ -11,7 +11,6 @@ import click
 
 from digit_sequence.base.current_folder import leave_lost_folder, make_absolute
 from digit_sequence.base.errors import ConfigError, how_to_install
-from digit_sequence.building import WORKER_MODULES
 from digit_sequence.cli.options import config_options, memory_option, scheduler_options
 from digit_sequence.cli.signals import drain_on_signal
 from digit_sequence.cli.terminal import (
@@ -68,7 +67,7 @@ def build(
     options = SchedulerOptions(**scheduler, is_profiled=performance_report is not None)
     report = make_absolute(performance_report) if performance_report is not None else None
     if options.name == "processes" and not dry_run:
-        start_fork_server(WORKER_MODULES)
+        start_fork_server(["digit_sequence.building.preload"])
     # Workers' process imports the same meanwhile, which saves a second.
     from digit_sequence.building.dataset import build_dataset
     from digit_sequence.building.estimates import estimate_bytes
