@@ -20,16 +20,10 @@ from digit_sequence.cli.terminal import (
     show_progress,
     write_file,
 )
-from digit_sequence.run.schedulers import (
-    Run,
-    SchedulerOptions,
-    open_scheduler,
-    report_performance,
-    start_fork_server,
-)
 
 if TYPE_CHECKING:
     from digit_sequence.building.sampler import Sampler
+    from digit_sequence.run.schedulers import Run
 
 
 @click.command()
@@ -64,6 +58,8 @@ def build(
     Shards that OUT holds already are kept, so a build that was stopped, by Ctrl-C or otherwise,
     goes on when the same command is given again. OUT may be a URI such as s3://bucket/folder.
     """
+    from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler, start_fork_server
+
     options = SchedulerOptions(**scheduler, is_profiled=performance_report is not None)
     report = make_absolute(performance_report) if performance_report is not None else None
     if options.name == "processes" and not dry_run:
@@ -105,6 +101,8 @@ def _report_performance(run: Run, path: Path | None) -> AbstractContextManager[A
             "--performance-report: expected a cluster or the scheduler processes, and bokeh "
             f"installed: {how_to_install('dashboard')}"
         )
+    from digit_sequence.run.schedulers import report_performance
+
     write_file(path, b"")  # rather now than when the build is done
     return report_performance(run, str(path))
 
