@@ -512,7 +512,7 @@ ERRORS = {
     ),
     "no folder of digits": (
         ["number", "12", "-d", "file"],
-        "file: expected a folder, got a file; make it, mend source.path",
+        "file: expected a folder, got a file; make it, mend -d",
     ),
 }
 
