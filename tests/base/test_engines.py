@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from builds import ALL_TRANSFORMS, read_tree, run_program, write_config
+import os
+
+from builds import ALL_TRANSFORMS, ROOT, read_tree, run_program, write_config
 
 
 def test_numba_that_is_switched_off(built, tiny_config, tmp_path):
@@ -19,3 +21,18 @@ def test_numba_that_is_switched_off(built, tiny_config, tmp_path):
     done = run_program(*command, "--engine", "numba", env={"NUMBA_DISABLE_JIT": "1"})
     assert done.returncode == 2
     assert done.stderr.startswith("error: --engine: numba cannot be used here: ")
+
+
+def test_numba_that_cannot_be_loaded(built, tiny_config, tmp_path):
+    """Whatever numba raises when it is imported, the note tells it; nothing else is printed."""
+    (tmp_path / "numba.py").write_text("raise OSError('libllvmlite.so: no room')\n")
+    path = write_config(tmp_path / "config.yaml", tiny_config(**ALL_TRANSFORMS))
+    done = run_program(
+        *("build", path, "-o", tmp_path / "out", "--workers", 1),
+        env={"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT / 'pipeline'}"},
+    )
+    assert done.returncode == 0, done.stderr
+    notes = [line for line in done.stderr.splitlines() if not line.startswith("processes, 1")]
+    assert len(notes) == 1
+    assert "cannot be used here: OSError: libllvmlite.so: no room; scikit-image draws" in notes[0]
+    assert read_tree(tmp_path / "out") == read_tree(built())

@@ -224,6 +224,15 @@ def test_data_dir(mnist_folder, tmp_path):
     assert max(glyphs) < 60_000  # of the training digits
 
 
+@pytest.mark.parametrize("option", ["-d", "--data-dir", "--data_dir"])
+def test_data_dir_that_is_not_there(option, tmp_path):
+    """A folder that is mistyped is not made; the error names the option, not a key of a config."""
+    told = run("14543", option, "NONE", source="mnist", status=2)
+    assert told.startswith(f"error: NONE: expected a folder, got none; make it, mend {option}, or")
+    assert "source.path" not in told
+    assert not (tmp_path / "work/NONE").exists()
+
+
 def test_data_dir_of_a_package():
     """-d is refused for digits that are in a package."""
     assert "error: -d: expected none with --source mnist-5k" in run(

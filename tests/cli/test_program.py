@@ -96,7 +96,10 @@ finally:
 """
 
 
-@pytest.mark.parametrize("arguments", ["--help", "--version", "completion bash", "biuld"])
+@pytest.mark.parametrize(
+    "arguments",
+    ["--help", "--version", "completion bash", "biuld", *(f"{name} -h" for name in COMMANDS)],
+)
 def test_imports_wait(arguments):
     """The program imports nothing heavy before a command needs it."""
     process = start_python(
@@ -509,7 +512,7 @@ ERRORS = {
     ),
     "no folder of digits": (
         ["number", "12", "-d", "file"],
-        "file: expected a folder, got a file; make it, mend source.path",
+        "file: expected a folder, got a file; make it, mend -d",
     ),
 }
 

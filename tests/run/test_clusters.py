@@ -387,13 +387,17 @@ def test_slurm_job_script(monkeypatch):
 
 @pytest.mark.parametrize("flaw", ["version", "no package"])
 def test_late_unfit_worker(tiny_config, object_store, tmp_path, folder, uri, flaw):
-    """A worker that cannot take part and comes during a build costs no shard."""
+    """A worker that cannot take part and comes during a build costs no shard, and lives."""
     config = tiny_config(splits=MANY, output={"shard_samples": 3})
-    other = tmp_path / "other"
-    shutil.copytree(ROOT / "pipeline", other)
-    place = other / "digit_sequence" / ("base/version.py" if flaw == "version" else "run/jobs.py")
-    text = re.sub('__version__ = ".*"', '__version__ = "99.9"', place.read_text())
-    place.write_text(text if flaw == "version" else "")
+    if flaw == "version":
+        other = tmp_path / "other"
+        shutil.copytree(ROOT / "pipeline", other)
+        place = other / "digit_sequence/base/version.py"
+        place.write_text('__version__ = "99.9"\n')
+        words, environment = (), {"PYTHONPATH": str(other)}
+    else:
+        (tmp_path / "preload.py").write_text("import sys\nsys.modules['digit_sequence'] = None\n")
+        words, environment = ("--preload", tmp_path / "preload.py"), {}
     with open_cluster(tmp_path / "cluster", 1, environment=object_store.environment) as cluster:
         cluster.wait_for_workers(1)
         is_there = False
@@ -401,14 +405,15 @@ def test_late_unfit_worker(tiny_config, object_store, tmp_path, folder, uri, fla
         def disturb(_samples, is_new):
             nonlocal is_there
             if is_new and not is_there:
-                cluster.start_worker(PYTHONPATH=str(other))
+                cluster.start_worker(*words, **environment)
                 cluster.wait_for_workers(2)
                 is_there = True
 
         with open_scheduler(SchedulerOptions(cluster.address)) as here:
             build_dataset(open_config(config), Storage(uri), here, disturb)
+        cluster.wait_for_workers(2)
     tree = object_store.read_tree(folder)
     (log,) = (text for path, text in tree.items() if "/runs/" in path)
-    if flaw == "version":
-        assert b'"event": "failure"' in log
+    assert b'"event": "failure"' in log
+    assert b"Killed" not in log
     assert drop_records(tree) == drop_records(build_apart(config, tmp_path / "apart"))

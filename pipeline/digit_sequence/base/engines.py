@@ -37,6 +37,7 @@ def choose_engine(name: str | None = None) -> Engine:
     if name == "skimage":
         return "skimage"
     try:
+        import_module("digit_sequence.base.compiled")  # first, for it knows why numba cannot start
         import_module("digit_sequence.base.random_kernels")
     except ImportError as error:  # not installed, or it cannot start or compile here
         if name is None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
-from importlib.metadata import entry_points
 from typing import Protocol, TypeVar
 
 from digit_sequence.base.errors import ConfigError
@@ -49,6 +48,8 @@ class Registry(Mapping[str, Variant]):
 
     @cached_property
     def _variants(self) -> dict[str, Variant]:
+        from importlib.metadata import entry_points  # noqa: PLC0415 - help does without
+
         others = (point.load() for point in entry_points(group=self.group))
         return self._name((*self._own, *others))
 

@@ -33,6 +33,15 @@ def escape_line(text: object) -> str:
     return escape(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
+def count_things(count: int, noun: str) -> str:
+    """Return a count with its noun, which ends in s but for one.
+
+    >>> count_things(1, "shard"), count_things(1234, "shard")
+    ('1 shard', '1,234 shards')
+    """
+    return f"{count:,} {noun}" + ("s" if count != 1 else "")
+
+
 def _name_code(match: re.Match[str]) -> str:
     code = ord(match[0])
     if 0xDC80 <= code <= 0xDCFF:  # a byte of a file name that is no UTF-8

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,7 +20,7 @@ import pyarrow.compute as pc
 from digit_sequence.base.errors import OutputError
 from digit_sequence.base.names import SplitName, sample_key
 from digit_sequence.building.sampler import Sampler
-from digit_sequence.building.shard import Claim, open_claim, pack_shard
+from digit_sequence.building.shard import Claim, keep_open, open_claim, pack_shard
 from digit_sequence.codec.encoding import decode_image, encode_image
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.plan.plan import Plan, Shard
@@ -39,8 +37,6 @@ from digit_sequence.store.ledger import check_shard, label_path, make_target, sh
 from digit_sequence.store.plan_file import check_owner, load_plan, outline_plan
 from digit_sequence.store.records import Outline
 from digit_sequence.store.storage import Storage
-
-_subject_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -78,6 +74,7 @@ class Subject:
     """None if other versions have built it."""
 
 
+@keep_open
 def open_subject(claim: Claim) -> Subject:
     """Open a dataset to verify it, once in a process.
 
@@ -86,12 +83,6 @@ def open_subject(claim: Claim) -> Subject:
     OutputError
         If the directory holds another build, or none.
     """
-    with _subject_lock:
-        return _open_subject(claim)
-
-
-@lru_cache(maxsize=1)
-def _open_subject(claim: Claim) -> Subject:
     storage = Storage(claim.uri)
     check_owner(storage, claim.plan_sha256)
     plan = load_plan(storage, any_versions=True)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, wraps
+from typing import TypeVar
 
 import pyarrow.compute as pc
 
@@ -30,7 +31,7 @@ from digit_sequence.store.storage import Storage
 
 Pack = Callable[[Target, Iterable[Batch]], Packed]
 """What makes the files of a shard."""
-_claim_lock = threading.Lock()
+Opened = TypeVar("Opened")
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,19 @@ def make_claim(storage: Storage, plan: Plan, engine: str | None = None) -> Claim
     return Claim(storage.uri, hash_plan(plan), engine)
 
 
+def keep_open(open_one: Callable[[Claim], Opened]) -> Callable[[Claim], Opened]:
+    """Have a function keep what it has opened last; of threads that ask at once one opens it."""
+    lock, kept = threading.Lock(), lru_cache(maxsize=1)(open_one)
+
+    @wraps(open_one)
+    def open_or_keep(claim: Claim) -> Opened:
+        with lock:
+            return kept(claim)
+
+    return open_or_keep
+
+
+@keep_open
 def open_claim(claim: Claim) -> Sampler:
     """Return the sampler of a claim, opened once in a process.
 
@@ -57,12 +71,6 @@ def open_claim(claim: Claim) -> Sampler:
     OutputError
         If the directory holds another build, or none.
     """
-    with _claim_lock:
-        return _open_claim(claim)
-
-
-@lru_cache(maxsize=1)
-def _open_claim(claim: Claim) -> Sampler:
     storage = Storage(claim.uri)
     check_owner(storage, claim.plan_sha256)
     return open_output(storage, claim.engine)

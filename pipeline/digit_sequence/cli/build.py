@@ -11,7 +11,6 @@ import click
 
 from digit_sequence.base.current_folder import leave_lost_folder, make_absolute
 from digit_sequence.base.errors import ConfigError, how_to_install
-from digit_sequence.building import WORKER_MODULES
 from digit_sequence.cli.options import config_options, memory_option, scheduler_options
 from digit_sequence.cli.signals import drain_on_signal
 from digit_sequence.cli.terminal import (
@@ -21,16 +20,10 @@ from digit_sequence.cli.terminal import (
     show_progress,
     write_file,
 )
-from digit_sequence.run.schedulers import (
-    Run,
-    SchedulerOptions,
-    open_scheduler,
-    report_performance,
-    start_fork_server,
-)
 
 if TYPE_CHECKING:
     from digit_sequence.building.sampler import Sampler
+    from digit_sequence.run.schedulers import Run
 
 
 @click.command()
@@ -65,10 +58,12 @@ def build(
     Shards that OUT holds already are kept, so a build that was stopped, by Ctrl-C or otherwise,
     goes on when the same command is given again. OUT may be a URI such as s3://bucket/folder.
     """
+    from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler, start_fork_server
+
     options = SchedulerOptions(**scheduler, is_profiled=performance_report is not None)
     report = make_absolute(performance_report) if performance_report is not None else None
     if options.name == "processes" and not dry_run:
-        start_fork_server(WORKER_MODULES)
+        start_fork_server(["digit_sequence.building.preload"])
     # Workers' process imports the same meanwhile, which saves a second.
     from digit_sequence.building.dataset import build_dataset
     from digit_sequence.building.estimates import estimate_bytes
@@ -106,6 +101,8 @@ def _report_performance(run: Run, path: Path | None) -> AbstractContextManager[A
             "--performance-report: expected a cluster or the scheduler processes, and bokeh "
             f"installed: {how_to_install('dashboard')}"
         )
+    from digit_sequence.run.schedulers import report_performance
+
     write_file(path, b"")  # rather now than when the build is done
     return report_performance(run, str(path))
 

@@ -12,10 +12,6 @@ from digit_sequence.base.files import is_remote
 from digit_sequence.cli.options import scheduler_options
 from digit_sequence.cli.signals import drain_on_signal
 from digit_sequence.cli.terminal import echo, show_progress
-from digit_sequence.exports import EXPORTS
-from digit_sequence.exports.run import Export, check_fit, export_dataset
-from digit_sequence.read.dataset import open_dataset
-from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 
 
 class ExportCommand(click.Command):
@@ -23,6 +19,8 @@ class ExportCommand(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list."""
+        from digit_sequence.exports import EXPORTS
+
         with formatter.section("Formats"):
             formatter.write_dl([(name, kind.readers) for name, kind in EXPORTS.items()])
         super().format_epilog(ctx, formatter)
@@ -49,6 +47,11 @@ def export(
 
     An export that was stopped goes on when the same command is given again.
     """
+    from digit_sequence.exports import EXPORTS
+    from digit_sequence.exports.run import Export, check_fit, export_dataset
+    from digit_sequence.read.dataset import open_dataset
+    from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
+
     if is_remote(output):
         raise ConfigError(f"--output: expected a folder that is mounted here, got {output}")
     request = Export(open_dataset(dataset), kind, make_absolute(output), max_digits)

@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from digit_sequence.base.errors import ConfigError
-from digit_sequence.cli.number_images import make_config, write_images
 from digit_sequence.cli.spelling import SpelledCommand, list_typed, spelled_option
 from digit_sequence.cli.terminal import echo
 
@@ -102,6 +101,8 @@ def number(ctx: click.Context, /, **options: Any) -> None:
     \b
       digit-sequence number 14543 -w 200 -min 5 -max 10 -c -a -b -bn 100 -m 4 -r 30
     """
+    from digit_sequence.cli.number_images import make_config, write_images
+
     given = [options.pop("number"), options.pop("number_option")]
     numbers = [value for value in given if value is not None]
     if len(numbers) != 1:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from digit_sequence.base.current_folder import leave_lost_folder
-from digit_sequence.base.errors import ConfigError, OutputError
+from digit_sequence.base.errors import ConfigError, OutputError, SourceError
 from digit_sequence.building.sampler import open_config
 from digit_sequence.building.shard import pack_shard, write_shard
 from digit_sequence.config.loading import parse_config
@@ -37,6 +37,7 @@ _OPTIONS = {
     "glyph.crop.margin": ["margin"],
     "line.spacing": ["min_spacing", "max_spacing"],
     "source.path": ["data_dir"],
+    "source.name: mnist-5k": ["source mnist-5k"],
     "source.name": ["source"],
 }
 """What an option is called in a config."""
@@ -54,11 +55,11 @@ def _naming_options(typed: Mapping[str, str]) -> Iterator[None]:
     """Name options in errors, rather than the keys of a config that its user has not written."""
     try:
         yield
-    except ConfigError as error:
+    except (ConfigError, SourceError) as error:
         message = str(error)
         for key, options in _OPTIONS.items():
             message = message.replace(key, ", ".join(_name(option, typed) for option in options))
-        raise ConfigError(message) from error
+        raise type(error)(message) from error
 
 
 def make_config(

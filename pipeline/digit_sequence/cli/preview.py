@@ -7,10 +7,7 @@ from pathlib import Path
 import click
 
 from digit_sequence.base.errors import ConfigError
-from digit_sequence.cli.origins import is_dataset, open_origin, open_storage
 from digit_sequence.cli.terminal import echo, write_file
-from digit_sequence.look.preview import draw_sheet, draw_tiles, read_tiles
-from digit_sequence.store.plan_file import load_plan
 
 
 @click.command()
@@ -44,6 +41,10 @@ def preview(origin: str, output: Path, count: int, boxes: bool, overrides: tuple
 
     Of a config the samples are rendered; of a dataset they are read from its shards.
     """
+    from digit_sequence.cli.origins import is_dataset, open_origin, open_storage
+    from digit_sequence.look.preview import draw_sheet, draw_tiles, read_tiles
+    from digit_sequence.store.plan_file import load_plan
+
     if is_dataset(origin):
         if overrides:
             raise ConfigError(f"--set: {origin} is a dataset, whose config cannot change")

@@ -6,10 +6,7 @@ from pathlib import Path
 
 import click
 
-from digit_sequence.cli.origins import open_origin
 from digit_sequence.cli.terminal import echo, write_file
-from digit_sequence.codec.encoding import encode_image
-from digit_sequence.plan.plan import parse_key
 
 
 @click.command()
@@ -33,6 +30,10 @@ def sample(key: str, origin: str, output: Path) -> None:
 
     KEY is the key of its label row, such as train-000000042. The picture is always a PNG.
     """
+    from digit_sequence.cli.origins import open_origin
+    from digit_sequence.codec.encoding import encode_image
+    from digit_sequence.plan.plan import parse_key
+
     sampler = open_origin(origin)
     split, ordinal = parse_key(sampler.plan, key)
     rendered = sampler.draw(split.name, ordinal, ordinal + 1)

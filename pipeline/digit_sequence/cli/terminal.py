@@ -61,7 +61,7 @@ def escape_refusals() -> Iterator[None]:
 @contextmanager
 def show_progress(n_samples: int) -> Iterator[Callable[[int, bool], None]]:
     """Show one line with done, total, images/s and time left; nothing if not on a terminal."""
-    from tqdm import tqdm  # noqa: PLC0415 - help and refusals do without
+    from tqdm import tqdm  # help and refusals do without
 
     with tqdm(total=n_samples, unit=" images", disable=None, dynamic_ncols=True) as bar:
 

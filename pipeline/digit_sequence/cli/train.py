@@ -11,7 +11,6 @@ import click
 from digit_sequence.base.errors import ConfigError, how_to_install
 from digit_sequence.base.files import is_remote
 from digit_sequence.cli.terminal import echo, show_progress
-from digit_sequence.read.dataset import open_dataset
 
 
 @click.command()
@@ -60,6 +59,8 @@ def train(dataset: str, output: Path | None, also: tuple[str, ...], **options: A
         raise ConfigError(
             f"training needs the package {error.name}: {how_to_install('torch')}"
         ) from error
+
+    from digit_sequence.read.dataset import open_dataset
 
     opened = open_dataset(dataset)
     names = [Path(uri).name for uri in also]

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from digit_sequence.base.text import escape_line
-from digit_sequence.building.dataset import build_dataset
-from digit_sequence.building.repair import repair_dataset
-from digit_sequence.building.sampler import open_output
-from digit_sequence.building.verify import VerifyResult, load_any_plan, verify_dataset
+from digit_sequence.base.text import count_things, escape_line
 from digit_sequence.cli.options import memory_option, scheduler_options
-from digit_sequence.cli.origins import open_storage
 from digit_sequence.cli.signals import drain_on_signal
 from digit_sequence.cli.terminal import describe_result, echo, show_progress
-from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
-from digit_sequence.store.plan_file import check_versions
+
+if TYPE_CHECKING:
+    from digit_sequence.building.verify import VerifyResult
 
 
 @click.command()
@@ -40,6 +36,14 @@ def verify(out: str, quick: bool, redraw: int, repair: bool, **scheduler: Any) -
     Every shard's bytes, container, images and label rows are compared with each other and with the
     plan. Exit code 1 if something is wrong and was not repaired.
     """
+    from digit_sequence.building.dataset import build_dataset
+    from digit_sequence.building.repair import repair_dataset
+    from digit_sequence.building.sampler import open_output
+    from digit_sequence.building.verify import load_any_plan, verify_dataset
+    from digit_sequence.cli.origins import open_storage
+    from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
+    from digit_sequence.store.plan_file import check_versions
+
     storage = open_storage(out)
     if repair:
         check_versions(storage, load_any_plan(storage)[0], "to repair it")
@@ -77,7 +81,9 @@ def verify(out: str, quick: bool, redraw: int, repair: bool, **scheduler: Any) -
 
 
 def _describe_verification(result: VerifyResult, quick: bool) -> str:
-    looked_at = f"{result.n_shards:,} shards, {result.n_samples:,} samples"
+    looked_at = ", ".join(
+        (count_things(result.n_shards, "shard"), count_things(result.n_samples, "sample"))
+    )
     if result.redrawn:
         looked_at += f", {result.redrawn:,} of them drawn again"
     if not result.problems:
@@ -87,4 +93,4 @@ def _describe_verification(result: VerifyResult, quick: bool) -> str:
     lines = [f"  {path:{width}}  {reason}" for path, reason in told]
     if result.is_quick and not quick:
         looked_at += ", of which no image was looked at before this is repaired"
-    return "\n".join([f"{len(lines)} problems in {looked_at}:", *lines])
+    return "\n".join([f"{count_things(len(lines), 'problem')} in {looked_at}:", *lines])

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from digit_sequence.read.dataset import Dataset, Split
+if TYPE_CHECKING:  # for types alone: help lists the formats
+    from digit_sequence.read.dataset import Dataset, Split
 
 Row = Mapping[str, Any]
 BOX_COLUMNS = ("key", "number", "ordinal", "height", "width", "boxes")

@@ -12,11 +12,13 @@ on where a stopped one was, since a transaction is there whole or not at all.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from digit_sequence.base.errors import OutputError
 from digit_sequence.exports.format import Format
-from digit_sequence.read.dataset import Split
+
+if TYPE_CHECKING:
+    from digit_sequence.read.dataset import Split
 
 COMMIT_SAMPLES = 1000
 _PAGE = 4096

@@ -13,9 +13,9 @@ uint32 sizes of its columns of variable size, then all columns, in the order of 
 from __future__ import annotations
 
 import json
+import struct
+from itertools import accumulate
 from typing import Any
-
-import numpy as np
 
 from digit_sequence.base.errors import OutputError
 from digit_sequence.exports.format import Format, Index, Piece
@@ -52,9 +52,9 @@ def _encode_samples(piece: Piece) -> list[bytes]:
     samples = []
     for row, image in zip(piece.rows, piece.images, strict=True):
         key, text = row["key"].encode(), row["number"].encode()
-        sizes = np.array([len(image), len(key), len(text)], "<u4")
-        ordinal = np.array([row["ordinal"]], "<i8")
-        samples.append(b"".join([sizes.tobytes(), image, key, ordinal.tobytes(), text]))
+        sizes = struct.pack("<3I", len(image), len(key), len(text))
+        ordinal = struct.pack("<q", row["ordinal"])
+        samples.append(b"".join([sizes, image, key, ordinal, text]))
     return samples
 
 
@@ -65,13 +65,13 @@ def _shard_path(piece: Piece) -> str:
 def encode_shard(piece: Piece) -> bytes:
     """Return an MDS shard."""
     samples = _encode_samples(piece)
-    ends = _head_bytes(piece) + np.cumsum([0, *map(len, samples)])
+    ends = list(accumulate(map(len, samples), initial=_head_bytes(piece)))
     if ends[-1] >= 1 << 32:
         raise OutputError(
             f"{piece.name}: expected at most 4 GiB, which an MDS shard can hold, got "
             f"{ends[-1]:,} bytes; build the dataset with a smaller output.shard_samples"
         )
-    head = np.array([len(samples), *ends], "<u4").tobytes()
+    head = struct.pack(f"<{1 + len(ends)}I", len(samples), *ends)
     return b"".join([head, _encode_config(piece), *samples])
 
 

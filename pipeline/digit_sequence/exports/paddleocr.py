@@ -9,8 +9,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from digit_sequence.exports.format import Format, Index, Piece, Row, list_entries, put_images
-from digit_sequence.read.dataset import Dataset
+
+if TYPE_CHECKING:
+    from digit_sequence.read.dataset import Dataset
 
 
 def _make_line(piece: Piece, row: Row) -> str:

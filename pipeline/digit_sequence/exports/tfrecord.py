@@ -15,8 +15,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-import numpy as np
-
 from digit_sequence.exports.format import BOX_COLUMNS, Format, Piece, Row
 
 _POLYNOMIAL = 0x82F63B78
@@ -74,7 +72,7 @@ def _encode_feature(value: Value) -> bytes:
         return _field(1, _field(1, value))
     values = [value] if isinstance(value, int) else value
     if any(isinstance(item, float) for item in values):
-        return _field(2, _field(1, np.array(values, "<f4").tobytes()))
+        return _field(2, _field(1, struct.pack(f"<{len(values)}f", *values)))
     return _field(3, _field(1, b"".join(_encode_integer(int(item)) for item in values)))
 
 

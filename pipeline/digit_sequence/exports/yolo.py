@@ -9,8 +9,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from digit_sequence.exports.format import BOX_COLUMNS, Format, Piece
-from digit_sequence.read.dataset import Dataset
+
+if TYPE_CHECKING:
+    from digit_sequence.read.dataset import Dataset
 
 
 def _make_files(piece: Piece) -> dict[str, bytes]:

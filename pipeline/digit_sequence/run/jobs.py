@@ -15,6 +15,7 @@ Build, verification, repair and export are jobs; what a task does is passed in.
 from __future__ import annotations
 
 import os
+import pickle
 import platform
 import time
 import traceback
@@ -155,9 +156,26 @@ def make_tasks(
 ) -> Iterator[Delayed]:
     """Yield the Dask graph, one task for each name, keyed by name and run."""
     run = uuid.uuid4().hex[:8]
-    attempt = dask.delayed(attempt_task, pure=False)
+    load = dask.delayed(pickle.loads, pure=False)
     for name in names:
-        yield attempt(work, name, find_arguments(name), dask_key_name=f"{name}-{run}")
+        attempt = pickle.dumps(_Attempt(work, name, find_arguments(name)))
+        yield load(attempt, dask_key_name=f"{name}-{run}")
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """A call of `attempt_task`, which to load its pickle makes.
+
+    To Dask a task is bytes. So a worker that lacks this package fails at it; what a worker cannot
+    even receive ends it, and all that it has counts as killed with it.
+    """
+
+    work: Work
+    name: str
+    arguments: tuple[Any, ...]
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return attempt_task, (self.work, self.name, self.arguments)
 
 
 def _ignore(*_: Any) -> None:
