@@ -17,7 +17,6 @@ from digit_sequence.transforms.transform import Chance, Drawn, Page, Section
 
 MIN_ROWS = 8
 """Rows that a page keeps: with fewer a digit cannot be read."""
-Weights = NDArray[np.int64]
 UNIT = 2**12
 Factor = Annotated[float, Field(ge=1, le=8), Decimals(2)]
 
@@ -51,10 +50,10 @@ class LowResolution(Page):
         """Reduce and enlarge the pages that drew it."""
         _, height, width = pages.pixels.shape
         for sample, factor in _list_factors(drawn):
-            page = pages.pixels[sample]
-            rows, columns = weigh(height, factor), weigh(width, factor)
-            levels = rows @ page.astype(np.int64) @ columns.T  # of integers: exact
-            page[:] = (levels + UNIT * UNIT // 2) // (UNIT * UNIT)
+            down, across = weigh(height, factor), weigh(width, factor)
+            passed = _resample(pages.pixels[sample].astype(np.int64), *down)
+            levels = _resample(passed.T, *across).T
+            pages.pixels[sample] = (levels + UNIT * UNIT // 2) // (UNIT * UNIT)
 
     def apply_compiled(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:  # noqa: ARG002
         """Reduce and enlarge them by compiled loops."""
@@ -62,9 +61,8 @@ class LowResolution(Page):
 
         _, height, width = pages.pixels.shape
         for sample, factor in _list_factors(drawn):
-            rows, columns = weigh(height, factor), weigh(width, factor)
-            ends = find_ends(height, factor), find_ends(width, factor)
-            resample_page(pages.pixels[sample], rows, ends[0], columns, ends[1])
+            down, across = weigh(height, factor), weigh(width, factor)
+            resample_page(pages.pixels[sample], *down, *across)
 
 
 def _list_factors(drawn: Drawn) -> list[tuple[int, float]]:
@@ -72,26 +70,40 @@ def _list_factors(drawn: Drawn) -> list[tuple[int, float]]:
     return [(sample, float(factors[sample])) for sample in np.flatnonzero(factors).tolist()]
 
 
-@lru_cache(maxsize=256)
-def weigh(size: int, factor: float) -> Weights:
-    """Return what each pixel of a line takes of each: (size, size), `UNIT` in each row."""
+def _resample(
+    lines: NDArray[np.int64], first: NDArray[np.int64], weights: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return lines (size, N) mixed of lines."""
+    taken = lines[first[:, None] + np.arange(weights.shape[1])]
+    mixed: NDArray[np.int64] = (taken * weights[:, :, None]).sum(axis=1)
+    return mixed
+
+
+@lru_cache(maxsize=2048)
+def weigh(size: int, factor: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return what each pixel of a line takes of the line, down and back.
+
+    Returns
+    -------
+    first : ndarray of int64, shape (size,)
+        The first pixel that each takes some of.
+    weights : ndarray of int64, shape (size, K)
+        How much it takes of that one and those after it, `UNIT` in all.
+    """
     count = max(1, int(size / factor + 0.5))
     step = size / count
-    # Down: how much of each pixel lies in each of the large ones.
-    edges, pixels = np.arange(count)[:, None] * step, np.arange(size)
-    covered = np.minimum(edges + step, pixels + 1) - np.maximum(edges, pixels)
-    down = covered.clip(0) / step
-    # Back: between the centres of two large ones.
-    centres = ((pixels + 0.5) / step - 0.5).clip(0, count - 1)
-    back = (1 - np.abs(centres[:, None] - np.arange(count))).clip(0)
-    shares = sum(back[:, k, None] * down[k] for k in range(count))  # in order, without a library
-    weights = to_fixed(shares, UNIT)
-    weights[pixels, weights.argmax(axis=1)] += UNIT - weights.sum(axis=1)
-    return weights
-
-
-@lru_cache(maxsize=256)
-def find_ends(size: int, factor: float) -> NDArray[np.int64]:
-    """Return the first pixel that each pixel takes some of, and one past the last: (size, 2)."""
-    taken = weigh(size, factor) != 0
-    return np.stack([taken.argmax(axis=1), size - taken[:, ::-1].argmax(axis=1)], axis=-1)
+    # Back: each lies between the centres of two large pixels.
+    centres = ((np.arange(size) + 0.5) / step - 0.5).clip(0, count - 1)
+    before = np.floor(centres)[:, None]
+    share = centres[:, None] - before
+    # Down: how much of each pixel lies in each of the two.
+    n_taken = min(size, int(2 * step) + 3)
+    first = np.minimum(np.floor(before[:, 0] * step), size - n_taken)
+    pixels = first[:, None] + np.arange(n_taken)
+    covered = [
+        (np.minimum(edge + step, pixels + 1) - np.maximum(edge, pixels)).clip(0) / step
+        for edge in (before * step, (before + 1) * step)
+    ]
+    weights = to_fixed(covered[0] * (1 - share) + covered[1] * share, UNIT)
+    weights[np.arange(size), weights.argmax(axis=1)] += UNIT - weights.sum(axis=1)
+    return first.astype(np.int64), weights

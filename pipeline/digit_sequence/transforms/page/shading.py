@@ -74,11 +74,10 @@ def scale_slopes(pages: NDArray[np.uint8], slopes: NDArray[np.int64]) -> None:
     """Light pages along a slope, and less away from the middle.
 
     `slopes`, (N, 4): which page; what is added for each half pixel down and across from the middle,
-    2**-16; what is lost in the corners, 2**-16.
+    2**-16; what is lost for each squared half pixel away from it, 2**-32.
     """
     height, width = pages.shape[1:]
     y, x = np.ogrid[1 - height : height : 2, 1 - width : width : 2]
-    corner = height * height + width * width
     for sample, down, across, loss in slopes.tolist():
-        factors = FULL + down * y + across * x - loss * (y * y + x * x) // corner
+        factors = FULL + down * y + across * x - (loss * (y * y + x * x) >> 16)
         scale_page(pages[sample], factors)

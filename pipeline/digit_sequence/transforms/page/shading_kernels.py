@@ -31,7 +31,6 @@ def shade_planes(pages, planes):
 def scale_slopes(pages, slopes):
     """Light pages along a slope, and less away from the middle."""
     height, width = pages.shape[1:]
-    corner = height * height + width * width
     for n in range(len(slopes)):
         sample, down, across, loss = slopes[n]
         for j in range(height):
@@ -39,7 +38,5 @@ def scale_slopes(pages, slopes):
             first = 65536 + down * y
             for i in range(width):
                 x = 2 * i + 1 - width
-                factor = first + across * x
-                if loss:
-                    factor -= loss * (y * y + x * x) // corner
+                factor = first + across * x - (loss * (y * y + x * x) >> 16)
                 row[i] = min(max((row[i] * factor + 32768) >> 16, 0), 255)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
-from digit_sequence.base.compiled import ZERO, kernel, reads
+from digit_sequence.base.compiled import kernel, reads
 
 
 @kernel(types.uint8[:, :, ::1], reads(types.int64, 2))
@@ -16,21 +16,24 @@ def show_backs(pages, backs):
     height, width = pages.shape[1:]
     # With a border of one pixel on all sides, from the opposite edge.
     back = np.empty((height + 2, width + 2), np.int32)
+    total, mirrored = np.empty(width + 2, np.int32), np.empty(width, np.int32)
     for n in range(len(backs)):
         sample, down, across, strength = backs[n]
         page = pages[sample]
         for y in range(height + 2):
             source = page[(y - 1 - down + 2 * height) % height]
-            for x in range(width + 2):
-                column = (x - 1 - across + 2 * width) % width
-                back[y, x] = source[width - 1 - column]
-        for y in range(height):
-            above, here, below = back[y], back[y + 1], back[y + 2]
             for x in range(width):
-                total = ZERO
-                for i in range(3):
-                    part = above[x + i] + 2 * here[x + i] + below[x + i]
-                    total += part * (2 if i == 1 else 1)
-                ink = (total >> 4) * strength >> 8
-                level = np.int64(page[y, x])
-                page[y, x] = level + ((255 - level) * ink + 127) // 255
+                mirrored[x] = source[width - 1 - x]
+            for x in range(width - across):
+                back[y, 1 + across + x] = mirrored[x]
+            for x in range(across):
+                back[y, 1 + x] = mirrored[width - across + x]
+            back[y, 0], back[y, width + 1] = back[y, width], back[y, 1]
+        for y in range(height):
+            above, here, below, row = back[y], back[y + 1], back[y + 2], page[y]
+            for x in range(width + 2):
+                total[x] = above[x] + 2 * here[x] + below[x]
+            for x in range(width):
+                ink = (total[x] + 2 * total[x + 1] + total[x + 2] >> 4) * np.int32(strength) >> 8
+                covered = (np.int32(255) - row[x]) * np.int32(ink) + np.int32(127)
+                row[x] += np.uint32(covered) // np.uint32(255)

@@ -17,7 +17,7 @@ from digit_sequence.transforms.transform import round_factor
 
 SIZE = 512
 """Texels of a side, a power of 2."""
-LINE_TEXELS = 64
+LINE_TEXELS = 16
 """From a printed line to the next."""
 GRAIN_TEXELS = 10
 """From a bright place of the grain to the next, about."""
@@ -33,16 +33,16 @@ def make_pattern(kind: PatternKind) -> NDArray[np.uint8]:
     turn = 2 * np.pi / SIZE
     match kind:
         case "waves":
-            phases = [y + 40 * np.sin(turn * x) + 14 * np.sin(3 * turn * x)]
+            phases = [y + 10 * np.sin(turn * x) + 3 * np.sin(5 * turn * x)]
         case "hatch":
-            phases = [y + x / 2, y - x + 24 * np.sin(turn * y)]
+            phases = [y + x / 4, y - 0.75 * x + 12 * np.sin(turn * y)]
         case "arcs":
             phases = [_find_distance(y, x, 0, 0), _find_distance(y, x, SIZE / 2, SIZE / 2)]
         case "weave":
-            phases = [y + 10 * np.sin(4 * turn * x), x + 10 * np.sin(4 * turn * y)]
+            phases = [y + 3 * np.sin(12 * turn * x), x + 3 * np.sin(12 * turn * y)]
     lines = [(1 + np.cos(2 * np.pi / LINE_TEXELS * phase)) / 2 for phase in phases]
-    # Thin lines: a raised cosine, squared.
-    cover = np.max([line * line for line in lines], axis=0)
+    # Thin lines: a raised cosine, squared; those of a second set are fainter.
+    cover = np.max([line * line * 0.6**n for n, line in enumerate(lines)], axis=0)
     return to_fixed(cover, 255).astype(np.uint8)
 
 

@@ -36,17 +36,19 @@ class Vignette(Page):
 
     def apply(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:  # noqa: ARG002
         """Darken the pages that drew it."""
-        scale_slopes(pages.pixels, _find_losses(drawn))
+        scale_slopes(pages.pixels, _find_losses(pages.pixels.shape, drawn))
 
     def apply_compiled(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:  # noqa: ARG002
         """Darken them by compiled loops."""
         from digit_sequence.transforms.page import shading_kernels
 
-        shading_kernels.scale_slopes(pages.pixels, _find_losses(drawn))
+        shading_kernels.scale_slopes(pages.pixels, _find_losses(pages.pixels.shape, drawn))
 
 
-def _find_losses(drawn: Drawn) -> NDArray[np.int64]:
+def _find_losses(shape: tuple[int, ...], drawn: Drawn) -> NDArray[np.int64]:
     """Return slopes of light that are flat, with losses."""
+    _, height, width = shape
     chosen = np.flatnonzero(drawn["vignette"])
     flat = np.zeros_like(chosen)
-    return np.stack([chosen, flat, flat, to_fixed(drawn["vignette"][chosen], 2**16)], axis=-1)
+    losses = drawn["vignette"][chosen] / (height * height + width * width)
+    return np.stack([chosen, flat, flat, to_fixed(losses * 2**32, 1)], axis=-1)
