@@ -150,6 +150,9 @@ def fill(kind: Any, probability: float = 0.5) -> Any:
             for name, field in kind.model_fields.items()
             if field.metadata and get_origin(field.annotation) is tuple
         }
+        settings |= {
+            name: 0.5 for name, field in kind.model_fields.items() if field.annotation is float
+        }
         return settings | (
             {"probability": probability} if "probability" in kind.model_fields else {}
         )

@@ -121,7 +121,8 @@ def _draw_field(words: Words, settings: Block, name: str) -> NDArray[Any]:
     kind = get_args(type(settings).model_fields[name].annotation)[0]
     if get_args(kind)[0] is int:
         return to_integers(words, *value)
-    return to_decimals(words, *value, find_bounds(kind).decimals)
+    low, high = value
+    return to_decimals(words, low, high, find_bounds(kind).decimals)
 
 
 class CellMap(Transform):

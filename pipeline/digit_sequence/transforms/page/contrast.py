@@ -15,7 +15,7 @@ from digit_sequence.transforms.canvas import Pages, to_pixels
 from digit_sequence.transforms.page.tables import look_up
 from digit_sequence.transforms.transform import Chance, Drawn, Page, Section
 
-Gain = Annotated[float, Field(ge=0.25, le=4), Decimals(3)]
+Gain = Annotated[float, Field(ge=0.5, le=4), Decimals(3)]
 Offset = Annotated[int, Field(ge=-96, le=96)]
 
 

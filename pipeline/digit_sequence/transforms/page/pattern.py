@@ -96,7 +96,7 @@ class Pattern(Page):
         maps, strengths = _read_draws(drawn)
         for sample in np.flatnonzero(strengths):
             page = pages.pixels[sample]
-            tile = make_pattern(str(drawn["pattern_kind"][sample]))  # type: ignore[arg-type]
+            tile = make_pattern(str(drawn["pattern_kind"][sample]))
             cover = read_tile(tile, maps[sample], page.shape) * strengths[sample] >> 8
             page[:] = screen(page.astype(np.int64), cover)
 

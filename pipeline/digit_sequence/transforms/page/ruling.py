@@ -82,8 +82,9 @@ def _rule(shape: tuple[int, ...], drawn: Drawn) -> Lines:
     begin = middle + (width - height + slope * (height - 1)) / 2
     down = make_lines(samples, 1, (0, height), begin, -slope, pixels, strength)
     down = down[drawn["ruling_squared"][down[:, 0]]]
-    lines = np.concatenate([across, down])
-    return lines[_is_near(lines, height, width)]
+    lines: Lines = np.concatenate([across, down])
+    near: Lines = lines[_is_near(lines, height, width)]
+    return near
 
 
 def _is_near(lines: Lines, height: int, width: int) -> Any:

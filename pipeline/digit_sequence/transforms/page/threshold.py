@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from digit_sequence.base.blocks import AS_RANGE, Decimals
@@ -64,7 +65,8 @@ class Threshold(Page):
             split_pages(pages.pixels, drawn["threshold"], drawn["threshold_dither"], tail, BAYER)
 
 
-def _tile_bayer(pages: Pages) -> np.ndarray:
+def _tile_bayer(pages: Pages) -> NDArray[np.int64]:
     _, height, width = pages.pixels.shape
     y, x = np.ogrid[:height, :width]
-    return BAYER[y % 4, x % 4]
+    tiled: NDArray[np.int64] = BAYER[y % 4, x % 4]
+    return tiled

@@ -53,7 +53,8 @@ def _find_distance(
     down, across = (
         np.abs((v - c + SIZE / 2) % SIZE - SIZE / 2) for v, c in ((y, row), (x, column))
     )
-    return np.sqrt(down * down + across * across)
+    distance: NDArray[np.float64] = np.sqrt(down * down + across * across)
+    return distance
 
 
 @cache
@@ -68,7 +69,8 @@ def make_grain() -> NDArray[np.uint8]:
     away = levels * n - levels.sum()  # whole numbers: exact
     away = away >> 32
     deviation = np.sqrt(float((away * away).sum() // n))
-    return np.floor((away * (GRAIN_SD / deviation) + 128.5).clip(0, 255)).astype(np.uint8)
+    grain: NDArray[np.float64] = np.floor((away * (GRAIN_SD / deviation) + 128.5).clip(0, 255))
+    return grain.astype(np.uint8)
 
 
 def make_maps(
@@ -102,4 +104,5 @@ def read_tile(
     y, x = np.ogrid[: shape[0], : shape[1]]
     rows = (row + cosine * y + sine * x) >> 16
     columns = (column - sine * y + cosine * x) >> 16
-    return tile[rows & SIZE - 1, columns & SIZE - 1].astype(np.int64)
+    levels: NDArray[np.int64] = tile[rows & SIZE - 1, columns & SIZE - 1].astype(np.int64)
+    return levels
