@@ -14,6 +14,8 @@ from digit_sequence.transforms.ink.pepper import Pepper
 from digit_sequence.transforms.ink.salt import Salt
 from digit_sequence.transforms.ink.stroke import Stroke
 from digit_sequence.transforms.line.curve import Curve
+from digit_sequence.transforms.line.elastic import Elastic
+from digit_sequence.transforms.line.perspective import Perspective
 from digit_sequence.transforms.line.spacing import Spacing
 from digit_sequence.transforms.line.tilt import Tilt
 from digit_sequence.transforms.page.blur import Blur
@@ -44,7 +46,7 @@ TRANSFORMS: Registry[type[Transform]] = Registry(
     "transform",
     "digit_sequence.transforms",
     *(Crop, Aspect, Shear, Rotate, Overflow, Size, Baseline),
-    *(Spacing, Curve, Tilt),
+    *(Spacing, Curve, Tilt, Elastic, Perspective),
     *(Salt, Pepper, Stroke),
     *(ShowThrough, Ruling, Boxes, Frame, Pattern),
     *(Levels, Grain, PaperEdge, Gradient, Shadow),
