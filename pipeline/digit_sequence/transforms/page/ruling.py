@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from digit_sequence.base.blocks import AS_RANGE, Decimals, Probability
@@ -67,30 +68,31 @@ def _rule(shape: tuple[int, ...], drawn: Drawn) -> Lines:
     """Return all lines of the pages."""
     _, height, width = shape
     chosen = np.flatnonzero(drawn["ruling"])
-    strength, row, spacing, pixels, degrees = (
-        drawn[name][chosen, None]
-        for name in ("ruling", *(f"ruling_{it}" for it in ("row", "spacing", "pixels", "degrees")))
-    )
-    slope = -round_factor(np.tan(np.radians(degrees)))
-    n_lines = int(np.ceil((width / height + 1) / 0.15)) + 2
-    counts = np.arange(n_lines) - n_lines // 2
-    samples = chosen[:, None]
-    middle = height * (row + counts * spacing) - 0.5
-    begin = middle - slope * (width - 1) / 2
-    across = make_lines(samples, 0, (0, width), begin, slope, pixels, strength)
+    squared = chosen[drawn["ruling_squared"][chosen]]
+    slopes = -round_factor(np.tan(np.radians(drawn["ruling_degrees"])))
+    # Lengths in canvas heights; a line has half a thickness on its page, at least.
+    margin = 0.3 + np.abs(slopes) * max(width / height, 1) / 2
+    beside = (width / height - 1) / 2
+
+    def lay(samples: NDArray[np.int64], low: float, high: float) -> tuple[NDArray[Any], ...]:
+        """Return page and middle of each line that meets a range of the page."""
+        row, spacing, spare = (
+            values[samples] for values in (drawn["ruling_row"], drawn["ruling_spacing"], margin)
+        )
+        first = np.floor((low - spare - row) / spacing).astype(np.int64)
+        counts = np.ceil((high + spare - row) / spacing).astype(np.int64) - first + 1
+        owners = np.repeat(np.arange(len(samples)), counts)
+        lines = np.arange(len(owners)) - (np.cumsum(counts) - counts - first)[owners]
+        return samples[owners], height * (row[owners] + lines * spacing[owners]) - 0.5
+
+    def draw(pages: NDArray[np.int64], upright: int, length: int, middle: Any, slope: Any) -> Lines:
+        pixels, ink = drawn["ruling_pixels"][pages], drawn["ruling"][pages]
+        begin = middle - slope * (length - 1) / 2
+        return make_lines(pages, upright, (0, length), begin, slope, pixels, ink)
+
+    pages, middle = lay(chosen, 0, 1)
+    across = draw(pages, 0, width, middle, slopes[pages])
     # What is squared stands upright on its lines.
-    begin = middle + (width - height + slope * (height - 1)) / 2
-    down = make_lines(samples, 1, (0, height), begin, -slope, pixels, strength)
-    down = down[drawn["ruling_squared"][down[:, 0]]]
-    lines: Lines = np.concatenate([across, down])
-    near: Lines = lines[_is_near(lines, height, width)]
-    return near
-
-
-def _is_near(lines: Lines, height: int, width: int) -> Any:
-    """Return which lines may meet their page."""
-    length = np.where(lines[:, 1] == 1, height, width)
-    size = np.where(lines[:, 1] == 1, width, height)
-    ends = np.stack([lines[:, 4], lines[:, 4] + (lines[:, 5] * length >> 8)])
-    margin = lines[:, 6] + 512
-    return (ends.max(axis=0) > -margin) & (ends.min(axis=0) < 256 * size + margin)
+    pages, middle = lay(squared, -beside, 1 + beside)
+    down = draw(pages, 1, height, middle + beside * height, -slopes[pages])
+    return np.concatenate([across, down])
