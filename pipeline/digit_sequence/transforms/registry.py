@@ -38,6 +38,7 @@ from digit_sequence.transforms.page.salt_pepper import SaltPepper
 from digit_sequence.transforms.page.shadow import Shadow
 from digit_sequence.transforms.page.show_through import ShowThrough
 from digit_sequence.transforms.page.speckle import Speckle
+from digit_sequence.transforms.page.texture import Texture
 from digit_sequence.transforms.page.threshold import Threshold
 from digit_sequence.transforms.page.vignette import Vignette
 from digit_sequence.transforms.transform import Transform
@@ -49,7 +50,7 @@ TRANSFORMS: Registry[type[Transform]] = Registry(
     *(Spacing, Curve, Tilt, Elastic, Perspective),
     *(Salt, Pepper, Stroke),
     *(ShowThrough, Ruling, Boxes, Frame, Pattern),
-    *(Levels, Grain, PaperEdge, Gradient, Shadow),
+    *(Levels, Texture, Grain, PaperEdge, Gradient, Shadow),
     *(Vignette, Motion, Defocus, Blur, Noise, Speckle, SaltPepper),
     *(LowResolution, Contrast, Jpeg, Threshold, Invert),
 )

@@ -40,3 +40,16 @@ def scale_slopes(pages, slopes):
                 x = 2 * i + 1 - width
                 factor = first + across * x - (loss * (y * y + x * x) >> 16)
                 row[i] = min(max((row[i] * factor + 32768) >> 16, 0), 255)
+
+
+@kernel(types.uint8[:, ::1], reads(types.int64, 2), types.int64, types.int64, types.int64)
+def scale_by_part(page, light, top, left, weight):
+    """Multiply a page by a part of a repeated light, by a weight of 1/256."""
+    height, width = page.shape
+    rows, columns = light.shape
+    for y in range(height):
+        source, column = light[(top + y) % rows], left % columns
+        for x in range(width):
+            factor = 65536 + ((source[column] - 65536) * weight >> 8)
+            page[y, x] = min(max((page[y, x] * factor + 32768) >> 16, 0), 255)
+            column = column + 1 if column + 1 < columns else 0
