@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def _list_transforms() -> dict[str, Any]:
     """Return the sections of a config with the example of every transform, by chance."""
     sections: dict[str, Any] = {"glyph": {}, "line": {}}
-    for transform in TRANSFORMS.values():
+    for transform in (it for it in TRANSFORMS.values() if it.example is not None):
         settings = transform.example
         if isinstance(settings, dict) and "probability" in transform.Settings.model_fields:
             settings = settings | {"probability": 0.5}

@@ -173,7 +173,7 @@ def round_half_up(values: NDArray[Any]) -> Image:
 
 def blur_alone(image: Image, sigma: float) -> Image:
     """Blur one image by scikit-image."""
-    blurred = gaussian(image.astype(float), sigma=sigma, mode="constant", preserve_range=True)
+    blurred = gaussian(image.astype(float), sigma=sigma, mode="nearest", preserve_range=True)
     return round_half_up(blurred)
 
 
@@ -242,7 +242,7 @@ def _warp_alone(
     smoothed = image.astype(float)
     if layout.smoothing[glyph].any():
         smoothed = gaussian(
-            smoothed, sigma=layout.smoothing[glyph], mode="constant", preserve_range=True
+            smoothed, sigma=layout.smoothing[glyph], mode="nearest", preserve_range=True
         )
     shape = (config.canvas.height, config.canvas.widest)
     options: dict[str, Any] = {"order": 1, "clip": False, "preserve_range": True}

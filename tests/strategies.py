@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Collection, Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import numpy as np
 from hypothesis import strategies as st
+from pydantic import BeforeValidator
 
 from digit_sequence.base.blocks import Block, find_bounds
+from digit_sequence.codec.encoding import encode_image
 from digit_sequence.transforms.registry import TRANSFORMS
 from digit_sequence.transforms.transform import Transform
+
+TEXTURE = (
+    "data:"
+    + base64.b64encode(
+        encode_image((np.arange(40 * 50) % 97 + 120).astype(np.uint8).reshape(40, 50), "png")
+    ).decode()
+)
+"""A picture of paper, as a config carries it."""
 
 
 def numbers(kind: Any) -> st.SearchStrategy[float]:
@@ -26,11 +37,13 @@ def numbers(kind: Any) -> st.SearchStrategy[float]:
     return steps.map(lambda step: step / unit)
 
 
-def values(kind: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - a case a line
+def values(kind: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911, C901 - a case a line
     """Draw a value of the type of a field, as YAML has it."""
     if kind is str or kind == dict[str, Any]:  # a file of the user's, or its content
         return st.nothing()
     origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated and arguments[0] is str and isinstance(arguments[1], BeforeValidator):
+        return st.just(TEXTURE)
     if origin is Annotated and arguments[0] is str:
         (pattern,) = (part.metadata[0].pattern for part in arguments[1:])
         return st.from_regex(pattern, fullmatch=True)
@@ -152,6 +165,11 @@ def fill(kind: Any, probability: float = 0.5) -> Any:
             name: fill(Annotated[(field.annotation, *field.metadata)])
             for name, field in kind.model_fields.items()
             if field.metadata and get_origin(field.annotation) is tuple
+        }
+        settings |= {
+            name: 0.5 if field.annotation is float else TEXTURE
+            for name, field in kind.model_fields.items()
+            if field.annotation in (float, str)
         }
         return settings | (
             {"probability": probability} if "probability" in kind.model_fields else {}

@@ -146,12 +146,12 @@ class Fade(Ink):
         return drawn
 
 
-class Grain(Page):
+class Dusk(Page):
     """Darken pixels, each by some grey levels of its own."""
 
-    name: ClassVar = "grain"
+    name: ClassVar = "dusk"
     section: ClassVar[Section] = "line"
-    columns: ClassVar = (Column("grain", "int16", "grey levels, at most"),)
+    columns: ClassVar = (Column("dusk", "int16", "grey levels, at most"),)
 
     class Settings(Chance):
         """Darker pixels."""
@@ -162,14 +162,14 @@ class Grain(Page):
     def apply(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:
         """Darken pages."""
         n_pixels = pages.pixels[0].size
-        for sample in np.flatnonzero(drawn["grain"]).tolist():
+        for sample in np.flatnonzero(drawn["dusk"]).tolist():
             shares = split_words(stream.of_pixels(sample, -(-n_pixels // 8)), 8).reshape(-1)
-            levels = shares[:n_pixels] * np.uint64(drawn["grain"][sample]) // np.uint64(256)
+            levels = shares[:n_pixels] * np.uint64(drawn["dusk"][sample]) // np.uint64(256)
             page = pages.pixels[sample].reshape(-1)
             page[:] = np.maximum(page, levels) - levels
 
 
-class OneEngine(Grain):
+class OneEngine(Dusk):
     """A page transform whose compiled loops are other than its definition."""
 
     name: ClassVar = "one_engine"
@@ -184,5 +184,5 @@ class OneEngine(Grain):
         """Leave them as they are."""
 
 
-TOYS: tuple[Any, ...] = (Squeeze, Tracking, Wave, Stretch, Fade, Grain)
+TOYS: tuple[Any, ...] = (Squeeze, Tracking, Wave, Stretch, Fade, Dusk)
 """One of each stage, and a second map of the line."""

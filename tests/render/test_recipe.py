@@ -73,9 +73,8 @@ def turn_on(make: MakeConfig, name: str, settings: Any) -> Config:
 
 
 def column_of(name: str) -> str:
-    """Return the label column of a transform."""
-    (column,) = TRANSFORMS[name].columns
-    return column.name
+    """Return the label column of a transform that tells whether it is applied: the first one."""
+    return TRANSFORMS[name].columns[0].name
 
 
 def list_drawn(config: Config) -> list[Column]:
@@ -160,9 +159,11 @@ def pick(word: int, low: int, high: int) -> int:
     return low + (word >> 32) * (high - low + 1) // 2**32
 
 
-def pick_value(chance: int, word: int, settings: Any) -> float:
-    """Return a value of the one range of a block, or 0, in Python's own numbers."""
-    ((name, (low, high)),) = [pair for pair in settings if isinstance(pair[1], tuple)]
+def pick_value(chance: int, word: int, settings: Any, name: str = "") -> float:
+    """Return a value of a range of a block, by default its one, or 0, in Python's own numbers."""
+    ranges = {key: value for key, value in settings if isinstance(value, tuple)}
+    name = name or next(iter(ranges))
+    low, high = ranges[name]
     if not happens(chance, settings.probability):
         return 0
     kind = get_args(type(settings).model_fields[name].annotation)[0]
@@ -184,6 +185,31 @@ def pick_gap(words: list[int], settings: Any, slot: int, _: int, row: dict[str, 
     jitter, wide = pick_share(words[1], settings.jitter), pick_share(words[2], settings.wide)
     is_odd = happens(words[0], settings.odd)
     return float(np.round(wide if is_odd else row["gap_mean"] + jitter, 3))
+
+
+def pick_field(words: list[int], settings: Any, place: int) -> Any:
+    """Return a value of one of the ranges and shares of a block, or 0."""
+    fields = [name for name, value in settings if isinstance(value, tuple | float)]
+    name = [field for field in fields if field != "probability"][place]
+    value = getattr(settings, name)
+    if isinstance(value, float):
+        return happens(words[0], settings.probability) and happens(words[1 + place], value)
+    return pick_value(words[0], words[1 + place], settings, name)
+
+
+def pick_ink(words: list[int], settings: Any, *_: int) -> int:
+    """Return the grey of ink, a share of that of the paper."""
+    paper, share = pick_field(words, settings, 0), pick_field(words, settings, 1)
+    return int(np.floor(paper * share + 0.5))
+
+
+def pick_kind(words: list[int], settings: Any, *_: int) -> str:
+    """Return the kind of a pattern, by weights."""
+    names = ("waves", "hatch", "arcs", "weave")
+    kinds = [name for name in names for _ in range(getattr(settings, name))]
+    return (
+        kinds[pick(words[6], 0, len(kinds) - 1)] if happens(words[0], settings.probability) else ""
+    )
 
 
 def pick_stroke(words: list[int], settings: Any, *_: Any) -> int:
@@ -210,6 +236,8 @@ OWN_FORMULAS: dict[str, tuple[int, Callable[..., Any]]] = {
     "gap": (3, pick_gap),
     "place_top": (2, lambda words, settings, *_: pick_share(words[0], settings.top)),
     "place_left": (2, lambda words, settings, *_: pick_share(words[1], settings.left)),
+    "ink": (3, pick_ink),
+    "pattern_kind": (7, pick_kind),
 }
 """Words a value, and the formula, of columns that are drawn otherwise than by default.
 
@@ -234,9 +262,14 @@ def draw_by_table(config: Config, pool: GlyphPool, split: str, number: str, inde
         row["glyph_ids"].append(candidates[pick(word, 0, len(candidates) - 1)])
     for transform in config.transforms:
         name, settings = transform.name, transform.settings
-        for column in transform.columns if name not in TESTED_ALONE else ():
+        columns = transform.columns if name not in TESTED_ALONE else ()
+        for place, column in enumerate(columns):
             n_words, formula = OWN_FORMULAS.get(
-                column.name, (2, lambda words, settings, *_: pick_value(*words, settings))
+                column.name,
+                (
+                    1 + len(columns),
+                    lambda words, settings, *_, at=place: pick_field(words, settings, at),
+                ),
             )
             if column.per == "digit":
                 words = per_digit(name, n_words)
@@ -347,8 +380,8 @@ def test_transforms_share_no_words(tiny_config: MakeConfig, pools: Pools) -> Non
     """No two transforms draw the same words."""
     config = tiny_config(canvas=ROOMY, **fill_sections())
     row = row_of(draw(config, pools["train"], [("4", 0)]), 0, config)
-    words = [tuple(value) for name, value in row.items() if name.endswith("pixels")]
-    places = [tuple(value[0]) for name, value in row.items() if name.endswith("places")]
+    words = [tuple(value) for name, value in row.items() if name.endswith(": pixels")]
+    places = [tuple(value[0]) for name, value in row.items() if name.endswith(": places")]
     assert len({*words, *places}) == 2 * len(TRANSFORMS)
 
 

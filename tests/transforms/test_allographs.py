@@ -13,7 +13,7 @@ from tests.benchmarks.equality import find_differences
 from builds import build, read_rows, run_program, write_config
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.building.sampler import open_config, open_output
-from digit_sequence.config.model import load_config, parse_config
+from digit_sequence.config.loading import load_config, parse_config
 from digit_sequence.pen.shapes import load_shapes
 from digit_sequence.store.storage import Storage
 

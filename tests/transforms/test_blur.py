@@ -14,15 +14,15 @@ from rendering import MakeConfig, Pools, blur_alone, render_one, render_samples
 def test_blur_equals_scikit_image(
     tiny_config: MakeConfig, bank: GlyphBank, pools: Pools, sigma: float
 ) -> None:
-    """Blur is scikit-image's Gaussian filter of the whole canvas, with paper around."""
+    """Blur is scikit-image's Gaussian filter of the whole canvas, whose edge goes on around it."""
     samples = [("8064", index) for index in range(5)]
-    line = {"spacing": [-9, 0], "noise": {"sigma": [5, 20]}}
-    noisy = render_samples(tiny_config(line=line), bank, pools["train"], samples)
+    line = {"spacing": [-9, 0], "levels": {"paper": [150, 250], "ink": [0, 0.5]}}
+    sharp = render_samples(tiny_config(line=line), bank, pools["train"], samples)
     blur = {"sigma": [sigma, sigma]}
     blurred = render_samples(
         tiny_config(line={**line, "blur": blur}), bank, pools["train"], samples
     )
-    for before, after in zip(noisy.images, blurred.images, strict=True):
+    for before, after in zip(sharp.images, blurred.images, strict=True):
         assert (after == blur_alone(before, sigma)).all()
 
 

@@ -82,7 +82,7 @@ def _draw(transform: type[Transform], title: str, settings: Any, sample: int) ->
 def main(folder: Path) -> None:
     """Write all pictures."""
     folder.mkdir(exist_ok=True)
-    for transform in TRANSFORMS.values():
+    for transform in (it for it in TRANSFORMS.values() if it.example is not None):
         path = folder / f"{transform.section}.{transform.name}.png"
         path.write_bytes(draw_transform(transform))
 

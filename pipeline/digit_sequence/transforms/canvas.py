@@ -164,3 +164,15 @@ class Pages:
 def to_pixels(values: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Round grey levels half up."""
     return np.floor(values + 0.5).astype(np.uint8)
+
+
+def screen(below: NDArray[np.int64], above: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Lay coverage over coverage, 0 to 255 each: what is left bare gets its share."""
+    covered: NDArray[np.int64] = below + ((255 - below) * above + 127) // 255
+    return covered
+
+
+def to_fixed(values: NDArray[np.float64] | float, unit: int) -> NDArray[np.int64]:
+    """Turn values into whole multiples of ``1 / unit``, the same on every processor."""
+    fixed: NDArray[np.int64] = np.round(np.round(np.multiply(values, 2.0**24)) / 2.0**24 * unit)
+    return fixed.astype(np.int64)

@@ -69,8 +69,9 @@ class Transform(ABC):
     """The block of the config that its key is in."""
     Settings: ClassVar[Any]
     """Its block, a `Block`; or the type of its value."""
-    example: ClassVar[Any]
-    """Settings that show it, as a config has them: over all of its useful range, always applied."""
+    example: ClassVar[Any] = None
+    """Settings that show it, as a config has them: over all of its useful range, always applied.
+    None: it needs files of the user's."""
     default: ClassVar[Any] = None
     """Settings of a config that does not name it; None: it is off."""
     columns: ClassVar[tuple[Column, ...]] = ()
@@ -89,16 +90,23 @@ class Transform(ABC):
         """Raise a ValueError, "KEY: expected ..., got ...", if a canvas is no place for it."""
 
     def draw(self, stream: Stream) -> dict[str, NDArray[Any]]:
-        """Return its draws by column: by default a chance, then a value of the one column.
+        """Return its draws by column: by default a chance, then a value of each column.
 
-        The value lies in the range that the settings hold; 0 where the transform is not applied.
+        The values lie in the ranges that the settings hold, in order; of a share a column says
+        whether it was drawn. All are 0 where the transform is not applied.
         """
         if not self.columns:
             return {}
-        (column,) = self.columns
-        chance, words = stream.per_digit(2) if column.per == "digit" else stream.per_sample(2)
-        values = draw_values(words, self.settings)
-        return {column.name: np.where(self.is_chosen(chance), values, values.dtype.type(0))}
+        n_words = 1 + len(self.columns)
+        is_of_digits = self.columns[0].per == "digit"
+        words = stream.per_digit(n_words) if is_of_digits else stream.per_sample(n_words)
+        is_chosen = self.is_chosen(words[0])
+        return {
+            column.name: np.where(is_chosen, values, values.dtype.type(0))
+            for column, values in zip(
+                self.columns, draw_fields(words[1:], self.settings), strict=True
+            )
+        }
 
     def measure(self, layers: Layers, boxes: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
         """Return what it measures by column: of layers and the boxes (G, 4) of their ink."""
@@ -115,13 +123,30 @@ class Transform(ABC):
         return chosen
 
 
+def draw_fields(words: Words, settings: Block) -> list[NDArray[Any]]:
+    """Turn rows of words (N, B) into values of the N ranges and shares that a block holds."""
+    fields = [
+        name
+        for name, value in settings
+        if name != "probability" and isinstance(value, tuple | float)
+    ]
+    return [_draw_field(row, settings, name) for row, name in zip(words, fields, strict=True)]
+
+
 def draw_values(words: Words, settings: Block) -> NDArray[Any]:
     """Turn words into values of the one range that a block holds, both ends included."""
     (name,) = (name for name, value in settings if isinstance(value, tuple))
+    return _draw_field(words, settings, name)
+
+
+def _draw_field(words: Words, settings: Block, name: str) -> NDArray[Any]:
+    value = getattr(settings, name)
+    if isinstance(value, float):
+        return to_uniform(words) < value
     kind = get_args(type(settings).model_fields[name].annotation)[0]
-    low, high = getattr(settings, name)
     if get_args(kind)[0] is int:
-        return to_integers(words, low, high)
+        return to_integers(words, *value)
+    low, high = value
     return to_decimals(words, low, high, find_bounds(kind).decimals)
 
 

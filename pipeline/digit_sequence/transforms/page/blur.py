@@ -19,7 +19,7 @@ Sigma = Annotated[float, Field(ge=0, le=5), Decimals(3)]
 
 
 class Blur(Page):
-    """Blur a canvas; beyond it is black."""
+    """Blur a canvas; beyond it its edge goes on."""
 
     name: ClassVar = "blur"
     section: ClassVar[Section] = "line"
@@ -48,7 +48,7 @@ class Blur(Page):
         for page, sigma in zip(pages.pixels, drawn["blur_sigma"].tolist(), strict=True):
             if sigma > 0:
                 blurred = gaussian(
-                    page.astype(np.float64), sigma=sigma, mode="constant", preserve_range=True
+                    page.astype(np.float64), sigma=sigma, mode="nearest", preserve_range=True
                 )
                 page[:] = to_pixels(blurred)
 

@@ -1,4 +1,4 @@
-"""Noise of pixels, compiled: see `noise` and `salt_pepper`."""
+"""Noise of pixels, compiled: see `noise`, `speckle` and `salt_pepper`."""
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator"
 
@@ -55,3 +55,18 @@ def add_salt_pepper(pages, amounts, key, addresses):
                     pixels[i] = 0
                 if shares[i] >= 2**16 - half:
                     pixels[i] = 255
+
+
+@kernel(types.uint8[:, :, ::1], reads(types.float64, 1), *_WORDS, reads(types.float64, 1))
+def add_speckle(pages, sigmas, key, addresses, quantiles):
+    """Multiply pages by Gaussian noise about 1; parameters as of `add_noise`."""
+    n_pixels = pages.shape[1] * pages.shape[2]
+    words = np.empty((n_pixels + 15) // 16 * 4, np.uint64)
+    shares = words.view(np.uint16)
+    for b in range(len(sigmas)):
+        if sigmas[b] > 0:
+            fill_blocks(key, addresses[b], words)
+            pixels = pages[b].ravel()
+            for i in range(n_pixels):
+                noisy = pixels[i] + pixels[i] * (sigmas[b] * quantiles[shares[i]])
+                pixels[i] = np.uint8(np.int32(min(max(noisy, 0.0), 255.0) + 0.5))
