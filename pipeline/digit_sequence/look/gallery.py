@@ -25,7 +25,7 @@ _PLAIN: dict[str, Any] = {
     "splits": {"train": {"numbers": {"values": [NUMBER]}, "samples": STEPS}},
     "canvas": {"height": 40, "width": 200},
     "glyph": {"crop": {"margin": 4}},
-    "line": {"spacing": [4, 4]},
+    "line": {"spacing": [4, 4], "levels": {"paper": [225, 225], "ink": [0.2, 0.2]}},
 }
 
 
