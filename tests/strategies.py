@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import numpy as np
 from hypothesis import strategies as st
 from pydantic import BeforeValidator
-
 from pydantic.fields import FieldInfo
 
 from digit_sequence.base.blocks import Block, find_bounds

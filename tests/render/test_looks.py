@@ -205,7 +205,7 @@ def test_columns_are_those_of_all_looks(tiny_config: MakeConfig) -> None:
     names = [column.name for column in config.columns]
     assert names == [
         *("look", "shear_degrees", "digit_size", "spacing", "tilt_degrees"),
-        *("blur_sigma", "inverted"),
+        *("elastic", "elastic_spacing", "elastic_seed", "blur_sigma", "inverted"),
     ]
 
 

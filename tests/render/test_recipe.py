@@ -43,8 +43,6 @@ TESTED_ALONE = {"allographs", "separators", "leading", "trailing", "joins", "nei
 DRAWING = [
     name for name, transform in TRANSFORMS.items() if transform.columns and name not in TESTED_ALONE
 ]
-GENTLE = {"elastic": {"spacing": [1, 4]}}
-"""Settings in place of some of `fill`, which a canvas would refuse."""
 BY_CHANCE = [
     name
     for name in DRAWING
@@ -464,9 +462,7 @@ def test_transforms_are_as_frequent_as_asked(
     drawn, never = (
         draw_many(config, pools["train"], 1000).drawn[column_of(name)]
         for config in (
-            turn_on(
-                tiny_config, name, fill(TRANSFORMS[name].Settings, share) | GENTLE.get(name, {})
-            )
+            turn_on(tiny_config, name, fill(TRANSFORMS[name].Settings, share))
             for share in (probability, 0)
         )
     )

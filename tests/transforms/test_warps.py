@@ -87,10 +87,3 @@ def test_elastic_seeds_differ() -> None:
     assert moved.std() > 0.4
     assert abs(np.corrcoef(moved[:, 0].reshape(-1), moved[:, 1].reshape(-1))[0, 1]) < 0.2
     assert abs(np.corrcoef(moved[0, 0].reshape(-1), moved[1, 0].reshape(-1))[0, 1]) < 0.5
-
-
-def test_shifts_that_fold_are_refused() -> None:
-    """A wide shift needs a wide lattice."""
-    elastic = Elastic(Elastic.Settings(shift=(0.1, 0.2), spacing=(0.5, 1)))
-    with pytest.raises(ValueError, match=r"line\.elastic\.shift: expected at most 0\.1, 0\.2 of"):
-        elastic.check(28, 200)
