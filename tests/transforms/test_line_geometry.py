@@ -120,8 +120,8 @@ def test_size_has_a_bias_for_digits(draw):
 def test_breadth_keeps_the_height(draw):
     """A narrow digit is narrower by its share and as high, and so is its cell."""
     crop = {"crop": {"margin": 4}}
-    full = draw(glyph=crop)
-    narrow = draw(glyph={**crop, "breadth": {"share": [0.6, 0.6]}})
+    full = draw(["42"], glyph=crop)
+    narrow = draw(["42"], glyph={**crop, "breadth": {"share": [0.6, 0.6]}})
     assert (narrow.recipes.drawn["breadth"] == 0.6).all()
     assert narrow.boxes[:, ::2].tolist() == full.boxes[:, ::2].tolist()
     for rendered, share in ((full, 1), (narrow, 0.6)):
