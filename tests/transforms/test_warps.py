@@ -18,11 +18,11 @@ def locate(transform: Elastic | Perspective, drawn: dict[str, np.ndarray]) -> np
     """Return (row, column) that each pixel of a canvas shows, (2, HEIGHT, WIDTH)."""
     rows, columns = np.mgrid[:HEIGHT, :WIDTH].astype(float)
     samples = np.zeros(HEIGHT * WIDTH, np.int64)
-    points = Points(rows.reshape(-1), columns.reshape(-1), samples, HEIGHT, WIDTH)
+    points = Points(rows.reshape(-1), columns.reshape(-1), samples, HEIGHT, samples + WIDTH)
     transform.locate(points, drawn)
     found = np.stack([points.rows, points.columns]).reshape(2, HEIGHT, WIDTH)
     moved = np.abs(found - np.stack([rows, columns])).max()
-    assert moved <= transform.reach(drawn, HEIGHT, WIDTH)[0] + 1e-9
+    assert moved <= transform.reach(drawn, HEIGHT, np.array([WIDTH]))[0] + 1e-9
     return found
 
 

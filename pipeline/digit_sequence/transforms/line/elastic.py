@@ -54,16 +54,21 @@ class Elastic(LineMap):
             points.rows, points.height, most
         )
         points.columns = points.columns + most * _interpolate(y, x, seed * 2 + 1) * _hold(
-            points.columns, points.width, most
+            points.columns, points.widths, most
         )
 
-    def reach(self, drawn: Drawn, height: int, width: int) -> NDArray[np.float64]:  # noqa: ARG002
+    def reach(
+        self,
+        drawn: Drawn,
+        height: int,
+        widths: NDArray[np.int64],  # noqa: ARG002
+    ) -> NDArray[np.float64]:
         """Return the shift."""
         moved: NDArray[np.float64] = drawn["elastic"] * height
         return moved
 
 
-def _hold(places: NDArray[np.float64], size: int, most: NDArray[np.float64]) -> Any:
+def _hold(places: NDArray[np.float64], size: Any, most: NDArray[np.float64]) -> Any:
     """Return by what shifts are multiplied: 0 at the edges, 1 from three shifts on."""
     inside = np.minimum(places + 0.5, size - 0.5 - places)
     return (inside / (3 * most + 0.001)).clip(0, 1)
