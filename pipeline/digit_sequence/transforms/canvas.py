@@ -37,6 +37,10 @@ class Layers:
     """(G,) which canvas it belongs to."""
     block: tuple[int, int] | None = None
     """Rows and columns of `pixels` that each has, where all have as many."""
+    scales: NDArray[np.float64] | None = None
+    """(G,) canvas pixels per glyph pixel, where layers were read from outlines: for the pen."""
+    widths: NDArray[np.float64] | None = None
+    """(G,) width of the stroke that each glyph has, in canvas pixels; likewise."""
 
     def __len__(self) -> int:
         return len(self.places)
