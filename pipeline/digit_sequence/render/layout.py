@@ -61,8 +61,13 @@ class Layout:
     """(G, 4) top, left, height, width of the part of the canvas that a glyph's ink can reach."""
     widths: NDArray[np.int64]
     """(B,) columns of each image."""
-    scaled: NDArray[np.bool_]
-    """(B,) whether the line was shrunk to fit the canvas."""
+    shrinkage: NDArray[np.float64]
+    """(B,) to which share of its length the line was shrunk to fit the canvas; 1 for most."""
+
+    @property
+    def scaled(self) -> NDArray[np.bool_]:
+        """(B,) whether the line was shrunk."""
+        return self.shrinkage < 1
 
 
 def lay_out(
@@ -114,7 +119,7 @@ def lay_out(
         is_clipped=cells.is_clipped,
         places=_place_layers(reach, lefts, widths, cells.is_clipped, image_widths, recipes, config),
         widths=image_widths,
-        scaled=share < 1,
+        shrinkage=share,
     )
     return layout, recipes
 

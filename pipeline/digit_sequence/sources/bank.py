@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 from digit_sequence.base.blocks import shorten
 from digit_sequence.base.errors import SourceError, SourceWarning
 from digit_sequence.sources.cache import CACHE_VARIABLE, cache_folder, writing_into
-from digit_sequence.sources.outlines import Outlines, find_outlines
+from digit_sequence.sources.distances import Distances, find_distances
 from digit_sequence.sources.registry import list_files, open_source, read_source
 from digit_sequence.sources.source import RawGlyphs, SourceBlock
 
@@ -63,9 +63,9 @@ class GlyphBank:
     """SHA-256 over shape, images, digits and parts: identifies the source."""
 
     @cached_property
-    def outlines(self) -> Outlines:
-        """The outlines of all glyphs, found when they are first asked for."""
-        return find_outlines(self.images)
+    def distances(self) -> Distances:
+        """Of all glyphs; found when they are first asked for, by looks with a pen."""
+        return find_distances(self.images)
 
 
 def load_bank(settings: SourceBlock) -> GlyphBank:

@@ -22,6 +22,18 @@ LANES = 8
 
 
 @dataclass(frozen=True)
+class Strokes:
+    """How the distances in layers are to be taken."""
+
+    scales: NDArray[np.float64]
+    """(G,) pixels of the canvas for each one of the glyph."""
+    widths: NDArray[np.float64]
+    """(G,) width of the stroke that each glyph has, in pixels of the canvas."""
+    shrinkage: NDArray[np.float64]
+    """(G,) to which share of its length each line was shrunk."""
+
+
+@dataclass(frozen=True)
 class Layers:
     """What each of G digits puts on its canvas."""
 
@@ -37,10 +49,8 @@ class Layers:
     """(G,) which canvas it belongs to."""
     block: tuple[int, int] | None = None
     """Rows and columns of `pixels` that each has, where all have as many."""
-    scales: NDArray[np.float64] | None = None
-    """(G,) canvas pixels per glyph pixel, where layers were read from outlines: for the pen."""
-    widths: NDArray[np.float64] | None = None
-    """(G,) width of the stroke that each glyph has, in canvas pixels; likewise."""
+    strokes: Strokes | None = None
+    """Where layers hold distances, which a pen turns into ink."""
 
     def __len__(self) -> int:
         return len(self.places)

@@ -11,86 +11,125 @@ from pydantic import Field
 from digit_sequence.base.blocks import AS_RANGE, Decimals
 from digit_sequence.base.columns import Column
 from digit_sequence.base.randomness import Stream, to_decimals
-from digit_sequence.sources.outlines import EDGE, LEVELS, REACH
+from digit_sequence.sources.distances import EDGE, LEVELS, REACH
 from digit_sequence.transforms.canvas import Layers, to_pixels
-from digit_sequence.transforms.transform import Chance, Drawn, Ink, Section
+from digit_sequence.transforms.geometry import Row
+from digit_sequence.transforms.transform import Chance, Drawn, Ink, Placement, Section
 
-MIN_WIDTH = 1.0
-"""A thinner line is no longer read, nor drawn without breaks."""
-Width = Annotated[float, Field(ge=MIN_WIDTH, le=12), Decimals(2)]
+HAIRLINE = 1.0
+"""Pixels; a thinner stroke is drawn as wide: it would be neither read nor drawn without breaks."""
+Width = Annotated[float, Field(ge=0.02, le=0.3), Decimals(3)]
 Softness = Annotated[float, Field(ge=0, le=4), Decimals(2)]
+Rim = Annotated[float, Field(ge=0, le=0.6), Decimals(2)]
 Jitter = Annotated[float, Field(ge=0, le=0.5), Decimals(2)]
 
 
-class Pen(Ink):
-    """Draw strokes as wide as a pen, from the distance of each pixel to the edge of the ink."""
+class Pen(Placement, Ink):
+    """Draw the strokes of a line with one pen, whatever width the glyphs had.
+
+    Ink follows from the distance of each pixel to the edge of the stroke. A width is a share of the
+    height of a full-size digit, as sizes and gaps are: so that a look is the same on any canvas. It
+    is at least one pixel. Small loops are left open.
+    """
 
     name: ClassVar = "pen"
     section: ClassVar[Section] = "glyph"
+    example: ClassVar = {"width": [0.03, 0.25], "softness": [0, 3], "rim": [0, 0.6]}
+    takes_distances: ClassVar = True
     columns: ClassVar = (
-        Column("pen_width", "float64", "width of the pen, pixels; 0: strokes keep their own"),
-        Column("pen_softness", "float64", "how much softer edges are than sharp ones, pixels"),
-        Column("pen_stroke", "float64", "width of the stroke as it was aimed at, pixels", "digit"),
+        Column("pen_width", "float64", "of the pen, share of the digit height; 0: as the glyphs'"),
+        Column("pen_softness", "float64", "pixels by which edges of strokes are wider than one"),
+        Column("pen_rim", "float64", "how much lighter than its rim a stroke is, share"),
+        Column("stroke_width", "float64", "as the pen drew it, pixels; 0: as the glyph's", "digit"),
     )
 
     class Settings(Chance):
         """One pen for all digits of a line."""
 
-        width: Annotated[tuple[Width, Width], *AS_RANGE] = (2.0, 4.7)
-        """Width of the stroke, in pixels of the canvas."""
+        width: Annotated[tuple[Width, Width], *AS_RANGE] = (0.07, 0.16)
+        """Of the stroke, as a share of the height of a full-size digit; at least one pixel."""
         jitter: Jitter = 0.0
         """By what share the width differs from digit to digit, at most."""
         softness: Annotated[tuple[Softness, Softness], *AS_RANGE] = (0.0, 0.0)
-        """How far ink bleeds: edges are this much wider than those of a sharp pen, in pixels."""
+        """How far ink bleeds: pixels by which edges are wider than those of a sharp pen."""
+        rim: Annotated[tuple[Rim, Rim], *AS_RANGE] = (0.0, 0.0)
+        """How much ink the middle of a stroke lacks, as with felt pens: share."""
+
+    def check(self, height: int, width: int) -> None:  # noqa: ARG002
+        """Refuse pens that draw nothing but hairlines."""
+        least = HAIRLINE / height
+        if self.settings.width[1] < least:
+            raise ValueError(
+                f"glyph.pen.width: expected to end at {np.ceil(least * 1000) / 1000:g} at least, "
+                f"one of the {height} rows of the canvas, got {self.settings.width[1]:g}"
+            )
 
     def draw(self, stream: Stream) -> dict[str, NDArray[Any]]:
-        """Draw a chance, a width and a softness for each line, and a jitter for each digit."""
+        """Draw a chance, a width, a softness and a rim for a line, and a jitter for each digit."""
         settings = self.settings
-        chance, width, softness = stream.per_sample(3)
-        chosen = self.is_chosen(chance)
-        widths = np.where(chosen, to_decimals(width, settings.width[0], settings.width[1], 2), 0.0)
+        chance, *words = stream.per_sample(4)
+        fields = (("width", 3), ("softness", 2), ("rim", 2))
+        is_chosen = self.is_chosen(chance)
+        drawn = {
+            f"pen_{name}": np.where(is_chosen, to_decimals(word, *getattr(settings, name), n), 0.0)
+            for (name, n), word in zip(fields, words, strict=True)
+        }
         (jitter,) = stream.per_digit(1)
         factors = 1 + to_decimals(jitter, -settings.jitter, settings.jitter, 4)
-        aimed = np.maximum(widths[stream.identities.owners] * factors, MIN_WIDTH)
-        is_drawn = chosen[stream.identities.owners]
-        return {
-            "pen_width": widths,
-            "pen_softness": np.where(
-                chosen, to_decimals(softness, settings.softness[0], settings.softness[1], 2), 0.0
-            ),
-            "pen_stroke": np.where(is_drawn, np.round(aimed, 2), 0.0),
-        }
+        return {**drawn, "stroke_width": drawn["pen_width"][stream.identities.owners] * factors}
+
+    def place(self, row: Row, drawn: Drawn) -> Drawn:
+        """Turn shares of the height into pixels."""
+        return {"stroke_width": drawn["stroke_width"] * row.heights}
 
     def grow(self, drawn: Drawn) -> NDArray[np.int64]:
         """Return by how much a pen may widen the ink at any side."""
-        soft = self.settings.softness[1]
-        grown: NDArray[np.int64] = np.ceil((drawn["pen_stroke"] + soft) / 2).astype(np.int64) + 1
-        return grown
+        widths = np.maximum(drawn["stroke_width"], HAIRLINE) + self.settings.softness[1]
+        return np.ceil(widths / 2).astype(np.int64) + 1
 
     def apply(self, layers: Layers, drawn: Drawn, stream: Stream) -> Drawn:
         """Turn distances into ink."""
-        for layer, table in zip(layers, self._tabulate(layers, drawn, stream), strict=True):
+        widths = self._find_widths(layers, drawn)
+        tables = self._tabulate(layers, widths, drawn, stream)
+        for layer, table in zip(layers, tables, strict=True):
             layer[:] = table[layer]
-        return drawn
+        return {"stroke_width": widths}
 
     def apply_compiled(self, layers: Layers, drawn: Drawn, stream: Stream) -> Drawn:
         """Do so by compiled loops."""
         from digit_sequence.transforms.ink.pen_kernels import look_up
 
-        tables = self._tabulate(layers, drawn, stream)
+        widths = self._find_widths(layers, drawn)
+        tables = self._tabulate(layers, widths, drawn, stream)
         look_up(layers.pixels, layers.places, layers.starts, layers.strides, tables)
-        return drawn
+        return {"stroke_width": widths}
 
     @staticmethod
-    def _tabulate(layers: Layers, drawn: Drawn, stream: Stream) -> NDArray[np.uint8]:
+    def _find_widths(layers: Layers, drawn: Drawn) -> NDArray[np.float64]:
+        """Return the width that each stroke is to have, in pixels; 0: as it was."""
+        assert layers.strokes
+        wanted = drawn["stroke_width"]
+        shrunk = np.round(wanted * layers.strokes.shrinkage, 2)
+        return np.where(wanted > 0, np.maximum(shrunk, HAIRLINE), 0.0)
+
+    @staticmethod
+    def _tabulate(
+        layers: Layers, widths: NDArray[np.float64], drawn: Drawn, stream: Stream
+    ) -> NDArray[np.uint8]:
         """Return the ink of each level of a distance: (G, 256)."""
-        assert layers.scales is not None
-        assert layers.widths is not None
-        aimed = np.where(drawn["pen_stroke"] > 0, drawn["pen_stroke"], layers.widths)
-        edges = 1 + drawn["pen_softness"][stream.identities.owners]
+        assert layers.strokes
+        scales, own = layers.strokes.scales, layers.strokes.widths
+        soft, rim = (
+            drawn[f"pen_{name}"][stream.identities.owners, None] for name in ("softness", "rim")
+        )
+        aimed = np.where(widths > 0, widths, np.maximum(own, HAIRLINE))[:, None]
         # Distances are known so far, and no farther.
-        grown = np.minimum((aimed - layers.widths) / 2, REACH * layers.scales - edges / 2)
-        distances = (np.arange(256) - EDGE) / LEVELS * layers.scales[:, None] + grown[:, None]
-        tables = to_pixels((0.5 + distances / edges[:, None]).clip(0, 1) * 255)
+        farthest = REACH * scales[:, None] - (1 + soft) / 2
+        grown = np.minimum((aimed - own[:, None]) / 2, farthest)
+        depths = (np.arange(256) - EDGE) / LEVELS * scales[:, None] + grown
+        ink = (0.5 + depths / (1 + soft)).clip(0, 1)
+        # A rim is as wide as a third of the stroke, and fades within as much.
+        ink *= 1 - rim * (depths / aimed * 6 - 1).clip(0, 1)
+        tables = to_pixels(ink * 255)
         tables[:, : EDGE - LEVELS * REACH + 1] = 0
         return tables
