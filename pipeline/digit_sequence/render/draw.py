@@ -26,7 +26,7 @@ from digit_sequence.render import layers as definition
 from digit_sequence.render.layout import Layout, has_line_maps, lay_out
 from digit_sequence.render.recipe import Recipes, put_drawn
 from digit_sequence.sources.bank import GlyphBank
-from digit_sequence.sources.distances import REACH, Distances
+from digit_sequence.sources.distances import REACH
 from digit_sequence.transforms.canvas import Layers, Pages, Strokes, join_layers
 from digit_sequence.transforms.transform import Ink, Page
 
@@ -149,7 +149,7 @@ def _render(recipes: Recipes, bank: GlyphBank, config: Config, engine: Engine) -
 
 def _read_distances(
     read_layers: Callable[..., Layers],
-    distances: Distances,
+    distances: NDArray[np.uint8],
     layout: Layout,
     recipes: Recipes,
     config: Config,
@@ -158,11 +158,11 @@ def _read_distances(
     matrices = layout.matrices.copy()
     matrices[:, :, 2] += REACH
     bare = replace(layout, matrices=matrices, smoothing=np.zeros_like(layout.smoothing))
-    layers = read_layers(distances.levels, bare, recipes, config)
+    layers = read_layers(distances, bare, recipes, config)
     (a, b), (c, d) = matrices[:, :, :2].transpose(1, 2, 0)
-    scales = 1 / np.sqrt(np.abs(a * d - b * c))
-    widths = distances.widths[recipes.glyph_ids] * scales
-    strokes = Strokes(scales, widths, layout.shrinkage[recipes.samples])
+    strokes = Strokes(
+        scales=1 / np.sqrt(np.abs(a * d - b * c)), shrinkage=layout.shrinkage[recipes.samples]
+    )
     return replace(layers, strokes=strokes)
 
 

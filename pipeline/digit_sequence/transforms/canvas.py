@@ -27,8 +27,6 @@ class Strokes:
 
     scales: NDArray[np.float64]
     """(G,) pixels of the canvas for each one of the glyph."""
-    widths: NDArray[np.float64]
-    """(G,) width of the stroke that each glyph has, in pixels of the canvas."""
     shrinkage: NDArray[np.float64]
     """(G,) to which share of its length each line was shrunk."""
 
