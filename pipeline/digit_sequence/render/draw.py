@@ -124,7 +124,9 @@ def _render(recipes: Recipes, bank: GlyphBank, config: Config, engine: Engine) -
     read_layers, merge_layers = _choose_steps(engine)
     inks = [transform for transform in config.transforms if isinstance(transform, Ink)]
     if any(transform.takes_distances for transform in inks):
-        layers = _read_distances(read_layers, bank.distances, layout, recipes, config)
+        layers = _read_distances(
+            read_layers, bank.distances.find(recipes.glyph_ids), layout, recipes, config
+        )
     else:
         layers = read_layers(bank.images, layout, recipes, config)
     for ink in inks:

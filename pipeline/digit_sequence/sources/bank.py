@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 from digit_sequence.base.blocks import shorten
 from digit_sequence.base.errors import SourceError, SourceWarning
 from digit_sequence.sources.cache import CACHE_VARIABLE, cache_folder, writing_into
-from digit_sequence.sources.distances import find_distances
+from digit_sequence.sources.distances import Distances
 from digit_sequence.sources.registry import list_files, open_source, read_source
 from digit_sequence.sources.source import RawGlyphs, SourceBlock
 
@@ -63,9 +63,9 @@ class GlyphBank:
     """SHA-256 over shape, images, digits and parts: identifies the source."""
 
     @cached_property
-    def distances(self) -> NDArray[np.uint8]:
-        """Levels as of `find_distances`; found when they are first asked for, by a pen."""
-        return find_distances(self.images)
+    def distances(self) -> Distances:
+        """From the middle of strokes: what a pen draws by."""
+        return Distances(self.images)
 
 
 def load_bank(settings: SourceBlock) -> GlyphBank:

@@ -26,6 +26,27 @@ _RAISED = 2
 """How many times as high as their surroundings ridges are made."""
 
 
+class Distances:
+    """The distances of glyphs (N, h, w), each found when it is first asked for."""
+
+    def __init__(self, glyphs: NDArray[np.uint8]) -> None:
+        self._glyphs = glyphs
+        n, rows, columns = glyphs.shape
+        self._levels = np.zeros((n, rows + 2 * REACH, columns + 2 * REACH), np.uint8)
+        self._is_found = np.zeros(n, np.bool_)
+
+    def find(self, glyph_ids: NDArray[np.int32]) -> NDArray[np.uint8]:
+        """Return the levels of all glyphs, of which those of these are set.
+
+        Threads that meet here find the same.
+        """
+        missing = np.unique(glyph_ids[~self._is_found[glyph_ids]])
+        if len(missing):
+            self._levels[missing] = find_distances(self._glyphs[missing])
+            self._is_found[missing] = True
+        return self._levels
+
+
 def find_distances(glyphs: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the levels of glyphs (N, h, w) as (N, h + 2 REACH, w + 2 REACH).
 

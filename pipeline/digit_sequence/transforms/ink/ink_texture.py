@@ -16,26 +16,26 @@ from digit_sequence.transforms.canvas import Layers
 from digit_sequence.transforms.page.tiles import SIZE, make_grain
 from digit_sequence.transforms.transform import Chance, Drawn, Ink, Section, draw_fields
 
-STEPS = (10, 4, 1)
-"""Half texels of the tile from a pixel to the next: grain, skips and pressure."""
+STEPS = (4, 2, 1)
+"""Texels of the tile from a pixel to the next: grain, skips and pressure."""
 APART = 170
 """Texels between the places at which these begin."""
 _SKIPPED = 0.85
 """Share of its ink that a skipped place lacks."""
 Share = Annotated[float, Field(ge=0, le=0.8), Decimals(2)]
-Skips = Annotated[float, Field(ge=0, le=0.4), Decimals(2)]
+Skips = Annotated[float, Field(ge=0, le=0.3), Decimals(2)]
 
 
 class InkTexture(Ink):
     """Lighten the ink unevenly: grain as of a pencil, skips as of a ballpoint, and pressure.
 
     Each follows a tile of smooth noise that lies under the whole line, from one light place to the
-    next 2, 5 and 20 pixels. Ink becomes lighter, but none is lost.
+    next about 2, 5 and 10 pixels. Ink becomes lighter, but none is lost.
     """
 
     name: ClassVar = "ink_texture"
     section: ClassVar[Section] = "glyph"
-    example: ClassVar = {"grain": [0, 0.8], "skips": [0, 0.4], "pressure": [0, 0.8]}
+    example: ClassVar = {"grain": [0, 0.8], "skips": [0, 0.3], "pressure": [0, 0.8]}
     columns: ClassVar = (
         Column("ink_grain", "float64", "ink that the teeth of the paper lack, share"),
         Column("ink_skips", "float64", "ink that the pen skipped, share"),
@@ -74,8 +74,8 @@ class InkTexture(Ink):
             y, x = np.ogrid[top : top + height, left : left + width]
             kept = np.ones((height, width), np.int64)
             for k, step in enumerate(STEPS):
-                rows = first_row + k * APART + (y * step >> 1)
-                columns = first_column + (x * step >> 1)
+                rows = first_row + k * APART + y * step
+                columns = first_column + x * step
                 kept *= tables[sample, k, tile[rows & SIZE - 1, columns & SIZE - 1]]
             lighter = np.maximum((layer * (kept >> 16) + 128) >> 8, 1)
             layer[:] = np.where(layer > 0, lighter, 0)
@@ -100,7 +100,7 @@ def _tabulate(drawn: Drawn) -> NDArray[np.int64]:
     bounds = _find_quantiles()[np.round(skips * 100).astype(np.int64)]
     lacking = [
         drawn["ink_grain"][:, None] * ((levels - 104) / 64).clip(0, 1),
-        (_SKIPPED * (skips > 0))[:, None] * ((bounds[:, None] - levels) / 12 + 0.5).clip(0, 1),
+        (_SKIPPED * (skips > 0))[:, None] * ((bounds[:, None] - levels) / 24 + 0.5).clip(0, 1),
         drawn["ink_pressure"][:, None] * ((160 - levels) / 80).clip(0, 1),
     ]
     return np.floor(256.5 - 256 * np.stack(lacking, axis=1)).astype(np.int64)

@@ -31,15 +31,15 @@ def lighten(pixels, places, starts, strides, samples, tile, texels, tables):
         row, column = texels[samples[g]] // _SIZE, texels[samples[g]] % _SIZE
         for y in range(places[g, 2]):
             down = top + y
-            fine = ((row + down * 5) & _MASK) * _SIZE
+            fine = ((row + down * 4) & _MASK) * _SIZE
             middle = ((row + _APART + down * 2) & _MASK) * _SIZE
-            coarse = ((row + 2 * _APART + (down >> 1)) & _MASK) * _SIZE
+            coarse = ((row + 2 * _APART + down) & _MASK) * _SIZE
             start = starts[g] + y * strides[g]
             for x in range(places[g, 3]):
                 ink = np.int64(pixels[start + x])
                 if ink:
                     across = left + x
-                    kept = grain[tile[fine + ((column + across * 5) & _MASK)]]
+                    kept = grain[tile[fine + ((column + across * 4) & _MASK)]]
                     kept *= skips[tile[middle + ((column + across * 2) & _MASK)]]
-                    kept *= pressure[tile[coarse + ((column + (across >> 1)) & _MASK)]]
+                    kept *= pressure[tile[coarse + ((column + across) & _MASK)]]
                     pixels[start + x] = max((ink * (kept >> 16) + 128) >> 8, 1)

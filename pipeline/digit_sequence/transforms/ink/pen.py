@@ -18,6 +18,8 @@ from digit_sequence.transforms.transform import Drawn, Ink, Placement, Section, 
 
 HAIRLINE = 1.0
 """Pixels; a thinner stroke is drawn as wide: it would be neither read nor drawn without breaks."""
+_MIDDLE = 0.25
+"""Glyph pixels from the middle of a stroke to the pixels beside it, on average."""
 Width = Annotated[float, Field(ge=0.02, le=0.3), Decimals(3)]
 Softness = Annotated[float, Field(ge=0, le=4), Decimals(2)]
 Rim = Annotated[float, Field(ge=0, le=0.6), Decimals(2)]
@@ -122,7 +124,9 @@ class Pen(Placement, Ink):
         radii, scales = widths[:, None] / 2, layers.strokes.scales[:, None]
         # Distances are known so far, and no farther.
         radii = np.minimum(radii, (REACH - 0.25) * scales - edges / 2)
-        distances = np.arange(255, -1, -1) / LEVELS * scales
+        distances = np.arange(255, -1, -1) / LEVELS
+        # No pixel of the glyph lies in the very middle, where distances would be 0.
+        distances = (distances - _MIDDLE * (1 - distances).clip(0)) * scales
         ink = (0.5 + (radii - distances) / edges).clip(0, 1)
         # A rim is as wide as a third of half the stroke, and fades within as much.
         ink *= 1 - rim * (2 - 3 * distances / radii).clip(0, 1)
