@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -18,8 +19,8 @@ from digit_sequence.transforms.transform import Drawn, Ink, Placement, Section, 
 
 HAIRLINE = 1.0
 """Pixels; a thinner stroke is drawn as wide: it would be neither read nor drawn without breaks."""
-_MIDDLE = 0.25
-"""Glyph pixels from the middle of a stroke to the pixels beside it, on average."""
+FAR = 1e9
+"""Farther from a stroke than any pen reaches."""
 Width = Annotated[float, Field(ge=0.02, le=0.3), Decimals(3)]
 Softness = Annotated[float, Field(ge=0, le=4), Decimals(2)]
 Rim = Annotated[float, Field(ge=0, le=0.6), Decimals(2)]
@@ -91,45 +92,52 @@ class Pen(Placement, Ink):
 
     def apply(self, layers: Layers, drawn: Drawn, stream: Stream) -> Drawn:
         """Turn distances into ink."""
-        applied = self._shrink(layers, drawn)
-        tables = self._tabulate(layers, drawn, applied["stroke_width"], stream)
+        widths, nibs = _choose_nibs(layers, drawn, stream)
+        radii, edges, rims, scales = nibs.T[:, :, None]
+        distances = _list_distances() * scales
+        ink = (0.5 + (radii - distances) / edges).clip(0, 1)
+        # A rim is as wide as a third of half the stroke, and fades within as much.
+        ink *= 1 - rims * (2 - 3 * distances / radii).clip(0, 1)
+        tables = to_pixels(ink * 255)
         for layer, table in zip(layers, tables, strict=True):
             layer[:] = table[layer]
-        return applied
+        return {"stroke_width": widths}
 
     def apply_compiled(self, layers: Layers, drawn: Drawn, stream: Stream) -> Drawn:
         """Do so by compiled loops."""
-        from digit_sequence.transforms.ink.pen_kernels import look_up
+        from digit_sequence.transforms.ink.pen_kernels import draw_strokes
 
-        applied = self._shrink(layers, drawn)
-        tables = self._tabulate(layers, drawn, applied["stroke_width"], stream)
-        look_up(layers.pixels, layers.places, layers.starts, layers.strides, tables)
-        return applied
+        widths, nibs = _choose_nibs(layers, drawn, stream)
+        arrays = (layers.pixels, layers.places, layers.starts, layers.strides)
+        draw_strokes(*arrays, _list_distances(), nibs)
+        return {"stroke_width": widths}
 
-    @staticmethod
-    def _shrink(layers: Layers, drawn: Drawn) -> dict[str, NDArray[Any]]:
-        """Return the widths of strokes in lines as they were shrunk, to 0.01 pixels."""
-        assert layers.strokes
-        widths = np.round(drawn["stroke_width"] * layers.strokes.shrinkage, 2)
-        return {"stroke_width": np.maximum(widths, HAIRLINE)}
 
-    @staticmethod
-    def _tabulate(
-        layers: Layers, drawn: Drawn, widths: NDArray[np.float64], stream: Stream
-    ) -> NDArray[np.uint8]:
-        """Return the ink of each level of a distance: (G, 256)."""
-        assert layers.strokes
-        owners = stream.identities.owners
-        edges, rim = 1 + drawn["pen_softness"][owners, None], drawn["pen_rim"][owners, None]
-        radii, scales = widths[:, None] / 2, layers.strokes.scales[:, None]
-        # Distances are known so far, and no farther.
-        radii = np.minimum(radii, (REACH - 0.25) * scales - edges / 2)
-        distances = np.arange(255, -1, -1) / LEVELS
-        # No pixel of the glyph lies in the very middle, where distances would be 0.
-        distances = (distances - _MIDDLE * (1 - distances).clip(0)) * scales
-        ink = (0.5 + (radii - distances) / edges).clip(0, 1)
-        # A rim is as wide as a third of half the stroke, and fades within as much.
-        ink *= 1 - rim * (2 - 3 * distances / radii).clip(0, 1)
-        tables = to_pixels(ink * 255)
-        tables[:, 0] = 0
-        return tables
+@cache
+def _list_distances() -> NDArray[np.float64]:
+    """Return how far the middle of the stroke is at each level, in glyph pixels: (256,).
+
+    Of pixels beside the middle it is 0.25 on average, and of none between them less; these are to
+    be as dark as the middle.
+    """
+    distances = np.arange(255, -1, -1) / LEVELS
+    known = distances < REACH
+    return np.where(known, distances - 0.25 * (1 - distances).clip(0), FAR)
+
+
+def _choose_nibs(
+    layers: Layers, drawn: Drawn, stream: Stream
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the width of each stroke, in a line as it was shrunk, and its nib.
+
+    That is (G, 4): half of the width and the width of the edges in pixels, the share that the
+    middle lacks, pixels of the canvas for each one of the glyph.
+    """
+    assert layers.strokes
+    owners, scales = stream.identities.owners, layers.strokes.scales
+    widths = np.round(drawn["stroke_width"] * layers.strokes.shrinkage, 2)
+    widths = np.maximum(widths, HAIRLINE)
+    edges, rims = 1 + drawn["pen_softness"][owners], drawn["pen_rim"][owners]
+    # Distances are known so far, and no farther.
+    radii = np.minimum(widths / 2, (REACH - 0.25) * scales - edges / 2)
+    return widths, np.stack([np.maximum(radii, HAIRLINE / 2), edges, rims, scales], axis=-1)
