@@ -163,7 +163,8 @@ def make_layers(*pictures: Image, top: int = 0, left: int = 0) -> Layers:
 def make_pages(images: Image, *boxes: tuple[int, int, int, int]) -> Pages:
     """Make pages (B, H, W), by default of numbers without digits; boxes are of the first one."""
     starts = np.array([0] + [len(boxes)] * len(images), np.int64)
-    return Pages(images, np.array(boxes, np.int32).reshape(-1, 4), starts)
+    widths = np.full(len(images), images.shape[2])
+    return Pages(images, np.array(boxes, np.int32).reshape(-1, 4), starts, widths)
 
 
 def round_half_up(values: NDArray[Any]) -> Image:
@@ -224,7 +225,7 @@ def list_columns(layout: Layout, recipes: Recipes, config: Config) -> NDArray[np
     columns = np.tile([0, config.canvas.widest], (len(layout.cells), 1))
     if layout.is_clipped:
         moved = sum(
-            np.ceil(transform.reach(recipes.drawn, config.canvas.height, config.canvas.widest))
+            np.ceil(transform.reach(recipes.drawn, config.canvas.height, layout.widths))
             for transform in config.transforms
             if isinstance(transform, LineMap)
         )
@@ -251,7 +252,8 @@ def _warp_alone(
         matrix = np.vstack([layout.matrices[glyph], [0, 0, 1]])
         return round_half_up(warp(smoothed, matrix, output_shape=shape, **options))
     rows, columns = map(np.ravel, np.mgrid[: shape[0], : shape[1]].astype(float))
-    points = Points(rows, columns, np.full(rows.size, recipes.samples[glyph]), *shape)
+    samples = np.full(rows.size, recipes.samples[glyph])
+    points = Points(rows, columns, samples, shape[0], layout.widths[samples])
     for line_map in reversed(line_maps):
         line_map.locate(points, recipes.drawn)
     on_row = np.stack([points.columns, points.rows, np.ones(rows.size)])

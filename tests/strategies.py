@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import numpy as np
 from hypothesis import strategies as st
 from pydantic import BeforeValidator
+from pydantic.fields import FieldInfo
 
 from digit_sequence.base.blocks import Block, find_bounds
 from digit_sequence.codec.encoding import encode_image
@@ -167,7 +168,7 @@ def fill(kind: Any, probability: float = 0.5) -> Any:
             if field.metadata and get_origin(field.annotation) is tuple
         }
         settings |= {
-            name: 0.5 if field.annotation is float else TEXTURE
+            name: TEXTURE if field.annotation is str else _find_middle(field)
             for name, field in kind.model_fields.items()
             if field.annotation in (float, str)
         }
@@ -182,6 +183,14 @@ def fill(kind: Any, probability: float = 0.5) -> Any:
     assert bounds.high is not None
     step = 1 if get_args(low_kind)[0] is int else 10**-bounds.decimals
     return [bounds.low or step, bounds.high]
+
+
+def _find_middle(field: FieldInfo) -> float:
+    """Return a value of a field, half way between its bounds."""
+    bounds = find_bounds(Annotated[(float, *field.metadata)])
+    assert bounds.low is not None
+    assert bounds.high is not None
+    return (bounds.low + bounds.high) / 2
 
 
 def fill_sections(probability: float = 0.5) -> dict[str, dict[str, Any]]:

@@ -89,9 +89,9 @@ class Wave(LineMap):
         rows = drawn["wave_rows"][points.samples]
         points.rows = points.rows - rows * np.sin(points.columns / 9)
 
-    def reach(self, drawn: Drawn, height: int, width: int) -> NDArray[np.float64]:
+    def reach(self, drawn: Drawn, height: int, widths: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the amplitude."""
-        del height, width
+        del height, widths
         amplitude: NDArray[np.float64] = drawn["wave_rows"]
         return amplitude
 
@@ -114,14 +114,14 @@ class Stretch(LineMap):
 
     def locate(self, points: Points, drawn: Drawn) -> None:
         """Move points towards the middle."""
-        middle = (points.width - 1) / 2
+        middle = (points.widths - 1) / 2
         factor = self._factors(drawn)[points.samples]
         points.columns = middle + (points.columns - middle) / factor
 
-    def reach(self, drawn: Drawn, height: int, width: int) -> NDArray[np.float64]:
+    def reach(self, drawn: Drawn, height: int, widths: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return how far a point at the side of the canvas moves."""
         del height
-        return (self._factors(drawn) - 1) * width / 2
+        return (self._factors(drawn) - 1) * widths / 2
 
 
 class Fade(Ink):

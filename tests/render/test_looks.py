@@ -34,7 +34,12 @@ from toys import TOYS
 SOFT = {"glyph": {"crop": {"margin": 1}}, "line": {"blur": {"sigma": [0.5, 1.5]}}}
 STEEP = {
     "glyph": {"size": {"share": [0.5, 0.9]}, "shear": {"degrees": [10, 20]}},
-    "line": {"spacing": [-3, 4], "tilt": {"degrees": [-5, 5]}, "invert": {"probability": 0.5}},
+    "line": {
+        "spacing": [-3, 4],
+        "tilt": {"degrees": [-5, 5]},
+        "elastic": {"shift": [0.02, 0.05]},
+        "invert": {"probability": 0.5},
+    },
 }
 ALL = {"glyph": ALL_ON["glyph"], "line": ALL_ON["line"]}
 LOOKS: dict[str, Any] = {"all": ALL, "soft": {**SOFT, "weight": 2}, "steep": STEEP}
@@ -200,7 +205,7 @@ def test_columns_are_those_of_all_looks(tiny_config: MakeConfig) -> None:
     names = [column.name for column in config.columns]
     assert names == [
         *("look", "shear_degrees", "digit_size", "spacing", "tilt_degrees"),
-        *("blur_sigma", "inverted"),
+        *("elastic", "elastic_spacing", "elastic_seed", "blur_sigma", "inverted"),
     ]
 
 

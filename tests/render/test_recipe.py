@@ -229,6 +229,7 @@ def pick_size(words: list[int], settings: Any, _: int, digit: int, *__: Any) -> 
 OWN_FORMULAS: dict[str, tuple[int, Callable[..., Any]]] = {
     "stroke": (3, pick_stroke),
     "digit_size": (2, pick_size),
+    "breadth": (2, pick_size),
     "spacing": (1, lambda words, bounds, slot, *_: pick(words[0], *bounds) if slot else 0),
     "inverted": (1, lambda words, settings, *_: happens(words[0], settings.probability)),
     "line_height": (2, lambda words, settings, *_: pick_value(*words, settings) or 1.0),

@@ -117,6 +117,24 @@ def test_size_has_a_bias_for_digits(draw):
         assert rendered.recipes.drawn["digit_size"].tolist() == [0.4, 0.8, 0.4, 0.8]
 
 
+def test_breadth_keeps_the_height(draw):
+    """A narrow digit is narrower by its share and as high, and so is its cell."""
+    crop = {"crop": {"margin": 4}}
+    full = draw(["42"], glyph=crop)
+    narrow = draw(["42"], glyph={**crop, "breadth": {"share": [0.6, 0.6]}})
+    assert (narrow.recipes.drawn["breadth"] == 0.6).all()
+    assert narrow.boxes[:, ::2].tolist() == full.boxes[:, ::2].tolist()
+    for rendered, share in ((full, 1), (narrow, 0.6)):
+        columns = rendered.boxes[:, 3] - rendered.boxes[:, 1]
+        np.testing.assert_allclose(columns, share * (full.boxes[:, 3] - full.boxes[:, 1]), atol=2)
+
+
+def test_breadth_has_a_bias_for_digits(draw):
+    """A 4 is narrower than what stands beside it, by what the config says."""
+    rendered = draw(["0404"], glyph={"breadth": {"share": [1, 1], "bias": {4: 0.75}}})
+    assert rendered.recipes.drawn["breadth"].tolist() == [1, 0.75, 1, 0.75]
+
+
 def test_size_that_is_not_applied(draw):
     """A digit that is left as it is has the size 1."""
     rendered = draw(glyph={"size": {"share": [0.3, 0.5], "probability": 0}})

@@ -141,7 +141,7 @@ def _render(recipes: Recipes, bank: GlyphBank, config: Config, engine: Engine) -
         if transform.measured:
             measure = transform.measure if engine == "skimage" else transform.measure_compiled
             recipes = recipes.apply(measure(layers, extents))
-    pages = Pages(images, boxes, recipes.starts)
+    pages = Pages(images, boxes, recipes.starts, layout.widths)
     for transform in config.transforms:
         if isinstance(transform, Page):
             paint = transform.apply if engine == "skimage" else transform.apply_compiled

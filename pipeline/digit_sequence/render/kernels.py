@@ -33,7 +33,7 @@ def read_layers(
     glyph = (glyphs, recipes.glyph_ids, smooth, filters, radii)
     target = (layers.places, layers.starts, layers.strides, layers.pixels)
     if has_line_maps(config):
-        owners, places, points = list_pixels(layers, config)
+        owners, places, points = list_pixels(layers, layout, config)
         located = np.full((2, len(layers.pixels)), FAR)
         located[:, places] = locate_pixels(layout, recipes, config, owners, points)
         _read_located(*glyph, located, *target)

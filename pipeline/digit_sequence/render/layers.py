@@ -33,7 +33,7 @@ def read_layers(
     layers = place_layers(layout.places, recipes.samples, alike=True)
     smoothed = _smooth(glyphs[recipes.glyph_ids], layout.smoothing)
     if has_line_maps(config):
-        owners, places, points = list_pixels(layers, config)
+        owners, places, points = list_pixels(layers, layout, config)
         rows, columns = locate_pixels(layout, recipes, config, owners, points)
         layers.pixels[:] = 0
         layers.pixels[places] = to_pixels(_interpolate(smoothed, owners, rows, columns))
@@ -43,7 +43,7 @@ def read_layers(
 
 
 def list_pixels(
-    layers: Layers, config: Config
+    layers: Layers, layout: Layout, config: Config
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Points]:
     """Return the owner (N,), the place in the buffer (N,) and the point of each pixel of layers."""
     top, left, height, width = layers.places.T
@@ -58,7 +58,7 @@ def list_pixels(
         columns=(column + left[owners]).astype(np.float64),
         samples=layers.samples[owners],
         height=config.canvas.height,
-        width=config.canvas.widest,
+        widths=layout.widths[layers.samples[owners]],
     )
     return owners, places, points
 

@@ -265,8 +265,7 @@ def _place_layers(
         high[0] = high[0].clip(low[0] + 1, lefts + widths)
     for transform in config.transforms:
         if isinstance(transform, LineMap):
-            canvas = config.canvas
-            reach = transform.reach(recipes.drawn, canvas.height, canvas.widest)
+            reach = transform.reach(recipes.drawn, config.canvas.height, image_widths)
             moved = np.ceil(reach)[recipes.samples]
             low, high = low - moved, high + moved
     places = np.empty((len(lefts), 4), np.int64)

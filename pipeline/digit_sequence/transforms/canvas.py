@@ -171,6 +171,8 @@ class Pages:
     """(G, 4) top, left, bottom, right of the ink of each digit, half-open."""
     starts: NDArray[np.int64]
     """(B + 1,): the digits of sample b are ``starts[b]:starts[b + 1]``."""
+    widths: NDArray[np.int64]
+    """(B,) columns of each image; what is right of them is no part of it."""
 
 
 def to_pixels(values: NDArray[np.float64]) -> NDArray[np.uint8]:

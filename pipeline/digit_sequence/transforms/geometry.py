@@ -222,5 +222,6 @@ class Points:
     samples: NDArray[np.int64]
     """(N,) which canvas a point is on."""
     height: int
-    width: int
-    """Of the canvases."""
+    """Rows of the canvases."""
+    widths: NDArray[np.int64]
+    """(N,) columns of the image that a point is on."""

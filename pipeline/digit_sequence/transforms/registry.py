@@ -5,6 +5,7 @@ from __future__ import annotations
 from digit_sequence.base.registry import Registry
 from digit_sequence.transforms.cell.aspect import Aspect
 from digit_sequence.transforms.cell.baseline import Baseline
+from digit_sequence.transforms.cell.breadth import Breadth
 from digit_sequence.transforms.cell.crop import Crop
 from digit_sequence.transforms.cell.overflow import Overflow
 from digit_sequence.transforms.cell.rotate import Rotate
@@ -61,7 +62,7 @@ TRANSFORMS: Registry[type[Transform]] = Registry(
     "transform",
     "digit_sequence.transforms",
     Allographs,
-    *(Height, Crop, Aspect, Slant, Shear, Rotate, Overflow, Size, Baseline),
+    *(Height, Crop, Aspect, Breadth, Slant, Shear, Rotate, Overflow, Size, Baseline),
     *(Spacing, Gap, Separators, Touch, Curve, Tilt, Place),
     *(Elastic, Perspective),
     *(Pen, Salt, Pepper, Stroke, InkTexture),

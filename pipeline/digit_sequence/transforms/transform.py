@@ -212,8 +212,8 @@ class LineMap(Transform):
         """Move points of the canvas to where their ink comes from, in place."""
 
     @abstractmethod
-    def reach(self, drawn: Drawn, height: int, width: int) -> NDArray[np.float64]:
-        """Return how many pixels it moves any point of each canvas, at most: (B,)."""
+    def reach(self, drawn: Drawn, height: int, widths: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return how many pixels it moves any point of each image (height, its width), (B,)."""
 
 
 class Ink(Transform):

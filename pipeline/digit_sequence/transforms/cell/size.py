@@ -6,23 +6,16 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from digit_sequence.base.blocks import AS_RANGE, Decimals
 from digit_sequence.base.columns import Column
 from digit_sequence.base.randomness import Stream
+from digit_sequence.transforms.cell.shares import BY_DIGIT, Digit, apply_bias
 from digit_sequence.transforms.geometry import Cells
 from digit_sequence.transforms.transform import CellMap, Chance, Drawn, Section
 
 Share = Annotated[float, Field(ge=0.2, le=1), Decimals(3)]
-Digit = Annotated[str, Field(pattern="^[0-9]$")]
-
-
-def _to_digits(value: object) -> object:
-    """Take 0 for "0" as a key: YAML reads it as a number."""
-    if not isinstance(value, dict):
-        return value
-    return {str(key) if type(key) is int else key: bias for key, bias in value.items()}
 
 
 class Size(CellMap):
@@ -42,15 +35,13 @@ class Size(CellMap):
 
         share: Annotated[tuple[Share, Share], *AS_RANGE]
         """Of the size that a digit would have; its foot stays."""
-        bias: Annotated[dict[Digit, Share], BeforeValidator(_to_digits)] = {}  # noqa: RUF012
+        bias: Annotated[dict[Digit, Share], BY_DIGIT] = {}  # noqa: RUF012
         """Shares for some digits, on top: {0: 0.7} for zeros that are written smaller."""
 
     def draw(self, stream: Stream) -> dict[str, NDArray[Any]]:
         """Draw a chance and a share; 1 where it is not applied."""
         drawn = super().draw(stream)["digit_size"]
-        share = np.where(drawn > 0, drawn, 1.0)
-        bias = np.array([self.settings.bias.get(str(digit), 1.0) for digit in range(10)])
-        return {"digit_size": np.round(share * bias[stream.identities.digits], 4)}
+        return {"digit_size": apply_bias(drawn, self.settings.bias, stream)}
 
     def shape(self, cells: Cells, drawn: Drawn) -> None:
         """Scale about the centre, and lower the cell by what its foot has risen."""

@@ -42,15 +42,15 @@ class Perspective(LineMap):
         Canvas (y, x) shows page (y, x) (1 + m) / (1 - a x - b y), with m so large that no corner of
         the page leaves the canvas.
         """
-        middle_row, middle_column = (points.height - 1) / 2, (points.width - 1) / 2
+        middle_row, middle_column = (points.height - 1) / 2, (points.widths - 1) / 2
         y, x = points.rows - middle_row, points.columns - middle_column
         across, down = (drawn[column.name][points.samples] for column in self.columns)
-        farther = across * x / (points.width / 2) + down * y / (points.height / 2)
+        farther = across * x / (points.widths / 2) + down * y / (points.height / 2)
         scale = (1 + np.abs(across) + np.abs(down)) / (1 - farther)
         points.rows, points.columns = middle_row + y * scale, middle_column + x * scale
 
-    def reach(self, drawn: Drawn, height: int, width: int) -> NDArray[np.float64]:
+    def reach(self, drawn: Drawn, height: int, widths: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return how far the corner moves that moves farthest."""
         most = np.abs(drawn["perspective_across"]) + np.abs(drawn["perspective_down"])
-        moved: NDArray[np.float64] = max(height, width) * most / (1 - most)
+        moved: NDArray[np.float64] = np.maximum(height, widths) * most / (1 - most)
         return moved

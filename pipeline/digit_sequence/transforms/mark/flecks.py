@@ -46,7 +46,7 @@ class Flecks(Marks):
         words = stream.part("pen").of_samples(chosen, int(counts.max()) * _N_WORDS)
         row, column, down, across = to_uniform(words[place + np.arange(4)[:, None], owners])
         samples = chosen[owners]
-        height, width = pages.pixels.shape[1:]
+        height, width = pages.pixels.shape[1], pages.widths[samples]
         length = _LENGTH * Line(pages).heights[samples]
         begin = np.stack([row * height, column * width], axis=-1) - 0.5
         end = begin + np.stack([length * (2 * down - 1), length * (2 * across - 1)], axis=-1)

@@ -55,7 +55,7 @@ class Neighbour(Marks):
         samples = np.flatnonzero(side != "")
         if not len(samples):
             return []
-        height, width = pages.pixels.shape[1:]
+        height, width = pages.pixels.shape[1], pages.widths[samples]
         line = Line(pages)
         digits = pages.starts[samples]
         tall = line.heights[samples]

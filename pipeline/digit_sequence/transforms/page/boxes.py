@@ -64,7 +64,7 @@ def _box(pages: Pages, drawn: Drawn) -> Lines:
     chosen = np.flatnonzero((drawn["printed_boxes"] > 0) & (counts > 0))
     if not len(chosen):
         return np.empty((0, 8), np.int64)
-    _, height, width = pages.pixels.shape
+    height, width = pages.pixels.shape[1], pages.widths[chosen]
     ink, pixels, margin = (
         drawn[name][chosen]
         for name in ("printed_boxes", "printed_boxes_pixels", "printed_boxes_margin")

@@ -55,19 +55,19 @@ class Frame(Page):
 
     def apply(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:  # noqa: ARG002
         """Print the corner on the pages that drew it."""
-        paint_lines(pages.pixels, _frame(pages.pixels.shape, drawn))
+        paint_lines(pages.pixels, _frame(pages, drawn))
 
     def apply_compiled(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:  # noqa: ARG002
         """Print the corner by compiled loops."""
         from digit_sequence.transforms.page import lines_kernels
 
-        lines_kernels.paint_lines(pages.pixels, _frame(pages.pixels.shape, drawn))
+        lines_kernels.paint_lines(pages.pixels, _frame(pages, drawn))
 
 
-def _frame(shape: tuple[int, ...], drawn: Drawn) -> Lines:
+def _frame(pages: Pages, drawn: Drawn) -> Lines:
     """Return two lines for each page that drew them."""
-    _, height, width = shape
     chosen = np.flatnonzero(drawn["frame"])
+    height, width = pages.pixels.shape[1], pages.widths[chosen]
     names = ("frame", *(f"frame_{it}" for it in ("down", "across", "pixels", "degrees", "corner")))
     ink, inset, aside, pixels, degrees, corner = (drawn[name][chosen] for name in names)
     is_low, is_right = corner >= 2, corner % 2 == 1

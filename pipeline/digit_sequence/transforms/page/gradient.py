@@ -40,23 +40,23 @@ class Gradient(Page):
 
     def apply(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:  # noqa: ARG002
         """Light the pages that drew it."""
-        scale_slopes(pages.pixels, _tilt_light(pages.pixels.shape, drawn))
+        scale_slopes(pages.pixels, _tilt_light(pages, drawn))
 
     def apply_compiled(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:  # noqa: ARG002
         """Light them by compiled loops."""
         from digit_sequence.transforms.page import shading_kernels
 
-        shading_kernels.scale_slopes(pages.pixels, _tilt_light(pages.pixels.shape, drawn))
+        shading_kernels.scale_slopes(pages.pixels, _tilt_light(pages, drawn))
 
 
-def _tilt_light(shape: tuple[int, ...], drawn: Drawn) -> NDArray[np.int64]:
+def _tilt_light(pages: Pages, drawn: Drawn) -> NDArray[np.int64]:
     """Return the slopes of the light."""
-    _, height, width = shape
     chosen = np.flatnonzero(drawn["gradient"])
+    height, width = pages.pixels.shape[1], pages.widths[chosen]
     angle = np.radians(drawn["gradient_degrees"][chosen])
     across, down = (round_factor(turn(angle)) for turn in (np.cos, np.sin))
     # From one corner to the other along the slope, in half pixels.
     length = 2 * (height * np.abs(down) + width * np.abs(across))
     change = drawn["gradient"][chosen] * 2**16 / length
     slopes = (to_fixed(value * change, 1) for value in (down, across))
-    return np.stack([chosen, *slopes, np.zeros_like(chosen)], axis=-1)
+    return np.stack([chosen, *slopes, np.zeros_like(chosen), width], axis=-1)

@@ -48,25 +48,25 @@ class PaperEdge(Page):
 
     def apply(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:  # noqa: ARG002
         """End the paper on the pages that drew it."""
-        shade_planes(pages.pixels, _cut(pages.pixels.shape, drawn))
+        shade_planes(pages.pixels, _cut(pages, drawn))
 
     def apply_compiled(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:  # noqa: ARG002
         """End it by compiled loops."""
         from digit_sequence.transforms.page import shading_kernels
 
-        shading_kernels.shade_planes(pages.pixels, _cut(pages.pixels.shape, drawn))
+        shading_kernels.shade_planes(pages.pixels, _cut(pages, drawn))
 
 
-def _cut(shape: tuple[int, ...], drawn: Drawn) -> NDArray[np.int64]:
+def _cut(pages: Pages, drawn: Drawn) -> NDArray[np.int64]:
     """Return where the edges lie."""
-    _, height, width = shape
     chosen = np.flatnonzero(drawn["paper_edge"])
+    height, width = pages.pixels.shape[1], pages.widths[chosen]
     inset, degrees, side = (
         drawn[f"paper_edge_{name}"][chosen] for name in ("inset", "degrees", "side")
     )
     inset = inset * height - 0.5
-    low, high = np.choose(side % 2, [width, height]) - 1 - inset, inset
-    along = np.choose(side % 2, [height, width]) / 2
+    low, high = np.where(side % 2, height, width) - 1 - inset, inset
+    along = np.where(side % 2, width, height) / 2
     across = np.where(side < 2, low, high)
     place = (np.where(side % 2, across, along), np.where(side % 2, along, across))
     loss = 1 - drawn["paper_edge"][chosen]

@@ -73,11 +73,11 @@ def make_planes(
 def scale_slopes(pages: NDArray[np.uint8], slopes: NDArray[np.int64]) -> None:
     """Light pages along a slope, and less away from the middle.
 
-    `slopes`, (N, 4): which page; what is added for each half pixel down and across from the middle,
-    2**-16; what is lost for each squared half pixel away from it, 2**-32.
+    `slopes`, (N, 5): which page; what is added for each half pixel down and across from the middle,
+    2**-16; what is lost for each squared half pixel away from it, 2**-32; columns of its image.
     """
-    height, width = pages.shape[1:]
-    y, x = np.ogrid[1 - height : height : 2, 1 - width : width : 2]
-    for sample, down, across, loss in slopes.tolist():
+    height, widest = pages.shape[1:]
+    for sample, down, across, loss, width in slopes.tolist():
+        y, x = np.ogrid[1 - height : height : 2, 1 - width : 2 * widest - width : 2]
         factors = FULL + down * y + across * x - (loss * (y * y + x * x) >> 16)
         scale_page(pages[sample], factors)

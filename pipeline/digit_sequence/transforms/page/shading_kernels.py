@@ -30,13 +30,13 @@ def shade_planes(pages, planes):
 @kernel(types.uint8[:, :, ::1], reads(types.int64, 2))
 def scale_slopes(pages, slopes):
     """Light pages along a slope, and less away from the middle."""
-    height, width = pages.shape[1:]
+    height, widest = pages.shape[1:]
     for n in range(len(slopes)):
-        sample, down, across, loss = slopes[n]
+        sample, down, across, loss, width = slopes[n]
         for j in range(height):
             row, y = pages[sample, j], 2 * j + 1 - height
             first = 65536 + down * y
-            for i in range(width):
+            for i in range(widest):
                 x = 2 * i + 1 - width
                 factor = first + across * x - (loss * (y * y + x * x) >> 16)
                 row[i] = min(max((row[i] * factor + 32768) >> 16, 0), 255)

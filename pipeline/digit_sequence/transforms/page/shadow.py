@@ -51,20 +51,20 @@ class Shadow(Page):
 
     def apply(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:  # noqa: ARG002
         """Darken the pages that drew it."""
-        shade_planes(pages.pixels, _cast(pages.pixels.shape, drawn))
+        shade_planes(pages.pixels, _cast(pages, drawn))
 
     def apply_compiled(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:  # noqa: ARG002
         """Darken them by compiled loops."""
         from digit_sequence.transforms.page import shading_kernels
 
-        shading_kernels.shade_planes(pages.pixels, _cast(pages.pixels.shape, drawn))
+        shading_kernels.shade_planes(pages.pixels, _cast(pages, drawn))
 
 
-def _cast(shape: tuple[int, ...], drawn: Drawn) -> NDArray[np.int64]:
+def _cast(pages: Pages, drawn: Drawn) -> NDArray[np.int64]:
     """Return where the shadows lie."""
-    _, height, width = shape
     chosen = np.flatnonzero(drawn["shadow"])
+    height, width = pages.pixels.shape[1], pages.widths[chosen]
     names = ("degrees", "row", "column", "softness")
     degrees, row, column, softness = (drawn[f"shadow_{name}"][chosen] for name in names)
-    place = (row * (height - 1), column * (width - 1))
+    place = (row * (height - 1), column * (width - 1.0))
     return make_planes(chosen, degrees, place, softness * height, drawn["shadow"][chosen])

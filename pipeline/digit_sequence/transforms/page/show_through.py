@@ -42,24 +42,26 @@ class ShowThrough(Page):
 
     def apply(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:  # noqa: ARG002
         """Show the other side of the pages that drew it."""
-        for sample, down, across, strength in _read_draws(pages.pixels.shape, drawn).tolist():
-            page = pages.pixels[sample].astype(np.int64)
+        for sample, down, across, strength, width in _read_draws(pages, drawn).tolist():
+            image = pages.pixels[sample, :, :width]
+            page = image.astype(np.int64)
             back = np.roll(page[:, ::-1], (down, across), (0, 1))
             for axis in (0, 1):
                 back = np.roll(back, 1, axis) + 2 * back + np.roll(back, -1, axis)
-            pages.pixels[sample] = screen(page, (back >> 4) * strength >> 8)
+            image[:] = screen(page, (back >> 4) * strength >> 8)
 
     def apply_compiled(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:  # noqa: ARG002
         """Show it by compiled loops."""
         from digit_sequence.transforms.page.show_through_kernels import show_backs
 
-        show_backs(pages.pixels, _read_draws(pages.pixels.shape, drawn))
+        show_backs(pages.pixels, _read_draws(pages, drawn))
 
 
-def _read_draws(shape: tuple[int, ...], drawn: Drawn) -> NDArray[np.int64]:
-    """Return page, rows down, columns across, strength in 1/256, of the pages that drew it."""
-    _, height, width = shape
+def _read_draws(pages: Pages, drawn: Drawn) -> NDArray[np.int64]:
+    """Return page, rows down, columns across, strength (1/256), width of pages that drew it."""
     chosen = np.flatnonzero(drawn["show_through"])
+    height, width = pages.pixels.shape[1], pages.widths[chosen]
     down = to_fixed(drawn["show_through_row"][chosen] * height, 1) % height
     across = to_fixed(drawn["show_through_column"][chosen] * width, 1) % width
-    return np.stack([chosen, down, across, to_fixed(drawn["show_through"][chosen], 256)], axis=-1)
+    strength = to_fixed(drawn["show_through"][chosen], 256)
+    return np.stack([chosen, down, across, strength, width], axis=-1)

@@ -13,12 +13,12 @@ from digit_sequence.base.compiled import kernel, reads
 @kernel(types.uint8[:, :, ::1], reads(types.int64, 2))
 def show_backs(pages, backs):
     """Lay the mirrored and blurred ink of pages over them."""
-    height, width = pages.shape[1:]
+    height, widest = pages.shape[1:]
     # With a border of one pixel on all sides, from the opposite edge.
-    back = np.empty((height + 2, width + 2), np.int32)
-    total, mirrored = np.empty(width + 2, np.int32), np.empty(width, np.int32)
+    back = np.empty((height + 2, widest + 2), np.int32)
+    total, mirrored = np.empty(widest + 2, np.int32), np.empty(widest, np.int32)
     for n in range(len(backs)):
-        sample, down, across, strength = backs[n]
+        sample, down, across, strength, width = backs[n]
         page = pages[sample]
         for y in range(height + 2):
             source = page[(y - 1 - down + 2 * height) % height]

@@ -36,19 +36,19 @@ class Vignette(Page):
 
     def apply(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:  # noqa: ARG002
         """Darken the pages that drew it."""
-        scale_slopes(pages.pixels, _find_losses(pages.pixels.shape, drawn))
+        scale_slopes(pages.pixels, _find_losses(pages, drawn))
 
     def apply_compiled(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:  # noqa: ARG002
         """Darken them by compiled loops."""
         from digit_sequence.transforms.page import shading_kernels
 
-        shading_kernels.scale_slopes(pages.pixels, _find_losses(pages.pixels.shape, drawn))
+        shading_kernels.scale_slopes(pages.pixels, _find_losses(pages, drawn))
 
 
-def _find_losses(shape: tuple[int, ...], drawn: Drawn) -> NDArray[np.int64]:
+def _find_losses(pages: Pages, drawn: Drawn) -> NDArray[np.int64]:
     """Return slopes of light that are flat, with losses."""
-    _, height, width = shape
     chosen = np.flatnonzero(drawn["vignette"])
+    height, width = pages.pixels.shape[1], pages.widths[chosen]
     flat = np.zeros_like(chosen)
     losses = drawn["vignette"][chosen] / (height * height + width * width)
-    return np.stack([chosen, flat, flat, to_fixed(losses * 2**32, 1)], axis=-1)
+    return np.stack([chosen, flat, flat, to_fixed(losses * 2**32, 1), width], axis=-1)
