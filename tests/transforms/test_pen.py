@@ -193,3 +193,12 @@ def test_glyphs_of_other_sizes(tiny_config: MakeConfig, size: int) -> None:
     rendered = render_samples(config, bank, make_pool(bank), [("07", 0)])
     assert rendered.recipes.drawn["stroke_width"].tolist() == [4.0, 4.0]
     assert (rendered.images[0].max(axis=0) == 255).sum() > 10
+
+
+def test_thin_strokes_stay_dark(tiny_config: MakeConfig) -> None:
+    """A hairline is neither softened nor hollowed until it is faint."""
+    plain, soft = (
+        draw_with(tiny_config, draw_bar(3), width=1, softness=[soft, soft], rim=[rim, rim])
+        for soft, rim in ((0, 0), (4, 0.6))
+    )
+    assert np.abs(plain.astype(int) - soft).max() <= 4

@@ -35,7 +35,7 @@ class InkTexture(Ink):
 
     name: ClassVar = "ink_texture"
     section: ClassVar[Section] = "glyph"
-    example: ClassVar = {"grain": [0, 0.8], "skips": [0, 0.3], "pressure": [0, 0.8]}
+    example: ClassVar = {"grain": [0.0, 0.5], "skips": [0.0, 0.2], "pressure": [0.0, 0.6]}
     columns: ClassVar = (
         Column("ink_grain", "float64", "ink that the teeth of the paper lack, share"),
         Column("ink_skips", "float64", "ink that the pen skipped, share"),

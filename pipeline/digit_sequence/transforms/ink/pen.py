@@ -37,7 +37,7 @@ class Pen(Placement, Ink):
 
     name: ClassVar = "pen"
     section: ClassVar[Section] = "glyph"
-    example: ClassVar = {"width": [0.03, 0.25], "softness": [0, 3], "rim": [0, 0.6]}
+    example: ClassVar = {"width": [0.03, 0.25], "softness": [0.0, 3.0], "rim": [0.0, 0.6]}
     takes_distances: ClassVar = True
     columns: ClassVar = (
         Column("pen_width", "float64", "width of the pen, share of the digit height"),
@@ -49,12 +49,14 @@ class Pen(Placement, Ink):
     class Settings(Block):
         """One pen for all digits of a line."""
 
-        width: Annotated[tuple[Width, Width], *AS_RANGE] = (0.07, 0.16)
-        """Of the stroke, as a share of the height of a full-size digit; at least one pixel."""
+        width: Annotated[tuple[Width, Width], *AS_RANGE] = (0.05, 0.13)
+        """Of the stroke, as a share of the height of a full-size digit; a pixel at least."""
         softness: Annotated[tuple[Softness, Softness], *AS_RANGE] = (0.0, 0.0)
-        """How far ink bleeds: pixels by which edges are wider than those of a sharp pen."""
+        """How far ink bleeds: pixels by which edges are wider than those of a sharp pen. None is
+        wider than the stroke."""
         rim: Annotated[tuple[Rim, Rim], *AS_RANGE] = (0.0, 0.0)
-        """How much ink the middle of a stroke lacks, as with felt pens: share."""
+        """How much ink the middle of a stroke lacks, as with felt pens: share; less where the stroke
+        is thinner than three pixels."""
         jitter: Annotated[tuple[Jitter, Jitter], *AS_RANGE] = (0.0, 0.0)
         """By what share the width of a digit may differ from that of the pen, at most."""
 
@@ -138,6 +140,9 @@ def _choose_nibs(
     widths = np.round(drawn["stroke_width"] * layers.strokes.shrinkage, 2)
     widths = np.maximum(widths, HAIRLINE)
     edges, rims = 1 + drawn["pen_softness"][owners], drawn["pen_rim"][owners]
+    # So that the middle of a thin stroke is as dark as that of others.
+    edges = np.minimum(edges, widths)
+    rims = rims * (widths / 2 - HAIRLINE / 2).clip(0, 1)
     # Distances are known so far, and no farther.
     radii = np.minimum(widths / 2, (REACH - 0.25) * scales - edges / 2)
     return widths, np.stack([np.maximum(radii, HAIRLINE / 2), edges, rims, scales], axis=-1)
