@@ -21,7 +21,7 @@ from digit_sequence.base.randomness import Identities
 from digit_sequence.config.loading import parse_config
 from digit_sequence.config.model import Config
 from digit_sequence.render.draw import Rendered, render_batch
-from digit_sequence.render.layout import Layout, lay_out
+from digit_sequence.render.layout import Layout, find_scales, lay_out
 from digit_sequence.render.recipe import Recipes, draw_recipes
 from digit_sequence.sources.bank import GlyphBank
 from digit_sequence.sources.distances import REACH, find_distances
@@ -238,8 +238,7 @@ def _draw_with_pen(
     bare = replace(layout, matrices=matrices, smoothing=np.zeros_like(layout.smoothing))
     levels = replace(bank, images=find_distances(bank.images))
     layers = _fill_layers(_read_alone(levels, bare, recipes, config), recipes)
-    (a, b), (c, d) = matrices[:, :, :2].transpose(1, 2, 0)
-    strokes = Strokes(1 / np.sqrt(np.abs(a * d - b * c)), layout.shrinkage[recipes.samples])
+    strokes = Strokes(find_scales(matrices), layout.shrinkage[recipes.samples])
     (pen,) = (it for it in config.transforms if it.name == "pen")
     layers = replace(layers, strokes=strokes)
     pen.apply(layers, recipes.drawn, recipes.identities.stream("pen"))

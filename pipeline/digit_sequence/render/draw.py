@@ -23,7 +23,7 @@ from digit_sequence.base.errors import RenderError
 from digit_sequence.config.model import Config
 from digit_sequence.config.sections import LOOK
 from digit_sequence.render import layers as definition
-from digit_sequence.render.layout import Layout, has_line_maps, lay_out
+from digit_sequence.render.layout import Layout, find_scales, has_line_maps, lay_out
 from digit_sequence.render.recipe import Recipes, put_drawn
 from digit_sequence.sources.bank import GlyphBank
 from digit_sequence.sources.distances import REACH
@@ -161,10 +161,7 @@ def _read_distances(
     matrices[:, :, 2] += REACH
     bare = replace(layout, matrices=matrices, smoothing=np.zeros_like(layout.smoothing))
     layers = read_layers(distances, bare, recipes, config)
-    (a, b), (c, d) = matrices[:, :, :2].transpose(1, 2, 0)
-    strokes = Strokes(
-        scales=1 / np.sqrt(np.abs(a * d - b * c)), shrinkage=layout.shrinkage[recipes.samples]
-    )
+    strokes = Strokes(scales=find_scales(matrices), shrinkage=layout.shrinkage[recipes.samples])
     return replace(layers, strokes=strokes)
 
 

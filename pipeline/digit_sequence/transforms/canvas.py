@@ -21,6 +21,10 @@ LANES = 8
 """Strides are multiples of this: so many columns are computed at a time."""
 
 
+STRETCH = 1.3
+"""Times as far as its scale says a pixel of a glyph may reach on the canvas, at most."""
+
+
 @dataclass(frozen=True)
 class Strokes:
     """How the distances in layers are to be taken."""

@@ -13,7 +13,7 @@ from digit_sequence.base.blocks import AS_RANGE, Block, Decimals
 from digit_sequence.base.columns import Column
 from digit_sequence.base.randomness import Stream, to_decimals
 from digit_sequence.sources.distances import LEVELS, REACH
-from digit_sequence.transforms.canvas import Layers, to_pixels
+from digit_sequence.transforms.canvas import STRETCH, Layers, to_pixels
 from digit_sequence.transforms.geometry import Row
 from digit_sequence.transforms.transform import Drawn, Ink, Placement, Section, draw_fields
 
@@ -55,8 +55,8 @@ class Pen(Placement, Ink):
         """How far ink bleeds: pixels by which edges are wider than those of a sharp pen. None is
         wider than the stroke."""
         rim: Annotated[tuple[Rim, Rim], *AS_RANGE] = (0.0, 0.0)
-        """How much ink the middle of a stroke lacks, as with felt pens: share; less where the stroke
-        is thinner than three pixels."""
+        """How much ink the middle of a stroke lacks, as with felt pens: share; less in strokes that
+        are thinner than three pixels."""
         jitter: Annotated[tuple[Jitter, Jitter], *AS_RANGE] = (0.0, 0.0)
         """By what share the width of a digit may differ from that of the pen, at most."""
 
@@ -89,7 +89,7 @@ class Pen(Placement, Ink):
     def grow(self, drawn: Drawn) -> NDArray[np.int64]:
         """Return by how much a pen may widen the ink at any side."""
         widths = np.maximum(drawn["stroke_width"], HAIRLINE) + self.settings.softness[1]
-        grown: NDArray[np.int64] = np.ceil(widths / 2).astype(np.int64) + 1
+        grown: NDArray[np.int64] = np.ceil((widths + 1) / 2 * STRETCH).astype(np.int64) + 1
         return grown
 
     def apply(self, layers: Layers, drawn: Drawn, stream: Stream) -> Drawn:
