@@ -22,6 +22,8 @@ _CHUNK = 64
 _FAR = 2 * REACH
 _UNIT = 64
 """Distances are whole multiples of ``1 / _UNIT`` of a pixel of the enlarged glyph."""
+_BLOB = 1.1
+"""How many times as deep as the middle of its strokes a glyph is where it is a blob."""
 _RAISED = 2
 """How many times as high as their surroundings ridges are made."""
 
@@ -79,10 +81,17 @@ def _enlarge(glyphs: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def _thin(ink: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the lines in the middle of strokes, a pixel wide; glyphs are bordered by paper."""
+    """Return the lines in the middle of strokes, a pixel wide, and what is deep inside of blobs.
+
+    Glyphs are bordered by paper.
+    """
     from skimage.morphology import skeletonize
 
     lines: NDArray[np.bool_] = skeletonize(ink.reshape(-1, ink.shape[2])).reshape(ink.shape)
+    # A loop that was filled is no line: what lies far deeper than the middle of strokes stays.
+    depths = _measure(~ink)
+    middle = (depths * lines).sum(axis=(1, 2)) / np.maximum(lines.sum(axis=(1, 2)), 1)
+    lines |= depths > _BLOB * middle[:, None, None]
     is_lost = ~lines.any(axis=(1, 2))
     lines[is_lost] = ink[is_lost]
     return lines

@@ -14,7 +14,7 @@ from digit_sequence.base.randomness import Stream
 from digit_sequence.transforms.canvas import Pages
 from digit_sequence.transforms.transform import Chance, Drawn, Page, Section
 
-TAIL = 0.02
+TAIL = 0.005
 """Share of the pixels that are darker than dark, and brighter than bright."""
 BAYER = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], np.int64)
 """Order in which pixels of 4 x 4 become bright (Bayer, 1973)."""
@@ -39,8 +39,8 @@ class Threshold(Page):
         """Black and white alone."""
 
         level: Annotated[tuple[Share, Share], *AS_RANGE]
-        """Where white begins, between the page's dark (0) and its bright (1): the levels that 2 %
-        of its pixels are beyond."""
+        """Where white begins, between the page's dark (0) and its bright (1): the levels that
+        0.5 % of its pixels are beyond."""
         dither: Annotated[tuple[Dither, Dither], *AS_RANGE] = (0, 0)
         """By how much that differs among 4 x 4 pixels, likewise."""
 
@@ -50,8 +50,9 @@ class Threshold(Page):
         for sample in np.flatnonzero(drawn["threshold"]):
             page = pages.pixels[sample]
             level, dither = drawn["threshold"][sample], drawn["threshold_dither"][sample]
-            order = np.sort(page, axis=None).astype(np.float64)
-            tail = int(TAIL * page.size)
+            image = page[:, : pages.widths[sample]]
+            order = np.sort(image, axis=None).astype(np.float64)
+            tail = int(TAIL * image.size)
             dark, bright = order[tail], order[-1 - tail]
             limit = dark + (bright - dark) * (level + dither * ((2 * bayer - 15) / 32))
             page[:] = np.where(page > limit, 255, 0)
@@ -61,8 +62,8 @@ class Threshold(Page):
         from digit_sequence.transforms.page.threshold_kernels import split_pages
 
         if drawn["threshold"].any():
-            tail = int(TAIL * pages.pixels[0].size)
-            split_pages(pages.pixels, drawn["threshold"], drawn["threshold_dither"], tail, BAYER)
+            limits = (drawn["threshold"], drawn["threshold_dither"])
+            split_pages(pages.pixels, pages.widths, *limits, TAIL, BAYER)
 
 
 def _tile_bayer(pages: Pages) -> NDArray[np.int64]:
