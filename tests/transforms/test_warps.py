@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digit_sequence.transforms.geometry import Points
+from digit_sequence.transforms.geometry import begin_points
 from digit_sequence.transforms.line.elastic import Elastic
 from digit_sequence.transforms.line.perspective import Perspective
 
@@ -16,9 +16,8 @@ HEIGHT, WIDTH = 24, 90
 
 def locate(transform: Elastic | Perspective, drawn: dict[str, np.ndarray]) -> np.ndarray:
     """Return (row, column) that each pixel of a canvas shows, (2, HEIGHT, WIDTH)."""
-    rows, columns = np.mgrid[:HEIGHT, :WIDTH].astype(float)
-    samples = np.zeros(HEIGHT * WIDTH, np.int64)
-    points = Points(rows.reshape(-1), columns.reshape(-1), samples, HEIGHT, samples + WIDTH)
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    points = begin_points(HEIGHT, np.array([WIDTH]))
     transform.locate(points, drawn)
     found = np.stack([points.rows, points.columns]).reshape(2, HEIGHT, WIDTH)
     moved = np.abs(found - np.stack([rows, columns])).max()

@@ -10,10 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digit_sequence.config.model import Config
-from digit_sequence.render.layout import Layout, has_line_maps, locate_pixels, shift_matrices
+from digit_sequence.render.layout import (
+    FAR,
+    Layout,
+    has_line_maps,
+    locate_points,
+    shift_matrices,
+)
 from digit_sequence.render.recipe import Recipes
 from digit_sequence.transforms.canvas import Layers, place_layers, to_pixels
-from digit_sequence.transforms.geometry import Points
+from digit_sequence.transforms.geometry import Points, begin_points
 
 
 def read_layers(
@@ -33,34 +39,42 @@ def read_layers(
     layers = place_layers(layout.places, recipes.samples, alike=True)
     smoothed = _smooth(glyphs[recipes.glyph_ids], layout.smoothing)
     if has_line_maps(config):
-        owners, places, points = list_pixels(layers, layout, config)
-        rows, columns = locate_pixels(layout, recipes, config, owners, points)
+        points = begin_points(config.canvas.height, layout.widths)
+        locate_points(points, recipes, config, "skimage")
+        owners, pixels, rows, columns = _locate_pixels(layers, layout, points)
         layers.pixels[:] = 0
-        layers.pixels[places] = to_pixels(_interpolate(smoothed, owners, rows, columns))
+        layers.pixels[pixels] = to_pixels(_interpolate(smoothed, owners, rows, columns))
     else:
         _warp(smoothed, shift_matrices(layout), layers)
     return layers
 
 
-def list_pixels(
-    layers: Layers, layout: Layout, config: Config
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Points]:
-    """Return the owner (N,), the place in the buffer (N,) and the point of each pixel of layers."""
+def _locate_pixels(
+    layers: Layers, layout: Layout, points: Points
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the layer of each of their M pixels, where it is in the buffer and in its glyph.
+
+    `points` are where the pixels of the images lie on the rows that were laid out.
+    """
     top, left, height, width = layers.places.T
     owners = np.repeat(np.arange(len(layers)), height * width)
     order = np.arange(len(owners)) - np.repeat(
         np.cumsum(height * width) - height * width, height * width
     )
     row, column = np.divmod(order, width[owners])
-    places = layers.starts[owners] + row * layers.strides[owners] + column
-    points = Points(
-        rows=(row + top[owners]).astype(np.float64),
-        columns=(column + left[owners]).astype(np.float64),
-        samples=layers.samples[owners],
-        height=config.canvas.height,
-        widths=layout.widths[layers.samples[owners]],
-    )
-    return owners, places, points
+    pixels = layers.starts[owners] + row * layers.strides[owners] + column
+    samples = layers.samples[owners]
+    at = points.starts[samples] + (top[owners] + row) * layout.widths[samples]
+    at += left[owners] + column
+    x, y = points.columns[at], points.rows[at]
+    matrix = layout.matrices[owners]
+    columns = matrix[:, 0, 0] * x + matrix[:, 0, 1] * y + matrix[:, 0, 2]
+    rows = matrix[:, 1, 0] * x + matrix[:, 1, 1] * y + matrix[:, 1, 2]
+    if layout.is_clipped:
+        first, size = layout.cells[owners].T
+        is_cut = (x < first - 0.5) | (x >= first + size - 0.5) | (y < -0.5)
+        rows[is_cut | (y >= points.height - 0.5)] = FAR
+    return owners, pixels, rows, columns
 
 
 def merge_layers(layers: Layers, pages: NDArray[np.uint8]) -> NDArray[np.int64]:
