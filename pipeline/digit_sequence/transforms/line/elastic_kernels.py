@@ -48,20 +48,23 @@ def _mix(knots, at, n_columns, down, across):
 
 @inner
 def _stretch(ys, xs, size, factor, most, down_knots, across_knots, n_columns):
-    """Move the points of an image."""
+    """Move points of an image."""
     steepness = 1 / (3 * most + 0.001)
+    places, downs, acrosses = np.empty(len(ys), np.uint32), np.empty(len(ys)), np.empty(len(ys))
     for k in range(len(ys)):
-        row, column = ys[k], xs[k]
-        y = min(max(row, 0.0), size[0]) * factor
-        x = min(max(column, 0.0), size[1]) * factor
+        y = min(max(ys[k], 0.0), size[0]) * factor
+        x = min(max(xs[k], 0.0), size[1]) * factor
         i, j = np.int32(y), np.int32(x)
         down, across = y - i, x - j
-        down, across = down * down * (3 - 2 * down), across * across * (3 - 2 * across)
-        at = np.uint32(i * np.int32(n_columns) + j)
-        moved_down = _mix(down_knots, at, n_columns, down, across)
-        moved_across = _mix(across_knots, at, n_columns, down, across)
-        ys[k] = row + most * moved_down * _hold(row, size[0], steepness)
-        xs[k] = column + most * moved_across * _hold(column, size[1], steepness)
+        downs[k] = down * down * (3 - 2 * down)
+        acrosses[k] = across * across * (3 - 2 * across)
+        places[k] = np.uint32(i * np.int32(n_columns) + j)
+    for k in range(len(ys)):
+        moved = _mix(down_knots, places[k], n_columns, downs[k], acrosses[k])
+        ys[k] += most * moved * _hold(ys[k], size[0], steepness)
+    for k in range(len(ys)):
+        moved = _mix(across_knots, places[k], n_columns, downs[k], acrosses[k])
+        xs[k] += most * moved * _hold(xs[k], size[1], steepness)
 
 
 @kernel(*_POINTS, _VALUES, _VALUES, reads(types.int64, 1))
