@@ -39,7 +39,7 @@ def read_layers(
         locate_points(points, recipes, config, "numba")
         cells = layout.cells if layout.is_clipped else layout.cells[:0]
         located = (points.unpack(), points.starts, recipes.samples)
-        _read_mapped(*glyph, layout.matrices, cells, *located, *target)
+        _read_mapped(glyph, layout.matrices, cells, *located, target)
     else:
         _read_affine(*glyph, shift_matrices(layout), *target)
     return layers
@@ -247,58 +247,47 @@ def _fill_points(ys, xs, height, widths):
 
 
 @kernel(
-    *_GLYPH,
+    types.Tuple(_GLYPH),
     reads(types.float64, 3),
     reads(types.int64, 2),
     types.Tuple(_POINTS),
-    *(reads(types.int64, 1), reads(types.int64, 1)),
-    *_TARGET,
+    reads(types.int64, 1),
+    reads(types.int64, 1),
+    types.Tuple(_TARGET),
 )
-def _read_mapped(
-    images,
-    ids,
-    smooth,
-    filters,
-    radii,
-    matrices,
-    cells,
-    points,
-    begins,
-    samples,
-    places,
-    starts,
-    strides,
-    buffer,
-):
-    """Read layers through affine maps of points of the images.
+def _read_mapped(glyph, matrices, cells, points, begins, samples, target):
+    """Read layers through affine maps of points of their images.
 
     Parameters
     ----------
-    images, ids, smooth, filters, radii, matrices, places, starts, strides, buffer
-        As of `_read_affine`.
+    glyph, target : tuple
+        What comes before and after the matrices of `_read_affine`.
+    matrices : ndarray of float64, shape (G, 2, 3)
     cells : ndarray of int64, shape (G, 2)
-        Column and width of cells that cut their ink; of shape (0, 2) where they do not.
+        First column and width of the cells, where they cut their ink; of shape (0, 2) elsewhere.
     points : tuple
         As of `Points.unpack`.
     begins : ndarray of int64, shape (B + 1,)
         As of `Points.starts`.
     samples : ndarray of int64, shape (G,)
     """
+    images, ids, smooth, filters, radii = glyph
+    places, starts, strides, buffer = target
+    ys, xs, canvas_height, widths = points
     rooms = _make_rooms(images, places, strides)
     squares = np.empty(len(rooms[0]), np.uint32)
     rows, columns = images.shape[1:]
-    ys, xs, canvas_height, widths = points
     bounds = (-np.inf, -np.inf, np.inf, np.inf)
     for g in range(len(ids)):
         top, left, height, width = places[g]
-        wide = widths[samples[g]]
+        image_width = widths[samples[g]]
         if len(cells):
             cell = cells[g, 0] - 0.5
             bounds = (-0.5, cell, canvas_height - 0.5, cell + cells[g, 1])
-        first = begins[samples[g]] + top * wide + left
+        first = begins[samples[g]] + top * image_width + left
         size = height * strides[g]
         _locate_mapped(
-            *(matrices[g], bounds, ys[first:], xs[first:], wide),
+            *(matrices[g], bounds, ys[first:], xs[first:], image_width),
             *((rows, columns), (height, width, strides[g])),
             *(rooms[1][:size], rooms[2][:size], rooms[3][:size]),
         )

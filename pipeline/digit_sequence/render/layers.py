@@ -41,40 +41,10 @@ def read_layers(
     if has_line_maps(config):
         points = begin_points(config.canvas.height, layout.widths)
         locate_points(points, recipes, config, "skimage")
-        owners, pixels, rows, columns = _locate_pixels(layers, layout, points)
-        layers.pixels[:] = 0
-        layers.pixels[pixels] = to_pixels(_interpolate(smoothed, owners, rows, columns))
+        _warp_points(smoothed, layout, points, layers)
     else:
         _warp(smoothed, shift_matrices(layout), layers)
     return layers
-
-
-def _locate_pixels(
-    layers: Layers, layout: Layout, points: Points
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return the layer of each of their M pixels, where it is in the buffer and in its glyph.
-
-    `points` are where the pixels of the images lie on the rows that were laid out.
-    """
-    top, left, height, width = layers.places.T
-    owners = np.repeat(np.arange(len(layers)), height * width)
-    order = np.arange(len(owners)) - np.repeat(
-        np.cumsum(height * width) - height * width, height * width
-    )
-    row, column = np.divmod(order, width[owners])
-    pixels = layers.starts[owners] + row * layers.strides[owners] + column
-    samples = layers.samples[owners]
-    at = points.starts[samples] + (top[owners] + row) * layout.widths[samples]
-    at += left[owners] + column
-    x, y = points.columns[at], points.rows[at]
-    matrix = layout.matrices[owners]
-    columns = matrix[:, 0, 0] * x + matrix[:, 0, 1] * y + matrix[:, 0, 2]
-    rows = matrix[:, 1, 0] * x + matrix[:, 1, 1] * y + matrix[:, 1, 2]
-    if layout.is_clipped:
-        first, size = layout.cells[owners].T
-        is_cut = (x < first - 0.5) | (x >= first + size - 0.5) | (y < -0.5)
-        rows[is_cut | (y >= points.height - 0.5)] = FAR
-    return owners, pixels, rows, columns
 
 
 def merge_layers(layers: Layers, pages: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -118,19 +88,39 @@ def _warp(glyphs: NDArray[np.float64], matrices: NDArray[np.float64], layers: La
     layers.put(to_pixels(values))
 
 
+def _warp_points(
+    glyphs: NDArray[np.float64], layout: Layout, points: Points, layers: Layers
+) -> None:
+    """Interpolate each glyph into its layer, through an affine map of points of its image."""
+    starts = points.starts.tolist()
+    layers.pixels[:] = 0
+    samples, places = layers.samples.tolist(), layers.places.tolist()
+    owners = zip(samples, places, layout.matrices, layout.cells.tolist(), strict=True)
+    for glyph, layer, owner in zip(glyphs, layers, owners, strict=True):
+        sample, (top, left, height, width), matrix, (first, n_columns) = owner
+        x, y = (
+            image[starts[sample] : starts[sample + 1]].reshape(points.height, -1)[
+                top : top + height, left : left + width
+            ]
+            for image in (points.columns, points.rows)
+        )
+        columns, rows = (a * x + b * y + c for a, b, c in matrix)
+        if layout.is_clipped:
+            is_cut = (x < first - 0.5) | (x >= first + n_columns - 0.5) | (y < -0.5)
+            rows[is_cut | (y >= points.height - 0.5)] = FAR
+        layer[:] = to_pixels(_interpolate(glyph, rows, columns))
+
+
 def _interpolate(
-    glyphs: NDArray[np.float64],
-    owners: NDArray[np.int64],
-    rows: NDArray[np.float64],
-    columns: NDArray[np.float64],
+    glyph: NDArray[np.float64], rows: NDArray[np.float64], columns: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Interpolate glyphs bilinearly at points (N,), with the arithmetic of `warp`."""
-    padded = np.pad(glyphs, ((0, 0), (1, 2), (1, 2)))
-    row = np.clip(rows, -1, glyphs.shape[1]) + 1
-    column = np.clip(columns, -1, glyphs.shape[2]) + 1
+    """Interpolate a glyph bilinearly at rows and columns, with the arithmetic of `warp`."""
+    padded = np.pad(glyph, (1, 2))
+    row = np.clip(rows, -1, glyph.shape[0]) + 1
+    column = np.clip(columns, -1, glyph.shape[1]) + 1
     i, j = row.astype(np.int64), column.astype(np.int64)
     dr, dc = row - i, column - j
-    upper = (1 - dc) * padded[owners, i, j] + dc * padded[owners, i, j + 1]
-    lower = (1 - dc) * padded[owners, i + 1, j] + dc * padded[owners, i + 1, j + 1]
+    upper = (1 - dc) * padded[i, j] + dc * padded[i, j + 1]
+    lower = (1 - dc) * padded[i + 1, j] + dc * padded[i + 1, j + 1]
     values: NDArray[np.float64] = (1 - dr) * upper + dr * lower
     return values
