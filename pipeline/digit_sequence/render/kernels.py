@@ -20,7 +20,8 @@ from digit_sequence.transforms.canvas import Layers, place_layers
 from digit_sequence.transforms.canvas_kernels import find_extent
 from digit_sequence.transforms.gaussian import tabulate_filters
 from digit_sequence.transforms.gaussian_kernels import blur_flat
-from digit_sequence.transforms.geometry import Points
+from digit_sequence.transforms.geometry import begin_points
+from digit_sequence.transforms.geometry_kernels import POINTS
 
 
 def read_layers(
@@ -33,9 +34,7 @@ def read_layers(
     glyph = (glyphs, recipes.glyph_ids, smooth, filters, radii)
     target = (layers.places, layers.starts, layers.strides, layers.pixels)
     if has_line_maps(config):
-        points = Points(np.empty(0), np.empty(0), config.canvas.height, layout.widths)
-        points.rows, points.columns = np.empty((2, points.starts[-1]))
-        _fill_points(*points.unpack())
+        points = begin_points(config.canvas.height, layout.widths, "numba")
         locate_points(points, recipes, config, "numba")
         cells = layout.cells if layout.is_clipped else layout.cells[:0]
         located = (points.unpack(), points.starts, recipes.samples)
@@ -231,26 +230,11 @@ def _read_affine(images, ids, smooth, filters, radii, matrices, places, starts, 
         _read(images[ids[g]], smooth[g], filters, radii, rooms, squares, layer)
 
 
-_POINTS = (types.float64[::1], types.float64[::1], types.int64, reads(types.int64, 1))
-
-
-@kernel(*_POINTS)
-def _fill_points(ys, xs, height, widths):
-    """Set the rows and the columns of the pixels of images."""
-    start = 0
-    for b in range(len(widths)):
-        for y in range(height):
-            row, column = ys[start : start + widths[b]], xs[start : start + widths[b]]
-            for x in range(widths[b]):
-                row[x], column[x] = y, x
-            start += widths[b]
-
-
 @kernel(
     types.Tuple(_GLYPH),
     reads(types.float64, 3),
     reads(types.int64, 2),
-    types.Tuple(_POINTS),
+    types.Tuple(POINTS),
     reads(types.int64, 1),
     reads(types.int64, 1),
     types.Tuple(_TARGET),

@@ -12,6 +12,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from digit_sequence.base.engines import Engine
+
 Factor = NDArray[np.float64] | float
 
 
@@ -246,10 +248,17 @@ class Points:
         return self.rows, self.columns, self.height, self.image_widths
 
 
-def begin_points(height: int, image_widths: NDArray[np.int64]) -> Points:
+def begin_points(
+    height: int, image_widths: NDArray[np.int64], engine: Engine = "skimage"
+) -> Points:
     """Return points where the pixels of the images are."""
-    points = Points(np.empty(0), np.empty(0), height, image_widths)
-    order = np.arange(len(points.samples)) - points.starts[points.samples]
-    rows, columns = np.divmod(order, points.widths)
-    points.rows, points.columns = rows.astype(np.float64), columns.astype(np.float64)
+    n_points = height * int(image_widths.sum())
+    points = Points(np.empty(n_points), np.empty(n_points), height, image_widths)
+    if engine == "numba":
+        from digit_sequence.transforms.geometry_kernels import fill_points
+
+        fill_points(*points.unpack())
+    else:
+        order = np.arange(n_points) - points.starts[points.samples]
+        points.rows[:], points.columns[:] = np.divmod(order, points.widths)
     return points

@@ -9,9 +9,9 @@ from numba import types
 
 from digit_sequence.base.compiled import inner, kernel, reads
 from digit_sequence.base.philox import WEYL
+from digit_sequence.transforms.geometry_kernels import POINTS
 
 _WEYL_0, _WEYL_1 = WEYL
-_POINTS = (types.float64[::1], types.float64[::1], types.int64, reads(types.int64, 1))
 _VALUES = reads(types.float64, 1)
 
 
@@ -47,10 +47,10 @@ def _mix(knots, at, n_columns, down, across):
 
 
 @inner
-def _stretch(ys, xs, size, factor, most, down_knots, across_knots, n_columns):
-    """Move points of an image."""
+def _stretch(ys, xs, size, factor, most, knots, n_columns, rooms):
+    """Move some points of an image of a size; `rooms` is for what is computed on the way."""
+    places, downs, acrosses = rooms
     steepness = 1 / (3 * most + 0.001)
-    places, downs, acrosses = np.empty(len(ys), np.uint32), np.empty(len(ys)), np.empty(len(ys))
     for k in range(len(ys)):
         y = min(max(ys[k], 0.0), size[0]) * factor
         x = min(max(xs[k], 0.0), size[1]) * factor
@@ -60,16 +60,18 @@ def _stretch(ys, xs, size, factor, most, down_knots, across_knots, n_columns):
         acrosses[k] = across * across * (3 - 2 * across)
         places[k] = np.uint32(i * np.int32(n_columns) + j)
     for k in range(len(ys)):
-        moved = _mix(down_knots, places[k], n_columns, downs[k], acrosses[k])
+        moved = _mix(knots[0], places[k], n_columns, downs[k], acrosses[k])
         ys[k] += most * moved * _hold(ys[k], size[0], steepness)
     for k in range(len(ys)):
-        moved = _mix(across_knots, places[k], n_columns, downs[k], acrosses[k])
+        moved = _mix(knots[1], places[k], n_columns, downs[k], acrosses[k])
         xs[k] += most * moved * _hold(xs[k], size[1], steepness)
 
 
-@kernel(*_POINTS, _VALUES, _VALUES, reads(types.int64, 1))
+@kernel(*POINTS, _VALUES, _VALUES, reads(types.int64, 1))
 def stretch_points(rows, columns, height, widths, shifts, spacings, seeds):
     """Move points of images (height, width) by elastic fields."""
+    room = widths.max()
+    rooms = (np.empty(room, np.uint32), np.empty(room), np.empty(room))
     start = 0
     for b in range(len(widths)):
         stop = start + height * widths[b]
@@ -80,6 +82,7 @@ def stretch_points(rows, columns, height, widths, shifts, spacings, seeds):
             knots = np.empty((2, (np.int64(size[0] * factor) + 2) * n_columns))
             for axis in range(2):
                 _draw_knots(np.uint64(seeds[b] * 2 + axis), n_columns, knots[axis])
-            ys, xs = rows[start:stop], columns[start:stop]
-            _stretch(ys, xs, size, factor, most, knots[0], knots[1], n_columns)
+            for first in range(start, stop, widths[b]):
+                ys, xs = rows[first:][: widths[b]], columns[first:][: widths[b]]
+                _stretch(ys, xs, size, factor, most, knots, n_columns, rooms)
         start = stop

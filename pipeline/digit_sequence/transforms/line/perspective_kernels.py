@@ -7,12 +7,12 @@ from __future__ import annotations
 from numba import types
 
 from digit_sequence.base.compiled import kernel, reads
+from digit_sequence.transforms.geometry_kernels import POINTS
 
-_POINTS = (types.float64[::1], types.float64[::1], types.int64, reads(types.int64, 1))
 _VALUES = reads(types.float64, 1)
 
 
-@kernel(*_POINTS, _VALUES, _VALUES)
+@kernel(*POINTS, _VALUES, _VALUES)
 def tilt_points(rows, columns, height, widths, acrosses, downs):
     """Move points of images (height, width) by perspective."""
     start = 0
