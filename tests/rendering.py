@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,12 @@ from digit_sequence.base.randomness import Identities
 from digit_sequence.config.loading import parse_config
 from digit_sequence.config.model import Config
 from digit_sequence.render.draw import Rendered, render_batch
-from digit_sequence.render.layout import Layout, lay_out
+from digit_sequence.render.layout import Layout, find_scales, lay_out
 from digit_sequence.render.recipe import Recipes, draw_recipes
 from digit_sequence.sources.bank import GlyphBank
+from digit_sequence.sources.distances import REACH, find_distances
 from digit_sequence.sources.pools import GlyphPool
-from digit_sequence.transforms.canvas import Layers, Pages, place_layers
+from digit_sequence.transforms.canvas import Layers, Pages, Strokes, place_layers
 from digit_sequence.transforms.geometry import begin_points
 from digit_sequence.transforms.ink.specks import draw_places
 from digit_sequence.transforms.ink.stroke import ERODED_PEAK
@@ -193,13 +195,15 @@ def draw_alone(
 
     Returns the canvases (G, H, W), and pepper and stroke as they were applied.
     """
-    layout, _ = lay_out(recipes, bank, config)
+    layout, laid_out = lay_out(recipes, bank, config)
     columns_of = list_columns(layout, recipes, config)
+    read = _draw_with_pen if any(it.name == "pen" for it in config.transforms) else _read_alone
+    inks = read(bank, layout, laid_out, config)
     places = {name: draw_places(recipes.identities.stream(name)) for name in ("salt", "pepper")}
     canvases = []
     applied: dict[str, list[int]] = {"pepper": [], "stroke": []}
     for g, (begin, end) in enumerate(columns_of.tolist()):
-        canvas = _warp_alone(bank.images[recipes.glyph_ids[g]], layout, g, recipes, config)
+        canvas = inks[g]
         columns = slice(begin, end)
         part = canvas[:, columns].copy()
         counts = {name: int(drawn[g]) for name, drawn in recipes.drawn.items() if name in places}
@@ -214,7 +218,41 @@ def draw_alone(
         canvas[:] = 0
         canvas[:, columns] = part
         canvases.append(canvas)
-    return np.stack(canvases), applied
+    layers = _fill_layers(canvases, recipes)
+    for texture in (it for it in config.transforms if it.name == "ink_texture"):
+        texture.apply(layers, recipes.drawn, recipes.identities.stream("ink_texture"))
+    return np.stack(list(layers)), applied
+
+
+def _read_alone(bank: GlyphBank, layout: Layout, recipes: Recipes, config: Config) -> list[Image]:
+    """Read the ink of each digit for a canvas of its own."""
+    images = bank.images[recipes.glyph_ids]
+    return [_warp_alone(image, layout, g, recipes, config) for g, image in enumerate(images)]
+
+
+def _draw_with_pen(
+    bank: GlyphBank, layout: Layout, recipes: Recipes, config: Config
+) -> list[Image]:
+    """Draw each digit with the pen on a canvas of its own."""
+    matrices = layout.matrices + np.array([[0, 0, REACH], [0, 0, REACH]])
+    bare = replace(layout, matrices=matrices, smoothing=np.zeros_like(layout.smoothing))
+    levels = replace(bank, images=find_distances(bank.images))
+    layers = _fill_layers(_read_alone(levels, bare, recipes, config), recipes)
+    strokes = Strokes(find_scales(matrices), layout.shrinkage[recipes.samples])
+    (pen,) = (it for it in config.transforms if it.name == "pen")
+    layers = replace(layers, strokes=strokes)
+    pen.apply(layers, recipes.drawn, recipes.identities.stream("pen"))
+    return list(layers)
+
+
+def _fill_layers(canvases: list[Image], recipes: Recipes) -> Layers:
+    """Return layers as large as their canvases, which they hold."""
+    places = np.array([(0, 0, *canvas.shape) for canvas in canvases], np.int64)
+    layers = place_layers(places, recipes.samples)
+    layers.pixels[:] = 0
+    for layer, canvas in zip(layers, canvases, strict=True):
+        layer[:] = canvas
+    return layers
 
 
 def list_columns(layout: Layout, recipes: Recipes, config: Config) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from builds import ROOT
-from digit_sequence.look.gallery import STEPS, draw_transform, list_tiles
+from digit_sequence.look.gallery import STEPS, draw_looks, draw_transform, list_tiles
 from digit_sequence.transforms.registry import TRANSFORMS
 
 FOLDER = ROOT / "configs/gallery"
@@ -33,6 +33,12 @@ def test_a_row_runs_through_its_range(name):
             assert (tiles[0].image != tiles[-1].image).any(), heading
             values = [float(tile.title) for tile in tiles]
             assert values == sorted(values)
+
+
+def test_picture_of_looks_is_as_drawn():
+    """`make gallery` would not change the picture of the looks."""
+    drawn = Image.open(io.BytesIO(draw_looks()))
+    assert np.array_equal(Image.open(FOLDER / "looks.png"), drawn)
 
 
 @pytest.mark.slow

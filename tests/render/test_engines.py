@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -180,7 +181,7 @@ def test_read_only_bank(tiny_config, bank):
     config = tiny_config()
     recipes = draw_recipes(config, make_pool(bank), "train", ["42"], np.arange(1), "numba")
     first, second = (
-        render_batch(recipes, type(bank)(**{**vars(bank), "images": images}), config, "numba")
+        render_batch(recipes, replace(bank, images=images), config, "numba")
         for images in (bank.images, frozen)
     )
     assert np.array_equal(first.images, second.images)

@@ -144,9 +144,9 @@ def test_sample_alone_is_laid_out_as_in_a_batch(
     for sample, identity in enumerate(samples):
         slots = slice(recipes.starts[sample], recipes.starts[sample + 1])
         _, alone, applied_alone = lay(config, bank, pools["train"], [identity])
-        assert alone.scaled[0] == batch.scaled[sample]
+        assert alone.shrinkage[0] == batch.shrinkage[sample]
         assert alone.is_clipped == batch.is_clipped
-        for column in {field.name for field in fields(batch)} - {"scaled", "is_clipped"}:
+        for column in {field.name for field in fields(batch)} - {"shrinkage", "is_clipped"}:
             assert (getattr(alone, column) == getattr(batch, column)[slots]).all()
         assert (applied_alone.drawn["spacing"] == applied.drawn["spacing"][slots]).all()
 

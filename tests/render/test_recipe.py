@@ -38,7 +38,7 @@ from toys import TOYS
 MakeConfig = Callable[..., Config]
 Pools = dict[SplitName, GlyphPool]
 
-TESTED_ALONE = {"allographs", "separators", "leading", "trailing", "joins", "neighbour"}
+TESTED_ALONE = {"allographs", "separators", "leading", "trailing", "joins", "neighbour", "pen"}
 """Transforms whose draws are tested beside them: of the glyphs, or of many columns."""
 DRAWING = [
     name for name, transform in TRANSFORMS.items() if transform.columns and name not in TESTED_ALONE
@@ -203,6 +203,11 @@ def pick_ink(words: list[int], settings: Any, *_: int) -> int:
     return int(np.floor(paper * share + 0.5))
 
 
+def pick_texel(words: list[int], settings: Any, *_: int) -> int:
+    """Return a texel of the tile of noise."""
+    return pick(words[4], 0, 2**18 - 1) if happens(words[0], settings.probability) else 0
+
+
 def pick_kind(words: list[int], settings: Any, *_: int) -> str:
     """Return the kind of a pattern, by weights."""
     names = ("waves", "hatch", "arcs", "weave")
@@ -239,6 +244,7 @@ OWN_FORMULAS: dict[str, tuple[int, Callable[..., Any]]] = {
     "place_left": (2, lambda words, settings, *_: pick_share(words[1], settings.left)),
     "ink": (3, pick_ink),
     "pattern_kind": (7, pick_kind),
+    "ink_texel": (5, pick_texel),
 }
 """Words a value, and the formula, of columns that are drawn otherwise than by default.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -101,7 +103,7 @@ def test_bar_crosses_the_stem(bank):
 
 def test_digit_that_the_source_lacks(bank):
     """Shapes of a digit without glyphs are left out."""
-    sevens = type(bank)(**{**vars(bank), "digits": np.full_like(bank.digits, 7)})
+    sevens = replace(bank, digits=np.full_like(bank.digits, 7))
     shapes = parse_shapes({"digits": {3: {"x": ["0,0 1,1"]}, 7: {"y": ["0,0 1,1"]}}})
     extended, pools = add_allographs(sevens, share_out(sevens), shapes)
     assert len(extended.images) == len(bank.images) + N_DRAWN

@@ -1,4 +1,4 @@
-"""The gallery: a picture of each transform over its range.
+"""The gallery: a picture of each transform over its range, and one of all looks.
 
 ``make gallery`` writes configs/gallery by this module.
 """
@@ -13,6 +13,7 @@ from typing import Any
 
 from digit_sequence.building.sampler import open_config
 from digit_sequence.config.loading import parse_config
+from digit_sequence.config.looks import list_looks, write_out_looks
 from digit_sequence.look.preview import Tile, draw_sheet, draw_tiles
 from digit_sequence.transforms.registry import TRANSFORMS
 from digit_sequence.transforms.transform import Transform
@@ -26,6 +27,11 @@ _PLAIN: dict[str, Any] = {
     "canvas": {"height": 40, "width": 200},
     "glyph": {"crop": {"margin": 4}},
     "line": {"spacing": [4, 4], "levels": {"paper": [225, 225], "ink": [0.2, 0.2]}},
+}
+_NUMBERS: dict[str, Any] = {
+    "source": {"name": "mnist-5k"},
+    "splits": {"train": {"numbers": {"random": {"lengths": [3, 5]}}, "samples": 4}},
+    "canvas": {"height": 36, "width": [40, 148]},
 }
 
 
@@ -79,9 +85,20 @@ def _draw(transform: type[Transform], title: str, settings: Any, sample: int) ->
     return replace(tile, title=title)
 
 
+def draw_looks() -> bytes:
+    """Return a picture as PNG: a row of samples of each look, of the same numbers."""
+    rows: dict[str, list[Tile]] = {}
+    for name, meaning in list_looks().items():
+        tree = write_out_looks({**_NUMBERS, "look": name}, "gallery", Path())
+        sampler = open_config(parse_config(tree, "gallery"))
+        rows[f"{name}: {meaning}"] = draw_tiles(sampler, 4)["train"]
+    return draw_sheet(rows, boxes=False)
+
+
 def main(folder: Path) -> None:
     """Write all pictures."""
     folder.mkdir(exist_ok=True)
+    (folder / "looks.png").write_bytes(draw_looks())
     for transform in (it for it in TRANSFORMS.values() if it.example is not None):
         path = folder / f"{transform.section}.{transform.name}.png"
         path.write_bytes(draw_transform(transform))

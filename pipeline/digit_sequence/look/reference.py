@@ -131,6 +131,8 @@ def _describe_section(name: str, section: Any) -> Iterator[str]:
         if transform.section == name:
             yield f"### `{name}.{transform.name}`"
             yield _describe_transform(transform)
+            if transform.example is not None:
+                yield f"![{transform.name}](gallery/{name}.{transform.name}.png)"
             if transform.columns or transform.measured:
                 yield describe_columns((*transform.columns, *transform.measured))
 

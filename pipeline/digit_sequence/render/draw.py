@@ -13,7 +13,7 @@ way on their own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +23,17 @@ from digit_sequence.base.errors import RenderError
 from digit_sequence.config.model import Config
 from digit_sequence.config.sections import LOOK
 from digit_sequence.render import layers as definition
-from digit_sequence.render.layout import choose_map_engine, has_line_maps, lay_out
+from digit_sequence.render.layout import (
+    Layout,
+    choose_map_engine,
+    find_scales,
+    has_line_maps,
+    lay_out,
+)
 from digit_sequence.render.recipe import Recipes, put_drawn
 from digit_sequence.sources.bank import GlyphBank
-from digit_sequence.transforms.canvas import Layers, Pages, join_layers
+from digit_sequence.sources.distances import REACH
+from digit_sequence.transforms.canvas import Layers, Pages, Strokes, join_layers
 from digit_sequence.transforms.transform import Ink, Page
 
 BATCH_PIXELS: dict[Engine, int] = {"skimage": 2_000_000, "numba": 8_000_000}
@@ -121,12 +128,17 @@ def _render(recipes: Recipes, bank: GlyphBank, config: Config, engine: Engine) -
     """Render the samples of a config without looks."""
     layout, recipes = lay_out(recipes, bank, config, engine)
     read_layers, merge_layers = _choose_steps(engine)
-    layers = read_layers(bank.images, layout, recipes, config)
-    for transform in config.transforms:
-        if isinstance(transform, Ink):
-            apply = transform.apply if engine == "skimage" else transform.apply_compiled
-            stream = recipes.identities.stream(transform.name)
-            recipes = recipes.apply(apply(layers, recipes.drawn, stream))
+    inks = [transform for transform in config.transforms if isinstance(transform, Ink)]
+    if any(transform.takes_distances for transform in inks):
+        layers = _read_distances(
+            read_layers, bank.distances.find(recipes.glyph_ids), layout, recipes, config
+        )
+    else:
+        layers = read_layers(bank.images, layout, recipes, config)
+    for ink in inks:
+        apply = ink.apply if engine == "skimage" else ink.apply_compiled
+        stream = recipes.identities.stream(ink.name)
+        recipes = recipes.apply(apply(layers, recipes.drawn, stream))
     images = np.zeros((recipes.n_samples, config.canvas.height, config.canvas.widest), np.uint8)
     extents = merge_layers(layers, images)
     boxes = extents.astype(np.int32)
@@ -141,6 +153,22 @@ def _render(recipes: Recipes, bank: GlyphBank, config: Config, engine: Engine) -
             paint = transform.apply if engine == "skimage" else transform.apply_compiled
             paint(pages, recipes.drawn, recipes.identities.stream(transform.name))
     return Rendered(images, layout.widths, layers, boxes, layout.scaled, recipes)
+
+
+def _read_distances(
+    read_layers: Callable[..., Layers],
+    distances: NDArray[np.uint8],
+    layout: Layout,
+    recipes: Recipes,
+    config: Config,
+) -> Layers:
+    """Read layers from the distances of glyphs, which need no smoothing against aliasing."""
+    matrices = layout.matrices.copy()
+    matrices[:, :, 2] += REACH
+    bare = replace(layout, matrices=matrices, smoothing=np.zeros_like(layout.smoothing))
+    layers = read_layers(distances, bare, recipes, config)
+    strokes = Strokes(scales=find_scales(matrices), shrinkage=layout.shrinkage[recipes.samples])
+    return replace(layers, strokes=strokes)
 
 
 def _choose_steps(engine: Engine) -> tuple[Callable[..., Layers], Callable[..., NDArray[np.int64]]]:

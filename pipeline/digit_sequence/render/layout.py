@@ -21,6 +21,7 @@ from digit_sequence.config.model import MIN_DIGIT_WIDTH, Config
 from digit_sequence.render.outlines import trace_outlines
 from digit_sequence.render.recipe import Recipes
 from digit_sequence.sources.bank import GlyphBank
+from digit_sequence.transforms.canvas import STRETCH
 from digit_sequence.transforms.geometry import (
     Cells,
     Outlines,
@@ -61,8 +62,13 @@ class Layout:
     """(G, 4) top, left, height, width of the part of the canvas that a glyph's ink can reach."""
     widths: NDArray[np.int64]
     """(B,) columns of each image."""
-    scaled: NDArray[np.bool_]
-    """(B,) whether the line was shrunk to fit the canvas."""
+    shrinkage: NDArray[np.float64]
+    """(B,) to which share of its length the line was shrunk to fit the canvas; 1 for most."""
+
+    @property
+    def scaled(self) -> NDArray[np.bool_]:
+        """(B,) whether the line was shrunk."""
+        return self.shrinkage < 1
 
 
 def lay_out(
@@ -114,7 +120,7 @@ def lay_out(
         is_clipped=cells.is_clipped,
         places=_place_layers(reach, lefts, widths, cells.is_clipped, image_widths, recipes, config),
         widths=image_widths,
-        scaled=share < 1,
+        shrinkage=share,
     )
     return layout, recipes
 
@@ -269,6 +275,19 @@ def _place_layers(
         places[:, 1 - axis] = first
         places[:, 3 - axis] = high[axis].clip(first + 1, size) - first
     return places
+
+
+def find_scales(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return pixels of the canvas for each one of a glyph, by maps (G, 2, 3) to glyphs.
+
+    That is the root of the area; or what is left of the widest stretch after `STRETCH`, if more.
+    """
+    (a, b), (c, d) = matrices[:, :, :2].transpose(1, 2, 0)
+    area = np.abs(a * d - b * c)
+    total = a * a + b * b + c * c + d * d
+    most = np.sqrt((total + np.sqrt(np.maximum(total * total - 4 * area * area, 0.0))) / 2)
+    scales: NDArray[np.float64] = np.maximum(1 / np.sqrt(area), most / area / STRETCH)
+    return scales
 
 
 def shift_matrices(layout: Layout) -> NDArray[np.float64]:

@@ -25,6 +25,7 @@ import uuid
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from numpy.typing import NDArray
 from digit_sequence.base.blocks import shorten
 from digit_sequence.base.errors import SourceError, SourceWarning
 from digit_sequence.sources.cache import CACHE_VARIABLE, cache_folder, writing_into
+from digit_sequence.sources.distances import Distances
 from digit_sequence.sources.registry import list_files, open_source, read_source
 from digit_sequence.sources.source import RawGlyphs, SourceBlock
 
@@ -59,6 +61,11 @@ class GlyphBank:
     """Shape (N, 4): top, left, bottom, right of the pixels above 0, half-open."""
     digest: str
     """SHA-256 over shape, images, digits and parts: identifies the source."""
+
+    @cached_property
+    def distances(self) -> Distances:
+        """From the middle of strokes: what a pen draws by."""
+        return Distances(self.images)
 
 
 def load_bank(settings: SourceBlock) -> GlyphBank:

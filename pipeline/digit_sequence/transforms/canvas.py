@@ -21,6 +21,20 @@ LANES = 8
 """Strides are multiples of this: so many columns are computed at a time."""
 
 
+STRETCH = 1.3
+"""Times as far as its scale says a pixel of a glyph may reach on the canvas, at most."""
+
+
+@dataclass(frozen=True)
+class Strokes:
+    """How the distances in layers are to be taken."""
+
+    scales: NDArray[np.float64]
+    """(G,) pixels of the canvas for each one of the glyph."""
+    shrinkage: NDArray[np.float64]
+    """(G,) to which share of its length each line was shrunk."""
+
+
 @dataclass(frozen=True)
 class Layers:
     """What each of G digits puts on its canvas."""
@@ -37,6 +51,8 @@ class Layers:
     """(G,) which canvas it belongs to."""
     block: tuple[int, int] | None = None
     """Rows and columns of `pixels` that each has, where all have as many."""
+    strokes: Strokes | None = None
+    """Where layers hold distances, which a pen turns into ink."""
 
     def __len__(self) -> int:
         return len(self.places)

@@ -12,6 +12,8 @@ from digit_sequence.transforms.cell.rotate import Rotate
 from digit_sequence.transforms.cell.shear import Shear
 from digit_sequence.transforms.cell.size import Size
 from digit_sequence.transforms.choice.allographs import Allographs
+from digit_sequence.transforms.ink.ink_texture import InkTexture
+from digit_sequence.transforms.ink.pen import Pen
 from digit_sequence.transforms.ink.pepper import Pepper
 from digit_sequence.transforms.ink.salt import Salt
 from digit_sequence.transforms.ink.stroke import Stroke
@@ -63,7 +65,7 @@ TRANSFORMS: Registry[type[Transform]] = Registry(
     *(Height, Crop, Aspect, Breadth, Slant, Shear, Rotate, Overflow, Size, Baseline),
     *(Spacing, Gap, Separators, Touch, Curve, Tilt, Place),
     *(Elastic, Perspective),
-    *(Salt, Pepper, Stroke),
+    *(Pen, Salt, Pepper, Stroke, InkTexture),
     *(Joins, Leading, Trailing, Neighbour, Flecks),
     *(ShowThrough, Ruling, Boxes, Frame, Pattern),
     *(Levels, Texture, Grain, PaperEdge, Gradient, Shadow),

@@ -223,6 +223,9 @@ class LineMap(Transform):
 class Ink(Transform):
     """What happens to the ink of each digit."""
 
+    takes_distances: ClassVar[bool] = False
+    """Whether layers are to hold distances from the middle of the stroke, which it makes ink of."""
+
     def grow(self, drawn: Drawn) -> NDArray[np.int64] | int:
         """Return how many pixels farther the ink of each digit may reach: (G,), or one for all."""
         del drawn
