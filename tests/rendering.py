@@ -27,7 +27,7 @@ from digit_sequence.sources.bank import GlyphBank
 from digit_sequence.sources.distances import REACH, find_distances
 from digit_sequence.sources.pools import GlyphPool
 from digit_sequence.transforms.canvas import Layers, Pages, Strokes, place_layers
-from digit_sequence.transforms.geometry import Points
+from digit_sequence.transforms.geometry import begin_points
 from digit_sequence.transforms.ink.specks import draw_places
 from digit_sequence.transforms.ink.stroke import ERODED_PEAK
 from digit_sequence.transforms.transform import LineMap
@@ -289,22 +289,22 @@ def _warp_alone(
     if not line_maps:
         matrix = np.vstack([layout.matrices[glyph], [0, 0, 1]])
         return round_half_up(warp(smoothed, matrix, output_shape=shape, **options))
-    rows, columns = map(np.ravel, np.mgrid[: shape[0], : shape[1]].astype(float))
-    samples = np.full(rows.size, recipes.samples[glyph])
-    points = Points(rows, columns, samples, shape[0], layout.widths[samples])
+    points = begin_points(shape[0], layout.widths)
     for line_map in reversed(line_maps):
         line_map.locate(points, recipes.drawn)
-    on_row = np.stack([points.columns, points.rows, np.ones(rows.size)])
-    column, row = layout.matrices[glyph] @ on_row
+    sample = recipes.samples[glyph]
+    x, y = (
+        places[points.samples == sample].reshape(shape[0], -1)
+        for places in (points.columns, points.rows)
+    )
+    column, row = np.tensordot(layout.matrices[glyph], np.stack([x, y, np.ones_like(x)]), 1)
     # With a border, since beyond the middle of its outer pixels scikit-image takes all for 0.
-    places = np.stack([row, column]).reshape(2, *shape) + 1
-    canvas = round_half_up(warp(np.pad(smoothed, 1), places, **options))
+    ink = round_half_up(warp(np.pad(smoothed, 1), np.stack([row, column]) + 1, **options))
     if layout.is_clipped:
         left, width = layout.cells[glyph]
-        is_inside = (points.columns >= left - 0.5) & (points.columns < left + width - 0.5)
-        is_inside &= (points.rows >= -0.5) & (points.rows < shape[0] - 0.5)
-        canvas[~is_inside.reshape(shape)] = 0
-    return canvas
+        is_inside = (x >= left - 0.5) & (x < left + width - 0.5)
+        ink[~(is_inside & (y >= -0.5) & (y < shape[0] - 0.5))] = 0
+    return np.pad(ink, ((0, 0), (0, shape[1] - ink.shape[1])))
 
 
 def _set_alone(picture: Image, places: NDArray[np.uint32], value: int) -> Image:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from digit_sequence.base.errors import ConfigError
@@ -44,6 +46,24 @@ def test_batch_is_bounded_by_digits(tiny_config, engine, max_digits):
     assert (n_samples + 1) * 784 * max_digits > BATCH_PIXELS[engine]
     need = estimate_memory(config, 100_000, 500, max_digits, 784, engine)
     assert need.batch < 150_000_000
+
+
+@pytest.mark.parametrize("engine", ["skimage", "numba"])
+@pytest.mark.parametrize("digits", ["7", "14543", "1234567890" * 3])
+def test_line_maps_take_what_is_counted(tiny_config, engine, digits):
+    """Drawing a batch through line maps takes no more memory than is counted for it."""
+    line = {"elastic": {"shift": [0.1, 0.1]}, "perspective": {"across": [0.25, 0.25]}}
+    splits = {"train": {"numbers": {"values": [digits]}, "samples": 10**6}}
+    config = tiny_config(splits=splits, canvas={"width": 300}, line=line)
+    sampler = open_config(config, engine)
+    n_samples = fit_batch(config, 784 * len(digits), engine)
+    sampler.draw("train", 0, 1)
+    tracemalloc.start()
+    sampler.draw("train", 0, n_samples)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    counted = estimate_memory(config, n_samples, 0, len(digits), 784, engine).batch
+    assert counted / 3 < peak < counted < 100_000_000
 
 
 def test_parquet_takes_more_memory_than_tar(tiny_config):

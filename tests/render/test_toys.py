@@ -22,7 +22,7 @@ from digit_sequence.config.loading import load_config
 from digit_sequence.config.model import Config
 from digit_sequence.look.reference import describe_config, make_schema
 from digit_sequence.plan.plan import make_plan
-from digit_sequence.render.draw import render_batch
+from digit_sequence.render.draw import fit_batch, render_batch
 from digit_sequence.render.layout import lay_out
 from digit_sequence.render.recipe import draw_recipes
 from digit_sequence.sources.bank import GlyphBank
@@ -155,6 +155,19 @@ def test_it_changes_images(tiny_config: MakeConfig, bank: GlyphBank, toy: Any) -
             )
             images.append(render_batch(recipes, bank, config, engine).images)
         assert (images[0] != images[1]).any()
+
+
+def test_batches_of_maps_without_loops_are_smaller(tiny_config: MakeConfig) -> None:
+    """One line map that NumPy locates makes a batch as small as if it located all of them."""
+    line = {"elastic": {"shift": [0.1, 0.1]}}
+    with TRANSFORMS.adding(Wave):
+        configs = [tiny_config(line=line | more) for more in ({}, {"wave": {"rows": [1, 2]}})]
+        (defined, compiled), mixed = (
+            [fit_batch(config, 784, engine) for engine in ("skimage", "numba")]
+            for config in configs
+        )
+    assert mixed == [defined, defined]
+    assert compiled > defined
 
 
 # -- boxes follow maps of the line -----------------------------------------------------------------

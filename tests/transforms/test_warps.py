@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digit_sequence.transforms.geometry import Points
+from digit_sequence.transforms.geometry import begin_points
 from digit_sequence.transforms.line.elastic import Elastic
 from digit_sequence.transforms.line.perspective import Perspective
 
@@ -16,9 +16,8 @@ HEIGHT, WIDTH = 24, 90
 
 def locate(transform: Elastic | Perspective, drawn: dict[str, np.ndarray]) -> np.ndarray:
     """Return (row, column) that each pixel of a canvas shows, (2, HEIGHT, WIDTH)."""
-    rows, columns = np.mgrid[:HEIGHT, :WIDTH].astype(float)
-    samples = np.zeros(HEIGHT * WIDTH, np.int64)
-    points = Points(rows.reshape(-1), columns.reshape(-1), samples, HEIGHT, samples + WIDTH)
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    points = begin_points(HEIGHT, np.array([WIDTH]))
     transform.locate(points, drawn)
     found = np.stack([points.rows, points.columns]).reshape(2, HEIGHT, WIDTH)
     moved = np.abs(found - np.stack([rows, columns])).max()
@@ -87,3 +86,46 @@ def test_elastic_seeds_differ() -> None:
     assert moved.std() > 0.4
     assert abs(np.corrcoef(moved[:, 0].reshape(-1), moved[:, 1].reshape(-1))[0, 1]) < 0.2
     assert abs(np.corrcoef(moved[0, 0].reshape(-1), moved[1, 0].reshape(-1))[0, 1]) < 0.5
+
+
+def test_no_point_beyond_the_edge_needs_more_knots() -> None:
+    """Rows beyond an edge are moved across as the edge is."""
+    elastic = Elastic(Elastic.Settings(shift=(0, 0)))
+    drawn = {
+        "elastic": np.array([0.1]),
+        "elastic_spacing": np.array([0.5]),
+        "elastic_seed": np.array([7]),
+    }
+    points, beyond = (begin_points(HEIGHT, np.array([WIDTH])) for _ in range(2))
+    points.rows[:], beyond.rows[:] = 0, -1000
+    elastic.locate(points, drawn)
+    elastic.locate(beyond, drawn)
+    assert (points.columns == beyond.columns).all()
+    assert (beyond.rows == -1000).all()
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.sampled_from([0, 1, 300]))
+def test_compiled_loops_are_the_definition(seed: int, height: int, far: int) -> None:
+    """Points that a map before them has left anywhere are moved to the very same places."""
+    pytest.importorskip("numba")
+    random = np.random.default_rng(seed)
+    widths = random.integers(1, 90, 3)
+    chosen = random.integers(0, 2, 3)
+    drawn = {
+        "elastic": random.uniform(0, 0.1, 3) * chosen,
+        "elastic_spacing": random.uniform(0.5, 4, 3) * chosen,
+        "elastic_seed": random.integers(0, 2**31, 3),
+        "perspective_across": random.uniform(-0.25, 0.25, 3),
+        "perspective_down": random.uniform(-0.15, 0.15, 3),
+    }
+    moved = random.uniform(-far, far, (height * widths.sum(), 2))
+    zero = (0, 0)
+    maps = (Elastic(Elastic.Settings(shift=zero)), Perspective(Perspective.Settings(across=zero)))
+    for transform in maps:
+        defined, compiled = (begin_points(height, widths) for _ in range(2))
+        for points in (defined, compiled):  # as columns of one array, which are not contiguous
+            points.rows, points.columns = (np.stack([points.rows, points.columns], -1) + moved).T
+        transform.locate(defined, drawn)
+        transform.locate_compiled(compiled, drawn)
+        assert (defined.rows == compiled.rows).all()
+        assert (defined.columns == compiled.columns).all()

@@ -24,7 +24,7 @@ from digit_sequence.base.errors import ConfigError
 from digit_sequence.config.model import Config
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.render.draw import fit_batch
-from digit_sequence.render.layout import has_line_maps
+from digit_sequence.render.layout import choose_map_engine, has_line_maps
 from digit_sequence.run.limits import MemoryLimit
 from digit_sequence.transforms.transform import Ink, Page
 
@@ -40,8 +40,9 @@ _DIGIT_BYTES = 1000
 """For each digit of a batch: its geometry and its draws."""
 _LOOK_BYTES = 4
 """For each pixel of the canvases of a batch that is put together from the samples of its looks."""
-_MAPPED_BYTES = 300
-"""For each pixel of the canvases of a batch, where line maps locate the pixels of layers."""
+_MAPPED_BYTES: dict[Engine, int] = {"skimage": 200, "numba": 20}
+"""For each pixel of the canvases of a batch, where line maps locate them; and a byte for each layer
+that may be as large as its canvas."""
 KEPT_BYTES = 2**25
 """Freed memory that a process keeps; the most that glibc takes."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
@@ -104,7 +105,7 @@ def estimate_memory(
         return min(fit_batch(part, max_digits * glyph_pixels, engine), n_samples)
 
     def render(part: Config) -> float:
-        pixel_bytes = _CANVAS_BYTES[engine] + _count_pixel_bytes(part, engine)
+        pixel_bytes = _CANVAS_BYTES[engine] + _count_pixel_bytes(part, max_digits, engine)
         digit_bytes = glyph_pixels * _GLYPH_BYTES[engine] + _DIGIT_BYTES
         return fit(part) * (canvas_pixels * pixel_bytes + max_digits * digit_bytes)
 
@@ -119,7 +120,7 @@ def estimate_memory(
     )
 
 
-def _count_pixel_bytes(config: Config, engine: Engine) -> int:
+def _count_pixel_bytes(config: Config, max_digits: int, engine: Engine) -> int:
     """Return the bytes that transforms take for each pixel of the canvases of a batch."""
     by_definition = [
         transform.pixel_bytes
@@ -127,7 +128,9 @@ def _count_pixel_bytes(config: Config, engine: Engine) -> int:
         if (isinstance(transform, Ink) and _is_defined(transform, Ink, engine))
         or (isinstance(transform, Page) and _is_defined(transform, Page, engine))
     ]
-    return max([*by_definition, _MAPPED_BYTES * has_line_maps(config)])
+    if has_line_maps(config):
+        by_definition.append(_MAPPED_BYTES[choose_map_engine(config, engine)] + max_digits)
+    return max(by_definition, default=0)
 
 
 def _is_defined(transform: Ink | Page, stage: type[Ink | Page], engine: Engine) -> bool:

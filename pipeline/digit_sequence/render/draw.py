@@ -23,7 +23,13 @@ from digit_sequence.base.errors import RenderError
 from digit_sequence.config.model import Config
 from digit_sequence.config.sections import LOOK
 from digit_sequence.render import layers as definition
-from digit_sequence.render.layout import Layout, find_scales, has_line_maps, lay_out
+from digit_sequence.render.layout import (
+    Layout,
+    choose_map_engine,
+    find_scales,
+    has_line_maps,
+    lay_out,
+)
 from digit_sequence.render.recipe import Recipes, put_drawn
 from digit_sequence.sources.bank import GlyphBank
 from digit_sequence.sources.distances import REACH
@@ -32,8 +38,8 @@ from digit_sequence.transforms.transform import Ink, Page
 
 BATCH_PIXELS: dict[Engine, int] = {"skimage": 2_000_000, "numba": 8_000_000}
 """Pixels of canvases, and of glyphs, to render at a time: bounds the memory, changes no image."""
-_MAPPED_PIXELS = 200_000
-"""Likewise with line maps, which take some hundred bytes for each pixel of a layer."""
+_MAPPED_PIXELS: dict[Engine, int] = {"skimage": 200_000, "numba": 2_000_000}
+"""Likewise with line maps, by what locates points: NumPy takes some hundred bytes for each."""
 
 
 @dataclass(frozen=True)
@@ -186,8 +192,10 @@ def fit_batch(config: Config, glyph_pixels: int, engine: Engine) -> int:
         Of all glyphs of a sample, at most.
     engine : {"skimage", "numba"}
     """
-    is_mapped = not config.look and has_line_maps(config)
-    limit = _MAPPED_PIXELS if is_mapped else BATCH_PIXELS[engine]
+    if not config.look and has_line_maps(config):
+        limit = _MAPPED_PIXELS[choose_map_engine(config, engine)]
+    else:
+        limit = BATCH_PIXELS[engine]
     return max(1, limit // max(config.canvas.height * config.canvas.widest, glyph_pixels))
 
 

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from digit_sequence.base.compiled import ZERO, copy, copy_bytes, inner, kernel, reads
 from digit_sequence.config.model import Config
-from digit_sequence.render.layers import list_pixels
-from digit_sequence.render.layout import FAR, Layout, has_line_maps, locate_pixels, shift_matrices
+from digit_sequence.render.layout import FAR, Layout, has_line_maps, locate_points, shift_matrices
 from digit_sequence.render.recipe import Recipes
 from digit_sequence.transforms.canvas import Layers, place_layers
 from digit_sequence.transforms.canvas_kernels import find_extent
 from digit_sequence.transforms.gaussian import tabulate_filters
 from digit_sequence.transforms.gaussian_kernels import blur_flat
+from digit_sequence.transforms.geometry import begin_points
+from digit_sequence.transforms.geometry_kernels import POINTS
 
 
 def read_layers(
@@ -33,10 +34,11 @@ def read_layers(
     glyph = (glyphs, recipes.glyph_ids, smooth, filters, radii)
     target = (layers.places, layers.starts, layers.strides, layers.pixels)
     if has_line_maps(config):
-        owners, places, points = list_pixels(layers, layout, config)
-        located = np.full((2, len(layers.pixels)), FAR)
-        located[:, places] = locate_pixels(layout, recipes, config, owners, points)
-        _read_located(*glyph, located, *target)
+        points = begin_points(config.canvas.height, layout.widths, "numba")
+        locate_points(points, recipes, config, "numba")
+        cells = layout.cells if layout.is_clipped else layout.cells[:0]
+        located = (points.unpack(), points.starts, recipes.samples)
+        _read_mapped(glyph, layout.matrices, cells, *located, target)
     else:
         _read_affine(*glyph, shift_matrices(layout), *target)
     return layers
@@ -78,16 +80,34 @@ def _locate(matrix, rows, columns, height, width, stride, places, down, across):
 
 
 @inner
-def _split(located, rows, columns, places, down, across):
-    """Do the same for pixels whose rows and columns in the glyph are known."""
-    most_row, most_column = float(rows), float(columns)
-    glyph_stride = np.int32(columns + 3)
-    for k in range(len(places)):
-        row = min(max(located[0, k], -1.0), most_row)
-        column = min(max(located[1, k], -1.0), most_column)
-        i, j = np.int32(row + 1), np.int32(column + 1)
-        down[k], across[k] = row - (i - 1), column - (j - 1)
-        places[k] = np.uint32(i * glyph_stride + j)
+def _locate_mapped(matrix, bounds, ys, xs, width, glyph, shape, places, down, across):
+    """Do the same where the pixels of the image lie at rows `ys` and columns `xs`.
+
+    `ys` and `xs` begin at the layer, and `width` is that of the image; `shape` is the height, the
+    width and the stride of the layer. What is not within `bounds` (top, left, bottom, right) is
+    cut.
+    """
+    height, layer_width, stride = shape
+    most_row, most_column = float(glyph[0]), float(glyph[1])
+    glyph_stride = np.int32(glyph[1] + 3)
+    top, left, bottom, right = bounds
+    beyond = np.uint32((glyph[0] + 1) * (glyph[1] + 3))
+    for y in range(height):
+        first, last = y * stride, (y + 1) * stride
+        place, dr, dc = places[first:last], down[first:last], across[first:last]
+        points_y, points_x = ys[y * width :], xs[y * width :]
+        for k in range(layer_width):
+            py, px = points_y[k], points_x[k]
+            column = matrix[0, 0] * px + matrix[0, 1] * py + matrix[0, 2]
+            row = matrix[1, 0] * px + matrix[1, 1] * py + matrix[1, 2]
+            is_cut = (px < left) | (px >= right) | (py < top) | (py >= bottom)
+            row = FAR if is_cut else row
+            column, row = min(max(column, -1.0), most_column), min(max(row, -1.0), most_row)
+            i, j = np.int32(row + 1), np.int32(column + 1)
+            dr[k], dc[k] = row - (i - 1), column - (j - 1)
+            place[k] = np.uint32(i * glyph_stride + j)
+        for k in range(layer_width, stride):
+            place[k], dr[k], dc[k] = beyond, 0.0, 0.0
 
 
 @inner
@@ -210,16 +230,51 @@ def _read_affine(images, ids, smooth, filters, radii, matrices, places, starts, 
         _read(images[ids[g]], smooth[g], filters, radii, rooms, squares, layer)
 
 
-@kernel(*_GLYPH, types.float64[:, ::1], *_TARGET)
-def _read_located(images, ids, smooth, filters, radii, located, places, starts, strides, buffer):
-    """Read layers at rows and columns (2, P) of the glyphs, for each pixel of the buffer."""
+@kernel(
+    types.Tuple(_GLYPH),
+    reads(types.float64, 3),
+    reads(types.int64, 2),
+    types.Tuple(POINTS),
+    reads(types.int64, 1),
+    reads(types.int64, 1),
+    types.Tuple(_TARGET),
+)
+def _read_mapped(glyph, matrices, cells, points, begins, samples, target):
+    """Read layers through affine maps of points of their images.
+
+    Parameters
+    ----------
+    glyph, target : tuple
+        What comes before and after the matrices of `_read_affine`.
+    matrices : ndarray of float64, shape (G, 2, 3)
+    cells : ndarray of int64, shape (G, 2)
+        First column and width of the cells, where they cut their ink; of shape (0, 2) elsewhere.
+    points : tuple
+        As of `Points.unpack`.
+    begins : ndarray of int64, shape (B + 1,)
+        As of `Points.starts`.
+    samples : ndarray of int64, shape (G,)
+    """
+    images, ids, smooth, filters, radii = glyph
+    places, starts, strides, buffer = target
+    ys, xs, canvas_height, widths = points
     rooms = _make_rooms(images, places, strides)
     squares = np.empty(len(rooms[0]), np.uint32)
     rows, columns = images.shape[1:]
+    bounds = (-np.inf, -np.inf, np.inf, np.inf)
     for g in range(len(ids)):
-        size = places[g, 2] * strides[g]
-        here = located[:, starts[g] : starts[g] + size]
-        _split(here, rows, columns, rooms[1][:size], rooms[2][:size], rooms[3][:size])
+        top, left, height, width = places[g]
+        image_width = widths[samples[g]]
+        if len(cells):
+            cell = cells[g, 0] - 0.5
+            bounds = (-0.5, cell, canvas_height - 0.5, cell + cells[g, 1])
+        first = begins[samples[g]] + top * image_width + left
+        size = height * strides[g]
+        _locate_mapped(
+            *(matrices[g], bounds, ys[first:], xs[first:], image_width),
+            *((rows, columns), (height, width, strides[g])),
+            *(rooms[1][:size], rooms[2][:size], rooms[3][:size]),
+        )
         layer = buffer[starts[g] : starts[g] + size]
         _read(images[ids[g]], smooth[g], filters, radii, rooms, squares, layer)
 

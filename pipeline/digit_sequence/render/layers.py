@@ -10,10 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digit_sequence.config.model import Config
-from digit_sequence.render.layout import Layout, has_line_maps, locate_pixels, shift_matrices
+from digit_sequence.render.layout import (
+    FAR,
+    Layout,
+    has_line_maps,
+    locate_points,
+    shift_matrices,
+)
 from digit_sequence.render.recipe import Recipes
 from digit_sequence.transforms.canvas import Layers, place_layers, to_pixels
-from digit_sequence.transforms.geometry import Points
+from digit_sequence.transforms.geometry import Points, begin_points
 
 
 def read_layers(
@@ -33,34 +39,12 @@ def read_layers(
     layers = place_layers(layout.places, recipes.samples, alike=True)
     smoothed = _smooth(glyphs[recipes.glyph_ids], layout.smoothing)
     if has_line_maps(config):
-        owners, places, points = list_pixels(layers, layout, config)
-        rows, columns = locate_pixels(layout, recipes, config, owners, points)
-        layers.pixels[:] = 0
-        layers.pixels[places] = to_pixels(_interpolate(smoothed, owners, rows, columns))
+        points = begin_points(config.canvas.height, layout.widths)
+        locate_points(points, recipes, config, "skimage")
+        _warp_points(smoothed, layout, points, layers)
     else:
         _warp(smoothed, shift_matrices(layout), layers)
     return layers
-
-
-def list_pixels(
-    layers: Layers, layout: Layout, config: Config
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Points]:
-    """Return the owner (N,), the place in the buffer (N,) and the point of each pixel of layers."""
-    top, left, height, width = layers.places.T
-    owners = np.repeat(np.arange(len(layers)), height * width)
-    order = np.arange(len(owners)) - np.repeat(
-        np.cumsum(height * width) - height * width, height * width
-    )
-    row, column = np.divmod(order, width[owners])
-    places = layers.starts[owners] + row * layers.strides[owners] + column
-    points = Points(
-        rows=(row + top[owners]).astype(np.float64),
-        columns=(column + left[owners]).astype(np.float64),
-        samples=layers.samples[owners],
-        height=config.canvas.height,
-        widths=layout.widths[layers.samples[owners]],
-    )
-    return owners, places, points
 
 
 def merge_layers(layers: Layers, pages: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -104,19 +88,39 @@ def _warp(glyphs: NDArray[np.float64], matrices: NDArray[np.float64], layers: La
     layers.put(to_pixels(values))
 
 
+def _warp_points(
+    glyphs: NDArray[np.float64], layout: Layout, points: Points, layers: Layers
+) -> None:
+    """Interpolate each glyph into its layer, through an affine map of points of its image."""
+    starts = points.starts.tolist()
+    layers.pixels[:] = 0
+    samples, places = layers.samples.tolist(), layers.places.tolist()
+    owners = zip(samples, places, layout.matrices, layout.cells.tolist(), strict=True)
+    for glyph, layer, owner in zip(glyphs, layers, owners, strict=True):
+        sample, (top, left, height, width), matrix, (first, n_columns) = owner
+        x, y = (
+            image[starts[sample] : starts[sample + 1]].reshape(points.height, -1)[
+                top : top + height, left : left + width
+            ]
+            for image in (points.columns, points.rows)
+        )
+        columns, rows = (a * x + b * y + c for a, b, c in matrix)
+        if layout.is_clipped:
+            is_cut = (x < first - 0.5) | (x >= first + n_columns - 0.5) | (y < -0.5)
+            rows[is_cut | (y >= points.height - 0.5)] = FAR
+        layer[:] = to_pixels(_interpolate(glyph, rows, columns))
+
+
 def _interpolate(
-    glyphs: NDArray[np.float64],
-    owners: NDArray[np.int64],
-    rows: NDArray[np.float64],
-    columns: NDArray[np.float64],
+    glyph: NDArray[np.float64], rows: NDArray[np.float64], columns: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Interpolate glyphs bilinearly at points (N,), with the arithmetic of `warp`."""
-    padded = np.pad(glyphs, ((0, 0), (1, 2), (1, 2)))
-    row = np.clip(rows, -1, glyphs.shape[1]) + 1
-    column = np.clip(columns, -1, glyphs.shape[2]) + 1
+    """Interpolate a glyph bilinearly at rows and columns, with the arithmetic of `warp`."""
+    padded = np.pad(glyph, (1, 2))
+    row = np.clip(rows, -1, glyph.shape[0]) + 1
+    column = np.clip(columns, -1, glyph.shape[1]) + 1
     i, j = row.astype(np.int64), column.astype(np.int64)
     dr, dc = row - i, column - j
-    upper = (1 - dc) * padded[owners, i, j] + dc * padded[owners, i, j + 1]
-    lower = (1 - dc) * padded[owners, i + 1, j] + dc * padded[owners, i + 1, j + 1]
+    upper = (1 - dc) * padded[i, j] + dc * padded[i, j + 1]
+    lower = (1 - dc) * padded[i + 1, j] + dc * padded[i + 1, j + 1]
     values: NDArray[np.float64] = (1 - dr) * upper + dr * lower
     return values

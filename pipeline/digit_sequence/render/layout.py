@@ -301,32 +301,24 @@ def shift_matrices(layout: Layout) -> NDArray[np.float64]:
     return matrices
 
 
-def locate_pixels(
-    layout: Layout, recipes: Recipes, config: Config, owners: NDArray[np.int64], points: Points
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the row and the column in the glyph of pixels of layers, through all line maps.
-
-    Parameters
-    ----------
-    owners : ndarray of int64, shape (N,)
-        The glyph of each pixel.
-    points : Points
-        Where the N pixels are on their canvases; changed.
-    """
+def locate_points(points: Points, recipes: Recipes, config: Config, engine: Engine) -> None:
+    """Move points of the images through all line maps, to the rows that were laid out."""
     for transform in reversed(config.transforms):
         if isinstance(transform, LineMap):
-            transform.locate(points, recipes.drawn)
-    matrix = layout.matrices[owners]
-    x, y = points.columns, points.rows
-    columns = matrix[:, 0, 0] * x + matrix[:, 0, 1] * y + matrix[:, 0, 2]
-    rows = matrix[:, 1, 0] * x + matrix[:, 1, 1] * y + matrix[:, 1, 2]
-    if layout.is_clipped:
-        left, width = layout.cells[owners].T
-        is_cut = (x < left - 0.5) | (x >= left + width - 0.5) | (y < -0.5)
-        rows[is_cut | (y >= points.height - 0.5)] = FAR
-    return rows, columns
+            locate = transform.locate if engine == "skimage" else transform.locate_compiled
+            locate(points, recipes.drawn)
 
 
 def has_line_maps(config: Config) -> bool:
     """Return whether any line map is on."""
     return any(isinstance(transform, LineMap) for transform in config.transforms)
+
+
+def choose_map_engine(config: Config, engine: Engine) -> Engine:
+    """Return what locates points: compiled loops only where all line maps have them."""
+    has_loops = all(
+        type(transform).locate_compiled is not LineMap.locate_compiled
+        for transform in config.transforms
+        if isinstance(transform, LineMap)
+    )
+    return engine if has_loops else "skimage"

@@ -7,9 +7,12 @@ scikit-image has them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+
+from digit_sequence.base.engines import Engine
 
 Factor = NDArray[np.float64] | float
 
@@ -215,13 +218,47 @@ def begin_line(
 
 @dataclass
 class Points:
-    """N points of canvases."""
+    """The N pixels of B images: one image after another, each row by row."""
 
     rows: NDArray[np.float64]
     columns: NDArray[np.float64]
-    samples: NDArray[np.int64]
-    """(N,) which canvas a point is on."""
     height: int
-    """Rows of the canvases."""
-    widths: NDArray[np.int64]
-    """(N,) columns of the image that a point is on."""
+    """Rows of each image."""
+    image_widths: NDArray[np.int64]
+    """(B,) columns of each image."""
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """(B + 1,): the points of image b are ``starts[b]:starts[b + 1]``."""
+        return np.concatenate([[0], np.cumsum(self.height * self.image_widths)])
+
+    @cached_property
+    def samples(self) -> NDArray[np.int64]:
+        """(N,) which image a point is on."""
+        return np.repeat(np.arange(len(self.image_widths)), self.height * self.image_widths)
+
+    @property
+    def widths(self) -> NDArray[np.int64]:
+        """(N,) columns of the image that a point is on."""
+        return self.image_widths[self.samples]
+
+    def unpack(self) -> tuple[NDArray[np.float64], NDArray[np.float64], int, NDArray[np.int64]]:
+        """Return rows and columns, contiguous and to be changed, height, and widths of images."""
+        self.rows, self.columns = map(np.ascontiguousarray, (self.rows, self.columns))
+        return self.rows, self.columns, self.height, self.image_widths
+
+
+def begin_points(
+    height: int, image_widths: NDArray[np.int64], engine: Engine = "skimage"
+) -> Points:
+    """Return points where the pixels of the images are."""
+    n_points = height * int(image_widths.sum())
+    points = Points(np.empty(n_points), np.empty(n_points), height, image_widths)
+    if engine == "numba":
+        from digit_sequence.transforms.geometry_kernels import fill_points
+
+        fill_points(*points.unpack())
+    else:
+        order = np.arange(n_points) - points.starts[points.samples]
+        points.rows[:], points.columns[:] = np.divmod(order, points.widths)
+    return points

@@ -15,9 +15,9 @@ say, and paints there.
 ===========  =======================================================================  ==========
 
 All draws come from the transform's own stream, so switching one on leaves those of all others as
-they are. `apply` and the maps are the definition, in NumPy and scikit-image. An `Ink` or a `Page`
-may have compiled loops as well, `apply_compiled`, that give the same bytes; without them the
-compiled engine calls the definition.
+they are. `apply` and the maps are the definition, in NumPy and scikit-image. A `LineMap`, an
+`Ink` or a `Page` may have compiled loops as well, `locate_compiled` or `apply_compiled`, that give
+the same bytes; without them the compiled engine calls the definition.
 
 A transform may also measure, on the finished layers, what became of its draws: `measure`.
 """
@@ -209,7 +209,11 @@ class LineMap(Transform):
 
     @abstractmethod
     def locate(self, points: Points, drawn: Drawn) -> None:
-        """Move points of the canvas to where their ink comes from, in place."""
+        """Move points of the canvas to where their ink comes from, each by itself, in place."""
+
+    def locate_compiled(self, points: Points, drawn: Drawn) -> None:
+        """Do the same, by compiled loops where it has them."""
+        self.locate(points, drawn)
 
     @abstractmethod
     def reach(self, drawn: Drawn, height: int, widths: NDArray[np.int64]) -> NDArray[np.float64]:

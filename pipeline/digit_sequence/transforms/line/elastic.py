@@ -47,8 +47,9 @@ class Elastic(LineMap):
         shift, spacing, seed = (
             drawn[name][points.samples] for name in ("elastic", "elastic_spacing", "elastic_seed")
         )
-        unit = np.where(shift > 0, spacing, 1.0) * points.height
-        y, x = points.rows / unit, points.columns / unit
+        factor = 1 / (np.where(shift > 0, spacing, 1.0) * points.height)
+        y = points.rows.clip(0, points.height) * factor
+        x = points.columns.clip(0, points.widths) * factor
         most = shift * points.height
         points.rows = points.rows + most * _interpolate(y, x, seed * 2) * _hold(
             points.rows, points.height, most
@@ -56,6 +57,12 @@ class Elastic(LineMap):
         points.columns = points.columns + most * _interpolate(y, x, seed * 2 + 1) * _hold(
             points.columns, points.widths, most
         )
+
+    def locate_compiled(self, points: Points, drawn: Drawn) -> None:
+        """Move them by compiled loops."""
+        from digit_sequence.transforms.line.elastic_kernels import stretch_points
+
+        stretch_points(*points.unpack(), *(drawn[column.name] for column in self.columns))
 
     def reach(
         self,
@@ -71,7 +78,7 @@ class Elastic(LineMap):
 def _hold(places: NDArray[np.float64], size: Any, most: NDArray[np.float64]) -> Any:
     """Return by what shifts are multiplied: 0 at the edges, 1 from three shifts on."""
     inside = np.minimum(places + 0.5, size - 0.5 - places)
-    return (inside / (3 * most + 0.001)).clip(0, 1)
+    return (inside * (1 / (3 * most + 0.001))).clip(0, 1)
 
 
 def _interpolate(
@@ -93,7 +100,7 @@ def _draw_knots(
     words: Words = seeds.astype(np.uint64)
     with np.errstate(over="ignore"):
         for place in (rows, columns):
-            words = (words << np.uint64(16)) + (place.astype(np.int64) + 2**15).astype(np.uint64)
+            words = (words << np.uint64(16)) + place.astype(np.uint64)
             words = words * WEYL[0] + WEYL[1]
             words = (words ^ words >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
             words = (words ^ words >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)

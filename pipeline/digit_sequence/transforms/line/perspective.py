@@ -45,9 +45,15 @@ class Perspective(LineMap):
         middle_row, middle_column = (points.height - 1) / 2, (points.widths - 1) / 2
         y, x = points.rows - middle_row, points.columns - middle_column
         across, down = (drawn[column.name][points.samples] for column in self.columns)
-        farther = across * x / (points.widths / 2) + down * y / (points.height / 2)
+        farther = across / (points.widths / 2) * x + down / (points.height / 2) * y
         scale = (1 + np.abs(across) + np.abs(down)) / (1 - farther)
         points.rows, points.columns = middle_row + y * scale, middle_column + x * scale
+
+    def locate_compiled(self, points: Points, drawn: Drawn) -> None:
+        """Move them by compiled loops."""
+        from digit_sequence.transforms.line.perspective_kernels import tilt_points
+
+        tilt_points(*points.unpack(), *(drawn[column.name] for column in self.columns))
 
     def reach(self, drawn: Drawn, height: int, widths: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return how far the corner moves that moves farthest."""
