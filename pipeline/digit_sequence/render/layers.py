@@ -92,18 +92,17 @@ def _warp_points(
     glyphs: NDArray[np.float64], layout: Layout, points: Points, layers: Layers
 ) -> None:
     """Interpolate each glyph into its layer, through an affine map of points of its image."""
-    starts = points.starts.tolist()
+    xs, ys = (
+        [image.reshape(points.height, -1) for image in np.split(places, points.starts[1:-1])]
+        for places in (points.columns, points.rows)
+    )
     layers.pixels[:] = 0
     samples, places = layers.samples.tolist(), layers.places.tolist()
     owners = zip(samples, places, layout.matrices, layout.cells.tolist(), strict=True)
     for glyph, layer, owner in zip(glyphs, layers, owners, strict=True):
         sample, (top, left, height, width), matrix, (first, n_columns) = owner
-        x, y = (
-            image[starts[sample] : starts[sample + 1]].reshape(points.height, -1)[
-                top : top + height, left : left + width
-            ]
-            for image in (points.columns, points.rows)
-        )
+        part = np.s_[top : top + height, left : left + width]
+        x, y = xs[sample][part], ys[sample][part]
         columns, rows = (a * x + b * y + c for a, b, c in matrix)
         if layout.is_clipped:
             is_cut = (x < first - 0.5) | (x >= first + n_columns - 0.5) | (y < -0.5)
