@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from digit_sequence.transforms.geometry import begin_points
 from digit_sequence.transforms.line.elastic import Elastic
@@ -129,3 +130,10 @@ def test_compiled_loops_are_the_definition(seed: int, height: int, far: int) -> 
         transform.locate_compiled(compiled, drawn)
         assert (defined.rows == compiled.rows).all()
         assert (defined.columns == compiled.columns).all()
+
+
+@pytest.mark.parametrize("bad", [{"shift": (0, 0.11)}, {"spacing": (0.4, 1)}])
+def test_shifts_that_fold_are_refused(bad: dict[str, tuple[float, float]]) -> None:
+    """Ranges that would fold ink are no settings."""
+    with pytest.raises(ValidationError, match="0.1|0.5"):
+        Elastic.Settings.model_validate({"shift": (0, 0.1)} | bad)
