@@ -242,6 +242,7 @@ def long(tiny_config, tmp_path):
     return write_config(tmp_path / "long.yaml", make_config(tiny_config, samples=300))
 
 
+@pytest.mark.slow
 def test_last_worker_dies(forks, long, tiny_config, folder, cluster, tmp_path):
     """Without a worker the driver ends with a message after the time that was set."""
     worker = cluster.start_worker()
@@ -328,6 +329,7 @@ def test_scheduler_is_given_up_between_attempts(cluster):
             run.execute(iter([nothing(1)]), lambda _: None, lambda: False)
 
 
+@pytest.mark.slow
 def test_scheduler_dies_before_the_probe(cluster):
     """A scheduler that is gone when the workers are to be asked is an error."""
     cluster.start_worker()
@@ -385,6 +387,7 @@ def test_unfit_worker_that_comes_late(forks, long, folder, cluster, other):
     assert forks.run("build", long, "-o", folder, "--scheduler", "threads").returncode == 0
 
 
+@pytest.mark.slow
 def test_frozen_worker(forks, long, folder, cluster):
     """A worker that is there and says nothing ends the build with its address."""
     frozen = cluster.start_worker("--no-nanny")

@@ -113,7 +113,7 @@ def test_bad_look_writes_nothing(config: Path, tmp_path: Path) -> None:
     """An unknown look is one error, and no folder is made."""
     status, output = run("build", config, "--set", "look=chque", "-o", tmp_path / "out", *HERE)
     assert status == 2
-    assert output.startswith(f"error: {config}: look: expected one of clean, ")
+    assert output.startswith(f"error: {config}: look: expected one of cheque, clean, ")
     assert not (tmp_path / "out").exists()
 
 

@@ -93,6 +93,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_script(built, config, work):
     """A script of a few lines builds on local processes, and reads what it has built."""
     path = write_config(work / "tiny.yaml", config)

@@ -187,6 +187,7 @@ def test_killed_scheduler(forks, small, folder, tmp_path, attempt):
     assert read_tree(folder) == tree
 
 
+@pytest.mark.slow
 def test_killed_worker_process(small, folder):
     """A local worker process that is killed is replaced, and its shards are built."""
     config, tree = small
@@ -286,6 +287,7 @@ def test_sigterm(forks, small, folder):
     assert not (folder / "dataset.json").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheduler", ["synchronous", "threads", "processes"])
 def test_second_ctrl_c(forks, tiny_config, folder, tmp_path, scheduler):
     """The second Ctrl-C does not wait for the shard under way."""

@@ -162,6 +162,7 @@ def test_no_build(forks, tmp_path):
     assert "expected a dataset built by this program, got none" in done.stderr
 
 
+@pytest.mark.slow
 def test_performance_report(forks, tiny_config, folder, tmp_path):
     """--performance-report writes Dask's page; without a cluster it is refused."""
     config = write_config(tmp_path / "config.yaml", tiny_config())
