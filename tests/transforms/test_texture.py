@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ def test_config_carries_its_textures(read: Read, tmp_path: Path) -> None:
         (None, "expected 1 to 16 pictures, got 0"),
         (np.full((31, 60), 9), "expected 32 rows and columns at least .* got 31 x 60"),
         (np.zeros((40, 40)), "expected paper, got a black picture"),
-        (b"GIF89a", "a.png: cannot be read as a picture"),
+        (b"GIF89a", "a.png: expected a picture, one of PNG, JPEG, BMP, TIFF, WEBP"),
     ],
 )
 def test_bad_folders_are_told(read: Read, tmp_path: Path, pixels: Any, message: str) -> None:
@@ -77,6 +78,14 @@ def test_bad_folders_are_told(read: Read, tmp_path: Path, pixels: Any, message: 
     elif pixels is not None:
         save(tmp_path / "paper" / "a.png", pixels)
     with pytest.raises(ConfigError, match=rf"c\.yaml: line\.texture\.folder: .*{message}"):
+        read()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_pipes_are_not_waited_for(read: Read, tmp_path: Path) -> None:
+    """What is named like a picture and is no file is told of, not read."""
+    os.mkfifo(tmp_path / "paper" / "a.png")
+    with pytest.raises(ConfigError, match=r"a\.png: expected a file"):
         read()
 
 

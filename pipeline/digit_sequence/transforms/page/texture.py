@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from pydantic import BeforeValidator, Field, ValidationInfo
 
 from digit_sequence.base.blocks import AS_RANGE, Decimals
@@ -68,6 +68,8 @@ def _unpack(carried: str) -> list[NDArray[np.uint8]]:
 def _read(path: Path) -> bytes:
     """Return a picture as a grey PNG file of `MAX_SIDE` rows and columns at most."""
     try:
+        if path.exists() and not path.is_file():  # a pipe would never end
+            raise ValueError(f"{path}: expected a file")
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ValueError(f"{path}: expected at most {MAX_FILE_BYTES:,} bytes")
         with Image.open(io.BytesIO(path.read_bytes()), formats=FORMATS) as opened:
@@ -78,6 +80,8 @@ def _read(path: Path) -> bytes:
                     f"pixels at most, got {height} x {width}"
                 )
             grey = np.array(opened.convert("L"))
+    except UnidentifiedImageError as error:  # whose words tell of an address in memory
+        raise ValueError(f"{path}: expected a picture, one of {', '.join(FORMATS)}") from error
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path}: cannot be read as a picture: {error}") from error
     if not grey.any():
