@@ -1,0 +1,132 @@
+"""Numbers of a language: a finite set in order, whose n-th member is made without the others.
+
+::
+
+    order      number i of a split                                      repeats
+    ascending  i-th of the language                                     no
+    shuffled   i-th of a permutation that seed and split choose         no
+    drawn      any, by the random words of (seed, split, i)             yes
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Annotated, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from digit_sequence.base.blocks import Block
+from digit_sequence.base.engines import Engine
+from digit_sequence.base.randomness import draw_words
+from digit_sequence.numbers.kind import NumberKind, NumberSource
+from digit_sequence.numbers.permutation import Permutation
+
+_WORDS = 4
+"""Random words that choose a number: 256 bits, for languages of up to 10**64 numbers and some."""
+
+
+class Language(Protocol):
+    """A finite set of numbers, each once, in ascending order of their texts unless said else."""
+
+    @property
+    def count(self) -> int:
+        """How many there are: at least 1."""
+
+    @property
+    def max_digits(self) -> int:
+        """Digits of the longest one."""
+
+    def digits(self) -> set[int]:
+        """Return the digits that occur."""
+
+    def unrank(self, index: int) -> str:
+        """Return the number at `index`, from 0 to count - 1."""
+
+
+class LanguageSettings(Block):
+    """Which numbers of a finite set, and in which order."""
+
+    order: Literal["shuffled", "ascending", "drawn"] = "shuffled"
+    """shuffled: all of them in random order before one comes again; ascending: likewise, in order;
+    drawn: at random, so that some come twice before others come."""
+    count: Annotated[int, Field(ge=1, le=10**12)] | None = None
+    """How many numbers to take; default: all there are, or if drawn a new one for every sample."""
+
+
+class LanguageKind(NumberKind):
+    """A kind whose numbers are a language; `settings` is one of `LanguageSettings`."""
+
+    settings: LanguageSettings
+
+    @abstractmethod
+    def language(self) -> Language:
+        """Return the numbers that are meant; a ValueError if there are none."""
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether numbers are drawn, and no `count` is given."""
+        return self.settings.order == "drawn" and self.settings.count is None
+
+    def check(self) -> None:
+        """Refuse to take more numbers than there are without repeating one."""
+        n_numbers, wanted = self.language().count, self.settings.count
+        if wanted is not None and wanted > n_numbers and self.settings.order != "drawn":
+            raise ValueError(
+                f"{self.name}.count: expected at most the {n_numbers:,} numbers that there are, "
+                f"got {wanted:,}; order: drawn repeats them"
+            )
+
+    def open(self, seed: int, split: str) -> NumberSource:
+        """Return the numbers of a split."""
+        return LanguageNumbers(self.settings, self.language(), seed, split)
+
+
+class LanguageNumbers:
+    """Numbers of a language in the order of the settings.
+
+    Parameters
+    ----------
+    settings : LanguageSettings
+    language : Language
+    seed : int
+    split : str
+        Its name is part of the identity of every draw.
+    """
+
+    def __init__(self, settings: LanguageSettings, language: Language, seed: int, split: str):
+        self.language = language
+        self.repeats = settings.order == "drawn"
+        self.count = settings.count or (None if self.repeats else language.count)
+        self.max_digits = language.max_digits
+        self._settings = settings
+        self._seed = seed
+        self._split = split
+        self._permutation = Permutation(language.count, f"{seed}/{split}")
+
+    def digits(self) -> set[int]:
+        """Return the digits that may occur."""
+        return self.language.digits()
+
+    def identity(self) -> dict[str, object]:
+        """Return what decides which numbers these are."""
+        return self._settings.model_dump(mode="json")
+
+    def take(self, positions: NDArray[np.int64], engine: Engine = "skimage") -> list[str]:
+        """Return the numbers at `positions`."""
+        order = self._settings.order
+        indices = positions.tolist()
+        if order == "shuffled":
+            indices = [self._permutation[position] for position in indices]
+        elif order == "drawn":
+            indices = self._draw(positions, engine)
+        return [self.language.unrank(index) for index in indices]
+
+    def _draw(self, positions: NDArray[np.int64], engine: Engine) -> list[int]:
+        """Return an index for each position: the words, as a fraction of 1, times the count."""
+        names, counts = [self._split] * len(positions), np.full(len(positions), _WORDS)
+        words = draw_words(self._seed, "numbers", names, positions, counts, engine)
+        rows = words.reshape(-1, _WORDS).astype("<u8")
+        count, bits = self.language.count, 64 * _WORDS
+        return [int.from_bytes(row.tobytes(), "little") * count >> bits for row in rows]
