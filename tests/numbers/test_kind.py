@@ -28,6 +28,16 @@ DIFFERENT = [
     {"random": {"lengths": [1, 3], "leading_zeros": False}},
     {"random": {"lengths": [1, 3], "balance": True}},
     {"random": {"lengths": [1, 3], "count": 7}},
+    {"pattern": {"regex": "[1-3]"}},
+    {"pattern": {"regex": "[1-4]"}},
+    {"pattern": {"regex": "[1-4]", "order": "drawn"}},
+    {"pattern": {"regex": "[1-4]", "count": 2}},
+    {"date": {}},
+    {"date": {"format": "MMDD"}},
+    {"date": {"last": "2029-12-30"}},
+    {"time": {}},
+    {"time": {"step": 5}},
+    {"time": {"format": "MMSS"}},
 ]
 
 

@@ -28,7 +28,7 @@ _WORDS = 4
 
 
 class Language(Protocol):
-    """A finite set of numbers, each once, in ascending order of their texts unless said else."""
+    """Finitely many numbers, in an order that is theirs: of their texts, or of time."""
 
     @property
     def count(self) -> int:
@@ -37,6 +37,10 @@ class Language(Protocol):
     @property
     def max_digits(self) -> int:
         """Digits of the longest one."""
+
+    @property
+    def repeats(self) -> bool:
+        """Whether one number may stand at several indices."""
 
     def digits(self) -> set[int]:
         """Return the digits that occur."""
@@ -97,8 +101,9 @@ class LanguageNumbers:
 
     def __init__(self, settings: LanguageSettings, language: Language, seed: int, split: str):
         self.language = language
-        self.repeats = settings.order == "drawn"
-        self.count = settings.count or (None if self.repeats else language.count)
+        is_drawn = settings.order == "drawn"
+        self.repeats = is_drawn or language.repeats
+        self.count = settings.count or (None if is_drawn else language.count)
         self.max_digits = language.max_digits
         self._settings = settings
         self._seed = seed

@@ -33,6 +33,8 @@ class Automaton:
         Whether a number may end in each state; not in the first one, where numbers begin.
     """
 
+    repeats = False
+
     def __init__(self, arrows: list[dict[int, int]], is_final: list[bool]) -> None:
         self._arrows = [dict(sorted(digits.items())) for digits in arrows]
         self._is_final = is_final

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from digit_sequence.base.registry import Registry
+from digit_sequence.numbers.date import Date
 from digit_sequence.numbers.file import File
 from digit_sequence.numbers.kind import NumberKind
 from digit_sequence.numbers.pattern import Pattern
 from digit_sequence.numbers.random import Random
 from digit_sequence.numbers.range import Range
+from digit_sequence.numbers.time import Time
 from digit_sequence.numbers.values import Values
 
 NUMBER_KINDS: Registry[type[NumberKind]] = Registry(
-    "number kind", "digit_sequence.numbers", Values, Range, File, Random, Pattern
+    "number kind", "digit_sequence.numbers", Values, Range, File, Random, Pattern, Date, Time
 )
