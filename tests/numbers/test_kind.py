@@ -38,6 +38,10 @@ DIFFERENT = [
     {"time": {}},
     {"time": {"step": 5}},
     {"time": {"format": "MMSS"}},
+    {"code": {"check_digits": "luhn"}},
+    {"code": {"check_digits": "damm", "length": 16}},
+    {"code": {"check_digits": "luhn", "length": 12}},
+    {"code": {"check_digits": "luhn", "prefixes": ["4"]}},
 ]
 
 

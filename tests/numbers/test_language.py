@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from scipy.stats import chisquare
 
 from digit_sequence.config.model import Numbers
+from digit_sequence.numbers.code import SCHEMES
 from digit_sequence.numbers.permutation import Permutation
 from digit_sequence.plan.plan import make_plan
 from number_blocks import open_block, take
@@ -26,6 +27,8 @@ LANGUAGES: list[dict[str, Any]] = [
     {"date": {"format": "MMYY"}},
     {"time": {}},
     {"time": {"format": "SSMM"}},
+    *({"code": {"check_digits": name}} for name in SCHEMES),
+    {"code": {"check_digits": "mod97", "length": 64}},
 ]
 """Blocks of kinds whose numbers are a language."""
 

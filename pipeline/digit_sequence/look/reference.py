@@ -183,7 +183,7 @@ def _describe_default(field: FieldInfo) -> str:
 
 
 def _to_text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def _describe_type(kind: Any) -> str:  # noqa: PLR0911 - a case a line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from digit_sequence.base.registry import Registry
+from digit_sequence.numbers.code import Code
 from digit_sequence.numbers.date import Date
 from digit_sequence.numbers.file import File
 from digit_sequence.numbers.kind import NumberKind
@@ -13,5 +14,5 @@ from digit_sequence.numbers.time import Time
 from digit_sequence.numbers.values import Values
 
 NUMBER_KINDS: Registry[type[NumberKind]] = Registry(
-    "number kind", "digit_sequence.numbers", Values, Range, File, Random, Pattern, Date, Time
+    "number kind", "digit_sequence.numbers", Values, Range, File, Random, Pattern, Date, Time, Code
 )
