@@ -117,11 +117,11 @@ def _check_regex(regex: str) -> str:
 
 
 class PatternSettings(LanguageSettings):
-    """Numbers that a regular expression means, such as `(0[1-9]|1[0-2])[0-9]{2}`."""
+    """Numbers that a regular expression means, such as `0[1-9][0-9]{2}`."""
 
     regex: Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_check_regex)]
     r"""The expression, for the whole number: digits, `.` or `\d` for any, `[1-4]`, `[^0]`, `( )`,
-    `|`, `?`, `{3}`, `{2,5}`; all that it means has 1 to 64 digits."""
+    a bar between alternatives, `?`, `{3}`, `{2,5}`; all that it means has 1 to 64 digits."""
 
 
 class Pattern(LanguageKind):
