@@ -32,6 +32,7 @@ DIFFERENT = [
     {"pattern": {"regex": "[1-4]"}},
     {"pattern": {"regex": "[1-4]", "order": "drawn"}},
     {"pattern": {"regex": "[1-4]", "count": 2}},
+    {"pattern": {"regex": "[1-4]", "slice": [0, 0.5]}},
     {"date": {}},
     {"date": {"format": "MMDD"}},
     {"date": {"last": "2029-12-30"}},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import tracemalloc
 from collections import Counter
@@ -129,3 +130,41 @@ def test_plan_of_a_billion(tiny_config, block) -> None:
     assert tracemalloc.get_traced_memory()[1] < 20e6
     tracemalloc.stop()
     assert len(numbers) == 3
+
+
+@given(st.floats(0.01, 0.99), st.sampled_from(["shuffled", "drawn"]))
+def test_slices_have_no_number_in_common(cut: float, order: str) -> None:
+    """Two splits that cut the same numbers at one share have all of them, and none twice."""
+    numbers = {"check_digits": "luhn", "length": 4, "prefixes": ["1"], "order": order}
+    blocks = [{"code": {**numbers, "slice": piece}} for piece in ([0.0, cut], [cut, 1.0])]
+    train, test = open_block(blocks[0], split="train"), open_block(blocks[1], split="test")
+    shown = [set(take(it, *range(it.count or 300))) for it in (train, test)]
+    assert not shown[0] & shown[1]
+    if order == "shuffled":
+        assert (train.count or 0) + (test.count or 0) == len(shown[0] | shown[1]) == 100
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        ({"pattern": {"regex": r"\d", "slice": [0.5, 0.55]}}, "with at least one, got [0.5, 0.55]"),
+        ({"pattern": {"regex": r"\d", "slice": [0.5, 0.2]}}, "with low <= high, got [0.5, 0.2]"),
+        ({"pattern": {"regex": r"\d", "slice": [0, 1.5]}}, "less than or equal to 1"),
+        (
+            {"pattern": {"regex": r"\d", "slice": [0, 0.5], "order": "ascending"}},
+            "pattern.slice: expected [0, 1] with order: ascending, got [0.0, 0.5]",
+        ),
+        (
+            {"date": {"format": "DDMM", "slice": [0, 0.5]}},
+            "date.slice: expected [0, 1] with numbers that repeat, got [0.0, 0.5]",
+        ),
+        (
+            {"pattern": {"regex": r"\d", "slice": [0, 0.5], "count": 6}},
+            "expected at most the 5 numbers that there are, got 6",
+        ),
+    ],
+)
+def test_bad_slices(block: dict[str, Any], message: str) -> None:
+    """A piece without a number, or of numbers that cannot be cut, is refused."""
+    with pytest.raises(ValidationError, match=re.escape(message)):
+        Numbers.model_validate(block)

@@ -6,18 +6,21 @@
     ascending  i-th of the language                                     no
     shuffled   i-th of a permutation that seed and split choose         no
     drawn      any, by the random words of (seed, split, i)             yes
+
+A slice is a piece of a permutation that the seed alone chooses, so all splits cut the same one.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from fractions import Fraction
 from typing import Annotated, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from digit_sequence.base.blocks import Block
+from digit_sequence.base.blocks import AS_RANGE, Block, Probability
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.randomness import draw_words
 from digit_sequence.numbers.kind import NumberKind, NumberSource
@@ -57,6 +60,9 @@ class LanguageSettings(Block):
     drawn: at random, so that some come twice before others come."""
     count: Annotated[int, Field(ge=1, le=10**12)] | None = None
     """How many numbers to take; default: all there are, or if drawn a new one for every sample."""
+    slice: Annotated[tuple[Probability, Probability], *AS_RANGE] = (0.0, 1.0)
+    """Which piece of the shuffled numbers, as shares: splits with the same settings but [0, 0.8]
+    and [0.8, 1] have no number in common. Not with order: ascending."""
 
 
 class LanguageKind(NumberKind):
@@ -74,8 +80,20 @@ class LanguageKind(NumberKind):
         return self.settings.order == "drawn" and self.settings.count is None
 
     def check(self) -> None:
-        """Refuse to take more numbers than there are without repeating one."""
-        n_numbers, wanted = self.language().count, self.settings.count
+        """Refuse slices of nothing, and more numbers than there are without repeating one."""
+        language, wanted = self.language(), self.settings.count
+        start, stop = find_slice(self.settings, language)
+        n_numbers = stop - start
+        if n_numbers == 0:
+            raise ValueError(
+                f"{self.name}.slice: expected a piece of the {language.count:,} numbers with at "
+                f"least one, got {list(self.settings.slice)}"
+            )
+        if n_numbers < language.count and (self.settings.order == "ascending" or language.repeats):
+            why = "numbers that repeat" if language.repeats else "order: ascending"
+            raise ValueError(
+                f"{self.name}.slice: expected [0, 1] with {why}, got {list(self.settings.slice)}"
+            )
         if wanted is not None and wanted > n_numbers and self.settings.order != "drawn":
             raise ValueError(
                 f"{self.name}.count: expected at most the {n_numbers:,} numbers that there are, "
@@ -85,6 +103,12 @@ class LanguageKind(NumberKind):
     def open(self, seed: int, split: str) -> NumberSource:
         """Return the numbers of a split."""
         return LanguageNumbers(self.settings, self.language(), seed, split)
+
+
+def find_slice(settings: LanguageSettings, language: Language) -> tuple[int, int]:
+    """Return the first place of a slice, and the one behind its last."""
+    low, high = (int(Fraction(end) * language.count) for end in settings.slice)
+    return low, high
 
 
 class LanguageNumbers:
@@ -103,12 +127,15 @@ class LanguageNumbers:
         self.language = language
         is_drawn = settings.order == "drawn"
         self.repeats = is_drawn or language.repeats
-        self.count = settings.count or (None if is_drawn else language.count)
+        self._start, stop = find_slice(settings, language)
+        self._n_numbers = stop - self._start
+        self.count = settings.count or (None if is_drawn else self._n_numbers)
         self.max_digits = language.max_digits
         self._settings = settings
         self._seed = seed
         self._split = split
-        self._permutation = Permutation(language.count, f"{seed}/{split}")
+        is_whole = self._n_numbers == language.count
+        self._permutation = Permutation(language.count, f"{seed}/{split if is_whole else ''}")
 
     def digits(self) -> set[int]:
         """Return the digits that may occur."""
@@ -121,11 +148,9 @@ class LanguageNumbers:
     def take(self, positions: NDArray[np.int64], engine: Engine = "skimage") -> list[str]:
         """Return the numbers at `positions`."""
         order = self._settings.order
-        indices = positions.tolist()
-        if order == "shuffled":
-            indices = [self._permutation[position] for position in indices]
-        elif order == "drawn":
-            indices = self._draw(positions, engine)
+        indices = self._draw(positions, engine) if order == "drawn" else positions.tolist()
+        if order != "ascending":
+            indices = [self._permutation[self._start + index] for index in indices]
         return [self.language.unrank(index) for index in indices]
 
     def _draw(self, positions: NDArray[np.int64], engine: Engine) -> list[int]:
@@ -133,5 +158,5 @@ class LanguageNumbers:
         names, counts = [self._split] * len(positions), np.full(len(positions), _WORDS)
         words = draw_words(self._seed, "numbers", names, positions, counts, engine)
         rows = words.reshape(-1, _WORDS).astype("<u8")
-        count, bits = self.language.count, 64 * _WORDS
+        count, bits = self._n_numbers, 64 * _WORDS
         return [int.from_bytes(row.tobytes(), "little") * count >> bits for row in rows]
