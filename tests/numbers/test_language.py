@@ -32,6 +32,7 @@ LANGUAGES: list[dict[str, Any]] = [
     {"code": {"check_digits": "mod97", "length": 64}},
 ]
 """Blocks of kinds whose numbers are a language."""
+MIXTURE = {"mixture": {"parts": {"dates": {"date": {}}, "codes": LANGUAGES[-1]}}}
 
 
 def _with(block: dict[str, dict[str, object]], **more: object) -> dict[str, dict[str, object]]:
@@ -117,7 +118,7 @@ def test_count() -> None:
     assert open_block({"pattern": {"regex": "[0-4]", "count": 6, "order": "drawn"}}).count == 6
 
 
-@pytest.mark.parametrize("block", [*LANGUAGES, {"pattern": {"regex": r"\d{64}"}}])
+@pytest.mark.parametrize("block", [*LANGUAGES, {"pattern": {"regex": r"\d{64}"}}, MIXTURE])
 def test_plan_of_a_billion(tiny_config, block) -> None:
     """A billion samples plan in under a second, hold no list, and any of them can be asked for."""
     split = {"numbers": block, "samples": 10**9}
