@@ -25,9 +25,11 @@ from digit_sequence.config.files import MAX_CONFIG_BYTES
 from digit_sequence.config.loading import load_config, parse_config
 from digit_sequence.config.model import Config, Numbers, Split, inline_numbers
 from digit_sequence.containers import CONTAINERS
+from digit_sequence.numbers.registry import NUMBER_KINDS
 from digit_sequence.sources.mnist_5k import Mnist5kSettings
 from strategies import canvases, glyph_transforms, line_transforms, make_legible, number_texts
 
+KINDS = ", ".join(NUMBER_KINDS)
 SOURCE = "source: {name: mnist-5k}\n"
 SPLITS = "splits: {train: {numbers: {values: ['7']}, samples: 3}}\n"
 MINIMAL = SOURCE + SPLITS
@@ -202,11 +204,11 @@ def test_bad_settings(load: Load, lines: str, message: str) -> None:
 
 
 REFUSED_NUMBERS = [
-    ("{}", "numbers: expected exactly one of values, range, file, random, got none"),
-    ("{values: }", "numbers: expected exactly one of values, range, file, random, got none"),
-    ("[]", "numbers: expected a block with the keys values, range, file, random, got []"),
+    ("{}", f"numbers: expected exactly one of {KINDS}, got none"),
+    ("{values: }", f"numbers: expected exactly one of {KINDS}, got none"),
+    ("[]", f"numbers: expected a block with the keys {KINDS}, got []"),
     ("{values: ['1'], range: {last: 2}}", "got values and range"),
-    ("{vales: ['1']}", "numbers.vales: unknown key; expected one of values, range, file, random"),
+    ("{vales: ['1']}", f"numbers.vales: unknown key; expected one of {KINDS}"),
     ("{values: []}", "numbers: expected at least one number, got none"),
     ("{values: '123'}", "numbers.values: expected a valid tuple, got '123'"),
     ("{values: [007]}", 'values.0: expected a number in quotes, such as "007", got 7: quote it'),

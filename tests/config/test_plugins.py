@@ -15,7 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from builds import ROOT, run_program
+from digit_sequence.numbers.registry import NUMBER_KINDS
 
+KINDS = ", ".join(NUMBER_KINDS)
 SOURCE = '''
 """Glyphs of a NumPy file: a bar for each digit, as wide as the digit."""
 
@@ -252,12 +254,12 @@ def test_settings_are_checked(run: Run, config: Path) -> None:
         ),
         (
             "splits.train.numbers={mirored: {}}",
-            "splits.train.numbers.mirored: unknown key; expected one of values, range, file, "
-            "random, mirrored; did you mean mirrored?",
+            "splits.train.numbers.mirored: unknown key; expected one of "
+            f"{KINDS}, mirrored; did you mean mirrored?",
         ),
         (
             "splits.train.numbers={}",
-            "expected exactly one of values, range, file, random, mirrored, got none",
+            f"expected exactly one of {KINDS}, mirrored, got none",
         ),
         (
             "splits.train={numbers: {mirrored: {}}, samples_per_number: 1}",
@@ -274,7 +276,7 @@ def test_without_them(run: Run, config: Path, built: Path) -> None:
     result = run("build", config, "--dry-run", plugins=False)
     assert result.returncode == 2
     assert "expected one of mnist, mnist-5k, idx, folder, got 'bars'" in result.stderr
-    assert "mirrored: unknown key; expected one of values, range, file, random" in result.stderr
+    assert f"mirrored: unknown key; expected one of {KINDS}" in result.stderr
     result = run("verify", built, plugins=False)
     assert result.returncode == 2
     assert "source.name: expected one of" in result.stderr

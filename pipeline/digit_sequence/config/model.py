@@ -7,8 +7,6 @@ workers) are no part of a config, because they change no byte.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from inspect import getdoc
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union
 
 from pydantic import (
@@ -18,7 +16,6 @@ from pydantic import (
     SerializerFunctionWrapHandler,
     ValidationInfo,
     WithJsonSchema,
-    create_model,
     field_validator,
     model_serializer,
     model_validator,
@@ -38,7 +35,7 @@ from digit_sequence.config.sections import (
 )
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.containers.sidecars import BRIEF, SIDECARS
-from digit_sequence.numbers.kind import NumberKind
+from digit_sequence.numbers.choice import OneKind, make_choice
 from digit_sequence.numbers.registry import NUMBER_KINDS
 from digit_sequence.sources.registry import SOURCES
 from digit_sequence.sources.source import SourceBlock
@@ -56,51 +53,14 @@ else:
     SourceConfig = Union[tuple(source.Settings for source in SOURCES.values())]  # noqa: UP007
 
 
-class _Numbers(Block):
+class _Numbers(OneKind):
     """Which numbers a split shows: exactly one of these."""
-
-    @property
-    def kind(self) -> NumberKind:
-        """The kind that is given."""
-        given = {name: getattr(self, name) for name in NUMBER_KINDS}
-        name = next(name for name in given if given[name] is not None)
-        return NUMBER_KINDS[name](given[name])
-
-    @model_validator(mode="before")
-    @classmethod
-    def _check_one(cls, value: Any) -> Any:
-        if isinstance(value, Mapping):
-            given = [key for key in value if key in cls.model_fields and value[key] is not None]
-            if len(given) != 1 and set(value) <= set(cls.model_fields):
-                raise ValueError(
-                    f"expected exactly one of {', '.join(cls.model_fields)}, "
-                    f"got {' and '.join(given) or 'none'}"
-                )
-        return value
-
-    @model_validator(mode="after")
-    def _check_kind(self) -> Self:
-        self.kind.check()
-        return self
-
-    @model_serializer(mode="wrap")
-    def _leave_out_others(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out the other kinds: a plan is the same whatever packages are installed."""
-        return {name: value for name, value in serialize(self).items() if value is not None}
 
 
 if TYPE_CHECKING:
     Numbers = _Numbers
 else:
-    Numbers = create_model(
-        "Numbers",
-        __base__=_Numbers,
-        __doc__=_Numbers.__doc__,
-        **{
-            name: (kind.Settings | None, Field(None, description=getdoc(kind).splitlines()[0]))
-            for name, kind in NUMBER_KINDS.items()
-        },
-    )
+    Numbers = make_choice("Numbers", _Numbers, NUMBER_KINDS)
 
 
 class Split(Block):

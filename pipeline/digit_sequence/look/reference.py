@@ -146,15 +146,19 @@ def _describe_transform(transform: type[Transform]) -> str:
     )
 
 
-def _describe_field(name: str, kind: Any, level: int = 2) -> Iterator[str]:
-    """Yield the sections of the blocks that a field holds."""
-    blocks = list(_find_blocks(kind))
+def _describe_field(
+    name: str, kind: Any, level: int = 2, told: set[type[Block]] | None = None
+) -> Iterator[str]:
+    """Yield the sections of the blocks that a field holds, each block once."""
+    told = set() if told is None else told
+    blocks = [block for block in _find_blocks(kind) if block not in told]
+    told.update(blocks)
     for block in blocks:
         variant = _find_name(block)
         yield f"{'#' * level} `{name}`" + (f": `{variant}`" if variant else "")
         yield f"{' '.join((inspect.getdoc(block) or '').split())}\n\n{_describe_block(block)}"
         for key, field in block.model_fields.items():
-            yield from _describe_field(f"{name}.{key}", field.annotation, level + 1)
+            yield from _describe_field(f"{name}.{key}", field.annotation, level + 1, told)
 
 
 def _describe_block(block: type[Block]) -> str:
@@ -183,7 +187,7 @@ def _describe_default(field: FieldInfo) -> str:
 
 
 def _to_text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def _describe_type(kind: Any) -> str:  # noqa: PLR0911 - a case a line

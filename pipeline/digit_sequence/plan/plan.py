@@ -92,7 +92,7 @@ class SplitPlan:
                 f"{self.name}: expected ordinals in [0, {self.n_samples}), got [{start}, {stop})"
             )
         ordinals = np.arange(start, stop, dtype=np.int64)
-        count = self.numbers.count or self.n_samples
+        count = min(self.numbers.count or self.n_samples, self.n_samples)  # fits into 64 bits
         indices = ordinals if self.numbers.repeats else ordinals // count
         return self.numbers.take(ordinals % count, engine), indices
 

@@ -1,0 +1,144 @@
+"""Codes whose last digits check the others."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from digit_sequence.base.blocks import AS_TUPLE
+from digit_sequence.numbers.check_digits import (
+    find_damm,
+    find_ean,
+    find_luhn,
+    find_mod97,
+    find_routing,
+    find_verhoeff,
+)
+from digit_sequence.numbers.checks import MAX_DIGITS, Number
+from digit_sequence.numbers.language import LanguageKind, LanguageSettings
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A way to make check digits, and the codes that have them."""
+
+    find: Callable[[str], str]
+    """Returns the check digits of the digits before them."""
+    lengths: tuple[int, ...]
+    """Digits that such a code may have; the first is the default if no other is given."""
+    prefixes: tuple[str, ...] = ("",)
+    """What such codes begin with, if nothing else is asked for."""
+    n_checks: int = 1
+    """Check digits at the end."""
+
+
+_ROUTING = (*range(13), *range(21, 33), *range(61, 73), 80)  # districts of the Federal Reserve
+_ANY = tuple(range(2, MAX_DIGITS + 1))
+SCHEMES = {
+    "luhn": Scheme(find_luhn, (16, *_ANY)),
+    "ean": Scheme(find_ean, (13, 8, 12, 14)),
+    "isbn": Scheme(find_ean, (13,), ("978",)),
+    "mod97": Scheme(find_mod97, (10, *_ANY[1:]), n_checks=2),
+    "routing": Scheme(find_routing, (9,), tuple(f"{number:02d}" for number in _ROUTING)),
+    "verhoeff": Scheme(find_verhoeff, (12, *_ANY)),
+    "damm": Scheme(find_damm, (10, *_ANY)),
+}
+"""Ways to make check digits, by name."""
+
+
+class CodeSettings(LanguageSettings):
+    """Codes whose last digits check the others."""
+
+    check_digits: Literal["luhn", "ean", "isbn", "mod97", "routing", "verhoeff", "damm"]
+    """luhn: bank cards; ean: articles; isbn: books (ISBN-13); mod97: two digits, ISO 7064; routing:
+    US banks; verhoeff and damm: notice all swaps of neighbours."""
+    length: int | None = Field(None, ge=2, le=MAX_DIGITS)
+    """Digits of a code, those that check included; default: luhn 16, ean 13 (or 8, 12, 14), isbn
+    13, mod97 10, routing 9, verhoeff 12, damm 10."""
+    prefixes: Annotated[tuple[Number, ...], AS_TUPLE] | None = Field(None, min_length=1)
+    """What codes begin with, in quotes; default: isbn 978, routing the districts, else anything."""
+
+    @property
+    def scheme(self) -> Scheme:
+        """The way to make check digits."""
+        return SCHEMES[self.check_digits]
+
+    @property
+    def n_digits(self) -> int:
+        """Digits of a code."""
+        return self.length or self.scheme.lengths[0]
+
+    @model_validator(mode="after")
+    def _check_lengths(self) -> Self:
+        scheme, length = self.scheme, self.n_digits
+        if length not in scheme.lengths:
+            lengths = sorted(set(scheme.lengths))
+            valid = (
+                ", ".join(map(str, lengths))
+                if len(lengths) < 9
+                else f"{lengths[0]} to {lengths[-1]}"
+            )
+            raise ValueError(
+                f"expected a length of {valid} digits with {self.check_digits}, got {length}"
+            )
+        prefixes = sorted(self.prefixes or ())
+        longest = max(prefixes, key=len, default="")
+        if len(longest) > length - scheme.n_checks:
+            raise ValueError(
+                f"expected prefixes of at most {length - scheme.n_checks} digits in a code of "
+                f"{length} digits, {scheme.n_checks} of which are made, got {longest!r}"
+            )
+        for short, long in pairwise(prefixes):
+            if long.startswith(short):
+                raise ValueError(
+                    f"expected prefixes of which none begins with another, got {short!r} and "
+                    f"{long!r}"
+                )
+        return self
+
+
+class Code(LanguageKind):
+    """Codes whose last digits check the others."""
+
+    name = "code"
+    Settings = CodeSettings
+    settings: CodeSettings
+
+    def language(self) -> Codes:
+        """Return all codes of the settings."""
+        return Codes(self.settings)
+
+
+class Codes:
+    """All codes with some prefixes, in order of their texts."""
+
+    repeats = False
+
+    def __init__(self, settings: CodeSettings) -> None:
+        self.max_digits = settings.n_digits
+        self._scheme = settings.scheme
+        self._prefixes = sorted(settings.prefixes or self._scheme.prefixes)
+        body = self.max_digits - self._scheme.n_checks
+        self._free = [body - len(prefix) for prefix in self._prefixes]
+        """Digits behind each prefix that may be anything."""
+        self._stops = list(accumulate(10**free for free in self._free))
+        self.count = self._stops[-1]
+
+    def digits(self) -> set[int]:
+        """Return the digits that occur."""
+        if any(self._free):
+            return set(range(10))
+        return {int(digit) for index in range(self.count) for digit in self.unrank(index)}
+
+    def unrank(self, index: int) -> str:
+        """Return the code at `index`."""
+        place = bisect_right(self._stops, index)
+        prefix, free = self._prefixes[place], self._free[place]
+        rest = index - self._stops[place] + 10**free
+        body = f"{prefix}{rest:0{free}d}" if free else prefix
+        return body + self._scheme.find(body)

@@ -1,0 +1,106 @@
+"""Dates of a range, written in digits."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BeforeValidator, model_validator
+
+from digit_sequence.base.blocks import shorten
+from digit_sequence.numbers.language import LanguageKind, LanguageSettings
+from digit_sequence.numbers.moments import Moments, check_format, split_format
+
+_PARTS = ("YYYY", "YY", "MM", "DD")
+
+
+def _to_date(value: object) -> object:
+    """Take a date as YAML has it, or its text."""
+    if isinstance(value, str):
+        try:
+            return datetime.date.fromisoformat(value)
+        except ValueError as error:
+            raise ValueError(f"expected a date such as 2024-12-31, got {shorten(value)}") from error
+    return value
+
+
+_Day = Annotated[datetime.date, BeforeValidator(_to_date)]
+
+
+def _check_format(text: str) -> str:
+    check_format(text, _PARTS)
+    if "DD" in text and "MM" not in text:
+        raise ValueError(f"expected MM beside DD, got {shorten(text)}")
+    return text
+
+
+class DateSettings(LanguageSettings):
+    """Dates of a range, such as 31122024."""
+
+    format: Annotated[str, AfterValidator(_check_format)] = "DDMMYYYY"
+    """YYYY or YY, MM and DD in some order; without DD each month stands for one number, without
+    both each year."""
+    first: _Day = datetime.date(2000, 1, 1)
+    """The first day, year-month-day."""
+    last: _Day = datetime.date(2029, 12, 31)
+    """The last day, included."""
+
+    @model_validator(mode="after")
+    def _order(self) -> Self:
+        if self.first > self.last:
+            raise ValueError(f"expected first <= last, got {self.first} and {self.last}")
+        return self
+
+
+class Date(LanguageKind):
+    """Dates of a range, written in digits."""
+
+    name = "date"
+    Settings = DateSettings
+    settings: DateSettings
+
+    def language(self) -> Dates:
+        """Return the dates."""
+        return Dates(self.settings)
+
+
+class Dates(Moments):
+    """Days, months or years from the first to the last day of the settings."""
+
+    def __init__(self, settings: DateSettings) -> None:
+        first, last, text = settings.first, settings.last, settings.format
+        self._parts = split_format(text, _PARTS)
+        self._first = first
+        self._has_days, self._has_months = "DD" in text, "MM" in text
+        years = last.year - first.year
+        if self._has_days:
+            count = last.toordinal() - first.toordinal() + 1
+        elif self._has_months:
+            count = 12 * years + last.month - first.month + 1
+        else:
+            count = years + 1
+        alike = {"YYYY": 10_000, "YY": 100}.get(
+            next((p for p in self._parts if p[0] == "Y"), ""), 1
+        )
+        super().__init__(count, len(text), repeats=years >= alike)
+
+    def unrank(self, index: int) -> str:
+        """Return the number at `index`."""
+        year, month, day = self._find_day(index)
+        texts = {
+            "YYYY": f"{year:04d}",
+            "YY": f"{year % 100:02d}",
+            "MM": f"{month:02d}",
+            "DD": f"{day:02d}",
+        }
+        return "".join(texts[part] for part in self._parts)
+
+    def _find_day(self, index: int) -> tuple[int, int, int]:
+        first = self._first
+        if self._has_days:
+            day = datetime.date.fromordinal(first.toordinal() + index)
+            return day.year, day.month, day.day
+        if self._has_months:
+            year, month = divmod(12 * first.year + first.month - 1 + index, 12)
+            return year, month + 1, 1
+        return first.year + index, 1, 1

@@ -1,0 +1,201 @@
+"""Numbers that a regular expression means, counted and made one by one by its automaton.
+
+The automaton is that of the library `greenery`. Each of its states knows how many numbers go on
+from it, so the n-th number is found by one walk, digit by digit.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import lru_cache
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from digit_sequence.base.blocks import shorten
+from digit_sequence.numbers.checks import MAX_DIGITS
+from digit_sequence.numbers.language import LanguageKind, LanguageSettings
+
+_TOKEN = re.compile(
+    r"[0-9.|?*+]|\\d|\((?:\?:)?|\)|\[\^?(?:[0-9]-[0-9]|[0-9]|\\d)+\]|\{[0-9]{1,4}(?:,[0-9]{0,4})?\}"
+)
+
+
+class Automaton:
+    """A deterministic automaton of digits without circles; its numbers in order of their texts.
+
+    Parameters
+    ----------
+    arrows : list of dict
+        For each state the state that each digit leads to; only states from which a number can end.
+    is_final : list of bool
+        Whether a number may end in each state; not in the first one, where numbers begin.
+    """
+
+    repeats = False
+
+    def __init__(self, arrows: list[dict[int, int]], is_final: list[bool]) -> None:
+        self._arrows = [dict(sorted(digits.items())) for digits in arrows]
+        self._is_final = is_final
+        self._counts = [0] * len(arrows)
+        longest = [0] * len(arrows)
+        for state in self._sort():
+            after = self._arrows[state].values()
+            self._counts[state] = is_final[state] + sum(self._counts[other] for other in after)
+            longest[state] = max((1 + longest[other] for other in after), default=0)
+        self.count = self._counts[0]
+        self.max_digits = longest[0]
+
+    def digits(self) -> set[int]:
+        """Return the digits that occur."""
+        return {digit for digits in self._arrows for digit in digits}
+
+    def unrank(self, index: int) -> str:
+        """Return the number at `index`."""
+        if not 0 <= index < self.count:
+            raise IndexError(f"expected an index in [0, {self.count}), got {index}")
+        state, number = 0, ""
+        while index or not self._is_final[state]:
+            index -= self._is_final[state]
+            for digit, other in self._arrows[state].items():
+                if index < self._counts[other]:
+                    number += str(digit)
+                    state = other
+                    break
+                index -= self._counts[other]
+        return number
+
+    def _sort(self) -> list[int]:
+        """Return the states, each after those that it leads to."""
+        order: dict[int, None] = {}
+        open_states = [0]
+        while open_states:
+            left = set(self._arrows[open_states[-1]].values()) - order.keys()
+            if left:
+                open_states += sorted(left)
+            else:
+                order[open_states.pop()] = None
+        return list(order)
+
+
+@lru_cache(maxsize=16)
+def parse_pattern(regex: str) -> Automaton:
+    r"""Return the automaton of a regular expression of digits.
+
+    >>> months = parse_pattern(r"0[1-9]|1[0-2]")
+    >>> months.count, months.unrank(11)
+    (12, '12')
+
+    Raises
+    ------
+    ValueError
+        If it is no such expression, means no number, the empty one, or one that is too long.
+    """
+    from greenery import parse  # noqa: PLC0415 - only configs with patterns need it
+    from greenery.parse import NoMatch  # noqa: PLC0415
+
+    _check_characters(regex)
+    try:
+        tree = parse(regex)
+        longest = _find_longest(tree)
+        is_short = longest is not None and longest <= MAX_DIGITS
+        machine = tree.to_fsm().reduce() if is_short else None
+    except (NoMatch, ValueError, RecursionError) as error:
+        raise ValueError(f"expected a regular expression, got {shorten(regex)}") from error
+    if machine is not None:
+        return _to_automaton(machine, regex)
+    raise ValueError(
+        f"expected a pattern of at most {MAX_DIGITS} digits, got {shorten(regex)}, which may have "
+        f"{'any number of them' if longest is None else f'{longest:,}'}; say how many as in {{1,6}}"
+    )
+
+
+def _check_regex(regex: str) -> str:
+    parse_pattern(regex)
+    return regex
+
+
+class PatternSettings(LanguageSettings):
+    """Numbers that a regular expression means, such as `0[1-9][0-9]{2}`."""
+
+    regex: Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_check_regex)]
+    r"""The expression, for the whole number: digits, `.` or `\d` for any, `[1-4]`, `[^0]`, `( )`,
+    a bar between alternatives, `?`, `{3}`, `{2,5}`; all that it means has 1 to 64 digits."""
+
+
+class Pattern(LanguageKind):
+    """Numbers that a regular expression means, each once."""
+
+    name = "pattern"
+    Settings = PatternSettings
+    settings: PatternSettings
+
+    def language(self) -> Automaton:
+        """Return the automaton of the expression."""
+        return parse_pattern(self.settings.regex)
+
+
+def _check_characters(regex: str) -> None:
+    """Raise a ValueError at the first part that is no expression of digits."""
+    place = 0
+    while place < len(regex):
+        token = _TOKEN.match(regex, place)
+        if token is None:
+            raise ValueError(
+                r"expected digits 0-9, . \d [ ] ( ) | ? and { }, "
+                f"got {shorten(regex[place : place + 10])} at character {place + 1} of "
+                f"{shorten(regex)}"
+            )
+        place = token.end()
+
+
+def _find_longest(pattern: Any) -> int | None:
+    """Return the digits of the longest number of a pattern as greenery has it; None: endless."""
+    return max(map(_add_up, pattern.concs), default=0, key=lambda n: math.inf if n is None else n)
+
+
+def _add_up(parts: Any) -> int | None:
+    total = 0
+    for part in parts.mults:
+        what, most = part.multiplicand, part.multiplier.max.v
+        one = _find_longest(what) if hasattr(what, "concs") else 1
+        if one != 0:
+            if one is None or most is None:
+                return None
+            total += one * most
+    return total
+
+
+def _to_automaton(machine: Any, regex: str) -> Automaton:
+    """Return the part of a machine as greenery has it that digits pass to an end of a number."""
+    arrows = {
+        state: {
+            digit: other
+            for characters, other in arrows.items()
+            for digit in range(10)
+            if characters.accepts(str(digit))
+        }
+        for state, arrows in machine.map.items()
+    }
+    before: dict[Any, set[Any]] = {state: set() for state in arrows}
+    for state, digits in arrows.items():
+        for other in digits.values():
+            before[other].add(state)
+    live: set[Any] = set()
+    found = set(machine.finals)
+    while found:
+        live |= found
+        found = {other for state in found for other in before[state]} - live
+    if machine.initial not in live:
+        raise ValueError(f"expected a pattern that means a number, got {shorten(regex)}")
+    if machine.initial in machine.finals:
+        raise ValueError(
+            f"expected a pattern of at least one digit, got {shorten(regex)}, which may be empty"
+        )
+    states = [machine.initial, *sorted(live - {machine.initial})]
+    place = {state: number for number, state in enumerate(states)}
+    return Automaton(
+        [{d: place[it] for d, it in arrows[state].items() if it in place} for state in states],
+        [state in machine.finals for state in states],
+    )

@@ -1,0 +1,94 @@
+"""Times of day of a range, written in digits."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from digit_sequence.base.blocks import shorten
+from digit_sequence.numbers.language import LanguageKind, LanguageSettings
+from digit_sequence.numbers.moments import Moments, check_format, split_format
+
+_SECONDS = {"HH": 3600, "MM": 60, "SS": 1}
+"""Seconds of each part of a format."""
+_DAY = 24 * 3600
+
+
+def _to_time(value: object) -> object:
+    """Take the text of a time of day."""
+    if isinstance(value, datetime.time):
+        return value
+    try:
+        return datetime.time.fromisoformat(value if isinstance(value, str) else "")
+    except ValueError as error:
+        raise ValueError(
+            f'expected a time of day in quotes, such as "08:30", got {shorten(value)}'
+        ) from error
+
+
+def _check_format(text: str) -> str:
+    check_format(text, tuple(_SECONDS))
+    if "HH" in text and "SS" in text and "MM" not in text:
+        raise ValueError(f"expected MM between HH and SS, got {shorten(text)}")
+    return text
+
+
+_Time = Annotated[datetime.time, BeforeValidator(_to_time)]
+
+
+class TimeSettings(LanguageSettings):
+    """Times of day of a range, such as 0830."""
+
+    format: Annotated[str, AfterValidator(_check_format)] = "HHMM"
+    """HH (00 to 23), MM and SS in some order."""
+    first: _Time = datetime.time(0, 0)
+    """The first time, "HH:MM" or "HH:MM:SS"."""
+    last: _Time = datetime.time(23, 59, 59)
+    """The last time, if a step meets it."""
+    step: int = Field(1, ge=1, le=_DAY)
+    """From one time to the next, in units of the smallest part of the format."""
+
+    @model_validator(mode="after")
+    def _order(self) -> Self:
+        if self.first > self.last:
+            raise ValueError(
+                f"expected first <= last within one day, got {self.first} and {self.last}"
+            )
+        return self
+
+
+class Time(LanguageKind):
+    """Times of day of a range, written in digits."""
+
+    name = "time"
+    Settings = TimeSettings
+    settings: TimeSettings
+
+    def language(self) -> Times:
+        """Return the times."""
+        return Times(self.settings)
+
+
+class Times(Moments):
+    """Times from the first one of the settings to the last, a step between two."""
+
+    def __init__(self, settings: TimeSettings) -> None:
+        self._parts = split_format(settings.format, tuple(_SECONDS))
+        self._step = settings.step * min(_SECONDS[part] for part in self._parts)
+        self._first, last = map(_to_seconds, (settings.first, settings.last))
+        count = (last - self._first) // self._step + 1
+        without_hours = "HH" not in self._parts and settings.first.hour < settings.last.hour
+        without_minutes = self._parts == ["SS"] and last - self._first >= 60
+        super().__init__(count, len(settings.format), without_hours or without_minutes)
+
+    def unrank(self, index: int) -> str:
+        """Return the number at `index`."""
+        moment = self._first + index * self._step
+        texts = {"HH": moment // 3600, "MM": moment // 60 % 60, "SS": moment % 60}
+        return "".join(f"{texts[part]:02d}" for part in self._parts)
+
+
+def _to_seconds(time: datetime.time) -> int:
+    return 3600 * time.hour + 60 * time.minute + time.second
