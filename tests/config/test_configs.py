@@ -74,12 +74,14 @@ def test_tiny_builds(tmp_path):
 
 
 def test_default_builds(tmp_path):
-    """The default config has all lengths and uses each of its transforms."""
-    rows = build_few("default", tmp_path / "out", *few(60), "output.shard_samples=32")
+    """The default config has all lengths, its looks, and values of their transforms."""
+    rows = build_few("default", tmp_path / "out", *few(90), "output.shard_samples=32")
     assert {row["n_digits"] for row in rows} == set(range(1, 7))
-    for name in ("salt", "pepper", "shear_degrees", "rotate_degrees", "stroke", "spacing"):
+    looks = {"scan", "form", "cheque", "photo", "fax", "hard", "clean"}
+    assert {row["look"] for row in rows} == looks
+    for name in ("allograph", "shear_degrees", "breadth", "spacing", "gap", "stroke_width"):
         assert any(any(row[name]) for row in rows)
-    for name in ("noise_sigma", "salt_pepper", "blur_sigma", "inverted"):
+    for name in ("noise_sigma", "paper", "pattern", "ruling", "printed_boxes", "threshold"):
         assert any(row[name] for row in rows)
 
 

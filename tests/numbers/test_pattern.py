@@ -74,6 +74,7 @@ def test_pattern_of_a_config() -> None:
         ("1{3,1}", "expected a regular expression"),
         ("[3-1]", "expected a regular expression"),
         ("(" * 240 + "1" + ")" * 240, "expected a regular expression"),
+        ("[01]{0,14}1[01]{14}", "expected a pattern that is counted within 10 s, got '[01]{0,14}"),
         ("1*", "expected a pattern of at most 64 digits, got '1*', which may have any number"),
         ("1+2", "any number of them; say how many as in {1,6}"),
         ("1{2,}", "any number of them"),

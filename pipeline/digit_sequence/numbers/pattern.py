@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import math
 import re
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -17,6 +21,7 @@ from digit_sequence.base.blocks import shorten
 from digit_sequence.numbers.checks import MAX_DIGITS
 from digit_sequence.numbers.language import LanguageKind, LanguageSettings
 
+MAX_SECONDS = 10
 _TOKEN = re.compile(
     r"[0-9.|?*+]|\\d|\((?:\?:)?|\)|\[\^?(?:[0-9]-[0-9]|[0-9]|\\d)+\]|\{[0-9]{1,4}(?:,[0-9]{0,4})?\}"
 )
@@ -97,10 +102,14 @@ def parse_pattern(regex: str) -> Automaton:
 
     _check_characters(regex)
     try:
-        tree = parse(regex)
+        with _bounded(regex):
+            tree = parse(regex)
         longest = _find_longest(tree)
         is_short = longest is not None and longest <= MAX_DIGITS
-        machine = tree.to_fsm().reduce() if is_short else None
+        with _bounded(regex):
+            machine = tree.to_fsm().reduce() if is_short else None
+    except TimeoutError as error:
+        raise ValueError(str(error)) from None
     except (NoMatch, ValueError, RecursionError) as error:
         raise ValueError(f"expected a regular expression, got {shorten(regex)}") from error
     if machine is not None:
@@ -109,6 +118,30 @@ def parse_pattern(regex: str) -> Automaton:
         f"expected a pattern of at most {MAX_DIGITS} digits, got {shorten(regex)}, which may have "
         f"{'any number of them' if longest is None else f'{longest:,}'}; say how many as in {{1,6}}"
     )
+
+
+@contextmanager
+def _bounded(regex: str) -> Iterator[None]:
+    """End what greenery does, which is plain Python, after some seconds.
+
+    The automaton of an expression may be far larger than the expression: 2^20 states for 20 digits
+    after one that may stand anywhere among others.
+    """
+    end = time.monotonic() + MAX_SECONDS
+
+    def look_at_clock(*_: Any) -> None:
+        if time.monotonic() > end:
+            raise TimeoutError(
+                f"expected a pattern that is counted within {MAX_SECONDS} s, got {shorten(regex)}; "
+                "put fewer things that may be left out beside each other"
+            )
+
+    before = sys.getprofile()
+    sys.setprofile(look_at_clock)
+    try:
+        yield
+    finally:
+        sys.setprofile(before)
 
 
 def _check_regex(regex: str) -> str:

@@ -154,10 +154,11 @@ def make_plan(config: Config, source_digest: str) -> Plan:
     splits: dict[SplitName, SplitPlan] = {}
     for name, split in config.splits.items():
         numbers = split.numbers.kind.open(config.seed, name)
-        needed = numbers.max_digits * MIN_DIGIT_WIDTH
+        columns = max([MIN_DIGIT_WIDTH, *(it.least_columns for it in config.transforms)])
+        needed = numbers.max_digits * columns
         if needed > config.canvas.widest:
             raise ConfigError(
-                f"canvas.width: expected at least {needed} columns, {MIN_DIGIT_WIDTH} for each of "
+                f"canvas.width: expected at least {needed} columns, {columns} for each of "
                 f"the {numbers.max_digits} digits of the longest number in splits.{name}, got "
                 f"{config.canvas.widest}; widen the canvas or shorten the numbers"
             )

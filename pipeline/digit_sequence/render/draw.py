@@ -209,5 +209,5 @@ def _check_boxes(boxes: NDArray[np.int32], recipes: Recipes) -> None:
             f"{recipes.split}: number {recipes.numbers[sample]}, sample "
             f"{recipes.sample_indices[sample]}: digit {slot + 1} (glyph "
             f"{recipes.glyph_ids[glyph]}) has left no ink on the canvas; widen the range that "
-            "draws it so small, or raise canvas.height"
+            "draws it so small, or enlarge the canvas"
         )

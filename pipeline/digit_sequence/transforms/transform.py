@@ -78,6 +78,8 @@ class Transform(ABC):
     """Label columns: what it draws."""
     measured: ClassVar[tuple[Column, ...]] = ()
     """Label columns: what it measures on the finished layers."""
+    least_columns: ClassVar[int] = 4
+    """Columns of the canvas that each digit of the longest number needs where it is on."""
     needs_outlines: ClassVar[bool] = False
     """Whether cells are to be as wide as their ink, whose outlines it may look at."""
     pixel_bytes: ClassVar[int] = 16

@@ -24,6 +24,7 @@ class Height(CellMap):
     name: ClassVar = "height"
     section: ClassVar[Section] = "line"
     example: ClassVar = {"share": [0.3, 1]}
+    least_columns: ClassVar = 8  # a line that is too long is shrunk both ways
     columns: ClassVar = (
         Column("line_height", "float64", "of a full-size digit, share of the canvas height"),
     )
