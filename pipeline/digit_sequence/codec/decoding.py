@@ -67,16 +67,15 @@ def decode_crop(encoded: bytes) -> NDArray[np.uint8]:
         if opened.width * opened.height > MAX_PIXELS:
             size = f"{opened.height:,} x {opened.width:,}"
             raise OSError(f"expected at most {MAX_PIXELS:,} pixels, got {size}")
-        if getattr(opened, "n_frames", 1) != 1:
-            raise OSError(f"expected one picture, got {opened.n_frames}")
-        if opened.mode.startswith("I"):
-            wide = np.asarray(opened)
-            opened = Image.fromarray((wide >> 8).clip(0, 255).astype(np.uint8))
-        upright = ImageOps.exif_transpose(opened)
+        if (n_pictures := getattr(opened, "n_frames", 1)) != 1:
+            raise OSError(f"expected one picture, got {n_pictures}")
+        upright: Image.Image = ImageOps.exif_transpose(opened)
+        if upright.mode.startswith("I"):
+            wide = np.asarray(upright) >> 8
+            return wide.clip(0, 255).astype(np.uint8)
         if upright.has_transparency_data:
             shown = upright.convert("RGBA")
-            white = Image.new("RGBA", shown.size, "white")
-            upright = Image.alpha_composite(white, shown)
+            upright = Image.alpha_composite(Image.new("RGBA", shown.size, "white"), shown)
         return np.array(upright.convert("L"))
 
 

@@ -83,40 +83,41 @@ def read_labels(path: Path) -> dict[str, str]:
     ConfigError
         If it is no such file, naming the line.
     """
-    try:
-        if path.stat().st_size > MAX_LABEL_BYTES:
-            raise ConfigError(f"{path}: expected at most {MAX_LABEL_BYTES:,} bytes")
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: expected a CSV file in UTF-8: {error.reason}") from error
-    rows = csv.DictReader(io.StringIO(text, newline=""))
+    rows = csv.DictReader(io.StringIO(_read_text(path), newline=""))
     labels: dict[str, str] = {}
     try:
-        for column in ("file", "number"):
-            if column not in (rows.fieldnames or ()):
-                raise ConfigError(
-                    f"{path}: line 1: expected the columns file and number, got "
-                    f"{','.join(rows.fieldnames or ())[:80]!r}"
-                )
+        names = list(rows.fieldnames or ())
+        if not {"file", "number"} <= set(names):
+            got = ",".join(names)[:80]
+            raise ConfigError(f"{path}: line 1: expected the columns file and number, got {got!r}")
         for row in rows:
-            file, number = row["file"] or "", row["number"] or ""
-            where = f"{path}: line {rows.line_num}"
-            if not (number.isascii() and number.isdigit() and len(number) <= MAX_DIGITS):
-                raise ConfigError(
-                    f"{where}: number: expected the digits 0 to 9 alone, got {number[:80]!r}"
-                )
-            if file in labels:
-                raise ConfigError(
-                    f"{where}: file: expected each file once, got {file[:80]!r} again"
-                )
-            labels[file] = number
+            _add_label(
+                labels, row["file"] or "", row["number"] or "", f"{path}: line {rows.line_num}"
+            )
     except csv.Error as error:
         raise ConfigError(f"{path}: line {rows.line_num}: expected a CSV file: {error}") from error
     if not labels:
         raise ConfigError(f"{path}: expected a label at least, got none")
     return labels
+
+
+def _read_text(path: Path) -> str:
+    try:
+        if path.stat().st_size > MAX_LABEL_BYTES:
+            raise ConfigError(f"{path}: expected at most {MAX_LABEL_BYTES:,} bytes")
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: expected a CSV file in UTF-8: {error.reason}") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _add_label(labels: dict[str, str], file: str, number: str, where: str) -> None:
+    if not (number.isascii() and number.isdigit() and len(number) <= MAX_DIGITS):
+        raise ConfigError(f"{where}: number: expected the digits 0 to 9 alone, got {number[:80]!r}")
+    if file in labels:
+        raise ConfigError(f"{where}: file: expected each file once, got {file[:80]!r} again")
+    labels[file] = number
 
 
 def check_labels(path: Path, labels: Mapping[str, str], names: Mapping[str, Path]) -> None:

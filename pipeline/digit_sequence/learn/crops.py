@@ -100,7 +100,8 @@ def prepare_crop(crop: NDArray[np.uint8], way: str, taught: Taught) -> NDArray[n
     scaled = np.asarray(
         Image.fromarray(line).resize((columns, taught.height), Image.Resampling.BICUBIC)
     )
-    width = max(taught.width, columns + round(BLANK_SHARE * taught.height))
+    blank = round(BLANK_SHARE * taught.height) if columns > taught.width else 0
+    width = max(taught.width, columns + blank)
     page = np.full((taught.height, width), np.median(scaled), np.float32)
     page[:, :columns] = scaled
     return page.astype(np.uint8)

@@ -1,8 +1,8 @@
 """The reader of a user's own crops: images in files, numbers and how sure they are out.
 
 A careful reader prepares each crop in several ways (`digit_sequence.learn.crops`), collects what it
-reads under each, and asks under each how likely all of these numbers are, by CTC over all paths. The
-number with the highest sum of log likelihoods wins.
+reads under each, and asks under each how likely all of these numbers are, by CTC over all paths.
+The number with the highest sum of log likelihoods wins.
 """
 
 from __future__ import annotations
