@@ -205,7 +205,7 @@ def _encode(image, kind, **options):
 
 @pytest.mark.parametrize("mode", ["L", "1", "RGB", "P", "LA", "RGBA", "CMYK", "I;16"])
 def test_crops_of_any_kind_become_grey(mode):
-    """Dark left half, bright right half, whatever the kind of image; what is see-through is white."""
+    """Dark left half, bright right half, of any kind of image; what is transparent is white."""
     halves = np.zeros((6, 8), np.uint8)
     halves[:, 4:] = 255
     if mode == "I;16":

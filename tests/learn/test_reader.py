@@ -53,7 +53,7 @@ def taught(tiny_config, tmp_path_factory):
         build(tiny_config(splits=splits, canvas={"width": 72}), out / "dataset")
     dataset = open_dataset(out / "dataset")
     run = Run(
-        dataset, out / "run", TrainOptions(epochs=60, batch_size=8, patience=60, learning_rate=4e-3)
+        dataset, out / "run", TrainOptions(epochs=40, batch_size=8, patience=40, learning_rate=4e-3)
     )
     list(train(run, lambda _samples, _loss: None))
     (out / "crops").mkdir()
@@ -70,6 +70,11 @@ def taught(tiny_config, tmp_path_factory):
 def crops(taught, tmp_path):
     """Return a copy of the folder of crops, to change."""
     return shutil.copytree(taught[2], tmp_path / "crops")
+
+
+def parse(text):
+    """Return the rows of a CSV text."""
+    return list(csv.DictReader(io.StringIO(text)))
 
 
 def read(*arguments, status=0):
@@ -89,11 +94,11 @@ def test_reads_as_the_report_says(taught, tmp_path):
     )
     result = json.loads((out / "report.json").read_text())
     expected = report["results"]["test"]
-    assert 0.2 < expected["exact_match"]
+    assert expected["exact_match"] > 0.2
     assert {name: result[name] for name in expected} == expected
     assert f"exact match {expected['exact_match']:.1%} (" in shown.stdout
-    rows = list(csv.DictReader((out / "readings.csv").open()))
-    truths = {row["file"]: row["number"] for row in csv.DictReader(labels.open())}
+    rows = parse((out / "readings.csv").read_text())
+    truths = {row["file"]: row["number"] for row in parse(labels.read_text())}
     right = [truths[row["file"]] == row["number"] for row in rows]
     assert sum(right) / len(right) == expected["exact_match"]
     assert {row["status"] for row in rows} <= {"read", "check"}
@@ -103,10 +108,10 @@ def test_reads_as_the_report_says(taught, tmp_path):
 def test_all_ways_read(taught):
     """Each way, and all together, read a good part of the images; the table is printed."""
     folder, _, crops = taught
-    truths = {row["file"]: row["number"] for row in csv.DictReader((crops / "labels.csv").open())}
+    truths = {row["file"]: row["number"] for row in parse((crops / "labels.csv").read_text())}
     for option in (["--careful"], ["--way=levels"], ["--way=ground"]):
         shown = read(folder / "best.pt", crops, *option, "--min-confidence", "0.5")
-        rows = list(csv.DictReader(io.StringIO(shown.stdout)))
+        rows = parse(shown.stdout)
         assert [row["file"] for row in rows] == sorted(truths)
         assert np.mean([truths[row["file"]] == row["number"] for row in rows]) > 0.15
         for row in rows:
@@ -207,7 +212,7 @@ def test_levels_become_those_of_the_dataset():
     way=st.sampled_from(sorted(WAYS)),
 )
 def test_any_crop_becomes_a_line(crop, way):
-    """Crops of all sizes and contents become images of the rows of the dataset, as wide or wider."""
+    """Crops of all sizes and contents become images of the dataset, as wide or wider."""
     page = prepare_crop(crop, way, TAUGHT)
     assert page.dtype == np.uint8
     assert page.shape[0] == 32
@@ -249,7 +254,8 @@ BROKEN = {
     ),
     "pages": (_save(SMALL, "TIFF", save_all=True, append_images=[SMALL]), "one picture, got 2"),
     "gif": (_save(SMALL, "GIF"), "expected a PNG, JPEG, TIFF or BMP image"),
-    "huge": (_save(Image.new("1", (30000, 30000)), "PNG"), "expected at most 67,108,864 pixels"),
+    "large": (_save(Image.new("1", (9000, 9000)), "PNG"), "at most 67,108,864 pixels, got 9,000"),
+    "huge": (_save(Image.new("1", (1 << 16, 5000)), "BMP"), "at most 67,108,864 pixels"),
     "long": (_save(Image.new("L", (4000, 8)), "PNG"), "at most 64 times as wide as high, got 8 x"),
     "dot": (_save(Image.new("L", (2, 2)), "PNG"), "at least 4 pixels high"),
 }
@@ -263,7 +269,7 @@ def test_broken_images_are_named(taught, crops, tmp_path, what):
     shown = read(taught[0], crops, "-o", tmp_path / "out", status=2)
     assert "error: 1 of 24 images cannot be read:\n  a.png: " in shown.stderr
     assert "  a.png: expected" in shown.stderr
-    rows = list(csv.DictReader((tmp_path / "out/readings.csv").open()))
+    rows = parse((tmp_path / "out/readings.csv").read_text())
     assert len(rows) == 24
     assert (rows[0]["file"], rows[0]["number"]) == ("a.png", "")
     with pytest.raises(OSError, match=reason):
@@ -360,7 +366,7 @@ def test_wrong_weights_are_refused(taught, tmp_path, what):
     assert "weights.pt: expected a checkpoint of this program" in shown.stderr
     assert "name the best.pt of a run" in shown.stderr
     assert not (tmp_path / "ran").exists()
-    with pytest.raises(OutputError, match="remove it|name the best"):
+    with pytest.raises(OutputError, match=r"weights\.pt: expected a checkpoint"):
         Reader(path)
 
 

@@ -62,7 +62,10 @@ def decode_crop(encoded: bytes) -> NDArray[np.uint8]:
     _check_chunks(encoded)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit here is lower
-        opened = Image.open(io.BytesIO(encoded), formats=_CROP_FORMATS)  # the header alone
+        try:
+            opened = Image.open(io.BytesIO(encoded), formats=_CROP_FORMATS)  # the header alone
+        except Image.DecompressionBombError as error:
+            raise OSError(f"expected at most {MAX_PIXELS:,} pixels, got far more") from error
     with opened:
         if opened.width * opened.height > MAX_PIXELS:
             size = f"{opened.height:,} x {opened.width:,}"
