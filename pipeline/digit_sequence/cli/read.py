@@ -89,7 +89,7 @@ def read(
     if output is None:
         echo(table, err=False)
     else:
-        write_file(output / "readings.csv", (table + "\n").encode())
+        write_file(output / "readings.csv", (table + "\n").encode("utf-8", "surrogateescape"))
     if truths is not None:
         _report(reader, crops, readings, truths, output, min_confidence)
     _tell_problems(readings)

@@ -2,7 +2,7 @@
 
 A careful reader prepares each crop in several ways (`digit_sequence.learn.crops`), collects what it
 reads under each, and asks under each how likely all of these numbers are, by CTC over all paths.
-The number with the highest sum of log likelihoods wins.
+The number with the highest sum of log likelihoods wins; how sure it is, is its mean likelihood.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class CropReading:
     number: str
     """Empty if there is none, or if the file cannot be read."""
     confidence: float
-    """Probability of the number, 0 to 1; the geometric mean over the ways of a careful reader."""
+    """Probability of the number, 0 to 1; the mean over the ways of a careful reader."""
     problem: str = ""
     """Why the file cannot be read."""
 
@@ -103,9 +103,8 @@ class Reader:
             scores = [self.model(stack_images([image]))[0] for image in images]
             candidates = sorted({decode_classes(each.argmax(-1)[None])[0] for each in scores})
             likelihoods = torch.stack([score_numbers(each, candidates) for each in scores])
-        means = likelihoods.mean(0)
-        best = int(means.argmax())
-        return CropReading(candidates[best], min(1.0, float(means[best].exp())))
+        best = int(likelihoods.sum(0).argmax())
+        return CropReading(candidates[best], min(1.0, float(likelihoods[:, best].exp().mean())))
 
     def read_file(self, path: Path) -> CropReading:
         """Read the crop of a file; one that cannot be read says why."""
