@@ -116,7 +116,7 @@ def test_all_ways_read(taught):
         assert np.mean([truths[row["file"]] == row["number"] for row in rows]) > 0.15
         for row in rows:
             assert row["status"] == ("read" if float(row["confidence"]) >= 0.5 else "check")
-        assert "note: 1 files are no images by their names: labels.csv" in shown.stderr
+        assert "note: left out, no images by their names (1): labels.csv" in shown.stderr
 
 
 def test_polarity_and_size_do_not_matter(taught):

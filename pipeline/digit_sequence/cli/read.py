@@ -75,7 +75,9 @@ def read(
     crops, others = list_crops(images)
     others = [name for name in others if labels is None or Path(name).name != labels.name]
     if others:
-        echo(f"note: {len(others):,} files are no images by their names: {show(others)}", err=True)
+        echo(
+            f"note: left out, no images by their names ({len(others):,}): {show(others)}", err=True
+        )
     truths = None if labels is None else read_labels(labels)
     if labels is not None and truths is not None:
         check_labels(labels, truths, crops)
