@@ -55,7 +55,10 @@ def taught(tiny_config, tmp_path_factory):
     run = Run(
         dataset, out / "run", TrainOptions(epochs=40, batch_size=8, patience=40, learning_rate=4e-3)
     )
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # several wait for each other where cores are shared
     list(train(run, lambda _samples, _loss: None))
+    torch.set_num_threads(n_threads)
     (out / "crops").mkdir()
     with (out / "crops/labels.csv").open("w", newline="") as file:
         table = csv.writer(file)
