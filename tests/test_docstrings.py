@@ -15,6 +15,7 @@ OF_EXTRAS = {
     "digit_sequence.learn.checkpoints",
     "digit_sequence.learn.epochs",
     "digit_sequence.learn.network",
+    "digit_sequence.learn.reader",
     "digit_sequence.learn.ranks",
     "digit_sequence.learn.report",
     "digit_sequence.learn.sampler",

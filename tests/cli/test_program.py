@@ -38,6 +38,7 @@ COMMANDS = [
     "export",
     "number",
     "preview",
+    "read",
     "sample",
     "status",
     "train",

@@ -17,7 +17,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
-from digit_sequence.codec.decoding import MAX_PIXELS, decode_image, decode_unfiltered
+from digit_sequence.codec.decoding import (
+    MAX_PIXELS,
+    decode_crop,
+    decode_image,
+    decode_unfiltered,
+)
 
 IMAGES = arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=40))
 GREY, GREY_16_BIT = (8, 0, 0, 0, 0), (16, 0, 0, 0, 0)
@@ -190,3 +195,35 @@ def test_header_of_a_huge_jpeg():
     encoded[sizes : sizes + 4] = struct.pack(">HH", 8200, 8200)
     with pytest.raises(OSError, match=r"expected at most 67,108,864 pixels, got 8,200 x 8,200"):
         decode_image(bytes(encoded))
+
+
+def _encode(image, kind, **options):
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "RGB", "P", "LA", "RGBA", "CMYK", "I;16"])
+def test_crops_of_any_kind_become_grey(mode):
+    """Dark left half, bright right half, of any kind of image; what is transparent is white."""
+    halves = np.zeros((6, 8), np.uint8)
+    halves[:, 4:] = 255
+    if mode == "I;16":
+        image = Image.fromarray(halves.astype(np.uint16) * 257)
+    elif mode in ("LA", "RGBA"):
+        image = Image.fromarray(np.zeros((6, 8), np.uint8)).convert(mode)
+        image.putalpha(Image.fromarray(255 - halves))
+    else:
+        image = Image.fromarray(halves).convert(mode)
+    found = decode_crop(_encode(image, "TIFF" if mode == "CMYK" else "PNG"))
+    np.testing.assert_array_equal(found, halves)
+
+
+def test_a_cameras_turn_is_undone():
+    """The orientation that a camera notes is applied."""
+    upright = np.zeros((4, 10), np.uint8)
+    upright[:, 5:] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned a quarter, clockwise
+    turned = Image.fromarray(np.rot90(upright).copy())
+    np.testing.assert_array_equal(decode_crop(_encode(turned, "TIFF", exif=exif)), upright)

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 import zlib
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 _FORMATS = ("PNG", "JPEG")
+_CROP_FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 _PNG_BEGIN = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4s", 13, b"IHDR")
 _GREY_8_BIT = (8, 0, 0, 0, 0)
 """Bit depth, colour type, compression, filter method, interlace."""
@@ -44,6 +46,40 @@ def decode_image(encoded: bytes) -> NDArray[np.uint8]:
             size = f"{opened.height:,} x {opened.width:,}"
             raise OSError(f"expected at most {MAX_PIXELS:,} pixels, got {size}")
         return np.array(opened)
+
+
+def decode_crop(encoded: bytes) -> NDArray[np.uint8]:
+    """Decode an image of any kind that a scanner or a camera writes to grey, uint8 (H, W).
+
+    What is transparent lies on white; a camera's turn is undone; 16 bits become 8.
+
+    Raises
+    ------
+    OSError
+        If it has more than `MAX_PIXELS`, or more than one picture; what else is wrong makes Pillow
+        raise errors of several kinds.
+    """
+    _check_chunks(encoded)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit here is lower
+        try:
+            opened = Image.open(io.BytesIO(encoded), formats=_CROP_FORMATS)  # the header alone
+        except Image.DecompressionBombError as error:
+            raise OSError(f"expected at most {MAX_PIXELS:,} pixels, got far more") from error
+    with opened:
+        if opened.width * opened.height > MAX_PIXELS:
+            size = f"{opened.height:,} x {opened.width:,}"
+            raise OSError(f"expected at most {MAX_PIXELS:,} pixels, got {size}")
+        if (n_pictures := getattr(opened, "n_frames", 1)) != 1:
+            raise OSError(f"expected one picture, got {n_pictures}")
+        upright: Image.Image = ImageOps.exif_transpose(opened)
+        if upright.mode.startswith("I"):
+            wide = np.asarray(upright) >> 8
+            return wide.clip(0, 255).astype(np.uint8)
+        if upright.has_transparency_data:
+            shown = upright.convert("RGBA")
+            upright = Image.alpha_composite(Image.new("RGBA", shown.size, "white"), shown)
+        return np.array(upright.convert("L"))
 
 
 def decode_unfiltered(encoded: bytes) -> NDArray[np.uint8] | None:

@@ -35,8 +35,14 @@ def save_atomically(path: Path, content: Any) -> None:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
+def reading(path: Path, advice: str = "remove it to train anew") -> Iterator[None]:
     """Turn whatever a file that is no checkpoint of this program raises into one message.
+
+    Parameters
+    ----------
+    path : Path
+    advice : str
+        What to do about it.
 
     Raises
     ------
@@ -49,19 +55,25 @@ def reading(path: Path) -> Iterator[None]:
         reason = str(error) if isinstance(error, OutputError) else type(error).__name__
         raise OutputError(
             f"{path}: expected a checkpoint of this program, tensors and plain values, got a file "
-            f"that cannot be read ({reason}); remove it to train anew"
+            f"that cannot be read ({reason}); {advice}"
         ) from error
 
 
-def load_checkpoint(path: Path) -> Any:
+def load_checkpoint(path: Path, advice: str = "remove it to train anew") -> Any:
     """Read a checkpoint; only tensors and plain values, never code.
+
+    Parameters
+    ----------
+    path : Path
+    advice : str
+        What to do about a file that is none.
 
     Raises
     ------
     OutputError
         If it cannot be read, or is too large to be one.
     """
-    with reading(path):
+    with reading(path, advice):
         if not path.is_file():
             raise OutputError("it is no file")
         with zipfile.ZipFile(path) as archive:

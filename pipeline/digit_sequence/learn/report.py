@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
+from numpy.typing import NDArray
 
 from digit_sequence.look.preview import Tile, draw_sheet
 from digit_sequence.read.dataset import Split
@@ -74,22 +75,76 @@ def find_mistakes(reading: Reading) -> list[int]:
     return sorted(wrong, key=lambda position: -reading.confidences[position])
 
 
+def measure_bounds(reading: Reading) -> dict[str, list[float]]:
+    """Return where exact match and character error rate lie, with 95 % confidence.
+
+    The interval of Wilson ("Probable inference", JASA 1927) for the one, the percentiles of a
+    thousand resamples (Efron, "Bootstrap methods", 1979), always the same ones, for the other.
+    """
+    lengths = np.array([len(truth) for truth in reading.truths])
+    pairs = zip(reading.truths, reading.predictions, strict=True)
+    edits = np.array([count_edits(truth, prediction) for truth, prediction in pairs])
+    n, share, z = len(edits), float((edits == 0).mean()), 1.96
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    generator = np.random.default_rng(0)
+    draws = (generator.integers(0, n, n) for _ in range(1000))
+    rates = [edits[chosen].sum() / lengths[chosen].sum() for chosen in draws]
+    return {
+        "exact_match": [float(max(0.0, middle - half)), float(min(1.0, middle + half))],
+        "character_error_rate": [float(rate) for rate in np.percentile(rates, [2.5, 97.5])],
+    }
+
+
+def measure_surest(reading: Reading) -> dict[str, float]:
+    """Return the exact match of the surest half and of the surest nine tenths.
+
+    >>> measure_surest(Reading(["1", "2"], ["1", "7"], [0.9, 0.5]))
+    {'50%': 1.0, '90%': 0.5}
+    """
+    order = np.argsort(-np.array(reading.confidences), kind="stable")
+    is_right = np.array(reading.truths)[order] == np.array(reading.predictions)[order]
+    return {
+        f"{share:.0%}": float(is_right[: round(share * len(order))].mean()) for share in (0.5, 0.9)
+    }
+
+
 def draw_mistakes(split: Split, reading: Reading) -> bytes | None:
-    """Draw the mistakes that the network was surest of; None if there are none. Returns PNG."""
+    """Draw the mistakes in a split that the network was surest of; None if there are none."""
+
+    def read_images(worst: list[int]) -> list[NDArray[np.uint8]]:
+        return [sample.image for sample in split.read(worst)]
+
+    return draw_surest_mistakes(split.name, read_images, reading)
+
+
+def draw_surest_mistakes(
+    name: str, read_images: Callable[[list[int]], list[NDArray[np.uint8]]], reading: Reading
+) -> bytes | None:
+    """Draw the mistakes that the network was surest of; None if there are none. Returns PNG.
+
+    Parameters
+    ----------
+    name : str
+        Of what was read.
+    read_images : callable
+        Returns the images, uint8 (H, W), all of one height, at some positions of the reading.
+    reading : Reading
+    """
     wrong = find_mistakes(reading)
     if not wrong:
         return None
     worst = wrong[:WORST]
     tiles = [
         Tile(
-            image=sample.image,
-            title=f"{sample.number} read as {reading.predictions[position] or 'nothing'}"
+            image=image,
+            title=f"{reading.truths[position]} read as {reading.predictions[position] or 'nothing'}"
             f"  ({reading.confidences[position]:.0%})",
             boxes=np.empty((0, 4), np.int32),
         )
-        for position, sample in zip(worst, split.read(worst), strict=True)
+        for position, image in zip(worst, read_images(worst), strict=True)
     ]
-    title = f"{split.name}, {len(wrong):,} mistakes in {len(reading.truths):,}; the surest"
+    title = f"{name}, {len(wrong):,} mistakes in {len(reading.truths):,}; the surest"
     return draw_sheet({f"{title}: {len(tiles)} samples": tiles}, boxes=False)
 
 

@@ -6,7 +6,7 @@
       report.md, report.json    exact match and character error rate by number of digits
       curve.png                 learning curve
       mistakes.png              the mistakes on test that the network was surest of
-      best.pt                   weights that read val best
+      best.pt                   weights that read val best, and what images they know
       last.pt                   everything needed to go on
 
 Stopped at any point, the same command goes on and ends with the same weights: orders, weights and
@@ -38,6 +38,7 @@ from digit_sequence.learn.checkpoints import (
     reading,
     save_atomically,
 )
+from digit_sequence.learn.crops import Taught, measure_images
 from digit_sequence.learn.network import Recognizer, count_steps, make_recognizer
 from digit_sequence.learn.report import Reading, draw_curve, draw_mistakes, measure, write_markdown
 from digit_sequence.learn.sampler import ShardBatchSampler
@@ -52,6 +53,8 @@ CHECKPOINT_SECONDS = 60.0
 MAX_GRADIENT = 5.0
 RUN_FILES = ("last.pt", "best.pt", "report.md", "report.json", "curve.png", "mistakes.png")
 """What a run writes."""
+MEASURED = 256
+"""Images of train by which a reader knows paper and ink."""
 CURVE_POINTS = 20
 """Points of the learning curve for each epoch."""
 
@@ -141,6 +144,7 @@ class Run:
             self.train, options.batch_size, seed=options.seed, rank=0, world_size=1
         )
         self.progress = Progress()
+        self._taught = measure_dataset(dataset)
         self._saved = time.perf_counter()
         self._clock = (0.0, 0.0)
         self._load()
@@ -241,7 +245,8 @@ class Run:
         )
         if exact_match > best:
             progress.best_epoch = progress.epoch
-            save_atomically(self.folder / "best.pt", self.model.state_dict())
+            content = {"taught": asdict(self._taught), "model": self.model.state_dict()}
+            save_atomically(self.folder / "best.pt", content)
         progress.epoch, progress.batches, progress.loss_sum = progress.epoch + 1, 0, 0.0
         self.save()
 
@@ -290,13 +295,34 @@ class Run:
 
     def load_best(self) -> Recognizer:
         """Return the network as it read val best."""
-        model = make_recognizer()
-        path = self.folder / "best.pt"
-        saved = load_checkpoint(path)
-        with reading(path):
-            check_like(saved, model.state_dict(), "model")
-            model.load_state_dict(saved)
-        return model
+        return load_weights(self.folder / "best.pt")[0]
+
+
+def load_weights(path: Path, advice: str = "remove it to train anew") -> tuple[Recognizer, Taught]:
+    """Return a network that a run has taught, and on what images.
+
+    Raises
+    ------
+    OutputError
+        If the file has no weights of this network.
+    """
+    model = make_recognizer()
+    saved = load_checkpoint(path, advice)
+    with reading(path, advice):
+        if set(saved) != {"taught", "model"}:
+            raise OutputError("it does not say what images its weights know")
+        taught = parse_record(Taught, saved["taught"])
+        check_like(saved["model"], model.state_dict(), "model")
+        if not all(torch.isfinite(tensor).all() for tensor in saved["model"].values()):
+            raise OutputError("model: a weight that is no number")
+        model.load_state_dict(saved["model"])
+    return model.eval(), taught
+
+
+def measure_dataset(dataset: Dataset) -> Taught:
+    """Return what the images of a dataset are like, by the first ones of train."""
+    samples = dataset["train"].read(range(min(len(dataset["train"]), MEASURED)))
+    return measure_images((sample.image for sample in samples), *dataset.image_shape)
 
 
 def check_dataset(dataset: Dataset) -> None:

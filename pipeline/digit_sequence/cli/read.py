@@ -1,0 +1,199 @@
+"""The command ``read``."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from digit_sequence.base.errors import ConfigError, SourceError, how_to_install
+from digit_sequence.cli.terminal import echo, show_progress, write_file
+
+if TYPE_CHECKING:
+    from digit_sequence.learn.reader import CropReading, Reader
+    from digit_sequence.learn.report import Reading
+
+WAYS = ("levels", "grey", "ground", "small", "tight")
+"""Those of learn.crops, which help does not import."""
+
+
+@click.command()
+@click.argument("weights", type=click.Path(path_type=Path))
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    metavar="CSV",
+    help="Columns file and number: say how well the images are read.",
+)
+@click.option(
+    "--way",
+    type=click.Choice(WAYS),
+    default=WAYS[0],
+    show_default=True,
+    help="How to prepare an image: paper and ink at the levels of the dataset; grey as it is; "
+    "uneven ground taken away; smaller; cut to its rows of ink.",
+)
+@click.option("--careful", is_flag=True, help="Read in all of these ways, and weigh the readings.")
+@click.option(
+    "--min-confidence",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    help="Mark readings less sure than this for a person to check.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Write readings.csv there and, with labels, report.json and mistakes.png.  "
+    "[default: print the readings]",
+)
+def read(
+    weights: Path,
+    images: tuple[Path, ...],
+    labels: Path | None,
+    way: str,
+    careful: bool,
+    min_confidence: float,
+    output: Path | None,
+) -> None:
+    """Read IMAGES, files and folders of one number each, by the WEIGHTS of a run of train.
+
+    WEIGHTS is the run's folder or its best.pt. The readings are CSV: file, number, confidence (0 to
+    1) and status: read, check (see --min-confidence) or why the file cannot be read. Needs the
+    extra torch.
+    """
+    from digit_sequence.learn.crop_files import check_labels, list_crops, read_labels, show
+
+    crops, others = list_crops(images)
+    others = [name for name in others if labels is None or Path(name).name != labels.name]
+    if others:
+        echo(
+            f"note: left out, no images by their names ({len(others):,}): {show(others)}", err=True
+        )
+    truths = None if labels is None else read_labels(labels)
+    if labels is not None and truths is not None:
+        check_labels(labels, truths, crops)
+    reader = _open_reader(weights, WAYS if careful else (way,))
+    readings: dict[str, CropReading] = {}
+    with show_progress(len(crops)) as on_progress:
+        for name, path in crops.items():
+            readings[name] = reader.read_file(path)
+            on_progress(1, True)
+    table = _write_table(readings, min_confidence)
+    if output is None:
+        echo(table, err=False)
+    else:
+        write_file(output / "readings.csv", (table + "\n").encode("utf-8", "surrogateescape"))
+    if truths is not None:
+        _report(reader, crops, readings, truths, output, min_confidence)
+    _tell_problems(readings)
+
+
+def _open_reader(weights: Path, ways: Sequence[str]) -> Reader:
+    # Idle threads sleep instead of spinning: five times as fast where cores are shared.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    try:
+        from digit_sequence.learn.reader import Reader
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"reading needs the package {error.name}: {how_to_install('torch')}"
+        ) from error
+    return Reader(weights, ways)
+
+
+def _write_table(readings: Mapping[str, CropReading], min_confidence: float) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["file", "number", "confidence", "status"])
+    for name, reading in readings.items():
+        status = reading.problem or ("read" if reading.confidence >= min_confidence else "check")
+        writer.writerow([name, reading.number, f"{reading.confidence:.4f}", status])
+    return buffer.getvalue().rstrip("\n")
+
+
+def _report(
+    reader: Reader,
+    crops: Mapping[str, Path],
+    readings: Mapping[str, CropReading],
+    truths: Mapping[str, str],
+    output: Path | None,
+    min_confidence: float,
+) -> None:
+    """Say, and write, how well the labels were read; what cannot be read counts as read wrong."""
+    import numpy as np
+
+    from digit_sequence.learn.reader import load_crop
+    from digit_sequence.learn.report import (
+        Reading,
+        draw_surest_mistakes,
+        measure,
+        measure_bounds,
+        measure_surest,
+    )
+
+    names = list(crops)
+    compared = Reading(
+        [truths[name] for name in names],
+        [readings[name].number for name in names],
+        [readings[name].confidence for name in names],
+    )
+    result = measure(compared) | {"bounds": measure_bounds(compared)}
+    result |= {"surest": measure_surest(compared), "ways": list(reader.ways)}
+    for line in _summarize(result, compared, min_confidence):
+        echo(line, err=output is None)
+    if output is None:
+        return
+
+    def read_images(worst: list[int]) -> list[Any]:
+        paths = [crops[names[position]] for position in worst]
+        blank = np.zeros((reader.taught.height, reader.taught.width), np.uint8)
+        return [
+            blank if readings[names[position]].problem else reader.prepare(load_crop(path))
+            for position, path in zip(worst, paths, strict=True)
+        ]
+
+    write_file(output / "report.json", (json.dumps(result, indent=1) + "\n").encode())
+    picture = draw_surest_mistakes("crops", read_images, compared)
+    if picture is None:
+        (output / "mistakes.png").unlink(missing_ok=True)
+    else:
+        write_file(output / "mistakes.png", picture)
+
+
+def _summarize(
+    result: Mapping[str, Any], compared: Reading, min_confidence: float
+) -> Sequence[str]:
+    bounds = result["bounds"]
+    exact, errors = bounds["exact_match"], bounds["character_error_rate"]
+    lines = [
+        f"{result['samples']:,} images   exact match {result['exact_match']:.1%} "
+        f"({exact[0]:.1%} to {exact[1]:.1%})   character error rate "
+        f"{result['character_error_rate']:.2%} ({errors[0]:.2%} to {errors[1]:.2%})",
+        f"exact match of the surest half {result['surest']['50%']:.1%}, of the surest nine tenths "
+        f"{result['surest']['90%']:.1%}",
+    ]
+    if min_confidence:
+        triples = zip(compared.truths, compared.predictions, compared.confidences, strict=True)
+        sure = [truth == number for truth, number, is_sure in triples if is_sure >= min_confidence]
+        right = f", {sum(sure) / len(sure):.1%} of them right" if sure else ""
+        lines.append(f"{len(sure):,} are as sure as {min_confidence:g}{right}")
+    return lines
+
+
+def _tell_problems(readings: Mapping[str, CropReading]) -> None:
+    """Refuse in the end what could not be read."""
+    problems = [f"  {name}: {it.problem}" for name, it in readings.items() if it.problem]
+    if problems:
+        shown = "\n".join(problems[:10])
+        more = f"\n  and {len(problems) - 10:,} more" if len(problems) > 10 else ""
+        raise SourceError(
+            f"{len(problems):,} of {len(readings):,} images cannot be read:\n{shown}{more}"
+        )

@@ -1,0 +1,135 @@
+"""The reader of a user's own crops: images in files, numbers and how sure they are out.
+
+A careful reader prepares each crop in several ways (`digit_sequence.learn.crops`), collects what it
+reads under each, and asks under each how likely all of these numbers are, by CTC over all paths.
+The number with the highest sum of log likelihoods wins; how sure it is, is its mean likelihood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from digit_sequence.codec.decoding import decode_crop
+from digit_sequence.learn.batches import BLANK, decode_classes, encode_numbers, stack_images
+from digit_sequence.learn.crops import MAX_BREADTH, MIN_SIDE, WAYS, Taught, prepare_crop
+from digit_sequence.learn.network import Recognizer
+from digit_sequence.learn.training import load_weights
+
+MAX_FILE_BYTES = 1 << 28
+"""Of one image."""
+
+
+@dataclass(frozen=True)
+class CropReading:
+    """What was read in one file."""
+
+    number: str
+    """Empty if there is none, or if the file cannot be read."""
+    confidence: float
+    """Probability of the number, 0 to 1; the mean over the ways of a careful reader."""
+    problem: str = ""
+    """Why the file cannot be read."""
+
+
+def load_crop(path: Path) -> NDArray[np.uint8]:
+    """Read the crop of a file as grey, uint8 (H, W).
+
+    Raises
+    ------
+    OSError
+        If it is no image of one line, saying what was expected.
+    """
+    if not path.is_file():
+        raise OSError("expected a file")
+    if not 0 < path.stat().st_size <= MAX_FILE_BYTES:
+        raise OSError(f"expected 1 to {MAX_FILE_BYTES:,} bytes, got {path.stat().st_size:,}")
+    try:
+        crop = decode_crop(path.read_bytes())
+    except Exception as error:  # broken images make Pillow raise many kinds
+        is_ours = isinstance(error, OSError) and str(error).startswith("expected")
+        reason = str(error) if is_ours else f"is damaged ({type(error).__name__})"
+        raise OSError(
+            reason if is_ours else f"expected a PNG, JPEG, TIFF or BMP image, got what {reason}"
+        ) from error
+    rows, columns = crop.shape
+    if min(rows, columns) < MIN_SIDE or columns > MAX_BREADTH * rows:
+        raise OSError(
+            f"expected a line of digits, at least {MIN_SIDE} pixels high and at most "
+            f"{MAX_BREADTH} times as wide as high, got {rows} x {columns}"
+        )
+    return crop
+
+
+class Reader:
+    """A network and what it was taught on.
+
+    Parameters
+    ----------
+    weights : Path
+        What ``train`` wrote: ``best.pt``, or the folder of the run.
+    ways : sequence of str
+        Of `WAYS`, how to prepare each crop.
+
+    Raises
+    ------
+    OutputError
+        If the file has no weights of this network.
+    """
+
+    def __init__(self, weights: Path, ways: Sequence[str] = tuple(WAYS)[:1]) -> None:
+        path = weights / "best.pt" if weights.is_dir() else weights
+        advice = "name the best.pt of a run of this version's train, or its folder"
+        self.model: Recognizer
+        self.taught: Taught
+        self.model, self.taught = load_weights(path, advice)
+        self.ways = tuple(ways)
+
+    def prepare(self, crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return a crop as the network sees it first, uint8 (H, W)."""
+        return prepare_crop(crop, self.ways[0], self.taught)
+
+    def read(self, crop: NDArray[np.uint8]) -> CropReading:
+        """Read one crop, uint8 (H, W)."""
+        images = [prepare_crop(crop, way, self.taught) for way in self.ways]
+        with torch.inference_mode():
+            scores = [self.model(stack_images([image]))[0] for image in images]
+            candidates = sorted({decode_classes(each.argmax(-1)[None])[0] for each in scores})
+            likelihoods = torch.stack([score_numbers(each, candidates) for each in scores])
+        best = int(likelihoods.sum(0).argmax())
+        return CropReading(candidates[best], min(1.0, float(likelihoods[:, best].exp().mean())))
+
+    def read_file(self, path: Path) -> CropReading:
+        """Read the crop of a file; one that cannot be read says why."""
+        try:
+            return self.read(load_crop(path))
+        except OSError as error:
+            return CropReading("", 0.0, error.strerror or str(error))
+
+
+def score_numbers(scores: Any, numbers: Sequence[str]) -> Any:
+    """Return the log likelihood of each number, over all its paths, float32 (N,).
+
+    Parameters
+    ----------
+    scores : Tensor of float32, shape (T, 11)
+        Log probabilities of one image.
+    numbers : sequence of str
+    """
+    targets, lengths = encode_numbers(numbers)
+    steps = torch.full((len(numbers),), len(scores))
+    return -nn.functional.ctc_loss(
+        scores[:, None].expand(-1, len(numbers), -1).contiguous(),
+        targets,
+        steps,
+        lengths,
+        blank=BLANK,
+        reduction="none",
+    )
