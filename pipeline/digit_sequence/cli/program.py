@@ -55,7 +55,8 @@ class Commands(Mapping[str, click.Command]):
 
 
 COMMANDS = Commands(
-    "build", "verify", "status", "sample", "export", "train", "preview", "number", "completion"
+    *("build", "verify", "status", "sample", "export", "train", "preview", "match", "number"),
+    "completion",
 )
 
 
