@@ -7,10 +7,9 @@ from typing import Any
 
 from digit_sequence.match.figures import FIGURES, Measured
 from digit_sequence.match.ranges import (
-    FIXED,
+    GRAIN,
     Ranges,
     describe,
-    find_period,
     find_sizes,
     has_print,
     list_settings,
@@ -87,18 +86,11 @@ def _list_blocks(measured: Measured, ranges: Ranges) -> dict[str, tuple[str, str
         comments.setdefault(transform, []).append(
             f"{FIGURES[setting.figure]}: {describe(measured.figures[setting.figure])}"
         )
-    period = list(find_period(measured))
     if is_printed:
-        for place, ends in FIXED.items():
-            transform, _, key = place.rpartition(".")
-            blocks[transform] = {key: list(ends)}
-            comments[transform] = ["not told apart from the pattern"]
-        blocks["line.pattern"] |= {"probability": 0.95, "period": [max(2.5, period[0]), period[1]]}
+        blocks["line.grain"] = GRAIN
+        comments["line.grain"] = ["not told apart from the pattern"]
+        blocks["line.pattern"] = {"probability": 0.95} | blocks["line.pattern"]
         comments["line.pattern"].append("the kinds of patterns are not measured: all of them")
-    elif "line.grain" in blocks:
-        blocks["line.grain"]["period"] = [max(1.5, period[0]), period[1]]
-    if "line.levels" in blocks and set(blocks["line.levels"]) != {"paper", "ink"}:
-        del blocks["line.levels"]
     blocks["glyph.crop"] = {}
     blocks["glyph.allographs"] = {}
     blocks["glyph.size"] = {"share": list(find_sizes(measured))}

@@ -82,7 +82,7 @@ def measure_crops(crops: Sequence[Crop]) -> Measured:
             continue
         for name, values in figures.items():
             gathered[name] += values
-        lengths.append(len(crop.number) if crop.number else len(boxes))
+        lengths.append(len(crop.number) if crop.number else count_digits(boxes))
         n_bright += is_bright
         n_ruled += is_ruled
     n_sound = max(1, len(lengths))
@@ -109,10 +109,9 @@ def _find_ink(image: NDArray[np.float64]) -> tuple[NDArray[np.bool_], bool, floa
     ink = float(np.percentile(smooth[is_dark], 20)) if is_dark.any() else paper
     mask = smooth < (paper + ink) / 2
     # A line is wider than any digit: what a long flat brush covers, a row up or down.
-    span = min(mask.shape[1] - 2, 2 * len(mask))
-    lines = ndi.binary_dilation(
-        ndi.binary_opening(mask, np.ones((1, max(3, span)))), np.ones((3, 1))
-    )
+    span = max(3, min(mask.shape[1] - 2, round(1.5 * len(mask))))
+    near = ndi.binary_dilation(mask, np.ones((3, 1)))
+    lines = ndi.binary_opening(near, np.ones((1, span)))
     return mask & ~lines, bool(lines.any()), paper, ink
 
 
@@ -143,6 +142,12 @@ def find_parts(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
             joined.append(box)
     boxes = [box for box in joined if box[3] - box[1] >= most / 3]
     return np.array(boxes).reshape(-1, 4)[:, [1, 0, 3, 2]]
+
+
+def count_digits(boxes: NDArray[np.float64]) -> int:
+    """Return how many digits parts of ink are, of which some touch: by their widths."""
+    heights, widths = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    return int(np.maximum(1, np.rint(widths / np.median(heights))).sum())
 
 
 def _measure(
@@ -225,12 +230,16 @@ def _measure_paper(
     rough = (image - ndi.gaussian_filter(image, len(image) * 6 / 32))[1:-1, 1:-1]
     rough = rough[inner]
     close = image - ndi.gaussian_filter(image, 2.5)
-    steps = np.gradient(close, axis=1)[1:-1, 1:-1][inner]
-    grain = float(close[1:-1, 1:-1][inner].std())
+    down, across = (
+        float(np.diff(close, axis=axis)[(free[1:], free[:, 1:])[axis]].std()) for axis in (0, 1)
+    )
+    grain = float(close[free].std())
+    # A wave of period p has steps of deviation 2 sin(pi / p), of its own.
+    share = float(np.hypot(down, across)) / max(2 * grain, 1e-9)
     # Of white noise of deviation 1, the convolution has the deviation sqrt(5/4).
     noise = float(np.median(np.abs(fine[inner]))) / 0.6745 / np.sqrt(1.25)
     return {
         "noise": [noise],
         "texture": [float(rough.std()) / contrast],
-        "period": [2 * np.pi * grain / float(steps.std())] if steps.std() > 0.1 else [],
+        "period": [np.pi / float(np.arcsin(min(1.0, share)))] if grain > 0.5 else [],
     }

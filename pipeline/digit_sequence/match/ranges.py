@@ -23,6 +23,8 @@ PRINT = 0.045
 """Texture above which paper has a printed pattern: plain paper has less, cheques more."""
 PLACES = 3
 """Decimals of a setting."""
+DECIMALS = {"paper": 0, "degrees": 1, "sigma": 2, "period": 2}
+"""Likewise, of those that have fewer."""
 Ranges = dict[str, tuple[float, float]]
 
 
@@ -52,14 +54,16 @@ SETTINGS: dict[str, Setting] = {
     "line.place.top": Setting("top", -0.2, 0.8),
     "line.place.left": Setting("left", -0.2, 4),
     "line.pattern.strength": Setting("texture", 0, 1, 2.0, 0.1),
+    "line.pattern.period": Setting("period", 2, 16),
     "line.grain.deviation": Setting("texture", 0, 0.5),
+    "line.grain.period": Setting("period", 2, 16),
     "line.levels.paper": Setting("paper", 96, 255),
     "line.levels.ink": Setting("ink", 0, 0.75),
     "line.blur.sigma": Setting("edge", 0.0, 3, 0.4, -1.2),
     "line.noise.sigma": Setting("noise", 0, 60),
 }
 """By their place in the config."""
-FIXED: dict[str, tuple[float, float]] = {"line.grain.deviation": (0.03, 0.07)}
+GRAIN = {"deviation": [0.03, 0.07]}
 """Settings that no figure tells apart from the pattern, on printed paper."""
 
 
@@ -71,13 +75,13 @@ def has_print(measured: Measured) -> bool:
 
 def list_settings(measured: Measured) -> dict[str, Setting]:
     """Return the settings that these figures tell, by their place in the config."""
-    left_out = {"line.grain.deviation" if has_print(measured) else "line.pattern.strength"}
-    if "pen" not in TRANSFORMS:
-        left_out.add("glyph.pen.width")
+    left_out = "line.grain." if has_print(measured) else "line.pattern."
     return {
         place: setting
         for place, setting in SETTINGS.items()
-        if place not in left_out and len(measured.figures[setting.figure])
+        if not place.startswith(left_out)
+        and place.split(".")[1] in TRANSFORMS
+        and len(measured.figures[setting.figure])
     }
 
 
@@ -125,7 +129,7 @@ def _limit(
     if place == "line.tilt.degrees":  # beyond, ends of a line would leave the widest canvas
         most = float(np.floor(10 * np.degrees(np.arctan(1 / aspect))) / 10)
         least = -most
-    decimals = {"line.levels.paper": 0}.get(place, 2 if "degrees" in place or "sigma" in place else 3)
+    decimals = DECIMALS.get(place.split(".")[2], PLACES)
     low, high = (round(float(np.clip(end, least, most)), decimals) for end in (low, high))
     return low, high
 
@@ -147,14 +151,6 @@ def find_sizes(measured: Measured) -> tuple[float, float]:
     """Return the size of digits as a share of the tallest of a line."""
     low, _ = find_range(measured.figures, "size")
     return round(float(np.clip(low, 0.2, 1)), 3), 1.0
-
-
-def find_period(measured: Measured) -> tuple[float, float]:
-    """Return the period of the paper's texture in pixels, as patterns and grain take it."""
-    if not len(measured.figures["period"]):
-        return 2.0, 6.0
-    low, high = (float(np.clip(end, 2, 16)) for end in find_range(measured.figures, "period"))
-    return round(low, 1), round(high, 1)
 
 
 def describe(values: Any) -> str:
