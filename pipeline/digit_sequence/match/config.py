@@ -8,6 +8,7 @@ from typing import Any
 from digit_sequence.match.figures import FIGURES, Measured
 from digit_sequence.match.ranges import (
     GRAIN,
+    RULING,
     Ranges,
     describe,
     find_sizes,
@@ -98,11 +99,11 @@ def _list_blocks(measured: Measured, ranges: Ranges) -> dict[str, tuple[str, str
     comments["glyph.allographs"] = ["shapes that MNIST lacks are not measured: all of them"]
     if measured.ruled:
         blocks["line.ruling"] = {
-            "probability": round(measured.ruled, 3),
+            "probability": ranges[RULING][0],
             "strength": [0.3, 0.8],
         }
         comments["line.ruling"] = [
-            f"crops with a ruled line: {measured.ruled:.0%}; its ink is not measured"
+            f"a ruled line is seen in {measured.ruled:.0%} of the crops; its ink is not measured"
         ]
     if measured.bright:
         blocks["line.invert"] = {"probability": round(measured.bright, 3)}
@@ -110,7 +111,8 @@ def _list_blocks(measured: Measured, ranges: Ranges) -> dict[str, tuple[str, str
             f"crops with bright ink: {measured.bright:.0%}; they were measured as negatives"
         ]
     written = {
-        place: (_write(block), "\n".join(comments.get(place, []))) for place, block in blocks.items()
+        place: (_write(block), "\n".join(comments.get(place, [])))
+        for place, block in blocks.items()
     }
     guessed = _GUESSED if is_printed else _PLAIN
     return written | {

@@ -21,6 +21,8 @@ MOST_INK = 0.4
 """Share of a crop that its ink covers, at most."""
 MOST_STROKE = 0.4
 """Width of a stroke, share of the height of a digit, at most: what is wider is no line of a pen."""
+LINE = 0.15
+"""Ink of a ruled line, share of the contrast, at least: half of those of cheques are seen."""
 FINE = 4
 """Strokes are measured at so many points a pixel."""
 SLANTS = np.arange(-44, 45, 2)
@@ -108,11 +110,22 @@ def _find_ink(image: NDArray[np.float64]) -> tuple[NDArray[np.bool_], bool, floa
     is_dark = smooth < min(threshold_otsu(smooth), paper)
     ink = float(np.percentile(smooth[is_dark], 20)) if is_dark.any() else paper
     mask = smooth < (paper + ink) / 2
-    # A line is wider than any digit: what a long flat brush covers, a row up or down.
-    span = max(3, min(mask.shape[1] - 2, round(1.5 * len(mask))))
-    near = ndi.binary_dilation(mask, np.ones((3, 1)))
-    lines = ndi.binary_opening(near, np.ones((1, span)))
+    lines = _find_lines(image, paper - ink)
     return mask & ~lines, bool(lines.any()), paper, ink
+
+
+def _find_lines(image: NDArray[np.float64], contrast: float) -> NDArray[np.bool_]:
+    """Return where ruled lines are: thin, darker than both sides, and longer than any digit."""
+    from scipy import ndimage as ndi
+
+    even = ndi.gaussian_filter1d(image, 2, axis=1)
+    above, below = (ndi.shift(even, (by, 0), mode="nearest", order=0) for by in (3, -3))
+    is_thin = np.minimum(above, below) - even > LINE * contrast
+    span = max(3, min(image.shape[1] - 2, round(1.2 * len(image))))
+    # A row up and down, for lines that are not level.
+    near = ndi.binary_dilation(is_thin, np.ones((3, 1)))
+    lines: NDArray[np.bool_] = ndi.binary_opening(near, np.ones((1, span)))
+    return lines
 
 
 def find_parts(mask: NDArray[np.bool_]) -> NDArray[np.float64]:

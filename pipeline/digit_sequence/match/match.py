@@ -15,9 +15,9 @@ from digit_sequence.config.loading import parse_config
 from digit_sequence.match.config import write_config
 from digit_sequence.match.crops import MIN_CROPS, Crop, read_crops
 from digit_sequence.match.figures import FIGURES, Measured, measure_crops
-from digit_sequence.match.ranges import correct_ranges, describe, list_widths, start_ranges
+from digit_sequence.match.ranges import Ranges, correct_ranges, describe, list_widths, start_ranges
 
-ROUNDS = 3
+ROUNDS = 4
 """Corrections; after the first two little changes."""
 N_BUILT = 160
 """Images of a round: its quantiles are about as good as those of as many crops."""
@@ -29,6 +29,8 @@ class Match:
 
     text: str
     """The config as YAML."""
+    ranges: Ranges
+    """Those of the config that were measured, by place."""
     crops: list[Crop]
     built: list[Crop]
     real: Measured
@@ -72,7 +74,7 @@ def match_folder(folder: Path, labels: str | None = None, height: int | None = N
         ranges = correct_ranges(ranges, real, measure_crops(built), aspect)
     text = write_config(real, ranges, rows, str(folder), has_boxes)
     built = build_crops(text, has_boxes)
-    return Match(text, crops, built, real, measure_crops(built), notes)
+    return Match(text, ranges, crops, built, real, measure_crops(built), notes)
 
 
 def build_crops(text: str, has_boxes: bool, count: int = N_BUILT) -> list[Crop]:

@@ -19,10 +19,18 @@ from digit_sequence.transforms.registry import TRANSFORMS
 
 QUANTILES = (5, 95)
 """Percent: a range of a config holds what lies between."""
+INNER = (20, 80)
+"""Likewise of gaps in a line: separators are what is wider."""
+STEP = 0.8
+"""Of a correction, share of what it would be if each setting were alone."""
 PRINT = 0.045
 """Texture above which paper has a printed pattern: plain paper has less, cheques more."""
 PLACES = 3
 """Decimals of a setting."""
+RULING = "line.ruling.probability"
+"""Of which both ends are the same: so that as many lines are seen, of those that are there."""
+CENTRED = {"line.gap.jitter", "glyph.baseline.rise"}
+"""Settings whose mean no figure tells: 0."""
 DECIMALS = {"paper": 0, "degrees": 1, "sigma": 2, "period": 2}
 """Likewise, of those that have fewer."""
 Ranges = dict[str, tuple[float, float]]
@@ -59,7 +67,7 @@ SETTINGS: dict[str, Setting] = {
     "line.grain.period": Setting("period", 2, 16),
     "line.levels.paper": Setting("paper", 96, 255),
     "line.levels.ink": Setting("ink", 0, 0.75),
-    "line.blur.sigma": Setting("edge", 0.0, 3, 0.4, -1.2),
+    "line.blur.sigma": Setting("edge", 0.0, 3, 0.5, -0.5),
     "line.noise.sigma": Setting("noise", 0, 60),
 }
 """By their place in the config."""
@@ -87,7 +95,7 @@ def list_settings(measured: Measured) -> dict[str, Setting]:
 
 def find_range(figures: Figures, name: str) -> tuple[float, float]:
     """Return the quantiles of a figure."""
-    low, high = np.percentile(figures[name], QUANTILES)
+    low, high = np.percentile(figures[name], INNER if name == "gap_jitter" else QUANTILES)
     return float(low), float(high)
 
 
@@ -98,7 +106,7 @@ def start_ranges(measured: Measured, aspect: float) -> Ranges:
         low, high = find_range(measured.figures, setting.figure)
         ends = (low * setting.gain + setting.offset, high * setting.gain + setting.offset)
         ranges[place] = _limit(place, setting, ends, aspect)
-    return ranges
+    return ranges | {RULING: (round(measured.ruled, PLACES),) * 2}
 
 
 def correct_ranges(
@@ -106,12 +114,14 @@ def correct_ranges(
 ) -> Ranges:
     """Move both ends of each range by what the quantiles of its figure are off."""
     corrected = dict(ranges)
+    often = ranges[RULING][0] + wanted.ruled - built.ruled
+    corrected[RULING] = (round(float(np.clip(often, 0, 0.9)), PLACES),) * 2
     for place, setting in list_settings(wanted).items():
         if not len(built.figures[setting.figure]):
             continue
         real, ours = (find_range(it.figures, setting.figure) for it in (wanted, built))
         low, high = (
-            end + setting.gain * (goal - got)
+            end + STEP * setting.gain * (goal - got)
             for end, goal, got in zip(ranges[place], real, ours, strict=True)
         )
         corrected[place] = _limit(place, setting, (low, high), aspect)
@@ -123,6 +133,8 @@ def _limit(
 ) -> tuple[float, float]:
     """Return ends within what a config allows, in order, as decimals."""
     low, high = ends
+    if place in CENTRED:
+        low, high = (low - high) / 2, (high - low) / 2
     if low > high:
         low = high = (low + high) / 2
     least, most = setting.low, setting.high
