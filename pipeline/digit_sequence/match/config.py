@@ -19,7 +19,9 @@ from digit_sequence.match.ranges import (
 )
 from digit_sequence.transforms.registry import TRANSFORMS
 
+_INK = "{probability: 0.8, grain: [0, 0.15], skips: [0, 0.02], pressure: [0.05, 0.35]}"
 _GUESSED = {
+    "glyph.ink_texture": _INK,
     "line.separators": "{probability: 0.36, commas: 0.3, room: [0.05, 0.35]}",
     "line.touch": "{probability: 0.06, pixels: [1, 4]}",
     "line.joins": "{probability: 0.06, zeros: 5}",
@@ -31,6 +33,7 @@ _GUESSED = {
 }
 """What cannot be measured well, as on cheques: for printed paper."""
 _PLAIN = {
+    "glyph.ink_texture": _INK,
     "line.touch": "{probability: 0.04, pixels: [1, 3]}",
     "line.flecks": "{probability: 0.05}",
 }
@@ -53,7 +56,8 @@ def write_config(
     lines = [
         f"# Images like the {len(measured.lengths)} crops of {where}.",
         "# Written by `digit-sequence match`. Behind a range: what was measured of the crops, scaled",
-        f"# to {height} rows, as 5 / 50 / 95 % quantiles. Digits were told apart by {how}.",
+        f"# to {height} rows, as 5 / 50 / 95 % quantiles.",
+        f"# Digits were told apart by {how}.",
         "seed: 2026",
         "",
         "source: {name: mnist-5k, val_fraction: 0.1, test_fraction: 0.1}",

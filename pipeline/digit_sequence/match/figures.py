@@ -88,8 +88,8 @@ def measure_crops(crops: Sequence[Crop]) -> Measured:
         n_bright += is_bright
         n_ruled += is_ruled
     n_sound = max(1, len(lengths))
-    figures = {name: np.array(values) for name, values in gathered.items()}
-    return Measured(figures, lengths, n_bright / n_sound, n_ruled / n_sound, failed)
+    arrays = {name: np.array(values, np.float64) for name, values in gathered.items()}
+    return Measured(arrays, lengths, n_bright / n_sound, n_ruled / n_sound, failed)
 
 
 def _is_bright(image: NDArray[np.float64]) -> bool:

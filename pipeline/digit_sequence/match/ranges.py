@@ -23,7 +23,7 @@ INNER = (20, 80)
 """Likewise of gaps in a line: separators are what is wider."""
 STEP = 0.8
 """Of a correction, share of what it would be if each setting were alone."""
-PRINT = 0.045
+PRINT = 0.07
 """Texture above which paper has a printed pattern: plain paper has less, cheques more."""
 PLACES = 3
 """Decimals of a setting."""
