@@ -21,12 +21,12 @@ from digit_sequence.match.match import match_folder
 
 BOUNDS = {
     "line.levels.paper": 12,
-    "line.levels.ink": 0.1,
+    "line.levels.ink": 0.18,
     "line.height.share": 0.08,
     "line.slant.degrees": 6,
     "line.gap.mean": 0.1,
-    "line.tilt.degrees": 1.2,
-    "line.noise.sigma": 2,
+    "line.tilt.degrees": 2,
+    "line.noise.sigma": 2.5,
 }
 """How far the middle of a range that is found may be from that of the range that was built."""
 

@@ -55,7 +55,7 @@ def write_config(
     how = "boxes of labels" if has_boxes else "parts of ink, for there are no boxes"
     lines = [
         f"# Images like the {len(measured.lengths)} crops of {where}.",
-        "# Written by `digit-sequence match`. Behind a range: what was measured of the crops, scaled",
+        "# Written by `digit-sequence match`. At a range: what was measured of the crops, scaled",
         f"# to {height} rows, as 5 / 50 / 95 % quantiles.",
         f"# Digits were told apart by {how}.",
         "seed: 2026",
@@ -96,6 +96,9 @@ def _list_blocks(measured: Measured, ranges: Ranges) -> dict[str, tuple[str, str
         comments["line.grain"] = ["not told apart from the pattern"]
         blocks["line.pattern"] = {"probability": 0.95} | blocks["line.pattern"]
         comments["line.pattern"].append("the kinds of patterns are not measured: all of them")
+    if "glyph.pen" in blocks:
+        blocks["glyph.pen"] |= {"jitter": [0, 0.08], "softness": [0, 0.6], "rim": [0, 0.1]}
+        comments["glyph.pen"].append("all but its width is a guess")
     blocks["glyph.crop"] = {}
     blocks["glyph.allographs"] = {}
     blocks["glyph.size"] = {"share": list(find_sizes(measured))}
