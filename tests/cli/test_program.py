@@ -36,6 +36,7 @@ COMMANDS = [
     "build",
     "completion",
     "export",
+    "match",
     "number",
     "preview",
     "read",

@@ -55,16 +55,8 @@ class Commands(Mapping[str, click.Command]):
 
 
 COMMANDS = Commands(
-    "build",
-    "verify",
-    "status",
-    "sample",
-    "export",
-    "train",
-    "read",
-    "preview",
-    "number",
-    "completion",
+    *("build", "verify", "status", "sample", "export", "preview"),
+    *("train", "read", "match", "number", "completion"),
 )
 
 

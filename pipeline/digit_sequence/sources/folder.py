@@ -91,7 +91,7 @@ class Folder(Source):
             folder = Path(self.settings.path, digit)
             if folder.is_dir():
                 for path in sorted(folder.iterdir()):
-                    yield path, _is_image(path)
+                    yield path, is_image_file(path)
 
     def read(self, files: Sequence[Path]) -> RawGlyphs:
         """Read each image, scaled to fit."""
@@ -109,7 +109,7 @@ class Folder(Source):
     def _read_glyph(self, path: Path) -> NDArray[np.uint8]:
         """Read an image file as ink, scaled to fit."""
         ink, size = self.settings.ink, self.settings.size
-        grey, is_lossy = _read_grey(path, ink)
+        grey, is_lossy = read_grey(path, ink)
         fitted = _scale(grey, size)[None] * 255
         if self.settings.ink_threshold is not None:
             is_lossy = False  # nothing is to be chosen
@@ -122,7 +122,7 @@ class Folder(Source):
         return glyph
 
 
-def _is_image(path: Path) -> bool:
+def is_image_file(path: Path) -> bool:
     """Return whether what is in a digit's folder is to be read: whatever could hold a digit.
 
     A folder is: that it is there is an error, for there may be digits in it.
@@ -138,7 +138,7 @@ def _is_image(path: Path) -> bool:
     return begin.startswith(_SIGNATURES) or (begin[:4] == b"RIFF" and begin[8:] == b"WEBP")
 
 
-def _read_grey(path: Path, ink: Ink) -> tuple[NDArray[np.float64], bool]:
+def read_grey(path: Path, ink: Ink) -> tuple[NDArray[np.float64], bool]:
     """Read an image file as grey from 0 to 1, (rows, columns), and whether it has losses."""
     try:
         with Image.open(path, formats=FORMATS) as opened:  # the header alone

@@ -1,0 +1,49 @@
+"""The command ``match``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from digit_sequence.cli.terminal import echo, write_file
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="CONFIG",
+    help="Config to write; the sheet stands beside it, a PNG.",
+)
+@click.option(
+    "--labels",
+    metavar="CSV|names",
+    help="Columns file, number and maybe boxes (left top width height;...); or names: each file's "
+    "name begins with its number.",
+)
+@click.option(
+    "--height",
+    type=click.IntRange(16, 128),
+    help="Rows of the canvas.  [default: the median of the crops, 24 to 64]",
+)
+def match(folder: Path, output: Path, labels: str | None, height: int | None) -> None:
+    """Write a config that builds images like the real crops in FOLDER.
+
+    It is commented with what was measured; a sheet shows real and built images side by side.
+    """
+    from digit_sequence.match.match import compare, match_folder
+    from digit_sequence.match.sheet import draw_match
+
+    found = match_folder(folder, labels, height)
+    for note in found.notes:
+        echo(f"note: {note}", err=True)
+    sheet = output.with_suffix(".png")
+    write_file(output, found.text.encode())
+    write_file(sheet, draw_match(found))
+    for line in compare(found):
+        echo(line)
+    echo(f"{output}: a config; {sheet}: real and built crops, not to be published if they are not")

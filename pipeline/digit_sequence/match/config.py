@@ -1,0 +1,137 @@
+"""The text of a config that builds images with given ranges, each with what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from digit_sequence.match.figures import FIGURES, Measured
+from digit_sequence.match.ranges import (
+    GRAIN,
+    RULING,
+    Ranges,
+    describe,
+    find_sizes,
+    has_print,
+    list_settings,
+    list_widths,
+    weigh_lengths,
+)
+from digit_sequence.transforms.registry import TRANSFORMS
+
+_INK = "{probability: 0.8, grain: [0, 0.15], skips: [0, 0.02], pressure: [0.05, 0.35]}"
+_GUESSED = {
+    "glyph.ink_texture": _INK,
+    "line.separators": "{probability: 0.36, commas: 0.3, room: [0.05, 0.35]}",
+    "line.touch": "{probability: 0.06, pixels: [1, 4]}",
+    "line.joins": "{probability: 0.06, zeros: 5}",
+    "line.trailing": "{probability: 0.32}",
+    "line.leading": "{probability: 0.06}",
+    "line.neighbour": "{probability: 0.06}",
+    "line.flecks": "{probability: 0.1}",
+    "line.gradient": "{probability: 0.4, change: [0, 0.15]}",
+}
+"""What cannot be measured well, as on cheques: for printed paper."""
+_PLAIN = {
+    "glyph.ink_texture": _INK,
+    "line.touch": "{probability: 0.04, pixels: [1, 3]}",
+    "line.flecks": "{probability: 0.05}",
+}
+"""Likewise, for plain paper."""
+
+
+def write_config(
+    measured: Measured, ranges: Ranges, height: int, where: str, has_boxes: bool
+) -> str:
+    """Return a config as YAML with comments."""
+    sections: dict[str, dict[str, tuple[str, str]]] = {"glyph": {}, "line": {}}
+    for place, (value, comment) in _list_blocks(measured, ranges).items():
+        section, name = place.split(".")
+        if name in TRANSFORMS:
+            sections[section][name] = value, comment
+    low, high = list_widths(measured, height)
+    lengths = weigh_lengths(measured)
+    numbers = f"{{random: {{lengths: {_write(lengths)}}}}}"
+    how = "boxes of labels" if has_boxes else "parts of ink, for there are no boxes"
+    lines = [
+        f"# Images like the {len(measured.lengths)} crops of {where}.",
+        "# Written by `digit-sequence match`. At a range: what was measured of the crops, scaled",
+        f"# to {height} rows, as 5 / 50 / 95 % quantiles.",
+        f"# Digits were told apart by {how}.",
+        "seed: 2026",
+        "",
+        "source: {name: mnist-5k, val_fraction: 0.1, test_fraction: 0.1}",
+        "",
+        "splits:",
+        *(
+            f"  {split}: {{samples: {samples}, numbers: {numbers}}}"
+            for split, samples in (("train", 24000), ("val", 3000), ("test", 3000))
+        ),
+        "",
+        f"canvas: {{height: {height}, width: [{low}, {high}]}}"
+        f"  # width / height: {describe(measured.figures['aspect'])}",
+    ]
+    for section, blocks in sections.items():
+        order = [name for name in TRANSFORMS if name in blocks]
+        lines += ["", f"{section}:"]
+        for name in order:
+            value, comment = blocks[name]
+            lines += [*(f"  # {line}" for line in comment.splitlines()), f"  {name}: {value}"]
+    return "\n".join(lines) + "\n"
+
+
+def _list_blocks(measured: Measured, ranges: Ranges) -> dict[str, tuple[str, str]]:
+    """Return the value and the comment of each transform that is on, by its place."""
+    is_printed = has_print(measured)
+    blocks: dict[str, dict[str, Any]] = {}
+    comments: dict[str, list[str]] = {}
+    for place, setting in list_settings(measured).items():
+        transform, _, key = place.rpartition(".")
+        blocks.setdefault(transform, {})[key] = list(ranges[place])
+        comments.setdefault(transform, []).append(
+            f"{FIGURES[setting.figure]}: {describe(measured.figures[setting.figure])}"
+        )
+    if is_printed:
+        blocks["line.grain"] = GRAIN
+        comments["line.grain"] = ["not told apart from the pattern"]
+        blocks["line.pattern"] = {"probability": 0.95} | blocks["line.pattern"]
+        comments["line.pattern"].append("the kinds of patterns are not measured: all of them")
+    if "glyph.pen" in blocks:
+        blocks["glyph.pen"] |= {"jitter": [0, 0.08], "softness": [0, 0.6], "rim": [0, 0.1]}
+        comments["glyph.pen"].append("all but its width is a guess")
+    blocks["glyph.crop"] = {}
+    blocks["glyph.allographs"] = {}
+    blocks["glyph.size"] = {"share": list(find_sizes(measured))}
+    comments["glyph.size"] = [f"{FIGURES['size']}: {describe(measured.figures['size'])}"]
+    comments["glyph.allographs"] = ["shapes that MNIST lacks are not measured: all of them"]
+    if measured.ruled:
+        blocks["line.ruling"] = {
+            "probability": ranges[RULING][0],
+            "strength": [0.3, 0.8],
+        }
+        comments["line.ruling"] = [
+            f"a ruled line is seen in {measured.ruled:.0%} of the crops; its ink is not measured"
+        ]
+    if measured.bright:
+        blocks["line.invert"] = {"probability": round(measured.bright, 3)}
+        comments["line.invert"] = [
+            f"crops with bright ink: {measured.bright:.0%}; they were measured as negatives"
+        ]
+    written = {
+        place: (_write(block), "\n".join(comments.get(place, [])))
+        for place, block in blocks.items()
+    }
+    guessed = _GUESSED if is_printed else _PLAIN
+    return written | {
+        place: (value, "not measured: a guess, as of " + ("cheques" if is_printed else "scans"))
+        for place, value in guessed.items()
+    }
+
+
+def _write(value: object) -> str:
+    """Return a tree as YAML on one line."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_write(it)}" for key, it in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_write, value)) + "]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
