@@ -24,7 +24,7 @@ BOUNDS = {
     "line.levels.ink": 0.18,
     "line.height.share": 0.08,
     "line.slant.degrees": 6,
-    "line.gap.mean": 0.1,
+    "line.gap.mean": 0.13,
     "line.tilt.degrees": 2,
     "line.noise.sigma": 2.5,
 }

@@ -169,5 +169,5 @@ def describe(values: Any) -> str:
     """Return the quantiles of some values as text: 5, 50 and 95 percent."""
     if not len(values):
         return "-"
-    low, middle, high = np.percentile(values, [5, 50, 95])
+    low, middle, high = np.round(np.percentile(values, [5, 50, 95]), 3) + 0.0
     return f"{low:.3g} / {middle:.3g} / {high:.3g}"
