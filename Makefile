@@ -20,7 +20,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 PYTEST := OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 BUILD := $(BIN)/digit-sequence build $(CONFIG) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(if $(WORKERS),--workers $(WORKERS))
 
-.PHONY: help install install-dev dataset dry-run preview test test-extras test-all train bench engine-equality reference gallery lint format types clean
+.PHONY: help install install-dev dataset dry-run preview test test-extras test-all train train-real bench engine-equality reference gallery lint format types clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -80,6 +80,10 @@ test-all: test test-extras ## Run all tests
 train: $(ALL_STAMP) ## Build configs/train.yaml and teach a small network to read it
 	@$(BIN)/digit-sequence build configs/train.yaml
 	@$(BIN)/digit-sequence train data/train --epochs 2
+
+train-real: $(ALL_STAMP) ## Build configs/real.yaml and teach a reader of real crops: runs/real
+	@$(BIN)/digit-sequence build configs/real.yaml
+	@$(BIN)/digit-sequence train data/real --epochs 3
 
 bench: $(ALL_STAMP) ## Measure speed and memory, under ten minutes: bench.json
 	@$(BIN)/python -m tests.benchmarks $(BENCH)

@@ -85,7 +85,7 @@ def test_default_builds(tmp_path):
         assert any(row[name] for row in rows)
 
 
-@pytest.mark.parametrize("name", ["mnist", "million", "train"])
+@pytest.mark.parametrize("name", ["mnist", "million", "train", "real"])
 def test_configs_of_mnist_build(tmp_path, mnist_folder, name):
     """The configs of the full MNIST build from its files; test digits are those of t10k."""
     rows = build_few(name, tmp_path / "out", *few(12), f"source.path={mnist_folder}")
