@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from digit_sequence.base.errors import ConfigError
 from digit_sequence.cli.terminal import echo, write_file
 
 
@@ -38,6 +39,8 @@ def match(folder: Path, output: Path, labels: str | None, height: int | None) ->
     from digit_sequence.match.match import compare, match_folder
     from digit_sequence.match.sheet import draw_match
 
+    if output.suffix == ".png":
+        raise ConfigError(f"--output: expected a config, whose sheet is a PNG, got {output}")
     found = match_folder(folder, labels, height)
     for note in found.notes:
         echo(f"note: {note}", err=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from digit_sequence.base.blocks import shorten
 from digit_sequence.match.figures import FIGURES, Measured
 from digit_sequence.match.ranges import (
     GRAIN,
@@ -54,7 +55,7 @@ def write_config(
     numbers = f"{{random: {{lengths: {_write(lengths)}}}}}"
     how = "boxes of labels" if has_boxes else "parts of ink, for there are no boxes"
     lines = [
-        f"# Images like the {len(measured.lengths)} crops of {where}.",
+        f"# Images like the {len(measured.lengths)} crops of {shorten(where, 60)}.",
         "# Written by `digit-sequence match`. At a range: what was measured of the crops, scaled",
         f"# to {height} rows, as 5 / 50 / 95 % quantiles.",
         f"# Digits were told apart by {how}.",
