@@ -62,6 +62,7 @@ def scans(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("has_labels", [False, True])
 @pytest.mark.parametrize(
     ("look", "known"),
