@@ -17,6 +17,9 @@ from digit_sequence.base.current_folder import is_current_folder_lost, leave_cur
 from digit_sequence.base.errors import BuildError
 from digit_sequence.run.dask_internals import silence_all
 
+OPEN_FILES, OPEN_FILES_PER_WORKER = 40, 8
+"""That the driver of local processes has open at once, at most: 44 in all were enough for two."""
+
 
 @contextmanager
 def open_processes(workers: int, is_profiled: bool) -> Iterator[Any]:
@@ -30,6 +33,7 @@ def open_processes(workers: int, is_profiled: bool) -> Iterator[Any]:
     BuildError
         If a process cannot be started.
     """
+    _check_open_files(workers)
     from distributed import LocalCluster  # noqa: PLC0415 - takes half a second
     from distributed.security import Security  # noqa: PLC0415
 
@@ -59,6 +63,25 @@ def open_processes(workers: int, is_profiled: bool) -> Iterator[Any]:
         ) from error
     with leave_current_folder_out(), cluster:
         yield cluster
+
+
+def _check_open_files(workers: int) -> None:
+    """Raise a BuildError where the system lets a process open too few files for so many workers.
+
+    Python's fork server would print a traceback of its own.
+    """
+    try:
+        import resource  # noqa: PLC0415 - is not on Windows
+    except ImportError:
+        return
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = OPEN_FILES + OPEN_FILES_PER_WORKER * workers
+    if limit != resource.RLIM_INFINITY and limit < needed:
+        raise BuildError(
+            f"the scheduler processes: expected a limit of at least {needed} open files for "
+            f"{workers} workers, got {limit}; raise it (ulimit -n 1024), give fewer --workers, or "
+            "--scheduler threads"
+        )
 
 
 def _find_cause(error: BaseException) -> str:

@@ -1,0 +1,34 @@
+"""Local worker processes where the system allows little."""
+
+from __future__ import annotations
+
+import pytest
+
+from builds import ROOT, start_python
+from digit_sequence.base.errors import BuildError
+from digit_sequence.run.processes import open_processes
+
+resource = pytest.importorskip("resource")
+
+
+@pytest.mark.parametrize(("workers", "limit"), [(2, 55), (8, 100)])
+def test_too_few_open_files(monkeypatch, workers, limit):
+    """A limit of open files that is too low for the workers is told before any starts."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
+    with pytest.raises(BuildError, match=rf"for {workers} workers, got {limit}; raise it"):
+        open_processes(workers, False).__enter__()
+
+
+def test_just_enough_open_files(tmp_path):
+    """Within the limit that the message names, a build ends."""
+    config = ROOT / "configs/tiny.yaml"
+    process = start_python(
+        *(
+            "-c",
+            "import resource, runpy; resource.setrlimit(resource.RLIMIT_NOFILE, (56, 56));"
+            "runpy.run_module('digit_sequence', run_name='__main__', alter_sys=True)",
+        ),
+        *("build", config, "-o", tmp_path / "out", "--workers", 2),
+    )
+    assert process.wait(120) == 0
+    assert (tmp_path / "out/dataset.json").is_file()
