@@ -70,8 +70,10 @@ def _check_open_files(workers: int) -> None:
 
     Python's fork server would print a traceback of its own.
     """
+    if sys.platform == "win32":
+        return
     try:
-        import resource  # noqa: PLC0415 - is not on Windows
+        import resource  # noqa: PLC0415 - some systems lack it
     except ImportError:
         return
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
