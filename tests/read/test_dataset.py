@@ -343,7 +343,7 @@ def test_pickles_without_open_files(train):
     """A dataset, a split and a sample that were used can be pickled, and are small."""
     sample = train[4]
     for thing in (train.dataset, train, train.where(number="7")):
-        assert len(pickle.dumps(thing)) < 4000
+        assert len(pickle.dumps(thing)) < 16_000  # the plan of each transform among it
     again = pickle.loads(pickle.dumps(sample))
     assert again.label == dict(sample.label)
     np.testing.assert_array_equal(again.image, sample.image)
