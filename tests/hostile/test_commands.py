@@ -106,7 +106,7 @@ def try_dataset(stage: Path, command: str, kind: str, data: st.DataObject) -> No
         for each in kinds:
             try:
                 harm(folder / "out", each, data.draw)
-            except (OSError, ValueError, TypeError, StopIteration, AttributeError):
+            except (OSError, ValueError, TypeError, StopIteration, AttributeError, RecursionError):
                 continue  # the first harm has left nothing for this one
         if command == "read":
             read_all(folder / "out")
