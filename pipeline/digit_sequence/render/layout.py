@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digit_sequence.base.engines import Engine
+from digit_sequence.base.rounding import round_factor
 from digit_sequence.config.model import MIN_DIGIT_WIDTH, Config
 from digit_sequence.render.outlines import trace_outlines
 from digit_sequence.render.recipe import Recipes
@@ -36,7 +37,6 @@ from digit_sequence.transforms.transform import (
     LineMap,
     LineMove,
     Placement,
-    round_factor,
 )
 
 SMOOTHING_FREE = 1.25

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digit_sequence.base.engines import Engine
+from digit_sequence.base.rounding import round_factor
 from digit_sequence.transforms.geometry import Cells, Outlines
-from digit_sequence.transforms.transform import round_factor
 
 FAINT = 4
 """Ink is what has the brightest pixel of its glyph divided by this, or more."""

@@ -36,7 +36,6 @@ from digit_sequence.base.columns import Column
 from digit_sequence.base.names import SplitName
 from digit_sequence.base.philox import Words
 from digit_sequence.base.randomness import Stream, to_decimals, to_integers, to_uniform
-from digit_sequence.base.rounding import round_factor as round_factor  # noqa: PLC0414 - by both names
 from digit_sequence.sources.bank import GlyphBank
 from digit_sequence.sources.pools import GlyphPool
 from digit_sequence.transforms.canvas import Layers, Pages
@@ -78,8 +77,9 @@ class Transform(ABC):
     """Label columns: what it draws."""
     measured: ClassVar[tuple[Column, ...]] = ()
     """Label columns: what it measures on the finished layers."""
-    least_columns: ClassVar[int] = 4
-    """Columns of the canvas that each digit of the longest number needs where it is on."""
+    least_columns: ClassVar[int] = 0
+    """Columns of the canvas that each digit of the longest number needs where it is on, if more
+    than all do."""
     needs_outlines: ClassVar[bool] = False
     """Whether cells are to be as wide as their ink, whose outlines it may look at."""
     pixel_bytes: ClassVar[int] = 16

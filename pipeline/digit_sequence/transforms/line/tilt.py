@@ -9,8 +9,9 @@ from pydantic import Field
 
 from digit_sequence.base.blocks import AS_RANGE, Decimals
 from digit_sequence.base.columns import Column
+from digit_sequence.base.rounding import round_factor
 from digit_sequence.transforms.geometry import Line
-from digit_sequence.transforms.transform import Chance, Drawn, LineMove, Section, round_factor
+from digit_sequence.transforms.transform import Chance, Drawn, LineMove, Section
 
 Degrees = Annotated[float, Field(ge=-20, le=20), Decimals(2)]
 

@@ -10,9 +10,10 @@ from pydantic import Field
 from digit_sequence.base.blocks import AS_RANGE, Decimals
 from digit_sequence.base.columns import Column
 from digit_sequence.base.randomness import Stream
+from digit_sequence.base.rounding import round_factor
 from digit_sequence.transforms.canvas import Pages
 from digit_sequence.transforms.page.lines import Lines, make_lines, paint_lines
-from digit_sequence.transforms.transform import Chance, Drawn, Page, Section, round_factor
+from digit_sequence.transforms.transform import Chance, Drawn, Page, Section
 
 Strength = Annotated[float, Field(ge=0, le=1), Decimals(3)]
 Pixels = Annotated[float, Field(ge=0.5, le=6), Decimals(2)]

@@ -11,9 +11,10 @@ from pydantic import Field
 from digit_sequence.base.blocks import AS_RANGE, Decimals
 from digit_sequence.base.columns import Column
 from digit_sequence.base.randomness import Stream
+from digit_sequence.base.rounding import round_factor
 from digit_sequence.transforms.canvas import Pages, to_fixed
 from digit_sequence.transforms.page.shading import scale_slopes
-from digit_sequence.transforms.transform import Chance, Drawn, Page, Section, round_factor
+from digit_sequence.transforms.transform import Chance, Drawn, Page, Section
 
 Change = Annotated[float, Field(ge=0, le=0.8), Decimals(3)]
 Degrees = Annotated[float, Field(ge=-180, le=180), Decimals(1)]

@@ -11,9 +11,10 @@ from pydantic import Field
 from digit_sequence.base.blocks import AS_RANGE, Decimals
 from digit_sequence.base.columns import Column
 from digit_sequence.base.randomness import Stream
+from digit_sequence.base.rounding import round_factor
 from digit_sequence.transforms.canvas import Pages
 from digit_sequence.transforms.page.filters import Weights, filter_page, to_weights
-from digit_sequence.transforms.transform import Chance, Drawn, Page, Section, round_factor
+from digit_sequence.transforms.transform import Chance, Drawn, Page, Section
 
 MIN_ROWS_PER_PIXEL = 5
 """Rows of the canvas for each pixel of the way, at least: more would wash a digit out."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from digit_sequence.base.rounding import round_factor
 from digit_sequence.transforms.canvas import to_fixed
-from digit_sequence.transforms.transform import round_factor
 
 FULL = 65536
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digit_sequence.base.randomness import RandomWords
+from digit_sequence.base.rounding import round_factor
 from digit_sequence.transforms.canvas import to_fixed
-from digit_sequence.transforms.transform import round_factor
 
 SIZE = 512
 """Texels of a side, a power of 2."""
