@@ -9,11 +9,18 @@ from distributed import Client, LocalCluster
 from digit_sequence.run import dask_internals
 from digit_sequence.run.dask_internals import list_missing
 
+ACTS = ("target", "spill", "pause", "terminate")
+"""What Dask does about a worker's memory."""
+
 
 @pytest.fixture(scope="module")
 def client():
-    """Run a cluster of two workers of one thread in this process, and connect to it."""
+    """Run a cluster of two workers of one thread in this process, and connect to it.
+
+    They would take no tasks for as long as the whole process holds more than their limit.
+    """
     with (
+        dask.config.set({f"distributed.worker.memory.{act}": False for act in ACTS}),
         LocalCluster(
             n_workers=2,
             threads_per_worker=1,
