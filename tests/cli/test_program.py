@@ -200,6 +200,18 @@ def test_dry_run(config, work):
     assert lines[5].endswith("nothing was written")
 
 
+def test_dry_run_tells_what_is_excluded(tiny_config, tmp_path):
+    """The plan says which numbers a split never shows, and how many are left."""
+    number = {"numbers": {"range": {"first": 10, "last": 99}}}
+    splits = {
+        "train": {**number, "samples": 30, "exclude": {"splits": ["test"], "values": ["98", "99"]}},
+        "test": {**number, "samples": 20},
+    }
+    config = write_config(tmp_path / "unseen.yaml", tiny_config(splits=splits))
+    lines = run("build", config, "-o", "out", "--dry-run").stdout.splitlines()
+    assert lines[3] == "train shows none of the 22 numbers of test and the list: 68 are left"
+
+
 def test_output_folder(config, tiny_config, tmp_path, work):
     """-o comes before output.uri, which comes before data/ and the name of the config."""
     run("build", config, *HERE)

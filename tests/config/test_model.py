@@ -311,7 +311,7 @@ def test_split_with_the_name_of_a_source(load: Load) -> None:
     """The keys of a split are listed for it even if it is called as a source is."""
     found = message_of(load, f"{SOURCE}splits: {{mnist: {{numbers: {{bad: 1}}, sampls: 3}}}}\n")
     assert "splits.mnist: expected 'train', 'val' or 'test', got 'mnist'" in found
-    assert "splits.mnist.numbers.bad: unknown key; expected one of values, range, " in found
+    assert "splits.mnist.numbers.bad: unknown key; expected one of values, weights, " in found
     assert "splits.mnist.sampls: unknown key; expected one of numbers, samples, " in found
 
 

@@ -89,7 +89,10 @@ def test_file_in_a_mixture(tmp_path: Path) -> None:
             "expected at least one part with a weight above 0, got {'a': 0",
         ),
         ({"parts": {"a": {"weight": -1, "date": {}}}}, "greater than or equal to 0"),
-        ({"parts": {"a": {"weight": 1}}}, "expected exactly one of values, range, file, random"),
+        (
+            {"parts": {"a": {"weight": 1}}},
+            "expected exactly one of values, weights, range, file, random",
+        ),
         ({"parts": {"a": {"date": {}, "time": {}}}}, "got date and time"),
         ({"parts": {"a": {"values": []}}}, "expected at least one number"),
         ({"parts": {str(n): {"date": {}} for n in range(101)}}, "at most 100 parts, got 101"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -185,3 +186,32 @@ def test_equal_weights_are_the_range_of_lengths() -> None:
     one, other = (open_random(lengths=lengths) for lengths in ([1, 3], {3: 1, 2: 1, 1: 1}))
     assert one.identity() == other.identity()
     assert take(one, *range(50)) == take(other, *range(50))
+
+
+@pytest.mark.parametrize("zeros", [True, False])
+def test_pairs_are_balanced(zeros: bool) -> None:
+    """Of each hundred numbers every place has each digit ten times, every two places each pair."""
+    source = open_random(lengths=[5, 5], balance="pairs", leading_zeros=zeros)
+    for block in range(3):
+        numbers = take(source, *range(100 * block, 100 * block + 100))
+        digits = np.array([list(map(int, number)) for number in numbers])
+        for place in range(1, 5):
+            pairs = Counter(map(tuple, digits[:, place - 1 : place + 1].tolist()))
+            expected = {1} if zeros or place > 1 else {1, 2}
+            assert set(pairs.values()) == expected
+            assert set(Counter(digits[:, place].tolist()).values()) == {10}
+            assert len(pairs) == (90 if place == 1 and not zeros else 100)
+        assert digits[:, 0].min() == (0 if zeros else 1)
+
+
+@pytest.mark.parametrize("lengths", [[1, 6], [3, 5]])
+def test_pairs_of_several_lengths(lengths: list[int]) -> None:
+    """With numbers of several lengths pairs and digits are far more even than at random."""
+    spread = {}
+    for balance in (False, "pairs"):
+        numbers = take(open_random(lengths=lengths, balance=balance), *range(20_000))
+        pairs = Counter(pair for number in numbers for pair in pairwise(number))
+        digits = Counter("".join(numbers))
+        assert len(pairs) == 100
+        spread[balance] = [np.std(list(counts.values())) for counts in (pairs, digits)]
+    assert np.all(np.array(spread["pairs"]) < 0.75 * np.array(spread[False]))

@@ -23,6 +23,7 @@ from digit_sequence.cli.terminal import (
 
 if TYPE_CHECKING:
     from digit_sequence.building.sampler import Sampler
+    from digit_sequence.plan.plan import Plan, SplitPlan
     from digit_sequence.run.schedulers import Run
 
 
@@ -116,9 +117,23 @@ def _describe_plan(sampler: Sampler, n_bytes: int, uri: str) -> str:
             f"{name:8}{split.n_samples:16,}{split.n_shards:10,}{glyphs:10,}  "
             f"up to {split.numbers.max_digits}"
         )
+    lines += [_describe_excluded(plan, split) for split in plan.splits.values() if split.excluded]
     lines += [
         f"{'total':8}{plan.n_samples:16,}{plan.n_shards:10,}",
         f"about {describe_bytes(n_bytes)} of {plan.config.output.container} shards in {uri}",
         f"fingerprint {plan.fingerprint}; nothing was written",
     ]
     return "\n".join(lines)
+
+
+def _describe_excluded(plan: Plan, split: SplitPlan) -> str:
+    exclude = plan.config.splits[split.name].exclude
+    assert exclude is not None
+    kinds = [*exclude.splits, *(["the list"] if exclude.values else [])]
+    left = (
+        "others are drawn" if split.numbers.count is None else f"{split.numbers.count:,} are left"
+    )
+    return (
+        f"{split.name} shows none of the {len(split.excluded):,} numbers of {' and '.join(kinds)}: "
+        f"{left}"
+    )

@@ -7,6 +7,7 @@ workers) are no part of a config, because they change no byte.
 
 from __future__ import annotations
 
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union
 
 from pydantic import (
@@ -36,6 +37,7 @@ from digit_sequence.config.sections import (
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.containers.sidecars import BRIEF, SIDECARS
 from digit_sequence.numbers.choice import OneKind, make_choice
+from digit_sequence.numbers.exclude import Exclude
 from digit_sequence.numbers.registry import NUMBER_KINDS
 from digit_sequence.sources.registry import SOURCES
 from digit_sequence.sources.source import SourceBlock
@@ -72,6 +74,14 @@ class Split(Block):
     """How many samples in all; the numbers take turns."""
     samples_per_number: int | None = Field(None, ge=1, le=10**12)
     """How many samples of each number; of a number that is listed twice, twice as many."""
+    exclude: Exclude | None = None
+    """Numbers that it never shows: those of other splits, a list, or a file."""
+
+    @property
+    def has_paths(self) -> bool:
+        """Whether it names files of numbers."""
+        is_excluded = self.exclude is not None and self.exclude.file is not None
+        return self.numbers.kind.has_paths or is_excluded
 
     @model_validator(mode="after")
     def _check_one(self) -> Self:
@@ -79,10 +89,18 @@ class Split(Block):
             raise ValueError("expected exactly one of samples, samples_per_number")
         kind = self.numbers.kind
         if self.samples_per_number is not None and kind.is_endless:
+            has_count = "count" in getattr(kind.Settings, "model_fields", ())
             raise ValueError(
                 f"expected samples, or numbers.{kind.name}.count with samples_per_number"
+                if has_count
+                else f"expected samples with numbers.{kind.name} by weight, got samples_per_number"
             )
         return self
+
+    @model_serializer(mode="wrap")
+    def _leave_out_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out `exclude` if nothing is excluded."""
+        return {name: it for name, it in serialize(self).items() if name != "exclude" or it}
 
 
 # -- rendering ------------------------------------------------------------------------------------
@@ -239,6 +257,12 @@ class Config(Block):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _check_excluded(self) -> Self:
+        """Refuse splits that are not there, and circles."""
+        order_splits(self)
+        return self
+
     @model_serializer(mode="wrap")
     def _leave_out_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out the look if there is none, else the sections, which looks have of their own."""
@@ -250,6 +274,34 @@ class Config(Block):
 def _renew_config() -> None:
     """Take the sections as they are when other transforms are registered."""
     renew_sections(Config)
+
+
+def order_splits(config: Config) -> list[SplitName]:
+    """Return the names of the splits, each after those whose numbers it excludes.
+
+    Raises
+    ------
+    ValueError
+        If one excludes itself, a split that is not there, or one that excludes it.
+    """
+    before: dict[SplitName, tuple[SplitName, ...]] = {}
+    for name, split in config.splits.items():
+        before[name] = split.exclude.splits if split.exclude else ()
+        others = [other for other in config.splits if other != name]
+        for other in before[name]:
+            if other not in others:
+                raise ValueError(
+                    f"splits.{name}.exclude.splits: expected other splits of the config "
+                    f"({', '.join(others) or 'there are none'}), got {other}"
+                )
+    try:
+        return list(TopologicalSorter(before).static_order())
+    except CycleError as error:
+        circle = " and ".join(sorted(set(error.args[1])))
+        raise ValueError(
+            f"splits: expected no splits that exclude each other, got {circle}; leave exclude out "
+            "of one of them"
+        ) from None
 
 
 def inline_numbers(config: Config) -> Config:
@@ -264,5 +316,6 @@ def inline_numbers(config: Config) -> Config:
     for name, split in config.splits.items():
         kind = split.numbers.kind.inline()
         numbers = Numbers.model_construct(**{kind.name: kind.settings})
-        splits[name] = split.model_copy(update={"numbers": numbers})
+        exclude = split.exclude and split.exclude.inline()
+        splits[name] = split.model_copy(update={"numbers": numbers, "exclude": exclude})
     return config.model_copy(update={"splits": splits})

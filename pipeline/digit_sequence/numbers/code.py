@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Annotated, Literal, Self
@@ -134,6 +134,21 @@ class Codes:
         if any(self._free):
             return set(range(10))
         return {int(digit) for index in range(self.count) for digit in self.unrank(index)}
+
+    def find(self, number: str) -> Sequence[int]:
+        """Return the index of a code; none of what is no such code."""
+        place = bisect_right(self._prefixes, number) - 1
+        body = number[: len(number) - self._scheme.n_checks]
+        if (
+            len(number) != self.max_digits
+            or place < 0
+            or not number.startswith(self._prefixes[place])
+            or body + self._scheme.find(body) != number
+        ):
+            return ()
+        free = self._free[place]
+        rest = int(body[len(self._prefixes[place]) :]) if free else 0
+        return (self._stops[place] - 10**free + rest,)
 
     def unrank(self, index: int) -> str:
         """Return the code at `index`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, model_validator
@@ -70,7 +71,7 @@ class Dates(Moments):
     def __init__(self, settings: DateSettings) -> None:
         first, last, text = settings.first, settings.last, settings.format
         self._parts = split_format(text, _PARTS)
-        self._first = first
+        self._first, self._last_year = first, last.year
         self._has_days, self._has_months = "DD" in text, "MM" in text
         years = last.year - first.year
         if self._has_days:
@@ -83,6 +84,39 @@ class Dates(Moments):
             next((p for p in self._parts if p[0] == "Y"), ""), 1
         )
         super().__init__(count, len(text), repeats=years >= alike)
+
+    def find(self, number: str) -> Sequence[int]:
+        """Return the indices at which a number stands: of a year left open, one in each year."""
+        texts, rest = {}, number
+        for part in self._parts:
+            texts[part[0]], rest = rest[: len(part)], rest[len(part) :]
+        if rest or "" in texts.values():
+            return ()
+        month, day = int(texts.get("M", 1)), int(texts.get("D", 1))
+        indices = (self._find_index(year, month, day) for year in self._list_years(texts))
+        return [
+            index
+            for index in indices
+            if index is not None and 0 <= index < self.count and self.unrank(index) == number
+        ]
+
+    def _list_years(self, texts: Mapping[str, str]) -> range:
+        """Return the years that a number may be of."""
+        first = self._first.year
+        year = texts.get("Y")
+        if year is None:
+            return range(first, self._last_year + 1)
+        step = 10 ** len(year)
+        return range(first + (int(year) - first) % step, self._last_year + 1, step)
+
+    def _find_index(self, year: int, month: int, day: int) -> int | None:
+        if not self._has_days:
+            months = 12 * (year - self._first.year) + month - self._first.month
+            return months if self._has_months else year - self._first.year
+        try:
+            return datetime.date(year, month, day).toordinal() - self._first.toordinal()
+        except ValueError:  # no day of that month
+            return None
 
     def unrank(self, index: int) -> str:
         """Return the number at `index`."""

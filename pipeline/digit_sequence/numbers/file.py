@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Self
+
+from pydantic import model_validator
 
 from digit_sequence.base.blocks import Block, InputPath, shorten
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.numbers.checks import check_number, check_number_list
 from digit_sequence.numbers.kind import NumberKind, NumberSource
 from digit_sequence.numbers.values import Values
+from digit_sequence.numbers.weights import MAX_WEIGHT, Weights
 
 MAX_NAMED = 20
 """Columns that a message lists, at most."""
@@ -24,6 +29,15 @@ class FileSettings(Block):
     """The file."""
     column: str | None = None
     """Header of the CSV column that holds the numbers; without it, the whole line is one."""
+    weight: str | None = None
+    """Header of the CSV column that says how often each number is drawn, in proportion to the
+    others; without it, each row is shown equally often."""
+
+    @model_validator(mode="after")
+    def _need_column(self) -> Self:
+        if self.weight is not None and self.column is None:
+            raise ValueError(f"expected column beside weight: {shorten(self.weight)}, got none")
+        return self
 
 
 class File(NumberKind):
@@ -33,8 +47,15 @@ class File(NumberKind):
     Settings = FileSettings
     settings: FileSettings
 
+    @property
+    def is_endless(self) -> bool:
+        """Whether numbers have weights: then each sample draws its number."""
+        return self.settings.weight is not None
+
     def inline(self) -> NumberKind:
         """Return the list of the numbers in the file."""
+        if self.settings.weight is not None:
+            return Weights(read_weights(self.settings))
         return Values(tuple(read_numbers(self.settings)))
 
     def open(self, seed: int, split: str) -> NumberSource:
@@ -52,47 +73,96 @@ def read_numbers(file: FileSettings) -> list[str]:
     ConfigError
         If the file cannot be read, lacks the column, or a line holds no number.
     """
+    return [number for number, _ in _read_rows(file)]
+
+
+def read_weights(file: FileSettings) -> dict[str, float]:
+    """Read the numbers and weights of two columns; of a number that is there twice, their sum.
+
+    Raises
+    ------
+    ConfigError
+        As of `read_numbers`; or if a weight is not above 0.
+    """
+    weights: dict[str, float] = {}
+    for number, weight in _read_rows(file):
+        weights[number] = weights.get(number, 0) + weight
+    total = max(weights.values())
+    if total > MAX_WEIGHT:
+        raise ConfigError(
+            f"{file.path}: expected weights of at most {MAX_WEIGHT:,.0f} for a number, got "
+            f"{total:,}"
+        )
+    return weights
+
+
+def _read_rows(file: FileSettings) -> list[tuple[str, float]]:
+    """Read the number and the weight of each row, or 1."""
     path = Path(file.path)
     try:
         if path.exists() and not path.is_file():
             raise ConfigError(f"{path}: numbers cannot be read: expected a file")
         with path.open(encoding="utf-8-sig", newline="") as lines:
             if file.column is None:
-                rows = [(n, line.strip()) for n, line in enumerate(lines, start=1)]
+                rows = [(n, (line.strip(), "1")) for n, line in enumerate(lines, start=1)]
             else:
-                rows = _read_column(lines, file.column, path)
+                rows = _read_columns(lines, file.column, file.weight, path)
     except ConfigError:
         raise
     except OSError as error:
         raise ConfigError(f"{path}: numbers cannot be read: {error.strerror}") from error
     except (ValueError, csv.Error) as error:  # not UTF-8, or a NUL in the path
         raise ConfigError(f"{path}: numbers cannot be read: {error}") from error
-    values = []
-    for line, text in rows:
+    found = []
+    for line, (text, weight) in rows:
         if not text:
             continue
         try:
-            values.append(check_number(text))
+            found.append((check_number(text), _parse_weight(weight)))
         except ValueError as error:
             raise ConfigError(f"{path}: line {line}: {error}") from None
     try:
-        check_number_list(values)
+        check_number_list([number for number, _ in found])
     except ValueError as error:
         raise ConfigError(f"{path}: {error}") from None
-    return values
+    return found
 
 
-def _read_column(lines: Iterable[str], column: str, path: Path) -> list[tuple[int, str]]:
-    """Return the line number and the text of each row of a CSV column."""
+def _parse_weight(text: str) -> float:
+    """Return a weight; a ValueError unless it is above 0."""
+    try:
+        weight = float(text)
+    except ValueError:
+        weight = math.nan
+    if not 0 < weight <= MAX_WEIGHT:
+        raise ValueError(
+            f"expected a weight above 0 and up to {MAX_WEIGHT:,.0f}, got {shorten(text)}; leave "
+            "out the line of a number that is never to be shown"
+        )
+    return weight
+
+
+def _read_columns(
+    lines: Iterable[str], column: str, weight: str | None, path: Path
+) -> list[tuple[int, tuple[str, str]]]:
+    """Return the line number and the texts of each row of two CSV columns."""
     reader = csv.DictReader(lines)
     names = list(reader.fieldnames or ())
+    for name in (column,) if weight is None else (column, weight):
+        _check_header(names, name, path)
+    return [
+        (reader.line_num, ((row[column] or "").strip(), row[weight] or "" if weight else "1"))
+        for row in reader
+    ]
+
+
+def _check_header(names: Sequence[str], column: str, path: Path) -> None:
     if names.count(column) != 1:
         got = ", ".join(map(shorten, names[:MAX_NAMED])) or "an empty file"
         raise ConfigError(
             f"{path}: expected one column {shorten(column)}, got {got}"
             f"{', ...' if len(names) > MAX_NAMED else ''}{_suspect_delimiter(names, column)}"
         )
-    return [(reader.line_num, (row[column] or "").strip()) for row in reader]
 
 
 def _suspect_delimiter(names: Sequence[str], column: str) -> str:

@@ -39,6 +39,15 @@ class NumberSource(Protocol):
     def identity(self) -> dict[str, object]:
         """Return what decides which numbers these are, for the fingerprint: plain JSON values."""
 
+    def without(self, numbers: frozenset[str]) -> NumberSource:
+        """Return the numbers that are left if some are left out.
+
+        Raises
+        ------
+        ValueError
+            If too few are left.
+        """
+
     def take(self, positions: NDArray[np.int64], engine: Engine = "skimage") -> list[str]:
         """Return the numbers at `positions`, int64 of shape (B,)."""
 

@@ -13,6 +13,7 @@ A slice is a piece of a permutation that the seed alone chooses, so all splits c
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import Annotated, Literal, Protocol
 
@@ -23,6 +24,7 @@ from pydantic import Field
 from digit_sequence.base.blocks import AS_RANGE, Block, Probability
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.randomness import draw_words
+from digit_sequence.numbers.exclusion import Gaps, check_rest, identify_excluded
 from digit_sequence.numbers.kind import NumberKind, NumberSource
 from digit_sequence.numbers.permutation import Permutation
 
@@ -50,6 +52,9 @@ class Language(Protocol):
 
     def unrank(self, index: int) -> str:
         """Return the number at `index`, from 0 to count - 1."""
+
+    def find(self, number: str) -> Sequence[int]:
+        """Return the indices at which a number stands: none if it is of no such language."""
 
 
 class LanguageSettings(Block):
@@ -121,21 +126,38 @@ class LanguageNumbers:
     seed : int
     split : str
         Its name is part of the identity of every draw.
+    excluded : frozenset of str
+        Numbers that are left out; the others keep their order.
     """
 
-    def __init__(self, settings: LanguageSettings, language: Language, seed: int, split: str):
+    def __init__(
+        self,
+        settings: LanguageSettings,
+        language: Language,
+        seed: int,
+        split: str,
+        excluded: frozenset[str] = frozenset(),
+    ) -> None:
         self.language = language
         is_drawn = settings.order == "drawn"
         self.repeats = is_drawn or language.repeats
         self._start, stop = find_slice(settings, language)
-        self._n_numbers = stop - self._start
-        self.count = settings.count or (None if is_drawn else self._n_numbers)
         self.max_digits = language.max_digits
         self._settings = settings
         self._seed = seed
         self._split = split
-        is_whole = self._n_numbers == language.count
+        self._excluded = excluded
+        is_whole = stop - self._start == language.count
         self._permutation = Permutation(language.count, f"{seed}/{split if is_whole else ''}")
+        self._gaps = Gaps(self._find_places(excluded, stop))
+        self._n_numbers = stop - self._start - len(self._gaps)
+        check_rest(self._n_numbers, stop - self._start)
+        self.count = settings.count or (None if is_drawn else self._n_numbers)
+        if not is_drawn and settings.count is not None and settings.count > self._n_numbers:
+            raise ValueError(
+                f"expected a count of at most the {self._n_numbers:,} numbers that are not "
+                f"excluded, got {settings.count:,}"
+            )
 
     def digits(self) -> set[int]:
         """Return the digits that may occur."""
@@ -143,15 +165,31 @@ class LanguageNumbers:
 
     def identity(self) -> dict[str, object]:
         """Return what decides which numbers these are."""
-        return self._settings.model_dump(mode="json")
+        return self._settings.model_dump(mode="json") | identify_excluded(self._excluded)
+
+    def without(self, numbers: frozenset[str]) -> NumberSource:
+        """Return the others, in their order."""
+        excluded = self._excluded | numbers
+        return LanguageNumbers(self._settings, self.language, self._seed, self._split, excluded)
 
     def take(self, positions: NDArray[np.int64], engine: Engine = "skimage") -> list[str]:
         """Return the numbers at `positions`."""
         order = self._settings.order
         indices = self._draw(positions, engine) if order == "drawn" else positions.tolist()
+        if self._gaps:
+            indices = [self._gaps[index] for index in indices]
         if order != "ascending":
             indices = [self._permutation[self._start + index] for index in indices]
         return [self.language.unrank(index) for index in indices]
+
+    def _find_places(self, numbers: Iterable[str], stop: int) -> Iterator[int]:
+        """Yield where numbers stand in this order, counted from the beginning of the slice."""
+        is_shuffled = self._settings.order != "ascending"
+        for number in numbers:
+            for index in self.language.find(number):
+                place = self._permutation.find(index) if is_shuffled else index
+                if self._start <= place < stop:
+                    yield place - self._start
 
     def _draw(self, positions: NDArray[np.int64], engine: Engine) -> list[int]:
         """Return an index for each position: the words, as a fraction of 1, times the count."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
+from copy import copy
 from fractions import Fraction
 from itertools import accumulate
 from typing import Annotated, Any
@@ -158,6 +159,17 @@ class MixedNumbers:
             for name, source in self._sources.items()
         }
         return {"parts": parts, "count": self.count}
+
+    def without(self, numbers: frozenset[str]) -> NumberSource:
+        """Return the mixture of what is left of each part, in the same shares."""
+        rest = copy(self)
+        rest._sources = {}
+        for name, source in self._sources.items():
+            try:
+                rest._sources[name] = source.without(numbers)
+            except ValueError as error:
+                raise ValueError(f"parts.{name}: {error}") from error
+        return rest
 
     def take(self, positions: NDArray[np.int64], engine: Engine = "skimage") -> list[str]:
         """Return the numbers at `positions`."""

@@ -56,5 +56,9 @@ class Moments(ABC):
         return {int(digit) for index in range(self.count) for digit in self.unrank(index)}
 
     @abstractmethod
+    def find(self, number: str) -> Sequence[int]:
+        """Return the indices at which a number stands."""
+
+    @abstractmethod
     def unrank(self, index: int) -> str:
         """Return the number at `index`."""

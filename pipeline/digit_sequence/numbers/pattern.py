@@ -10,7 +10,7 @@ import math
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Annotated, Any
@@ -70,6 +70,19 @@ class Automaton:
                     break
                 index -= self._counts[other]
         return number
+
+    def find(self, number: str) -> Sequence[int]:
+        """Return the index of a number; none of what the automaton does not take."""
+        state, index = 0, 0
+        for digit in map(int, number):
+            if digit not in self._arrows[state]:
+                return ()
+            before = (
+                other for other_digit, other in self._arrows[state].items() if other_digit < digit
+            )
+            index += self._is_final[state] + sum(self._counts[other] for other in before)
+            state = self._arrows[state][digit]
+        return (index,) if self._is_final[state] else ()
 
     def _sort(self) -> list[int]:
         """Return the states, each after those that it leads to."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,12 @@ from digit_sequence.base.blocks import Block, check_order, shorten
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.randomness import draw_words, to_uniform
 from digit_sequence.numbers.checks import MAX_DIGITS
+from digit_sequence.numbers.exclusion import (
+    check_redrawn,
+    draw_others,
+    identify_excluded,
+    name_purpose,
+)
 from digit_sequence.numbers.kind import NumberKind, NumberSource
 
 BALANCE_BLOCK = 100
@@ -54,8 +60,9 @@ class RandomSettings(Block):
     """[low, high] digits, all lengths equally often, or {length: weight}."""
     leading_zeros: bool = True
     """Whether a number of two and more digits may begin with 0."""
-    balance: bool = False
-    """Whether digits are stratified, so that all ten occur equally often."""
+    balance: bool | Literal["pairs"] = False
+    """Whether digits are stratified, so that all ten occur equally often at each place; pairs: and
+    all hundred pairs of neighbours."""
     count: int | None = Field(None, ge=1, le=10**12)
     """How many numbers to draw; default: a new one for every sample."""
 
@@ -86,12 +93,17 @@ class DrawnNumbers:
     seed : int
     name : str
         Name of the split, part of the identity of every draw.
+    excluded : frozenset of str
+        Numbers that are drawn again, each alone.
     """
 
     repeats = True
 
-    def __init__(self, spec: RandomSettings, seed: int, name: str) -> None:
+    def __init__(
+        self, spec: RandomSettings, seed: int, name: str, excluded: frozenset[str] = frozenset()
+    ) -> None:
         self.spec = spec
+        self._excluded = excluded
         self.count = spec.count
         self.max_digits = max(spec.lengths)
         self._name = name
@@ -99,6 +111,7 @@ class DrawnNumbers:
         self._lengths = np.array(list(spec.lengths))
         weights = np.array(list(spec.lengths.values()), np.float64)
         self._length_steps = np.cumsum(weights / weights.sum())[:-1]
+        check_redrawn(sum(map(self._find_share, excluded)) / sum(weights))
 
     def digits(self) -> set[int]:
         """Return the digits that may occur."""
@@ -106,29 +119,49 @@ class DrawnNumbers:
 
     def identity(self) -> dict[str, object]:
         """Return what decides which numbers these are."""
-        return self.spec.model_dump(mode="json")
+        return self.spec.model_dump(mode="json") | identify_excluded(self._excluded)
+
+    def without(self, numbers: frozenset[str]) -> NumberSource:
+        """Return the others, in the shares that they have among each other."""
+        return DrawnNumbers(self.spec, self._seed, self._name, self._excluded | numbers)
 
     def take(self, positions: NDArray[np.int64], engine: Engine = "skimage") -> list[str]:
         """Return the numbers at `positions`."""
-        words = self._draw(positions, engine)
-        lengths = self._to_lengths(words)
-        shares = (
-            self._stratify(positions, engine) if self.spec.balance else to_uniform(words[:, 1:])
-        )
-        digits = self._to_digits(shares, lengths)
-        rows = (digits + ord("0")).astype(np.uint8)
-        return [row[:length].tobytes().decode() for row, length in zip(rows, lengths, strict=True)]
+
+        def draw(positions: NDArray[np.int64], again: int) -> list[str]:
+            words = self._draw(positions, engine, again)
+            lengths = self._to_lengths(words)
+            is_stratified = self.spec.balance and not again
+            shares = (
+                self._stratify(positions, engine) if is_stratified else to_uniform(words[:, 1:])
+            )
+            rows = (self._to_digits(shares, lengths) + ord("0")).astype(np.uint8)
+            return [
+                row[:length].tobytes().decode() for row, length in zip(rows, lengths, strict=True)
+            ]
+
+        return draw_others(draw, positions, self._excluded)
+
+    def _find_share(self, number: str) -> float:
+        """Return how often a number is drawn, in proportion to the weights of the lengths."""
+        length = len(number)
+        weight: float = self.spec.lengths.get(length, 0.0)
+        if length == 1 or self.spec.leading_zeros:
+            return weight / 10.0**length
+        return 0.0 if number[0] == "0" else weight / 9 / 10.0 ** (length - 1)
 
     def _to_lengths(self, words: NDArray[np.uint64]) -> NDArray[np.int64]:
         steps = np.searchsorted(self._length_steps, to_uniform(words[:, 0]), side="right")
         lengths: NDArray[np.int64] = self._lengths[steps]
         return lengths
 
-    def _draw(self, positions: NDArray[np.int64], engine: Engine) -> NDArray[np.uint64]:
+    def _draw(
+        self, positions: NDArray[np.int64], engine: Engine, again: int = 0
+    ) -> NDArray[np.uint64]:
         """Return the words of each position: one for the length, one for each digit."""
         n_words = -(-(1 + self.max_digits) // 4) * 4
         names, counts = [self._name] * len(positions), np.full(len(positions), n_words)
-        words = draw_words(self._seed, "numbers", names, positions, counts, engine)
+        words = draw_words(self._seed, name_purpose(again), names, positions, counts, engine)
         return words.reshape(-1, n_words)[:, : 1 + self.max_digits]
 
     def _stratify(self, positions: NDArray[np.int64], engine: Engine) -> NDArray[np.float64]:
@@ -141,12 +174,21 @@ class DrawnNumbers:
         blocks = positions // BALANCE_BLOCK
         for block in np.unique(blocks):
             words = self._draw(np.arange(BALANCE_BLOCK) + block * BALANCE_BLOCK, engine)
-            is_used = np.arange(self.max_digits) < self._to_lengths(words)[:, None]
+            lengths = self._to_lengths(words)
+            is_used = np.arange(self.max_digits) < lengths[:, None]
             ranked = np.where(is_used, words[:, 1:] >> np.uint64(1), np.uint64(2**63))
-            strata = np.argsort(np.argsort(ranked, axis=0, kind="stable"), axis=0, kind="stable")
             # Where in its stratum: by the lower half, for the upper one has decided on the stratum.
             within = to_uniform(words[:, 1:] << np.uint64(32))
+            strata = np.argsort(np.argsort(ranked, axis=0, kind="stable"), axis=0, kind="stable")
             spread = (strata + within) / np.maximum(is_used.sum(axis=0), 1)
+            if self.spec.balance == "pairs":
+                for slot in range(1, self.max_digits):
+                    before = self._to_digits(spread[:, :slot], lengths)[:, -1]
+                    order = np.lexsort((ranked[:, slot], before, ~is_used[:, slot]))
+                    # The ten in turn, in an order drawn here, so that no pair is favoured.
+                    turns = np.argsort(within[:10, slot], kind="stable")
+                    digits = turns[np.arange(BALANCE_BLOCK) % 10]
+                    spread[order, slot] = (digits + within[order, slot]) / 10
             rows = np.flatnonzero(blocks == block)
             shares[rows] = spread[positions[rows] - block * BALANCE_BLOCK]
         return shares.clip(0, np.nextafter(1, 0))
@@ -160,7 +202,7 @@ class DrawnNumbers:
             return digits
         long = lengths > 1  # "0" alone has no leading zero
         digits[long, 0] = 1 + (shares[long, 0] * 9).astype(np.int64)
-        if self.spec.balance:
+        if self.spec.balance is True:
             # The first digit is never 0, so the others are 0 more often: L / (10 (L - 1)).
             zero = (lengths[long] / (10 * (lengths[long] - 1)))[:, None]
             rest = shares[long, 1:]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -12,6 +13,7 @@ from pydantic import Field, model_validator
 from digit_sequence.base.blocks import Block
 from digit_sequence.base.engines import Engine
 from digit_sequence.numbers.checks import MAX_DIGITS
+from digit_sequence.numbers.exclusion import Gaps, check_rest, identify_excluded
 from digit_sequence.numbers.kind import NumberKind, NumberSource
 
 
@@ -55,18 +57,33 @@ class RangeNumbers:
     last: int
     step: int
     width: int
+    excluded: frozenset[str] = frozenset()
 
     repeats = False
 
     @property
     def count(self) -> int:
         """How many there are."""
-        return (self.last - self.first) // self.step + 1
+        return self._n_steps - len(self._gaps)
 
     @property
     def max_digits(self) -> int:
         """Digits of the longest number."""
-        return max(self.width, len(str(self.first + (self.count - 1) * self.step)))
+        return len(self._write(self._n_steps - 1))
+
+    @property
+    def _n_steps(self) -> int:
+        return (self.last - self.first) // self.step + 1
+
+    @cached_property
+    def _gaps(self) -> Gaps:
+        """The steps that are left out."""
+        places = ((number, divmod(int(number) - self.first, self.step)) for number in self.excluded)
+        return Gaps(
+            step
+            for number, (step, rest) in places
+            if rest == 0 and 0 <= step < self._n_steps and number == self._write(step)
+        )
 
     def digits(self) -> set[int]:
         """Return the digits that may occur."""
@@ -76,9 +93,22 @@ class RangeNumbers:
 
     def identity(self) -> dict[str, object]:
         """Return what decides which numbers these are."""
-        return {"first": self.first, "last": self.last, "step": self.step, "width": self.width}
+        return {
+            "first": self.first,
+            "last": self.last,
+            "step": self.step,
+            "width": self.width,
+        } | identify_excluded(self.excluded)
+
+    def without(self, numbers: frozenset[str]) -> NumberSource:
+        """Return the others, in their order."""
+        rest = replace(self, excluded=self.excluded | numbers)
+        check_rest(rest.count, self._n_steps)
+        return rest
 
     def take(self, positions: NDArray[np.int64], engine: Engine = "skimage") -> list[str]:  # noqa: ARG002
         """Return the numbers at `positions`."""
-        width = self.width
-        return [f"{self.first + position * self.step:0{width}d}" for position in positions.tolist()]
+        return [self._write(self._gaps[position]) for position in positions.tolist()]
+
+    def _write(self, step: int) -> str:
+        return f"{self.first + step * self.step:0{self.width}d}"

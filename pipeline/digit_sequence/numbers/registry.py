@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from digit_sequence.base.registry import Registry
+from digit_sequence.numbers.amount import Amount
 from digit_sequence.numbers.code import Code
 from digit_sequence.numbers.date import Date
 from digit_sequence.numbers.file import File
@@ -13,8 +14,9 @@ from digit_sequence.numbers.random import Random
 from digit_sequence.numbers.range import Range
 from digit_sequence.numbers.time import Time
 from digit_sequence.numbers.values import Values
+from digit_sequence.numbers.weights import Weights
 
-_PLAIN = (Values, Range, File, Random, Pattern, Date, Time, Code)
+_PLAIN = (Values, Weights, Range, File, Random, Pattern, Date, Time, Amount, Code)
 NUMBER_KINDS: Registry[type[NumberKind]] = Registry(
     "number kind",
     "digit_sequence.numbers",

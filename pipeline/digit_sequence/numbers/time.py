@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -82,6 +84,17 @@ class Times(Moments):
         without_hours = "HH" not in self._parts and settings.first.hour < settings.last.hour
         without_minutes = self._parts == ["SS"] and last - self._first >= 60
         super().__init__(count, len(settings.format), without_hours or without_minutes)
+
+    @cached_property
+    def _places(self) -> dict[str, list[int]]:
+        places: dict[str, list[int]] = {}
+        for index in range(self.count):  # a day has 86,400 seconds
+            places.setdefault(self.unrank(index), []).append(index)
+        return places
+
+    def find(self, number: str) -> Sequence[int]:
+        """Return the indices at which a number stands."""
+        return self._places.get(number, ())
 
     def unrank(self, index: int) -> str:
         """Return the number at `index`."""

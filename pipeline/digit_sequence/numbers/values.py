@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from digit_sequence.base.blocks import AS_TUPLE
 from digit_sequence.base.engines import Engine
 from digit_sequence.numbers.checks import Number, check_number_list
+from digit_sequence.numbers.exclusion import check_rest
 from digit_sequence.numbers.kind import NumberKind, NumberSource
 
 
@@ -62,6 +63,12 @@ class ListedNumbers:
         """Return what decides which numbers these are."""
         digest = hashlib.sha256("\n".join(self.values).encode()).hexdigest()
         return {"count": self.count, "sha256": digest}
+
+    def without(self, numbers: frozenset[str]) -> NumberSource:
+        """Return the others, in their order."""
+        rest = tuple(value for value in self.values if value not in numbers)
+        check_rest(len(rest), len(self.values))
+        return ListedNumbers(rest)
 
     def take(self, positions: NDArray[np.int64], engine: Engine = "skimage") -> list[str]:  # noqa: ARG002
         """Return the numbers at `positions`."""

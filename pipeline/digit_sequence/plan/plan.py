@@ -22,7 +22,8 @@ from digit_sequence.base import names
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import SPLITS, SplitName, shard_name
-from digit_sequence.config.model import MIN_DIGIT_WIDTH, Config, inline_numbers
+from digit_sequence.config.model import MIN_DIGIT_WIDTH, Config, inline_numbers, order_splits
+from digit_sequence.numbers.exclude import MAX_EXCLUDED
 from digit_sequence.numbers.kind import NumberSource
 from digit_sequence.plan.fingerprint import collect_inputs
 
@@ -60,6 +61,25 @@ class SplitPlan:
     numbers: NumberSource
     n_samples: int
     shard_samples: int
+    excluded: frozenset[str] = frozenset()
+    """Numbers that are left out of `numbers`, whether or not they would be among them."""
+
+    def list_shown(self) -> frozenset[str]:
+        """Return all numbers that it shows.
+
+        Raises
+        ------
+        ConfigError
+            If there may be more than `MAX_EXCLUDED`.
+        """
+        n_shown = min(self.numbers.count or self.n_samples, self.n_samples)
+        if n_shown > MAX_EXCLUDED:
+            raise ConfigError(
+                f"splits.{self.name}: expected at most {MAX_EXCLUDED:,} numbers in a split that "
+                f"another excludes, got {n_shown:,}; lower its samples, or give both the same "
+                "numbers with a slice each"
+            )
+        return frozenset(self.numbers.take(np.arange(n_shown)))
 
     @property
     def n_shards(self) -> int:
@@ -152,8 +172,17 @@ def make_plan(config: Config, source_digest: str) -> Plan:
     """
     config = inline_numbers(config)
     splits: dict[SplitName, SplitPlan] = {}
-    for name, split in config.splits.items():
+    for name in order_splits(config):
+        split = config.splits[name]
         numbers = split.numbers.kind.open(config.seed, name)
+        excluded: frozenset[str] = frozenset()
+        if split.exclude is not None:
+            others = (splits[other].list_shown() for other in split.exclude.splits)
+            excluded = frozenset(split.exclude.values).union(*others)
+            try:
+                numbers = numbers.without(excluded)
+            except ValueError as error:
+                raise ConfigError(f"splits.{name}.exclude: {error}") from error
         columns = max([MIN_DIGIT_WIDTH, *(it.least_columns for it in config.transforms)])
         needed = numbers.max_digits * columns
         if needed > config.canvas.widest:
@@ -173,7 +202,9 @@ def make_plan(config: Config, source_digest: str) -> Plan:
                 f"splits.{name}: expected at most {MAX_SAMPLES:,} samples, got {n_samples:,}; "
                 "lower samples_per_number"
             )
-        splits[name] = SplitPlan(name, numbers, n_samples, config.output.shard_samples)
+        shard_samples = config.output.shard_samples
+        splits[name] = SplitPlan(name, numbers, n_samples, shard_samples, excluded)
+    splits = {name: splits[name] for name in config.splits}
     identities = {name: split.numbers.identity() for name, split in splits.items()}
     return Plan(config, source_digest, splits, collect_inputs(config, source_digest, identities))
 

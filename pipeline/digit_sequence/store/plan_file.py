@@ -224,7 +224,7 @@ def _parse_plan(storage: Storage, published: Mapping[str, Any], any_versions: bo
     place = f"{storage.uri}/{PLAN_PATH}"
     try:
         config = parse_config(published["config"], place)
-        if any(split.numbers.kind.has_paths for split in config.splits.values()):
+        if any(split.has_paths for split in config.splits.values()):
             raise OutputError(
                 f"{storage.uri}: {PLAN_PATH}: expected numbers, got the name of a file of numbers; "
                 "no build has written that"
