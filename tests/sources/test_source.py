@@ -22,7 +22,17 @@ MNIST_5K = Mnist5kSettings(name="mnist-5k")
 
 def test_names_are_those_of_the_blocks():
     """A source is found by the name that its block has."""
-    assert list(SOURCES) == ["mnist", "mnist-5k", "idx", "folder"]
+    assert list(SOURCES) == [
+        "mnist",
+        "mnist-5k",
+        "emnist",
+        "qmnist",
+        "idx",
+        "folder",
+        "npz",
+        "csv",
+        "parquet",
+    ]
     for settings in (MNIST, MNIST_5K, IDX, FOLDER):
         source = open_source(settings)
         assert (source.name, source.settings) == (settings.name, settings)
@@ -31,8 +41,8 @@ def test_names_are_those_of_the_blocks():
 
 def test_unknown_name():
     """A name that no source has is an error that lists those that have one."""
-    with pytest.raises(ConfigError, match=r"source\.name: expected one of mnist, .* got 'emnist'"):
-        open_source(SourceBlock(name="emnist"))
+    with pytest.raises(ConfigError, match=r"source\.name: expected one of mnist, .* got 'emmist'"):
+        open_source(SourceBlock(name="emmist"))
 
 
 @pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)

@@ -6,6 +6,7 @@ claim to be a program's (PostScript) start none, and after a look at the size th
 
 from __future__ import annotations
 
+import io
 import struct
 import warnings
 from collections import Counter
@@ -53,6 +54,9 @@ class FolderSettings(SourceBlock, HeldOut, Appearance):
     """A folder of image files for each digit."""
     path: InputPath
     """The folder that holds the folders 0 to 9."""
+    test_path: InputPath | None = None
+    """Another such folder, of the digits for test: then no others are, and `test_fraction` means
+    nothing."""
     size: int = Field(28, ge=8, le=256)
     """Rows and columns that every image is scaled to fit, centred."""
 
@@ -66,13 +70,24 @@ class Folder(Source):
     def list_files(self) -> list[Path]:
         """List the image files of the digits' folders, without what else is there."""
         files = [path for path, is_image in self._scan() if is_image]
-        if not files:
-            others = "".join(f"; {note}" for note in self.list_notes())
-            raise SourceError(
-                f"{self.settings.path}: expected image files in folders named 0 to 9, got none; "
-                f"see source.path{others}"
-            )
+        for key, folder in self._folders.items():
+            if not any(path.parent.parent == folder for path in files):
+                others = "".join(f"; {note}" for note in self.list_notes())
+                raise SourceError(
+                    f"{folder}: expected image files in folders named 0 to 9, got none; "
+                    f"see source.{key}{others}"
+                )
         return files
+
+    @property
+    def has_test_files(self) -> bool:
+        """Whether there is a folder for test."""
+        return self.settings.test_path is not None
+
+    @property
+    def _folders(self) -> dict[str, Path]:
+        keys = ("path", "test_path")
+        return {key: Path(path) for key in keys if (path := getattr(self.settings, key))}
 
     def list_notes(self) -> list[str]:
         """Say how many files are ignored, because they are hidden or no images."""
@@ -87,11 +102,11 @@ class Folder(Source):
 
     def _scan(self) -> Iterator[tuple[Path, bool]]:
         """Yield what the digits' folders hold, and whether it is to be read."""
-        for digit in "0123456789":
-            folder = Path(self.settings.path, digit)
-            if folder.is_dir():
-                for path in sorted(folder.iterdir()):
-                    yield path, is_image_file(path)
+        for root in self._folders.values():
+            for folder in (root / digit for digit in "0123456789"):
+                if folder.is_dir():
+                    for path in sorted(folder.iterdir()):
+                        yield path, is_image_file(path)
 
     def read(self, files: Sequence[Path]) -> RawGlyphs:
         """Read each image, scaled to fit."""
@@ -104,22 +119,40 @@ class Folder(Source):
         if self.settings.transpose:
             images = images.transpose(0, 2, 1)
         digits = np.array([int(path.parent.name) for path in files], np.uint8)
-        return RawGlyphs(images, digits, np.zeros(len(files), np.uint8))
+        test = self._folders.get("test_path")
+        parts = np.array([path.parent.parent == test for path in files], np.uint8)
+        return RawGlyphs(images, digits, parts)
 
     def _read_glyph(self, path: Path) -> NDArray[np.uint8]:
         """Read an image file as ink, scaled to fit."""
-        ink, size = self.settings.ink, self.settings.size
-        grey, is_lossy = read_grey(path, ink)
-        fitted = _scale(grey, size)[None] * 255
-        if self.settings.ink_threshold is not None:
-            is_lossy = False  # nothing is to be chosen
-        glyph = _centre(np.rint(extract_ink(fitted, ink, is_lossy)[0]), size)
+        ink = self.settings.ink
+        is_chosen = self.settings.ink_threshold is not None
+        glyph = fit_glyph(*read_grey(path, ink), ink, self.settings.size, is_chosen)
         if not glyph.any():
             kind = "ink" if ink == "auto" else f"{ink} ink"
             raise SourceError(
                 f"{path}: expected {kind}, got a blank image; see source.ink, or delete the file"
             )
         return glyph
+
+
+def fit_glyph(
+    grey: NDArray[np.float64], is_lossy: bool, ink: Ink, size: int, is_chosen: bool
+) -> NDArray[np.uint8]:
+    """Return an image of `read_grey` as ink, scaled to fit and centred.
+
+    Parameters
+    ----------
+    grey, is_lossy
+        As `read_grey` returns them.
+    ink : {"bright", "dark", "auto"}
+    size : int
+        Rows and columns.
+    is_chosen : bool
+        Whether a threshold is given, so that none is to be found.
+    """
+    fitted = _scale(grey, size)[None] * 255
+    return _centre(np.rint(extract_ink(fitted, ink, is_lossy and not is_chosen)[0]), size)
 
 
 def is_image_file(path: Path) -> bool:
@@ -138,15 +171,18 @@ def is_image_file(path: Path) -> bool:
     return begin.startswith(_SIGNATURES) or (begin[:4] == b"RIFF" and begin[8:] == b"WEBP")
 
 
-def read_grey(path: Path, ink: Ink) -> tuple[NDArray[np.float64], bool]:
-    """Read an image file as grey from 0 to 1, (rows, columns), and whether it has losses."""
+def read_grey(
+    path: Path, ink: Ink, content: bytes | None = None
+) -> tuple[NDArray[np.float64], bool]:
+    """Read an image file, or its content, as grey from 0 to 1 and whether it has losses."""
     try:
-        with Image.open(path, formats=FORMATS) as opened:  # the header alone
+        file = path if content is None else io.BytesIO(content)
+        with Image.open(file, formats=FORMATS) as opened:  # the header alone
             if opened.width * opened.height > MAX_PIXELS:
                 raise ValueError(
                     f"{opened.height:,} x {opened.width:,} pixels, more than {MAX_PIXELS:,}"
                 )
-            is_lossy = _has_losses(opened, path)
+            is_lossy = _has_losses(opened, path, content)
             mode = "RGBA" if "transparency" in opened.info else _READ_AS.get(opened.mode)
             turned = ImageOps.exif_transpose(opened)
             image = np.asarray(turned if mode is None else turned.convert(mode))
@@ -161,7 +197,7 @@ def read_grey(path: Path, ink: Ink) -> tuple[NDArray[np.float64], bool]:
     return _to_grey(planes if planes.ndim == 3 else planes[..., None], ink), is_lossy
 
 
-def _has_losses(image: Image.Image, path: Path) -> bool:
+def _has_losses(image: Image.Image, path: Path, content: bytes | None) -> bool:
     """Return whether an image's pixels are not those that were saved: JPEG, most WebP."""
     if image.format in ("JPEG", "MPO"):
         return True
@@ -169,8 +205,8 @@ def _has_losses(image: Image.Image, path: Path) -> bool:
         return image.info.get("compression") in ("jpeg", "tiff_jpeg", "webp")
     if image.format != "WEBP":
         return False
-    with path.open("rb") as file:
-        content = file.read()
+    if content is None:
+        content = path.read_bytes()
     place = 12
     while place + 8 <= len(content):  # chunks of RIFF: name, size, and as many bytes, made even
         name, size = struct.unpack_from("<4sI", content, place)

@@ -6,28 +6,25 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import model_validator
 
 from digit_sequence.base.blocks import InputPath
 from digit_sequence.base.errors import SourceError
 from digit_sequence.sources.idx_format import (
     IMAGES_MAGIC,
     LABELS_MAGIC,
+    bound_bytes,
     pair_glyphs,
+    parse_idx,
     parse_shape,
     read_plain,
 )
-from digit_sequence.sources.ink import Appearance, Ink, extract_ink
-from digit_sequence.sources.source import HeldOut, RawGlyphs, Source, SourceBlock
-
-_UNCHECKED_BYTES = 1 << 28
-_MAX_RATIO = 100
-"""What gzip makes of digits, at most: of MNIST it is 5, of zeros 1,000."""
-_CHUNK = 4096
-"""Images that are turned into ink together."""
+from digit_sequence.sources.ink import Appearance, apply_appearance
+from digit_sequence.sources.source import HeldOut, RawGlyphs, Source, SourceBlock, join_glyphs
 
 
 class IdxSettings(SourceBlock, HeldOut, Appearance):
@@ -39,6 +36,17 @@ class IdxSettings(SourceBlock, HeldOut, Appearance):
     """File of uint8 images, (count, rows, columns)."""
     labels: InputPath
     """File of uint8 labels 0-9, in the same order."""
+    test_images: InputPath | None = None
+    """Likewise, the digits for test: then no others are, and `test_fraction` means nothing."""
+    test_labels: InputPath | None = None
+    """Their labels."""
+
+    @model_validator(mode="after")
+    def _pair_test(self) -> Self:
+        if (self.test_images is None) != (self.test_labels is None):
+            lacking = "test_images" if self.test_images is None else "test_labels"
+            raise ValueError(f"expected {lacking} beside the other file for test, got none")
+        return self
 
 
 class Idx(Source):
@@ -48,45 +56,71 @@ class Idx(Source):
     settings: IdxSettings
 
     def list_files(self) -> list[Path]:
-        """List the images, then the labels."""
-        files = [Path(self.settings.images), Path(self.settings.labels)]
-        for key, path in zip(("images", "labels"), files, strict=True):
-            if not path.is_file():
-                raise SourceError(f"{path}: expected an IDX file, got none; see source.{key}")
+        """List the images, then the labels; then those for test."""
+        files = []
+        for key in ("images", "labels", "test_images", "test_labels"):
+            given = getattr(self.settings, key)
+            if given is not None:
+                files.append(Path(given))
+                if not files[-1].is_file():
+                    raise SourceError(
+                        f"{files[-1]}: expected an IDX file, got none; see source.{key}"
+                    )
         return files
 
+    @property
+    def has_test_files(self) -> bool:
+        """Whether there is a pair for test."""
+        return self.settings.test_images is not None
+
     def read(self, files: Sequence[Path]) -> RawGlyphs:
-        """Read the pair."""
-        try:
-            contents = [
-                _read_content(path, magic)
-                for path, magic in zip(files, (IMAGES_MAGIC, LABELS_MAGIC), strict=True)
-            ]
-            glyphs = pair_glyphs(contents[0], contents[1], files, part=0)
-        except SourceError as error:
-            raise SourceError(
-                f"{error}; give intact files of a pair in source.images and source.labels"
-            ) from error
-        if self.settings.transpose:
-            glyphs = replace(glyphs, images=glyphs.images.transpose(0, 2, 1))
-        if self.settings.ink != "bright":
-            glyphs = replace(glyphs, images=_extract_ink(glyphs.images, self.settings.ink))
-            has_ink = glyphs.images.any(axis=(1, 2))
-            if not has_ink.all():
-                raise SourceError(
-                    f"{files[0]}: row {int(has_ink.argmin())}: expected a glyph with ink "
-                    f"({self.settings.ink}), got none; see source.ink"
-                )
-        return glyphs
+        """Read the pairs."""
+        return read_pairs(files, self.settings, "source.images and source.labels")
 
 
-def _extract_ink(images: NDArray[np.uint8], ink: Ink) -> NDArray[np.uint8]:
-    """Return the ink of images, some at a time: real numbers take eight times the memory."""
-    found = np.empty(images.shape, np.uint8)
-    for start in range(0, len(images), _CHUNK):
-        part = images[start : start + _CHUNK].astype(np.float64)
-        found[start : start + _CHUNK] = np.rint(extract_ink(part, ink, is_lossy=False))
-    return found
+def read_pairs(files: Sequence[Path], look: Appearance, keys: str) -> RawGlyphs:
+    """Read a pair of IDX files, images and labels, and maybe another one for test.
+
+    Parameters
+    ----------
+    files : sequence of Path, 2 or 4
+    look : Appearance
+        How digits look in them.
+    keys : str
+        What of the block names them.
+
+    Raises
+    ------
+    SourceError
+        If one is not what it should be.
+    """
+    try:
+        pairs = [_read_pair(files[n : n + 2], part=n // 2) for n in range(0, len(files), 2)]
+    except SourceError as error:
+        raise SourceError(f"{error}; give intact files of a pair in {keys}") from error
+    pairs = [
+        replace(pair, images=apply_appearance(pair.images, look, path))
+        for pair, path in zip(pairs, files[::2], strict=True)
+    ]
+    if len(pairs) == 1:
+        return pairs[0]
+    try:
+        return join_glyphs(*pairs)
+    except ValueError as error:
+        raise SourceError(f"{files[2]}: {error} in {files[0]}") from error
+
+
+def _read_pair(files: Sequence[Path], part: int) -> RawGlyphs:
+    images, labels = (
+        _read_content(path, magic)
+        for path, magic in zip(files, (IMAGES_MAGIC, LABELS_MAGIC), strict=True)
+    )
+    return pair_glyphs(images, labels, files, part)
+
+
+def read_images(path: Path) -> NDArray[np.uint8]:
+    """Read a file of images, (N, H, W); a SourceError if it is none."""
+    return parse_idx(_read_content(path, IMAGES_MAGIC), IMAGES_MAGIC, path)
 
 
 def _read_content(path: Path, magic: int) -> bytearray:
@@ -94,7 +128,7 @@ def _read_content(path: Path, magic: int) -> bytearray:
     n_header = 4 * (1 + (magic & 0xFF))
     shape = parse_shape(read_plain(path, n_header, path), magic, path)
     n_bytes, on_disk = math.prod(shape), path.stat().st_size
-    most = max(_UNCHECKED_BYTES, _MAX_RATIO * on_disk)
+    most = bound_bytes(on_disk)
     if n_bytes > most:
         raise SourceError(
             f"{path}: expected at most {most:,} bytes in a file of {on_disk:,}, got a header that "

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digit_sequence.base.blocks import Block
+from digit_sequence.base.errors import SourceError
 
 Ink = Literal["bright", "dark", "auto"]
 Grey = TypeVar("Grey", np.uint8, np.float64)
@@ -88,6 +89,46 @@ def _clear_ground(grey: NDArray[np.float64], is_auto: bool, is_lossy: bool) -> N
         scale = np.divide(255, strongest, out=np.zeros(n), where=strongest > 0)
         return np.where(is_ink, np.minimum(height * scale[:, None, None], 255), 0)
     return np.where(is_ink, grey, 0)
+
+
+def apply_appearance(
+    images: NDArray[np.uint8], look: Appearance, where: object
+) -> NDArray[np.uint8]:
+    """Turn images as they are in a file, without losses, into upright ink on 0.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (N, H, W)
+    look : Appearance
+        How they look there.
+    where : object
+        The file, for a message.
+
+    Raises
+    ------
+    SourceError
+        If one has no ink.
+    """
+    if look.transpose:
+        images = images.transpose(0, 2, 1)
+    if look.ink != "bright":
+        found = np.empty(images.shape, np.uint8)
+        for start in range(0, len(images), _CHUNK):  # real numbers take eight times the memory
+            part = images[start : start + _CHUNK].astype(np.float64)
+            found[start : start + _CHUNK] = np.rint(extract_ink(part, look.ink, is_lossy=False))
+        images = found
+    check_ink(images, where, "" if look.ink == "bright" else f" ({look.ink})")
+    return images
+
+
+def check_ink(images: NDArray[np.uint8], where: object, kind: str = "") -> None:
+    """Raise a SourceError if an image has no ink."""
+    has_ink = images.any(axis=(1, 2))
+    if not has_ink.all():
+        raise SourceError(
+            f"{where}: row {int(has_ink.argmin())}: expected a glyph with ink{kind}, got none; "
+            "see source.ink, or leave the row out"
+        )
 
 
 def frame_pixels(images: NDArray[Grey]) -> NDArray[Grey]:

@@ -9,15 +9,22 @@ import numpy as np
 
 from digit_sequence.base.errors import SourceError
 from digit_sequence.base.registry import Registry
+from digit_sequence.sources.csv_table import Csv
 from digit_sequence.sources.doubts import find_doubts
+from digit_sequence.sources.emnist import Emnist
 from digit_sequence.sources.folder import Folder
 from digit_sequence.sources.idx import Idx
 from digit_sequence.sources.mnist import Mnist
 from digit_sequence.sources.mnist_5k import Mnist5k
+from digit_sequence.sources.npz import Npz
+from digit_sequence.sources.parquet import Parquet
+from digit_sequence.sources.qmnist import Qmnist
 from digit_sequence.sources.source import RawGlyphs, Source, SourceBlock
 
 SOURCES: Registry[type[Source]] = Registry(
-    "source.name", "digit_sequence.sources", Mnist, Mnist5k, Idx, Folder
+    "source.name",
+    "digit_sequence.sources",
+    *(Mnist, Mnist5k, Emnist, Qmnist, Idx, Folder, Npz, Csv, Parquet),
 )
 
 

@@ -45,6 +45,19 @@ class RawGlyphs:
             raise ValueError("expected digits of 0 to 9 and parts of 0 and 1")
 
 
+def join_glyphs(*several: RawGlyphs) -> RawGlyphs:
+    """Return glyphs one after another; a ValueError if their images differ in shape."""
+    shapes = {glyphs.images.shape[1:] for glyphs in several}
+    if len(shapes) > 1:
+        sizes = " and ".join(f"{rows} x {columns}" for rows, columns in sorted(shapes))
+        raise ValueError(f"expected images of one size, got {sizes}")
+    return RawGlyphs(
+        np.concatenate([glyphs.images for glyphs in several]),
+        np.concatenate([glyphs.digits for glyphs in several]),
+        np.concatenate([glyphs.parts for glyphs in several]),
+    )
+
+
 class SourceBlock(Block):
     """A block `source`: a subclass for each source, which says its name as a Literal."""
 
@@ -96,7 +109,8 @@ class Source(ABC):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        (cls.name,) = get_args(cls.Settings.model_fields["name"].annotation)
+        if hasattr(cls, "Settings"):  # what several sources share has none
+            (cls.name,) = get_args(cls.Settings.model_fields["name"].annotation)
 
     @property
     def shares(self) -> dict[str, float]:
@@ -104,7 +118,13 @@ class Source(ABC):
 
         Without `test_fraction`, test has the glyphs of part 1 and no others.
         """
-        return self.settings.model_dump(include=set(SHARES))
+        shares = SHARES[:1] if self.has_test_files else SHARES
+        return self.settings.model_dump(include=set(shares))
+
+    @property
+    def has_test_files(self) -> bool:
+        """Whether files of its own hold the digits of test."""
+        return False
 
     def list_notes(self) -> list[str]:
         """List what a user should know of its files, such as that some are ignored."""
