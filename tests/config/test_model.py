@@ -29,6 +29,9 @@ from digit_sequence.numbers.registry import NUMBER_KINDS
 from digit_sequence.sources.mnist_5k import Mnist5kSettings
 from strategies import canvases, glyph_transforms, line_transforms, make_legible, number_texts
 
+SOURCE_NAMES = ", ".join(
+    ["mnist", "mnist-5k", "emnist", "qmnist", "idx", "folder", "npz", "csv", "parquet"]
+)
 KINDS = ", ".join(NUMBER_KINDS)
 SOURCE = "source: {name: mnist-5k}\n"
 SPLITS = "splits: {train: {numbers: {values: ['7']}, samples: 3}}\n"
@@ -249,12 +252,18 @@ def test_bad_numbers(load: Load, numbers: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("{}", "source.name: expected one of mnist, mnist-5k, idx, folder, got none"),
-        ("{name: mnst}", "source.name: expected one of mnist, mnist-5k, idx, folder, got 'mnst'"),
+        (
+            "{}",
+            f"source.name: expected one of {SOURCE_NAMES}, got none",
+        ),
+        (
+            "{name: mnst}",
+            f"source.name: expected one of {SOURCE_NAMES}, got 'mnst'",
+        ),
         (
             "mnist",
-            "source: expected a block with the keys name, ink_threshold, path, mirrors, "
-            "val_fraction, got",
+            "source: expected a block with the keys name, ink_threshold, exclude, exclude_file, "
+            "path, mirrors, val_fraction, ",
         ),
         ("{name: idx, images: a}", "source.labels: expected a value, got none"),
         (

@@ -17,6 +17,9 @@ import pytest
 from builds import ROOT, run_program
 from digit_sequence.numbers.registry import NUMBER_KINDS
 
+SOURCE_NAMES = ", ".join(
+    ["mnist", "mnist-5k", "emnist", "qmnist", "idx", "folder", "npz", "csv", "parquet"]
+)
 KINDS = ", ".join(NUMBER_KINDS)
 SOURCE = '''
 """Glyphs of a NumPy file: a bar for each digit, as wide as the digit."""
@@ -250,7 +253,7 @@ def test_settings_are_checked(run: Run, config: Path) -> None:
         ("source.shde=9", "source.shde: unknown key; expected one of val_fraction, test_fraction,"),
         (
             "source.name=baars",
-            "source.name: expected one of mnist, mnist-5k, idx, folder, bars, got 'baars'",
+            f"source.name: expected one of {SOURCE_NAMES}, bars, got 'baars'",
         ),
         (
             "splits.train.numbers={mirored: {}}",
@@ -275,7 +278,7 @@ def test_without_them(run: Run, config: Path, built: Path) -> None:
     """Where they are not installed, their names are unknown ones."""
     result = run("build", config, "--dry-run", plugins=False)
     assert result.returncode == 2
-    assert "expected one of mnist, mnist-5k, idx, folder, got 'bars'" in result.stderr
+    assert f"expected one of {SOURCE_NAMES}, got 'bars'" in result.stderr
     assert f"mirrored: unknown key; expected one of {KINDS}" in result.stderr
     result = run("verify", built, plugins=False)
     assert result.returncode == 2

@@ -13,7 +13,7 @@ from digit_sequence.base.errors import SourceError
 from digit_sequence.base.names import SPLITS
 from digit_sequence.sources.bank import GlyphBank, load_bank
 from digit_sequence.sources.idx import IdxSettings
-from digit_sequence.sources.mnist import MnistSettings
+from digit_sequence.sources.mnist import DOUBTFUL, MnistSettings
 from digit_sequence.sources.pools import (
     GlyphPool,
     check_disjoint,
@@ -112,7 +112,8 @@ def test_partition_of_mnist():
     digits = np.tile(np.arange(10), 40)
     parts = np.repeat([0, 1], [300, 100])
     pools = partition_glyphs(
-        make_bank(digits, parts), MnistSettings(name="mnist", val_fraction=0.2)
+        make_bank(digits, parts),
+        MnistSettings(name="mnist", val_fraction=0.2, keep_doubtful=True),
     )
     assert sorted(pools["test"].ids.tolist()) == list(range(300, 400))
     assert np.diff(pools["val"].starts).tolist() == [6] * 10
@@ -141,12 +142,14 @@ def test_shared_glyph_is_an_error():
     reason="needs the four files of MNIST in ../shared/mnist",
 )
 def test_real_mnist_pools():
-    """The real MNIST: 10,000 glyphs of t10k for test, a tenth of each digit of train for val."""
+    """The real MNIST: glyphs of t10k for test but fifteen, a tenth of each digit of train for val."""
     source = MnistSettings(name="mnist", path=str(REAL_MNIST))
     bank = load_bank(source)
     pools = partition_glyphs(bank, source)
-    assert [len(pools[split].ids) for split in SPLITS] == [54_000, 6_000, 10_000]
+    assert [len(pools[split].ids) for split in SPLITS] == [54_000, 6_000, 9_985]
     assert pools["test"].ids.min() == 60_000
+    everything = partition_glyphs(bank, source.model_copy(update={"keep_doubtful": True}))
+    assert sorted({*everything["test"].ids} - {*pools["test"].ids}) == list(DOUBTFUL)
     check_disjoint(pools)
     row = 12_345
     rows, columns = np.nonzero(bank.images[row])

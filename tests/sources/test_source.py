@@ -17,6 +17,13 @@ from digit_sequence.sources.source import RawGlyphs, SourceBlock
 MNIST = MnistSettings(name="mnist", path="/a/mnist", mirrors=("http://m/",), val_fraction=0.2)
 IDX = IdxSettings(name="idx", images="/a/images.gz", labels="/b/labels", test_fraction=0.3)
 FOLDER = FolderSettings(name="folder", path="/a/hand/", size=30, ink="dark")
+PUBLISHED_MNIST = {
+    "name": "mnist",
+    "ink_threshold": None,
+    "exclude": [],
+    "val_fraction": 0.2,
+    "keep_doubtful": False,
+}
 MNIST_5K = Mnist5kSettings(name="mnist-5k")
 
 
@@ -57,11 +64,11 @@ def test_every_field_is_documented(source):
     [
         (
             MNIST,
-            {"name": "mnist", "ink_threshold": None, "val_fraction": 0.2, "path": "mnist"},
+            {**PUBLISHED_MNIST, "path": "mnist"},
         ),
         (
             MNIST.model_copy(update={"path": None}),
-            {"name": "mnist", "ink_threshold": None, "val_fraction": 0.2},
+            PUBLISHED_MNIST,
         ),
         (
             MNIST_5K,
@@ -70,6 +77,7 @@ def test_every_field_is_documented(source):
                 "test_fraction": 0.1,
                 "name": "mnist-5k",
                 "ink_threshold": None,
+                "exclude": [],
             },
         ),
         (
@@ -81,6 +89,7 @@ def test_every_field_is_documented(source):
                 "test_fraction": 0.3,
                 "name": "idx",
                 "ink_threshold": None,
+                "exclude": [],
                 "images": "images.gz",
                 "labels": "labels",
             },
@@ -94,6 +103,7 @@ def test_every_field_is_documented(source):
                 "test_fraction": 0.1,
                 "name": "folder",
                 "ink_threshold": None,
+                "exclude": [],
                 "size": 30,
                 "path": "hand",
             },

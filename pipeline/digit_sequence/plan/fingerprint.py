@@ -49,10 +49,12 @@ def collect_inputs(
         del settings["output"]["quality"]
     source = open_source(config.source)
     plugins = _hash_plugins(config)
+    excluded = sorted(set(source.excluded))
+    rows = {"excluded": hashlib.sha256(repr(excluded).encode()).hexdigest()} if excluded else {}
     return {
         "schema_version": SCHEMA_VERSION,
         "seed": config.seed,
-        "source": {"name": source.name, "digest": source_digest, **source.shares},
+        "source": {"name": source.name, "digest": source_digest, **source.shares, **rows},
         "numbers": dict(numbers),
         **settings,
         "versions": {"digit-sequence": __version__, "code": _hash_code()}

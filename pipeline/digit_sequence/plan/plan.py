@@ -26,6 +26,7 @@ from digit_sequence.config.model import MIN_DIGIT_WIDTH, Config, inline_numbers,
 from digit_sequence.numbers.exclude import MAX_EXCLUDED
 from digit_sequence.numbers.kind import NumberSource
 from digit_sequence.plan.fingerprint import collect_inputs
+from digit_sequence.sources.excluded import inline_excluded
 
 MAX_SAMPLES = 10**12
 """Samples of one split, at most: as many as `samples` may ask for."""
@@ -171,6 +172,7 @@ def make_plan(config: Config, source_digest: str) -> Plan:
         If a list of numbers cannot be read, or the canvas is too narrow for a number.
     """
     config = inline_numbers(config)
+    config = config.model_copy(update={"source": inline_excluded(config.source)})
     splits: dict[SplitName, SplitPlan] = {}
     for name in order_splits(config):
         split = config.splits[name]

@@ -12,6 +12,7 @@ from digit_sequence.base.errors import SourceError
 from digit_sequence.base.names import SPLITS, SplitName
 from digit_sequence.base.randomness import RandomWords
 from digit_sequence.sources.bank import GlyphBank
+from digit_sequence.sources.excluded import find_used
 from digit_sequence.sources.registry import open_source
 from digit_sequence.sources.source import SHARES, SourceBlock
 
@@ -49,7 +50,7 @@ def partition_glyphs(bank: GlyphBank, settings: SourceBlock) -> dict[SplitName, 
         The glyphs.
     settings : SourceBlock
         The block `source` of a config. Its fractions say how many glyphs of each digit are held out
-        for val and for test; of mnist test has all of t10k and none else.
+        for val and for test; of mnist test has t10k and none else. What it excludes is in no pool.
 
     Returns
     -------
@@ -57,7 +58,8 @@ def partition_glyphs(bank: GlyphBank, settings: SourceBlock) -> dict[SplitName, 
         Always of train, val and test; a pool is empty if its fraction is 0.
     """
     words = RandomWords(seed=0, purpose="partition")
-    held_out = open_source(settings).shares
+    source = open_source(settings)
+    held_out = source.shares
     fractions = [held_out.get(share, 0.0) for share in SHARES]
     shares: dict[SplitName, list[NDArray[np.int64]]] = {split: [] for split in SPLITS}
     for digit in range(10):
@@ -70,7 +72,12 @@ def partition_glyphs(bank: GlyphBank, settings: SourceBlock) -> dict[SplitName, 
         shares["train"].append(train)
         shares["val"].append(val)
         shares["test"].append(np.concatenate([reserved, test]))
-    return {split: _pool_glyphs(by_digit) for split, by_digit in shares.items()}
+    # Left out only now, so that no other glyph changes its split.
+    is_used = find_used(source, len(bank.digits))
+    return {
+        split: _pool_glyphs([ids[is_used[ids]] for ids in by_digit])
+        for split, by_digit in shares.items()
+    }
 
 
 def count_held_out(n_glyphs: int, val_fraction: float, test_fraction: float) -> tuple[int, int]:

@@ -6,15 +6,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self, get_args
+from typing import Annotated, Any, ClassVar, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from digit_sequence.base.blocks import Block, list_paths, local_fields
+from digit_sequence.base.blocks import AS_TUPLE, Block, InputPath, list_paths, local_fields
 from digit_sequence.base.version import __version__
 
+SELECTION = ("exclude", "keep_doubtful")
+"""Fields of a block that say which glyphs are used, not what they are."""
 SHARES = ("val_fraction", "test_fraction")
 """Fields of a block that say how much of each digit is held out: 0 if the block lacks one."""
 
@@ -66,6 +68,11 @@ class SourceBlock(Block):
     ink_threshold: int | None = Field(None, ge=0, le=254)
     """Ink up to this, of 255, is ground. Default: 0, but for image files with losses (JPEG) it is
     chosen for each from the ground around its digit."""
+
+    exclude: Annotated[tuple[Annotated[int, Field(ge=0)], ...], AS_TUPLE] = ()
+    """Rows of digits that no split uses, counted from 0 in the order of the source."""
+    exclude_file: InputPath | None = None
+    """Text file of such rows, one a line."""
 
 
 class HeldOut(Block):
@@ -133,8 +140,13 @@ class Source(ABC):
     @property
     def glyph_settings(self) -> dict[str, Any]:
         """What of its block decides on its glyphs, beside the content of its files."""
-        others = {"name", *SHARES, *local_fields(self.Settings)}
+        others = {"name", *SHARES, *SELECTION, *local_fields(self.Settings)}
         return self.settings.model_dump(mode="json", exclude=others)
+
+    @property
+    def excluded(self) -> tuple[int, ...]:
+        """The rows that no split uses, without those of a file."""
+        return self.settings.exclude
 
     @property
     def has_paths(self) -> bool:

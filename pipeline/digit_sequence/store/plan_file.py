@@ -229,6 +229,11 @@ def _parse_plan(storage: Storage, published: Mapping[str, Any], any_versions: bo
                 f"{storage.uri}: {PLAN_PATH}: expected numbers, got the name of a file of numbers; "
                 "no build has written that"
             )
+        if config.source.exclude_file is not None:
+            raise OutputError(
+                f"{storage.uri}: {PLAN_PATH}: expected rows in source.exclude, got the name of a "
+                "file; no build has written that"
+            )
         plan = make_plan(config, published["source_digest"])
         check_countable(plan)
         _check_agreement(plan, published)
