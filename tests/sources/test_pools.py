@@ -142,7 +142,7 @@ def test_shared_glyph_is_an_error():
     reason="needs the four files of MNIST in ../shared/mnist",
 )
 def test_real_mnist_pools():
-    """The real MNIST: glyphs of t10k for test but fifteen, a tenth of each digit of train for val."""
+    """The real MNIST: t10k but fifteen glyphs for test, a tenth of each digit of train for val."""
     source = MnistSettings(name="mnist", path=str(REAL_MNIST))
     bank = load_bank(source)
     pools = partition_glyphs(bank, source)
