@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import datetime
 import time
 
 import pytest
+from stdnum import ean, luhn
+from stdnum.us import rtn
 
 from builds import ROOT, build, read_rows
 from digit_sequence.config.loading import load_config
 from digit_sequence.plan.plan import make_plan
 
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+JOBS = ("zip", "amounts", "dates", "meter", "exam-marks", "codes")
 SAMPLES = {
+    "zip": {"train": 20_000, "val": 1_000, "test": 2_000},
+    "amounts": {"train": 20_000, "val": 500, "test": 500},
+    "dates": {"train": 20_000, "val": 1_000, "test": 1_000},
+    "meter": {"train": 20_000, "val": 500, "test": 500},
+    "exam-marks": {"train": 20_000, "val": 1_000, "test": 2_000},
+    "codes": {"train": 20_000, "val": 1_000, "test": 2_000},
     "default": {"train": 24_000, "val": 3_000, "test": 3_000},
     "million": {"train": 1_000_000, "val": 50_000, "test": 50_000},
     "mnist": {"train": 100_000, "val": 10_000, "test": 10_000},
@@ -93,6 +103,48 @@ def test_configs_of_mnist_build(tmp_path, mnist_folder, name):
     for row in rows:
         own = [glyph for glyph in row["glyph_ids"] if glyph < 70_000]  # but for allographs
         assert all((glyph >= 60_000) == (row["split"] == "test") for glyph in own)
+
+
+def is_date(text):
+    """Return whether a number is a date in one of the formats of dates.yaml."""
+    formats = ("%d%m%Y", "%Y%m%d") if len(text) == 8 else ("%d%m%y",)
+    for format_ in formats:
+        try:
+            datetime.datetime.strptime(text, format_)  # noqa: DTZ007 - days have no zone here
+        except ValueError:
+            continue
+        return True
+    return False
+
+
+IS_SOUND = {
+    "zip": lambda text: len(text) == 5,
+    "amounts": lambda text: 100 <= int(text) <= 9_999_999 and text[0] != "0",
+    "dates": is_date,
+    "meter": lambda text: len(text) in (5, 6),
+    "exam-marks": lambda text: (len(text) == 7 and text[0] in "12") or int(text) <= 100,
+    "codes": lambda text: {
+        16: luhn.is_valid,
+        13: ean.is_valid,
+        9: rtn.is_valid,
+    }[len(text)](text),
+}
+"""Whether a number is one of its job."""
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_configs_of_jobs_build(tmp_path, name):
+    """The configs of jobs build what they are for; none of test is in train, but for marks."""
+    rows = build_few(name, tmp_path / "out", *few(40))
+    assert all(IS_SOUND[name](row["number"]) for row in rows)
+    shown = make_plan(load_config(ROOT / f"configs/{name}.yaml"), "0" * 64).splits
+    train, val, test = (
+        {it for it in split.identities(0, split.n_samples)[0] if len(it) > 3}
+        for split in shown.values()
+    )
+    assert not train & val
+    assert not train & test
+    assert not val & test
 
 
 def test_original_builds(tmp_path, mnist_folder):

@@ -9,7 +9,14 @@ import pytest
 from PIL import Image
 
 from builds import ROOT
-from digit_sequence.look.gallery import STEPS, draw_looks, draw_transform, list_tiles
+from digit_sequence.look.gallery import (
+    JOBS,
+    STEPS,
+    draw_job,
+    draw_looks,
+    draw_transform,
+    list_tiles,
+)
 from digit_sequence.transforms.registry import TRANSFORMS
 
 FOLDER = ROOT / "configs/gallery"
@@ -39,6 +46,14 @@ def test_picture_of_looks_is_as_drawn():
     """`make gallery` would not change the picture of the looks."""
     drawn = Image.open(io.BytesIO(draw_looks()))
     assert np.array_equal(Image.open(FOLDER / "looks.png"), drawn)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", JOBS)
+def test_pictures_of_jobs_are_as_drawn(name):
+    """`make gallery` would not change the picture of the config of a job."""
+    drawn = Image.open(io.BytesIO(draw_job(ROOT / f"configs/{name}.yaml")))
+    assert np.array_equal(Image.open(FOLDER / f"{name}.png"), drawn)
 
 
 @pytest.mark.slow

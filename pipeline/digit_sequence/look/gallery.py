@@ -1,4 +1,4 @@
-"""The gallery: a picture of each transform over its range, and one of all looks.
+"""The gallery: a picture of each transform over its range, of all looks, of the configs of jobs.
 
 ``make gallery`` writes configs/gallery by this module.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from digit_sequence.building.sampler import open_config
-from digit_sequence.config.loading import parse_config
+from digit_sequence.config.loading import load_config, parse_config
 from digit_sequence.config.looks import list_looks, write_out_looks
 from digit_sequence.look.preview import Tile, draw_sheet, draw_tiles
 from digit_sequence.transforms.registry import TRANSFORMS
@@ -20,6 +20,9 @@ from digit_sequence.transforms.transform import Transform
 
 STEPS = 6
 """Values of a range that a picture shows, its ends included."""
+JOBS = ("zip", "amounts", "dates", "meter", "exam-marks", "codes")
+"""Configs of jobs, which have a picture each."""
+_JOB_SAMPLES = 6
 NUMBER = "48075"
 _PLAIN: dict[str, Any] = {
     "source": {"name": "mnist-5k"},
@@ -95,9 +98,18 @@ def draw_looks() -> bytes:
     return draw_sheet(rows, boxes=False)
 
 
+def draw_job(path: Path) -> bytes:
+    """Return a picture as PNG: the first samples of a config's train split."""
+    tiles = draw_tiles(open_config(load_config(path)), _JOB_SAMPLES)["train"]
+    meaning = path.read_text("utf-8").partition("\n")[0].removeprefix("# ")
+    return draw_sheet({f"{path.name}: {meaning}": tiles}, boxes=False)
+
+
 def main(folder: Path) -> None:
-    """Write all pictures."""
+    """Write all pictures, those of the configs beside the folder as well."""
     folder.mkdir(exist_ok=True)
+    for name in JOBS:
+        (folder / f"{name}.png").write_bytes(draw_job(folder.parent / f"{name}.yaml"))
     (folder / "looks.png").write_bytes(draw_looks())
     for transform in (it for it in TRANSFORMS.values() if it.example is not None):
         path = folder / f"{transform.section}.{transform.name}.png"

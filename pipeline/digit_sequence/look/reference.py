@@ -42,6 +42,30 @@ look turned (`source.transpose`). Programs get a `SourceWarning`.
 complete keys and mark mistakes.
 """
 
+_JOBS = """\
+## Configs for jobs
+
+Each is a beginning for a config of your own: change the numbers and the look.
+
+| config | numbers | test is unseen by |
+| --- | --- | --- |
+| [zip.yaml](zip.yaml) | ZIP codes; a file of valid ones by weight | a slice of the codes for each split |
+| [amounts.yaml](amounts.yaml) | amounts in cents, as Benford's law says | `exclude` |
+| [dates.yaml](dates.yaml) | dates in three formats | `exclude` |
+| [meter.yaml](meter.yaml) | meter readings, balanced over pairs of digits | `exclude` |
+| [exam-marks.yaml](exam-marks.yaml) | marks to 100, and numbers of students | slices, of the students |
+| [codes.yaml](codes.yaml) | codes with check digits | slices of each kind |
+
+![ZIP codes](gallery/zip.png)
+![Amounts](gallery/amounts.png)
+![Dates](gallery/dates.png)
+![Meter readings](gallery/meter.png)
+![Exam marks](gallery/exam-marks.png)
+![Codes](gallery/codes.png)
+
+`--dry-run` states what a split never shows: `train shows none of the 987 numbers of val and test`.
+"""
+
 
 _LOOKS = """\
 A look is a named set of transforms and their ranges: a file with the keys `glyph` and `line`, as
@@ -63,7 +87,7 @@ _LOOK_KINDS = "a name, a path that ends in `.yaml`, or weights of these"
 
 def describe_config() -> str:
     """Return configs/README.md."""
-    parts = [_BEGIN, "## The whole", _describe_block(Config)]
+    parts = [_BEGIN, _JOBS, "## The whole", _describe_block(Config)]
     for name, field in Config.model_fields.items():
         kind = field.annotation
         if name in {transform.section for transform in TRANSFORMS.values()}:
