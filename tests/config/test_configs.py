@@ -110,7 +110,7 @@ def is_date(text):
     formats = ("%d%m%Y", "%Y%m%d") if len(text) == 8 else ("%d%m%y",)
     for format_ in formats:
         try:
-            datetime.datetime.strptime(text, format_)  # noqa: DTZ007 - days have no zone here
+            datetime.datetime.strptime(text, format_)
         except ValueError:
             continue
         return True
