@@ -19,7 +19,7 @@ from scipy.stats import chisquare
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.config.loading import parse_config
 from digit_sequence.numbers.exclude import Exclude
-from digit_sequence.numbers.exclusion import Gaps
+from digit_sequence.numbers.exclusion import Gaps, leave_out
 from digit_sequence.numbers.permutation import Permutation
 from digit_sequence.plan.plan import Plan, make_plan
 from number_blocks import open_block, take
@@ -148,6 +148,12 @@ def test_little_is_left(block: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=message):
         source.without(frozenset("0123456789"))
     assert set(take(source.without(frozenset("3456789")), *range(300))) <= {"0", "1", "2"}
+
+
+def test_a_kind_of_another_package() -> None:
+    """A source that was written before numbers could be left out is named."""
+    with pytest.raises(ValueError, match="got object, which has no method `without`"):
+        leave_out(object(), frozenset())  # type: ignore[arg-type]
 
 
 def plan(splits: dict[str, Any]) -> Plan:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from digit_sequence.numbers.kind import NumberSource
+
 _MOST_REDRAWN = 0.9
 """Share of what is drawn that may be left out: then 1000 draws in turn fail once in 10**45."""
 _MAX_DRAWS = 1000
@@ -32,6 +34,22 @@ class Gaps:
     def __getitem__(self, index: int) -> int:
         """Return the integer at `index` of those that are kept."""
         return index + bisect_right(self._kept_before, index)
+
+
+def leave_out(source: NumberSource, numbers: frozenset[str]) -> NumberSource:
+    """Return what is left of a source.
+
+    Raises
+    ------
+    ValueError
+        If too little is, or the source, of another package, cannot leave numbers out.
+    """
+    if not hasattr(source, "without"):
+        raise ValueError(
+            "expected numbers of a kind that can leave some out, got "
+            f"{type(source).__name__}, which has no method `without`"
+        )
+    return source.without(numbers)
 
 
 def check_rest(n_left: int, n_numbers: int) -> None:
@@ -65,6 +83,8 @@ def draw_others(
         With `check_redrawn` passed.
     """
     numbers = draw(positions, 0)
+    if not excluded:
+        return numbers
     wrong = [place for place, number in enumerate(numbers) if number in excluded]
     for again in range(1, _MAX_DRAWS):
         if not wrong:

@@ -20,6 +20,7 @@ from pydantic import AfterValidator, Field, create_model
 from digit_sequence.base.blocks import Block, shorten
 from digit_sequence.base.engines import Engine
 from digit_sequence.numbers.choice import Kinds, OneKind, make_choice
+from digit_sequence.numbers.exclusion import leave_out
 from digit_sequence.numbers.kind import NumberKind, NumberSource
 from digit_sequence.numbers.permutation import Permutation
 
@@ -166,7 +167,7 @@ class MixedNumbers:
         rest._sources = {}
         for name, source in self._sources.items():
             try:
-                rest._sources[name] = source.without(numbers)
+                rest._sources[name] = leave_out(source, numbers)
             except ValueError as error:
                 raise ValueError(f"parts.{name}: {error}") from error
         return rest

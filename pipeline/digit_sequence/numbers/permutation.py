@@ -53,19 +53,17 @@ class Permutation:
     def _mix(self, index: int) -> int:
         changed, other = divmod(index, self._moduli[1])
         for number, state in enumerate(self._states):
-            word = _hash(state, other)
+            digest = state.copy()
+            digest.update(other.to_bytes(32, "little"))
+            word = int.from_bytes(digest.digest(), "little")
             changed, other = other, (changed + word) % self._moduli[number % 2]
         return changed * self._moduli[1] + other
 
     def _mix_back(self, place: int) -> int:
         other, changed = divmod(place, self._moduli[1])
         for number, state in reversed(list(enumerate(self._states))):
-            word = _hash(state, other)
+            digest = state.copy()
+            digest.update(other.to_bytes(32, "little"))
+            word = int.from_bytes(digest.digest(), "little")
             changed, other = other, (changed - word) % self._moduli[number % 2]
         return other * self._moduli[1] + changed
-
-
-def _hash(state: hashlib.blake2b, number: int) -> int:
-    digest = state.copy()
-    digest.update(number.to_bytes(32, "little"))
-    return int.from_bytes(digest.digest(), "little")

@@ -108,7 +108,11 @@ class RangeNumbers:
 
     def take(self, positions: NDArray[np.int64], engine: Engine = "skimage") -> list[str]:  # noqa: ARG002
         """Return the numbers at `positions`."""
-        return [self._write(self._gaps[position]) for position in positions.tolist()]
+        steps = positions.tolist()
+        if self.excluded:
+            steps = [self._gaps[step] for step in steps]
+        first, step_size, width = self.first, self.step, self.width
+        return [f"{first + step * step_size:0{width}d}" for step in steps]
 
     def _write(self, step: int) -> str:
         return f"{self.first + step * self.step:0{self.width}d}"

@@ -24,6 +24,7 @@ from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import SPLITS, SplitName, shard_name
 from digit_sequence.config.model import MIN_DIGIT_WIDTH, Config, inline_numbers, order_splits
 from digit_sequence.numbers.exclude import MAX_EXCLUDED
+from digit_sequence.numbers.exclusion import leave_out
 from digit_sequence.numbers.kind import NumberSource
 from digit_sequence.plan.fingerprint import collect_inputs
 from digit_sequence.sources.excluded import inline_excluded
@@ -182,7 +183,7 @@ def make_plan(config: Config, source_digest: str) -> Plan:
             others = (splits[other].list_shown() for other in split.exclude.splits)
             excluded = frozenset(split.exclude.values).union(*others)
             try:
-                numbers = numbers.without(excluded)
+                numbers = leave_out(numbers, excluded)
             except ValueError as error:
                 raise ConfigError(f"splits.{name}.exclude: {error}") from error
         columns = max([MIN_DIGIT_WIDTH, *(it.least_columns for it in config.transforms)])
