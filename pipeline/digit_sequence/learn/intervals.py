@@ -1,9 +1,9 @@
 """Means over trainings and test samples, and where they lie with 95 % confidence.
 
 All trainings of a variant read the same samples, so what they got is a matrix: a row for each seed,
-a column for each sample. Other seeds and other samples would have given other means: the variance of
-the mean is that of the means of rows, by their number, plus that of the means of columns, by theirs
-(Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 2007: right or a little too large).
+a column for each sample. Other seeds and other samples would have given other means: the variance
+of the mean is that of the means of rows, by their number, plus that of the means of columns, by
+theirs (Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 2007: right or too large).
 Few seeds know little of their variance, so the bounds are those of Student's t with the degrees of
 freedom of Satterthwaite (Biometrics 1946). With three seeds or more, 93 to 99 % of them hold.
 """

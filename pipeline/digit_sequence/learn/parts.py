@@ -48,7 +48,7 @@ class Variant:
 
 def list_parts(config: Config) -> dict[str, Places]:
     """Return what of a config can be left out, by key."""
-    blocks = tuple((config.look or {"": config}).values())
+    blocks = tuple(config.look.values()) if config.look else (config,)
     transforms = {
         (it.section, it.name): it.__module__.split(".")
         for it in TRANSFORMS.values()
