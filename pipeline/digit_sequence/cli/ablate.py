@@ -131,8 +131,7 @@ def ablate(
     with hold_folder(plan.folder) as is_free:
         if not is_free:
             raise OutputError(f"{output}: another ablation is running there; wait for its end")
-        plan.claim(record)
-        _build(plan, options, overwrite)
+        _build(plan, record, options, overwrite)
         if not tests:
             base = open_dataset(str(plan.build_folder(BASE)))
             chosen = {"test": base["test"], **chosen}
@@ -141,13 +140,14 @@ def ablate(
     echo(f"in {output}: {', '.join(files)}")
 
 
-def _build(plan: Ablation, options: Mapping[str, Any], overwrite: bool) -> None:
-    """Build what is missing of the dataset of each variant."""
+def _build(plan: Ablation, record: bytes, options: Mapping[str, Any], overwrite: bool) -> None:
+    """Claim the folder, and build what is missing of the dataset of each variant."""
     from digit_sequence.building.dataset import build_dataset
     from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
     from digit_sequence.store.storage import Storage
 
     with drain_on_signal() as should_stop, open_scheduler(SchedulerOptions(**options)) as run:
+        plan.claim(record)
         for count, (name, sampler) in enumerate(plan.samplers.items(), start=1):
             storage = Storage(str(plan.build_folder(name)))
             with show_progress(sampler.plan.n_samples) as on_progress:
