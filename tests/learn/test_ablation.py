@@ -211,6 +211,34 @@ def test_other_tests_and_crops(config, ablated, tmp_path):
     assert numbers == base["test"].labels(["number"])["number"].to_pylist()
 
 
+def test_overwritten_ablation_begins_anew(config, tmp_path):
+    """With --overwrite runs and images of another ablation give way."""
+    out = tmp_path / "out"
+    short = (config, "--without", "shear", *BUDGET, "--seeds", "1", "-o", out)
+    other = (*short, "--limit", "8", "--set", "seed=9")
+    ablate(*short)
+    ablate(*other, "--overwrite")
+    before = list_runs(out)
+    shown = ablate(*other)
+    assert "each 1 epochs of 8 samples" in shown.stderr
+    assert "built" not in shown.stderr
+    assert list_runs(out) == before
+    assert json.loads((out / "builds/shear/.build/plan.json").read_text())["config"]["seed"] == 9
+
+
+@pytest.mark.parametrize("place", ["builds", "runs", "runs/shear", "builds/base"])
+def test_links_in_the_folder_are_refused(config, tmp_path, place):
+    """Nothing is built or trained through a link in the folder."""
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "out" / place
+    link.parent.mkdir(parents=True)
+    link.symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "out/ablation.json").write_text('{"options": {}, "builds": {}}')
+    shown = ablate(config, "--without", "shear", *BUDGET, "-o", tmp_path / "out", status=2)
+    assert "is a link" in shown.stderr
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
 # -- refusals --------------------------------------------------------------------------------------
 
 

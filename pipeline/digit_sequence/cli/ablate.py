@@ -136,7 +136,7 @@ def ablate(
             base = open_dataset(str(plan.build_folder(BASE)))
             chosen = {"test": base["test"], **chosen}
         title = " ".join(["Ablation of", str(config), *overrides])
-        files = _train(plan, chosen, overwrite, title)
+        files = _train(plan, chosen, title)
     echo(f"in {output}: {', '.join(files)}")
 
 
@@ -147,7 +147,7 @@ def _build(plan: Ablation, record: bytes, options: Mapping[str, Any], overwrite:
     from digit_sequence.store.storage import Storage
 
     with drain_on_signal() as should_stop, open_scheduler(SchedulerOptions(**options)) as run:
-        plan.claim(record)
+        plan.claim(record, overwrite)
         for count, (name, sampler) in enumerate(plan.samplers.items(), start=1):
             storage = Storage(str(plan.build_folder(name)))
             with show_progress(sampler.plan.n_samples) as on_progress:
@@ -160,9 +160,7 @@ def _build(plan: Ablation, record: bytes, options: Mapping[str, Any], overwrite:
                 )
 
 
-def _train(
-    plan: Ablation, tests: Mapping[str, Split | Crops], overwrite: bool, title: str
-) -> list[str]:
+def _train(plan: Ablation, tests: Mapping[str, Split | Crops], title: str) -> list[str]:
     """Train, read and report, after each seed anew; return the names of the report's files."""
     from digit_sequence.learn.ablation_report import compare_variants, make_report, write_tables
     from digit_sequence.learn.parts import BASE
@@ -173,7 +171,7 @@ def _train(
     outcomes: list[Outcome] = []
     report: dict[str, bytes] = {}
     with show_progress(n_trainings * plan.options.epochs * plan.train_samples) as on_progress:
-        for outcome in plan.train(tests, overwrite, on_progress):
+        for outcome in plan.train(tests, on_progress):
             outcomes.append(outcome)
             found = [
                 f"{test} {measure(reading)['exact_match']:.1%}"

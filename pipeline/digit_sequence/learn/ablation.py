@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -30,13 +31,21 @@ from numpy.typing import NDArray
 from digit_sequence.base.documents import parse_json, take
 from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.base.files import open_new
+from digit_sequence.base.folders import open_folder
 from digit_sequence.building.sampler import Sampler, open_config
 from digit_sequence.learn.crop_files import list_crops
 from digit_sequence.learn.label_files import read_labels
 from digit_sequence.learn.parts import Variant
 from digit_sequence.learn.reader import Reader, load_crop
 from digit_sequence.learn.report import Reading
-from digit_sequence.learn.training import Run, TrainOptions, check_splits, read_split, train
+from digit_sequence.learn.training import (
+    RUN_FILES,
+    Run,
+    TrainOptions,
+    check_splits,
+    read_split,
+    train,
+)
 from digit_sequence.read.dataset import Split, open_dataset
 
 RECORD = "ablation.json"
@@ -79,6 +88,10 @@ class Ablation:
         """Return where the dataset of a variant is."""
         return self.folder / "builds" / variant
 
+    def run_folder(self, variant: str, seed: int) -> Path:
+        """Return where a run of a variant is."""
+        return self.folder / "runs" / variant / str(seed)
+
     def make_record(self, overwrite: bool = False) -> bytes:
         """Return what the folder is to be claimed by; it takes up what is there.
 
@@ -111,11 +124,29 @@ class Ablation:
             record["builds"] = saved["builds"] | record["builds"]
         return (json.dumps(record, indent=1) + "\n").encode()
 
-    def claim(self, record: bytes) -> None:
-        """Write the record."""
+    def claim(self, record: bytes, overwrite: bool = False) -> None:
+        """Write the record and make the folders, none of them by way of a link.
+
+        Parameters
+        ----------
+        record : bytes
+            From `make_record`.
+        overwrite : bool
+            Remove all runs.
+        """
+        runs = [self.run_folder(*it) for it in product(self.samplers, range(self.n_seeds))]
+        former = [path.parent for path in self.folder.glob("runs/*/*/last.pt")] if overwrite else ()
         try:
+            for path in former:
+                with open_folder(path, self.folder) as folder:
+                    for name in RUN_FILES:
+                        with suppress(FileNotFoundError):
+                            folder.unlink(name)
             with open_new(self.folder / RECORD) as file:
                 file.write(record)
+            for path in (*map(self.build_folder, self.samplers), *runs):
+                with open_folder(path, self.folder, create=True):
+                    pass
         except OSError as error:
             raise OutputError(f"{self.folder}: cannot be used: {error.strerror}") from error
 
@@ -126,10 +157,7 @@ class Ablation:
         return min(built, self.options.limit or built)
 
     def train(
-        self,
-        tests: Mapping[str, Split | Crops],
-        overwrite: bool,
-        on_batch: Callable[[int, bool], None],
+        self, tests: Mapping[str, Split | Crops], on_batch: Callable[[int, bool], None]
     ) -> Iterator[Outcome]:
         """Train each variant with the first seed, then with the next; read the tests with each.
 
@@ -137,15 +165,13 @@ class Ablation:
         ----------
         tests : mapping of str to Split or Crops
             By name.
-        overwrite : bool
-            Train anew.
         on_batch : callable
             Called with a count of samples and whether they were trained now.
         """
         for seed, variant in product(range(self.n_seeds), self.samplers):
-            folder = self.folder / "runs" / variant / str(seed)
             dataset = open_dataset(self.build_folder(variant))
-            run = Run(dataset, folder, replace(self.options, seed=seed), overwrite)
+            options = replace(self.options, seed=seed)
+            run = Run(dataset, self.run_folder(variant, seed), options)
             on_batch(run.done_samples, False)
             for _ in train(run, lambda samples, _loss: on_batch(samples, True)):
                 pass
