@@ -267,6 +267,7 @@ def narrow(tiny_config, tmp_path_factory):
         (("--without", "shear", "-o", "s3://bucket/x"), "expected a folder that is mounted here"),
         (("--without", "shear", "-o", "bad"), "expected an empty folder, or one of an ablation"),
         (("--without", "shear", "-o", "bad.csv"), "bad.csv: cannot be used"),
+        (("--without", "shear", "-o", "bad.csv/out"), "bad.csv/out: cannot be used"),
         (("--without", "shear", "--scheduler", "nowhere"), "nowhere"),
     ],
 )

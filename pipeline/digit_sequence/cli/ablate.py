@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,7 +129,11 @@ def ablate(
         seeds,
     )
     record = plan.make_record(overwrite)
-    with hold_folder(plan.folder) as is_free:
+    with ExitStack() as stack:
+        try:
+            is_free = stack.enter_context(hold_folder(plan.folder))
+        except OSError as error:
+            raise OutputError(f"{output}: cannot be used: {error.strerror or error}") from error
         if not is_free:
             raise OutputError(f"{output}: another ablation is running there; wait for its end")
         _build(plan, record, options, overwrite)
