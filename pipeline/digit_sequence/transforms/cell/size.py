@@ -40,7 +40,7 @@ class Size(CellMap):
 
     def find_least_share(self) -> float:
         """Return the share of the smallest digit."""
-        return float(self.settings.share[0]) * min([1.0, *self.settings.bias.values()])
+        return float(self.settings.share[0] * min([1.0, *self.settings.bias.values()]))
 
     def draw(self, stream: Stream) -> dict[str, NDArray[Any]]:
         """Draw a chance and a share; 1 where it is not applied."""
