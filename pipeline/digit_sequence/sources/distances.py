@@ -74,9 +74,10 @@ def _find_ink(glyphs: NDArray[np.uint8]) -> NDArray[np.bool_]:
     grey = np.pad(glyphs.astype(np.int16), ((0, 0), (border, border), (border, border)))
     peaks = glyphs.max(axis=(1, 2)).astype(np.int16)[:, None, None]
     least = np.maximum(peaks * (16 * _INK), 1)
-    is_loop = 10 * _measure_dips(grey) > _DIP * peaks
+    is_loop = (10 * _measure_dips(grey) > _DIP * peaks)[:, 1:-1, 1:-1]
     ink: NDArray[np.bool_] = _enlarge(grey) >= least
-    return ink & ~is_loop[:, 1:-1, 1:-1].repeat(2, axis=1).repeat(2, axis=2)
+    ink &= ~is_loop.repeat(2, axis=1).repeat(2, axis=2)
+    return ink
 
 
 def _measure_dips(grey: NDArray[np.int16]) -> NDArray[np.int16]:
