@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 _FORMATS = ("PNG", "JPEG")
-_CROP_FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
+PICTURE_FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
+"""What a scanner or a camera writes, as Pillow calls it."""
 PNG_BEGIN = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4s", 13, b"IHDR")
 """Of every PNG: its signature, the length of its header, and the header's name."""
 GREY_8_BIT = (8, 0, 0, 0, 0)
@@ -49,7 +50,7 @@ def decode_image(encoded: bytes) -> NDArray[np.uint8]:
         return np.array(opened)
 
 
-def decode_crop(encoded: bytes) -> NDArray[np.uint8]:
+def decode_picture(encoded: bytes) -> NDArray[np.uint8]:
     """Decode an image of any kind that a scanner or a camera writes to grey, uint8 (H, W).
 
     What is transparent lies on white; a camera's turn is undone; 16 bits become 8.
@@ -64,7 +65,7 @@ def decode_crop(encoded: bytes) -> NDArray[np.uint8]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit here is lower
         try:
-            opened = Image.open(io.BytesIO(encoded), formats=_CROP_FORMATS)  # the header alone
+            opened = Image.open(io.BytesIO(encoded), formats=PICTURE_FORMATS)  # the header alone
         except Image.DecompressionBombError as error:
             raise OSError(f"expected at most {MAX_PIXELS:,} pixels, got far more") from error
     with opened:

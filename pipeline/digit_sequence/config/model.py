@@ -7,6 +7,8 @@ workers) are no part of a config, because they change no byte.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union
 
 from pydantic import (
@@ -44,6 +46,8 @@ from digit_sequence.transforms.transform import Choice, Transform
 
 MIN_DIGIT_WIDTH = 4
 """Columns that a digit keeps, at least, when its line is shrunk to the canvas."""
+MIN_INK_ROWS = 4
+"""Rows of the canvas that the ink of a digit keeps, at least, in a line that is not shrunk."""
 
 # -- source, numbers and splits --------------------------------------------------------------------
 
@@ -225,11 +229,12 @@ class Config(Block):
     def _check_legible(self) -> Self:
         """Refuse what would leave digits without ink."""
         for name, config in (self.per_look or {"": self}).items():
-            for transform in config.transforms:
-                try:
+            try:
+                check_rows(config.transforms, self.canvas.height)
+                for transform in config.transforms:
                     transform.check(self.canvas.height, self.canvas.widest)
-                except ValueError as error:
-                    raise ValueError(f"{error} (in the look {name})" if name else error) from error
+            except ValueError as error:
+                raise ValueError(f"{error} (in the look {name})" if name else error) from error
         choices: dict[str, Choice] = {}
         for choice in (it for it in self.transforms if isinstance(it, Choice)):
             if choices.setdefault(choice.name, choice).glyph_settings != choice.glyph_settings:
@@ -244,6 +249,27 @@ class Config(Block):
         """Leave out the look if there is none, else the sections, which looks have of their own."""
         unused = ("glyph", "line") if self.look else ("look",)
         return {name: value for name, value in serialize(self).items() if name not in unused}
+
+
+def check_rows(transforms: Sequence[Transform], height: int) -> None:
+    """Raise a ValueError if transforms leave a digit too few rows: each by itself, or all of them.
+
+    Parameters
+    ----------
+    transforms : sequence of Transform
+        Those of one look.
+    height : int
+        Rows of the canvas.
+    """
+    shares = {f"{it.section}.{it.name}": it.find_least_share() for it in transforms}
+    rows = height * math.prod(shares.values())
+    if round(rows, 6) < MIN_INK_ROWS:
+        smaller = {key: f"{share:.3g}" for key, share in shares.items() if share < 1}
+        raise ValueError(
+            f"{', '.join(smaller) or 'canvas.height'}: expected to leave the ink of a digit "
+            f"{MIN_INK_ROWS} of the {height} rows of the canvas, got {rows:.2g}, a share of "
+            f"{' x '.join(smaller.values()) or 1}"
+        )
 
 
 @TRANSFORMS.follow

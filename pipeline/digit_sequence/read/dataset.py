@@ -32,6 +32,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from digit_sequence.base.errors import ConfigError, OutputError
+from digit_sequence.base.images import cut_images
 from digit_sequence.base.names import (
     MANIFEST_PATH,
     PLAN_PATH,
@@ -104,9 +105,8 @@ class Batch:
     """B rows with the columns that were asked for."""
 
     def cut(self) -> Iterator[NDArray[np.uint8]]:
-        """Yield each image (H, its width)."""
-        for image, width in zip(self.images, self.widths.tolist(), strict=True):
-            yield image[:, :width]
+        """Return each image (H, its width)."""
+        return cut_images(self.images, self.widths)
 
     @property
     def numbers(self) -> list[str]:
