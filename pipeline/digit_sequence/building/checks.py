@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from digit_sequence.base.errors import OutputError
 from digit_sequence.base.names import SplitName, sample_key
@@ -24,6 +25,7 @@ from digit_sequence.building.shard import Claim, keep_open, open_claim, pack_sha
 from digit_sequence.codec.encoding import decode_image, encode_image
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.plan.plan import Plan, Shard
+from digit_sequence.sources.hands import HAND, LACKED, NOBODY, WRITERS
 from digit_sequence.store.labels import (
     Commit,
     encode_labels,
@@ -62,6 +64,8 @@ class ShardReport:
     problems: tuple[Problem, ...]
     redrawn: int
     """Samples drawn again."""
+    writers: tuple[int, ...] = ()
+    """Who wrote its glyphs, where no writer may be in two splits."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,16 @@ def verify_shard(claim: Claim, split: SplitName, index: int, redraw: list[int]) 
             raise
         reasons = [(label_path(shard), f"cannot be read: {type(error).__name__}: {error}")]
     problems = tuple(Problem(path, reason, shard.name) for path, reason in reasons)
-    return ShardReport(shard.name, report.commit, problems, len(redraw))
+    writers = () if problems else _list_writers(subject.plan, rows)
+    return ShardReport(shard.name, report.commit, problems, len(redraw), writers)
+
+
+def _list_writers(plan: Plan, rows: pa.Table) -> tuple[int, ...]:
+    """List who wrote the glyphs of some rows, where no writer may be in two splits."""
+    if plan.config.source.split_by != "writer":
+        return ()
+    writers = np.unique(rows[WRITERS.name].combine_chunks().values.to_numpy())
+    return tuple(writers[writers != NOBODY].tolist())
 
 
 def _list_images(subject: Subject, shard: Shard, rows: pa.Table) -> list[str]:
@@ -255,7 +268,22 @@ def _check_glyphs(
         ),
         "glyph_ids: outside the pool of the split": bool(np.isin(glyphs, ids).all()),
     }
+    writers = sampler.glyphs.writers
+    if writers is not None:
+        found = rows[WRITERS.name].combine_chunks().values.to_numpy()
+        checks["writers: not those of the glyphs"] = np.array_equal(found, writers[glyphs])
+        if sampler.plan.config.hand:
+            checks["hand: not the writer of the digits"] = _has_hands(rows, found)
     yield from (reason for reason, is_met in checks.items() if not is_met)
+
+
+def _has_hands(rows: pa.Table, writers: NDArray[np.int32]) -> bool:
+    """Tell whether each number of one hand is so, but for as many digits as that hand lacked."""
+    hands, lacked = (rows[column.name].to_numpy() for column in (HAND, LACKED))
+    owners = np.repeat(np.arange(len(rows)), rows["n_digits"].to_numpy())
+    is_other = (hands[owners] != NOBODY) & (writers != NOBODY) & (writers != hands[owners])
+    others = np.bincount(owners[is_other], minlength=len(rows))
+    return bool((others <= lacked).all())
 
 
 def _check_images(
