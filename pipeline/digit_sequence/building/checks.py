@@ -23,6 +23,8 @@ from digit_sequence.base.names import SplitName, sample_key
 from digit_sequence.building.sampler import Sampler
 from digit_sequence.building.shard import Claim, keep_open, open_claim, pack_shard
 from digit_sequence.codec.encoding import decode_image, encode_image
+from digit_sequence.codec.polygons import POLYGONS
+from digit_sequence.codec.run_lengths import MASKS, decode_mask
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.plan.plan import Plan, Shard
 from digit_sequence.sources.hands import HAND, LACKED, NOBODY, WRITERS
@@ -39,6 +41,7 @@ from digit_sequence.store.ledger import check_shard, label_path, make_target, sh
 from digit_sequence.store.plan_file import check_owner, load_plan, outline_plan
 from digit_sequence.store.records import Outline
 from digit_sequence.store.storage import Storage
+from digit_sequence.transforms.canvas import find_extents
 
 
 @dataclass(frozen=True)
@@ -239,6 +242,37 @@ def _check_rows(
             yield f"row {row}: {column}: expected {values[row]!r}, got {got[row]!r}"
     if subject.sampler:
         yield from _check_glyphs(subject.sampler, shard, rows, numbers)
+    yield from _check_shapes(rows)
+
+
+def _check_shapes(rows: pa.Table) -> Iterator[str]:
+    """Find boxes anew from the masks and the polygons of digits, where there are any."""
+    found: dict[str, Callable[[Any, int, int], tuple[int, ...]]] = {
+        MASKS.name: _box_mask,
+        POLYGONS.name: _box_polygons,
+    }
+    names = ["height", "width", "boxes", *(name for name in found if name in rows.column_names)]
+    for index, row in enumerate(rows.select(names).to_pylist() if len(names) > 3 else ()):
+        expected = [(box["top"], box["left"], box["bottom"], box["right"]) for box in row["boxes"]]
+        for name in names[3:]:
+            try:
+                boxes = [found[name](shape, row["height"], row["width"]) for shape in row[name]]
+            except ValueError as error:
+                yield f"row {index}: {name}: {error}"
+                continue
+            if boxes != expected:
+                yield f"row {index}: {name}: expected the boxes {expected}, got {boxes}"
+
+
+def _box_mask(text: str, height: int, width: int) -> tuple[int, ...]:
+    """Return the box of some run lengths."""
+    return tuple(find_extents(decode_mask(text, height, width)[None])[0].tolist())
+
+
+def _box_polygons(polygons: list[list[int]], *_: int) -> tuple[int, ...]:
+    """Return the box of some polygons."""
+    columns, rows = ([it for polygon in polygons for it in polygon[axis::2]] for axis in (0, 1))
+    return min(rows), min(columns), max(rows), max(columns)
 
 
 def _check_glyphs(

@@ -26,6 +26,8 @@ from digit_sequence.base.columns import Column
 from digit_sequence.base.files import is_remote
 from digit_sequence.base.home import expand_home
 from digit_sequence.base.names import SplitName
+from digit_sequence.codec.polygons import POLYGONS
+from digit_sequence.codec.run_lengths import MASKS
 from digit_sequence.config.sections import (
     LOOK,
     GlyphSection,
@@ -143,6 +145,15 @@ class Canvas(Block):
         return self.width if isinstance(self.width, int) else self.width[0]
 
 
+class Labels(Block):
+    """What label rows say of each digit beside its box."""
+
+    masks: Literal["rle"] | None = None
+    """The pixels of its ink, whatever other ink lies on them, as run lengths of COCO: a column."""
+    polygons: bool = False
+    """The outlines of the same pixels: a column."""
+
+
 class Output(Block):
     """What is written."""
 
@@ -205,6 +216,8 @@ class Config(Block):
     """How each digit is drawn; with a look, what is to be different from it."""
     line: LineSection = LineSection()
     """How digits stand together, and the whole canvas; likewise."""
+    labels: Labels = Labels()
+    """What label rows say of each digit beside its box."""
     output: Output = Output()
     """What is written."""
 
@@ -220,13 +233,15 @@ class Config(Block):
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """Label columns of all that is on: writers, look, transforms."""
+        """Label columns of all that is on: writers, look, transforms, shapes."""
         chosen = {it.name: (*it.columns, *it.measured) for it in self.transforms}
         return (
             *((WRITERS,) if self.has_writers else ()),
             *((HAND, LACKED) if self.hand else ()),
             *((LOOK,) if self.look else ()),
             *(column for name in TRANSFORMS for column in chosen.get(name, ())),
+            *((MASKS,) if self.labels.masks else ()),
+            *((POLYGONS,) if self.labels.polygons else ()),
         )
 
     @property
@@ -281,6 +296,8 @@ class Config(Block):
         unused = {"glyph", "line"} if self.look else {"look"}
         if self.hand is None:
             unused.add("hand")
+        if self.labels == Labels():
+            unused.add("labels")
         return {name: value for name, value in serialize(self).items() if name not in unused}
 
 

@@ -42,7 +42,7 @@ def collect_inputs(
     numbers : mapping
         What decides which numbers each split shows.
     """
-    chosen = {"canvas", "hand", "look", "glyph", "line", "output"}
+    chosen = {"canvas", "hand", "look", "glyph", "line", "labels", "output"}
     settings = config.model_dump(mode="json", include=chosen)
     del settings["output"]["uri"]
     if config.output.image != "jpeg":

@@ -25,6 +25,8 @@ from digit_sequence.base.columns import Column
 from digit_sequence.base.documents import parse_json
 from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.base.names import SCHEMA_VERSION, sample_key
+from digit_sequence.codec.polygons import POLYGONS, trace_polygons
+from digit_sequence.codec.run_lengths import MASKS, encode_masks
 from digit_sequence.store.records import MAX_SHARD_SAMPLES
 
 if TYPE_CHECKING:  # who only reads labels needs neither the config nor scikit-image
@@ -38,8 +40,9 @@ BOX = pa.struct(
     [pa.field("digit", pa.int8(), nullable=False)]
     + [pa.field(edge, pa.int32(), nullable=False) for edge in ("top", "left", "bottom", "right")]
 )
-_BOX = "box"
-"""As the type of a column: a `BOX`."""
+_POLYGON = pa.list_(pa.field("element", pa.int16(), nullable=False))
+_OWN_KINDS = {"box": BOX, "polygons": pa.list_(pa.field("element", _POLYGON, nullable=False))}
+"""Types of columns that are none of Arrow."""
 COLUMNS = (
     Column("key", "string", "name of the sample, unique in the dataset: train-000000042"),
     Column("split", "string", "train, val or test"),
@@ -55,7 +58,7 @@ COLUMNS = (
     Column("height", "int32", "of the image, pixels"),
     Column("width", "int32", "of the image, pixels"),
     Column("scaled", "bool", "the line was wider than the canvas and was shrunk to fit"),
-    Column("boxes", _BOX, "the digit, and the extent of its ink: half-open pixels", "digit"),
+    Column("boxes", "box", "the digit, and the extent of its ink: half-open pixels", "digit"),
     Column("glyph_ids", "int32", "row of the glyph in its source", "digit"),
 )
 """Columns of every build."""
@@ -86,7 +89,7 @@ def make_schema(columns: Iterable[Column]) -> pa.Schema:
 
 
 def _make_field(column: Column) -> pa.Field:
-    kind = BOX if column.type == _BOX else pa.type_for_alias(column.type)
+    kind = _OWN_KINDS.get(column.type) or pa.type_for_alias(column.type)
     if column.per == "digit":
         kind = pa.list_(pa.field("element", kind, nullable=False))
     return pa.field(column.name, kind, nullable=False)
@@ -182,6 +185,10 @@ def make_rows(shard: Shard, first_row: int, rendered: Rendered, schema: pa.Schem
             return make_array(columns[field.name], field.type)
         if field.name == "boxes":
             values = _make_boxes(recipes.digits, rendered.boxes)
+        elif field.name == MASKS.name:
+            values = make_array(_encode_masks(rendered), pa.string())
+        elif field.name == POLYGONS.name:
+            values = _make_polygons(rendered)
         else:
             values = make_array(columns[field.name], field.type.value_type)
         return pa.ListArray.from_arrays(starts, values, type=field.type)
@@ -210,6 +217,29 @@ def _make_boxes(digits: NDArray[np.int64], boxes: NDArray[np.int32]) -> pa.Struc
     values = [digits, *boxes.T]
     arrays = [make_array(value, field.type) for value, field in zip(values, BOX, strict=True)]
     return pa.StructArray.from_arrays(arrays, fields=list(BOX))
+
+
+def _encode_masks(rendered: Rendered) -> list[str]:
+    """Return the run lengths of each layer on its image."""
+    layers = rendered.layers
+    widths = rendered.widths[layers.samples]
+    shapes = np.stack([np.full_like(widths, rendered.images.shape[1]), widths], axis=-1)
+    return encode_masks(layers.stack() > 0, layers.places[:, :2], shapes)
+
+
+def _make_polygons(rendered: Rendered) -> pa.ListArray:
+    """Return the polygons of each layer."""
+    layers = rendered.layers
+    corners = layers.places[:, :2].tolist()
+    found = [
+        trace_polygons(layer > 0, *corner) for layer, corner in zip(layers, corners, strict=True)
+    ]
+    polygons = [polygon for own in found for polygon in own]
+    ends = [np.cumsum([0, *map(len, parts)]) for parts in (found, polygons)]
+    starts = [make_array(bounds, pa.int32()) for bounds in ends]
+    numbers = make_array(np.concatenate(polygons), pa.int16())
+    inner = pa.ListArray.from_arrays(starts[1], numbers, type=_POLYGON)
+    return pa.ListArray.from_arrays(starts[0], inner, type=_OWN_KINDS[POLYGONS.type])
 
 
 class _Digest(io.RawIOBase):
@@ -264,6 +294,8 @@ def _dictionary_columns(schema: pa.Schema) -> list[str]:
 
 MAX_ROW_BYTES = 1 << 16
 """Of one label row, before compression; a build's take some hundred."""
+_SHAPE_BYTES = 1 << 20
+"""Likewise with masks or polygons, which grow with the image."""
 
 
 def read_labels(file: Any, columns: list[str] | None = None, n_rows: int | None = None) -> pa.Table:
@@ -295,7 +327,8 @@ def check_size(file: pq.ParquetFile, n_rows: int) -> None:
     if found.num_rows != n_rows or n_rows > MAX_SHARD_SAMPLES:
         raise ValueError(f"expected {n_rows:,} rows, got {found.num_rows:,}")
     groups = (found.row_group(index) for index in range(found.num_row_groups))
-    limit = (1 + n_rows) * MAX_ROW_BYTES
+    has_shapes = bool({MASKS.name, POLYGONS.name} & {*file.schema_arrow.names})
+    limit = (1 + n_rows) * (_SHAPE_BYTES if has_shapes else MAX_ROW_BYTES)
     n_bytes = sum(
         max(chunk.total_uncompressed_size, chunk.num_values)
         for group in groups
