@@ -153,7 +153,7 @@ def test_mnist_without_a_path_stays_so(load: Load) -> None:
 
 # -- what is refused: place, expected, got ---------------------------------------------------------
 
-TOP_KEYS = "seed, source, splits, hand, canvas, look, glyph, line, output"
+TOP_KEYS = "seed, source, splits, hand, canvas, look, glyph, line, labels, output"
 REFUSED = [
     # type, bounds and choice
     ("seed: one", "seed: expected a valid integer, got 'one'"),

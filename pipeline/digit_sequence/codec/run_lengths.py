@@ -60,8 +60,9 @@ def _encode(
     heights = shapes[owners, 0]
     bounds = (corners[owners, 1] + column) * heights + corners[owners, 0] + row
     # A run that goes on at the top of the next column is one.
-    twice = (owners[1:] == owners[:-1]) & (bounds[1:] == bounds[:-1])
-    is_bound = ~(np.append(twice, False) | np.append(False, twice))
+    is_same = np.zeros(len(bounds) + 1, np.bool_)
+    is_same[1:-1] = (owners[1:] == owners[:-1]) & (bounds[1:] == bounds[:-1])
+    is_bound = ~(is_same[1:] | is_same[:-1])
     owners, bounds = owners[is_bound], bounds[is_bound]
     counts = np.bincount(owners, minlength=n_masks)
     # The runs of a mask lie between 0, its bounds, and the end of its image.
