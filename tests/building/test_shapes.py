@@ -136,12 +136,12 @@ def test_damaged_shapes(shaped, column, damage, reason):
     sampler = open_output(Storage(str(shaped)))
     shard = sampler.plan.splits["train"].shard(0)
     rows = pq.ParquetFile(shaped / f"labels/train/{shard.name}.parquet").read()
-    assert list(checks._check_shapes(rows)) == []
+    assert list(checks.check_shapes(rows)) == []
     place = rows.column_names.index(column)
     values = rows[column].to_pylist()
     values[0][0] = damage(values[0][0])
     changed = rows.set_column(place, rows.field(place), pa.array(values, rows.field(place).type))
-    (found,) = checks._check_shapes(changed)
+    (found,) = checks.check_shapes(changed)
     assert reason in found
 
 

@@ -110,9 +110,15 @@ def test_any_text_is_a_mask_or_an_error(text):
 # -- polygons --------------------------------------------------------------------------------------
 
 
+def trace_one(mask, top=0, left=0):
+    """Trace one mask."""
+    (polygons,) = trace_polygons(mask[None], np.array([[top, left]]))
+    return polygons
+
+
 def trace(*rows):
     """Trace a picture."""
-    return trace_polygons(np.array([[it == "#" for it in row] for row in rows]))
+    return trace_one(np.array([[it == "#" for it in row] for row in rows]))
 
 
 def test_polygons_by_hand():
@@ -127,7 +133,7 @@ def test_polygons_by_hand():
 @given(mask=arrays(np.bool_, st.tuples(st.integers(1, 9), st.integers(1, 9))))
 def test_polygons_enclose_the_pixels(mask):
     """They fill to the mask, alone and joined; area, parts, box and turns are right."""
-    polygons = trace_polygons(mask)
+    polygons = trace_one(mask)
     assert_array_equal(fill(polygons, mask.shape), mask)
     assert len(polygons) == label(mask)[1]
     if not polygons:
@@ -147,15 +153,25 @@ def test_polygons_enclose_the_pixels(mask):
 def test_polygons_are_understood_by_pycocotools(place):
     """The package fills them to the very mask, alone and joined."""
     pycocotools = pytest.importorskip("pycocotools.mask", reason="needs pycocotools")
-    polygons = trace_polygons(*place[:3])
+    polygons = trace_one(*place[:3])
     for shapes in (polygons, [join_polygons(polygons)]) if polygons else ():
         filled = pycocotools.decode(pycocotools.merge(pycocotools.frPyObjects(shapes, *place[-1])))
         assert_array_equal(filled.astype(np.bool_), put(*place))
+
+
+@given(several=st.lists(places(), max_size=4))
+def test_polygons_are_traced_apart(several):
+    """Each of a stack is traced as it is alone, wherever it lies."""
+    stack = np.zeros((len(several), 9, 9), np.bool_)
+    for target, (mask, *_) in zip(stack, several, strict=True):
+        target[: mask.shape[0], : mask.shape[1]] = mask
+    corners = np.array([place[1:3] for place in several]).reshape(-1, 2)
+    assert trace_polygons(stack, corners) == [trace_one(*place[:3]) for place in several]
 
 
 def test_a_digit_with_two_holes():
     """An 8 is one polygon."""
     mask = draw_glyph(8, 0) > 60
     assert label(~mask)[1] == 3
-    (polygon,) = trace_polygons(mask)
+    (polygon,) = trace_one(mask)
     assert_array_equal(fill([polygon], mask.shape), mask)

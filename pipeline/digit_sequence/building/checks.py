@@ -241,11 +241,11 @@ def _check_rows(
             row = next(row for row in range(len(values)) if got[row] != values[row])
             yield f"row {row}: {column}: expected {values[row]!r}, got {got[row]!r}"
     if subject.sampler:
-        yield from _check_glyphs(subject.sampler, shard, rows, numbers)
-    yield from _check_shapes(rows)
+        yield from check_glyphs(subject.sampler, shard, rows, numbers)
+    yield from check_shapes(rows)
 
 
-def _check_shapes(rows: pa.Table) -> Iterator[str]:
+def check_shapes(rows: pa.Table) -> Iterator[str]:
     """Find boxes anew from the masks and the polygons of digits, where there are any."""
     found: dict[str, Callable[[Any, int, int], tuple[int, ...]]] = {
         MASKS.name: _box_mask,
@@ -275,7 +275,7 @@ def _box_polygons(polygons: list[list[int]], *_: int) -> tuple[int, ...]:
     return min(rows), min(columns), max(rows), max(columns)
 
 
-def _check_glyphs(
+def check_glyphs(
     sampler: Sampler, shard: Shard, rows: pa.Table, numbers: list[str]
 ) -> Iterator[str]:
     """Compare boxes and glyphs with the numbers, the canvas and the pool."""

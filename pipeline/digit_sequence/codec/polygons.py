@@ -8,6 +8,7 @@ what is round it by a cut without width, straight up from its first corner.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,97 +18,110 @@ from digit_sequence.base.columns import Column
 POLYGONS = Column(
     "polygons", "polygons", "the outlines of its ink: column and row of each corner", "digit"
 )
+_AT_ONCE = 1 << 21
+"""Pixels of masks whose corners are found together."""
 Point = tuple[int, int]
-_STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0))
-"""(row, column): right, down, left, up; ink is at the right hand."""
+"""Column and row."""
 
 
-def trace_polygons(mask: NDArray[np.bool_], top: int = 0, left: int = 0) -> list[list[int]]:
-    """Return the polygons of a mask, each a flat list of the column and row of its corners.
+def trace_polygons(masks: NDArray[np.bool_], corners: NDArray[np.int64]) -> list[list[list[int]]]:
+    """Return the polygons of each mask, each a flat list of the column and row of its corners.
 
     Parameters
     ----------
-    mask : ndarray of bool, shape (h, w)
-    top, left : int
-        Where it lies in its image.
+    masks : ndarray of bool, shape (G, h, w)
+    corners : ndarray of int64, shape (G, 2)
+        Row and column of the image where each begins.
 
     Examples
     --------
-    >>> trace_polygons(np.array([[True, True, False]]), top=5)
-    [[0, 5, 2, 5, 2, 6, 0, 6]]
+    >>> trace_polygons(np.array([[[True, True, False]]]), np.array([[5, 0]]))
+    [[[0, 5, 2, 5, 2, 6, 0, 6]]]
     """
-    rings, owner = _trace_rings(mask)
-    joined: list[list[Point]] = []
-    group: list[int] = []
-    """By ring, which of `joined` it is a part of."""
-    for ring in rings:
-        row, column = ring[0]
-        if ring[1] == (row, column + 1):  # the first corner of ink goes right, of a hole down
-            group.append(len(joined))
-            joined.append(ring)
-            continue
-        above = row - 1
-        while (above, column) not in owner:
-            above -= 1
-        around = group[owner[above, column]]
-        group.append(around)
-        target = joined[around]
-        place = target.index((above, column))
-        target[place:place] = [(above, column), *ring, ring[0]]
-    return [_flatten(ring, top, left) for ring in joined]
+    step = max(1, _AT_ONCE // max(masks[:1].size, 1))
+    found: list[list[list[int]]] = []
+    for start in range(0, len(masks), step):
+        found += _trace(masks[start : start + step])
+    for polygons, (top, left) in zip(found, corners.tolist(), strict=True):
+        for polygon in polygons:
+            polygon[::2] = [column + left for column in polygon[::2]]
+            polygon[1::2] = [row + top for row in polygon[1::2]]
+    return found
 
 
-def _trace_rings(mask: NDArray[np.bool_]) -> tuple[list[list[Point]], dict[Point, int]]:
-    """Return the rings of edges round ink and holes, by first corner, and of which each corner is.
+def _trace(masks: NDArray[np.bool_]) -> list[list[list[int]]]:
+    """Trace some masks at a time.
 
-    Rings go from corner to corner of pixels, straight on too.
+    The corners in a row of points between pixels are the ends of its edges, two by two, and so are
+    those in a column. So from each corner an edge goes along the row and another along the column.
+    Where ink touches at a point alone, that is a corner of both.
     """
-    padded = np.pad(mask, 1)
-    inner = padded[1:-1, 1:-1]
-    sides = (
-        inner & ~padded[:-2, 1:-1],
-        inner & ~padded[1:-1, 2:],
-        inner & ~padded[2:, 1:-1],
-        inner & ~padded[1:-1, :-2],
-    )
-    begins = ((0, 0), (0, 1), (1, 1), (1, 0))
-    edges = {
-        (row + down, column + right, direction)
-        for direction, (side, (down, right)) in enumerate(zip(sides, begins, strict=True))
-        for row, column in np.argwhere(side).tolist()
-    }
-    rings: list[list[Point]] = []
-    owner: dict[Point, int] = {}
-    for first in sorted(edges):
-        if first not in edges:
+    padded = np.pad(masks, ((0, 0), (1, 1), (1, 1))).view(np.uint8)
+    above, below = padded[:, :-1], padded[:, 1:]
+    sides = (above[..., :-1], above[..., 1:], below[..., :-1], below[..., 1:])
+    n_ink = np.add.reduce(sides)
+    is_twice = (n_ink == 2) & (sides[0] == sides[3])
+    owners, rows, columns = np.nonzero((n_ink & 1).astype(np.bool_) | is_twice)
+    times = 1 + is_twice[owners, rows, columns]
+    owners, rows, columns = (np.repeat(it, times) for it in (owners, rows, columns))
+    is_second = np.append(False, (np.diff(owners) == 0) & (np.diff(rows) == 0))
+    is_second[1:] &= columns[1:] == columns[:-1]
+    # The first of two is the one at the left: the lower one, unless there is ink above it.
+    is_lower = is_second == (sides[0][owners, rows, columns] == 1)
+    order = np.lexsort((is_lower, rows, columns, owners))
+    partners = np.empty_like(order)
+    partners[order[::2]], partners[order[1::2]] = order[1::2], order[::2]
+    is_outer = sides[3][owners, rows, columns].tolist()
+    points = list(zip(columns.tolist(), rows.tolist(), strict=True))
+    polygons: list[list[list[Point]]] = [[] for _ in masks]
+    down, is_new = partners.tolist(), [True] * len(order)
+    for first, owner in enumerate(owners.tolist()):
+        if not is_new[first]:
             continue
-        ring = []
-        row, column, direction = first
-        while (row, column, direction) in edges:
-            edges.remove((row, column, direction))
-            ring.append((row, column))
-            owner.setdefault((row, column), len(rings))
-            down, right = _STEPS[direction]
-            row, column = row + down, column + right
-            # Where ink touches at a corner alone, turning right stays with this ink.
-            for turn in (1, 0, 3):
-                if (row, column, (direction + turn) % 4) in edges:
-                    direction = (direction + turn) % 4
-                    break
-        rings.append(ring)
-    return rings, owner
+        ring, corner = [], first
+        while is_new[corner]:  # clockwise round ink: along the row first, round a hole down first
+            end = corner ^ 1 if is_outer[first] else down[corner]
+            ring += [points[corner], points[end]]
+            is_new[corner] = is_new[end] = False
+            corner = down[end] if is_outer[first] else end ^ 1
+        if is_outer[first]:
+            polygons[owner].append(ring)
+        else:
+            _cut(polygons[owner], ring, n_ink[owner])
+    return [
+        [[number for point in ring for number in point] for ring in rings] for rings in polygons
+    ]
 
 
-def _flatten(ring: list[Point], top: int, left: int) -> list[int]:
-    """Return column and row of the corners of a ring where it turns."""
-    corners = []
-    neighbours = zip([ring[-1], *ring[:-1]], ring, [*ring[1:], ring[0]], strict=True)
-    for before, (row, column), after in neighbours:
-        came = row - before[0], column - before[1]
-        goes = after[0] - row, after[1] - column
+def _cut(polygons: list[list[Point]], hole: list[Point], n_ink: NDArray[np.uint8]) -> None:
+    """Join a hole to the polygon that is above its first corner."""
+    column, row = hole[0]
+    row -= 1
+    while n_ink[row, column] == 4:
+        row -= 1
+    for polygon in polygons:
+        for place, (begin, end) in enumerate(pairwise([*polygon, polygon[0]])):
+            if begin[1] == row == end[1] and min(begin[0], end[0]) <= column <= max(
+                begin[0], end[0]
+            ):
+                cut = [(column, row), *hole[1:], hole[0], (column, row)]
+                joined = [*polygon[: place + 1], *cut, *polygon[place + 1 :]]
+                polygon[:] = _drop_straight(joined)
+                return
+
+
+def _drop_straight(ring: list[Point]) -> list[Point]:
+    """Leave out the points of a ring where it does not turn, or does not move."""
+    kept: list[Point] = []
+    moved = [point for before, point in pairwise([ring[-1], *ring]) if point != before]
+    for before, point, after in zip(
+        [moved[-1], *moved], moved, [*moved[1:], moved[0]], strict=False
+    ):
+        came = point[0] - before[0], point[1] - before[1]
+        goes = after[0] - point[0], after[1] - point[1]
         if came[0] * goes[1] != came[1] * goes[0] or came[0] * goes[0] + came[1] * goes[1] < 0:
-            corners += [column + left, row + top]
-    return corners
+            kept.append(point)
+    return kept
 
 
 def find_area(polygons: Sequence[Sequence[int]]) -> int:

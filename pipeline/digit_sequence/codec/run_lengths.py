@@ -38,7 +38,7 @@ def encode_masks(
     Examples
     --------
     >>> encode_masks(np.ones((1, 2, 1), bool), np.array([[1, 2]]), np.array([[4, 5]]))
-    ['922']
+    ['929']
     """
     if not len(masks):
         return []
@@ -109,7 +109,7 @@ def decode_mask(text: str, height: int, width: int) -> NDArray[np.bool_]:
 
     Examples
     --------
-    >>> decode_mask("922", 4, 5)[:, 2].tolist()
+    >>> decode_mask("929", 4, 5)[:, 2].tolist()
     [False, True, True, False]
     """
     runs: list[int] = []

@@ -230,10 +230,7 @@ def _encode_masks(rendered: Rendered) -> list[str]:
 def _make_polygons(rendered: Rendered) -> pa.ListArray:
     """Return the polygons of each layer."""
     layers = rendered.layers
-    corners = layers.places[:, :2].tolist()
-    found = [
-        trace_polygons(layer > 0, *corner) for layer, corner in zip(layers, corners, strict=True)
-    ]
+    found = trace_polygons(layers.stack() > 0, layers.places[:, :2])
     polygons = [polygon for own in found for polygon in own]
     ends = [np.cumsum([0, *map(len, parts)]) for parts in (found, polygons)]
     starts = [make_array(bounds, pa.int32()) for bounds in ends]
