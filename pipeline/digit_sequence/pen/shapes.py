@@ -27,9 +27,9 @@ _POINT = re.compile(r"(-?[0-9]*\.?[0-9]+),(-?[0-9]*\.?[0-9]+)(!?)")
 _NAME = re.compile("[a-z][a-z0-9_]{0,31}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stroke:
-    """A line that a pen draws without leaving the paper."""
+    """A line that a pen draws without leaving the paper; equal to itself alone."""
 
     points: NDArray[np.float64]
     """(P, 2) down and across, in heights of the shape."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +72,9 @@ def add_allographs(
         if not counts.any():
             continue
         if shape.strokes:
-            made = _draw_glyphs(name, shape, bank, int(N_DRAWN * part))
+            top, _, bottom, _ = bank.ink[bank.digits == digit].T
+            place = float(np.median(bottom - top)), float(np.median(top + bottom)) / 2 - 0.5
+            made = _draw_glyphs(name, shape, bank.images.shape[1:], *place, int(N_DRAWN * part))
             shares = _share_out(len(made), counts)
             writers.append(np.full(len(made), NOBODY, np.int32))
         else:
@@ -131,17 +134,19 @@ def _add_strokes(
     return add_to_glyphs(bank.images[origins], bank.ink[origins], shape.additions, words)
 
 
-def _draw_glyphs(name: str, shape: Shape, bank: GlyphBank, count: int) -> NDArray[np.uint8]:
-    """Draw some variants of a shape, as large as the source's glyphs of the digit."""
-    rows, columns = bank.images.shape[1:]
+@lru_cache(maxsize=32)
+def _draw_glyphs(
+    name: str, shape: Shape, size: tuple[int, int], usual: float, middle_row: float, count: int
+) -> NDArray[np.uint8]:
+    """Draw some variants of a shape, of the source's usual height and about its middle row."""
+    rows, columns = size
     n_points = sum(len(stroke.points) for stroke in shape.strokes)
     words = _draw_words(name, np.arange(count), 5 + 2 * n_points)
     height, nib, jitter = (
         low + (high - low) * to_uniform(words[:, i])
         for i, (low, high) in enumerate((_HEIGHT, _NIB, _JITTER))
     )
-    top, _, bottom, _ = bank.ink[bank.digits == int(name[0])].T
-    height = np.minimum(height * np.median(bottom - top), rows - 1.0)
+    height = np.minimum(height * usual, rows - 1.0)
     radii = np.maximum(height * nib / 2, 0.35)
     curves = vary_strokes(
         shape.strokes,
@@ -152,12 +157,12 @@ def _draw_glyphs(name: str, shape: Shape, bank: GlyphBank, count: int) -> NDArra
     )
     joined = np.concatenate(curves, axis=1)
     low, high = joined.min(axis=1), joined.max(axis=1)
-    size = np.maximum(high - low, 1e-3)
+    extent = np.maximum(high - low, 1e-3)
     room = np.stack([height, np.full(count, columns - 1.0)], axis=-1) - 2 * radii[:, None]
-    scale = np.maximum(room, 1.0) / size
+    scale = np.maximum(room, 1.0) / extent
     scale = scale.min(axis=1)[:, None, None]
     middle = ((low + high) / 2)[:, None]
-    centre = np.array([np.median(top + bottom) / 2 - 0.5, (columns - 1) / 2])
-    reach = (scale[:, 0] * size / 2 + radii[:, None]).min(axis=0)
+    centre = np.array([middle_row, (columns - 1) / 2])
+    reach = (scale[:, 0] * extent / 2 + radii[:, None]).min(axis=0)
     centre = np.clip(centre, reach - 0.5, np.array([rows, columns]) - 0.5 - reach)
     return draw_ink([(curve - middle) * scale + centre for curve in curves], radii, (rows, columns))
