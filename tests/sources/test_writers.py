@@ -24,7 +24,7 @@ from digit_sequence.sources.idx import IdxSettings
 from digit_sequence.sources.mnist import MnistFile, MnistSettings
 from digit_sequence.sources.mnist_5k import Mnist5kSettings, find_rows
 from digit_sequence.sources.pools import check_disjoint, check_writers, partition_glyphs
-from digit_sequence.sources.registry import read_source
+from digit_sequence.sources.registry import open_source, read_source
 from digit_sequence.sources.writers import read_rows, read_table
 from glyph_files import encode_idx, make_glyphs
 
@@ -259,6 +259,17 @@ def test_real_mnist_5k(monkeypatch):
     assert_array_equal(whole.images[rows], small.images)
     assert_array_equal(whole.writers[rows], small.writers)
     assert len(np.unique(small.writers)) == 278
+
+
+@pytest.mark.parametrize(
+    "settings", [MnistSettings(name="mnist"), Mnist5kSettings(name="mnist-5k")]
+)
+def test_credits(settings):
+    """A card names those who told the writers, where it is they who did."""
+    known = settings.model_copy(update={"writers": True})
+    assert "QMNIST" not in str(open_source(settings).list_credits())
+    assert ["MNIST" in it for it in open_source(known).list_credits()] == [True, True]
+    assert "QMNIST" in open_source(known).list_credits()[1]
 
 
 def test_mnist_5k_rows():

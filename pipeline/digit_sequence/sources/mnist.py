@@ -27,6 +27,7 @@ from digit_sequence.sources.writers import pick_rows
 LICENSE = "cc-by-sa-3.0"
 _REMEDY = f"name another in source.path or in the environment variable {CACHE_VARIABLE}"
 ATTRIBUTION = "MNIST: Y. LeCun and C. Cortes and C. Burges, CC BY-SA 3.0."
+QMNIST_ATTRIBUTION = "Writers: QMNIST, C. Yadav and L. Bottou, BSD licence of Facebook, Inc."
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,10 @@ class Mnist(Source):
     settings: MnistSettings
     license = LICENSE
     attribution = ATTRIBUTION
+
+    def list_credits(self) -> list[str]:
+        """Name those of the digits, and of the writers."""
+        return [ATTRIBUTION, QMNIST_ATTRIBUTION] if self.settings.writers else [ATTRIBUTION]
 
     def list_files(self) -> list[Path]:
         """List the four files, in the order of `MNIST_FILES`; then those of writers."""

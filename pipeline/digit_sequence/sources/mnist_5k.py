@@ -15,6 +15,7 @@ from digit_sequence.sources.cache import cache_folder
 from digit_sequence.sources.mnist import (
     ATTRIBUTION,
     LICENSE,
+    QMNIST_ATTRIBUTION,
     QMNIST_FILES,
     find_qmnist,
     read_qmnist,
@@ -46,6 +47,10 @@ class Mnist5k(Source):
     settings: Mnist5kSettings
     license = LICENSE
     attribution = ATTRIBUTION
+
+    def list_credits(self) -> list[str]:
+        """Name those of the digits, and of the writers."""
+        return [ATTRIBUTION, QMNIST_ATTRIBUTION] if self.settings.writers else [ATTRIBUTION]
 
     def list_files(self) -> list[Path]:
         """List none, for the digits are inside a package; or that of their writers."""

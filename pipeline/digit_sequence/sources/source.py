@@ -121,6 +121,10 @@ class Source(ABC):
         """Whether its glyphs come with who wrote them: by default if its block has `writers`."""
         return bool(getattr(self.settings, "writers", None))
 
+    def list_credits(self) -> list[str]:
+        """List whom a dataset card is to name, a sentence each."""
+        return [] if self.attribution is None else [self.attribution]
+
     def list_notes(self) -> list[str]:
         """List what a user should know of its files, such as that some are ignored."""
         return []
