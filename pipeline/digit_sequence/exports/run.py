@@ -33,6 +33,7 @@ from digit_sequence.base.files import hold_folder, open_new
 from digit_sequence.base.folders import open_folder
 from digit_sequence.base.names import BUILD_FOLDER, sample_key, shard_name
 from digit_sequence.codec.encoding import EXTENSIONS, decode_image, encode_image
+from digit_sequence.codec.polygons import POLYGONS
 from digit_sequence.exports import EXPORTS
 from digit_sequence.exports.format import Format, Index, Piece
 from digit_sequence.read.dataset import Dataset, Split, open_dataset
@@ -216,7 +217,7 @@ def check_fit(export: Export) -> Format:
         raise ConfigError(
             f"{dataset.uri}: export to {name} needs the label columns {', '.join(kind.columns)}, "
             f"got none of {', '.join(lacking)}; nothing was written"
-            + (f". {kind.note}" if kind.note else "")
+            + ("; build it with labels.polygons: true" if POLYGONS.name in lacking else "")
         )
     limit = export.max_digits or kind.max_digits
     if limit is None:

@@ -41,5 +41,4 @@ YOLO_SEG = Format(
     make_files=_make_files,
     make_extras=make_extras,
     columns=(*BOX_COLUMNS, POLYGONS.name),
-    note="Needs a dataset that was built with labels.polygons: true.",
 )
