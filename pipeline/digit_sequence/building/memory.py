@@ -31,7 +31,7 @@ from digit_sequence.transforms.transform import Ink, Page
 _BASE_BYTES: dict[Engine, int] = {"skimage": 95_000_000, "numba": 125_000_000}
 """Measured: a worker of Dask that has imported `build`, drawn and written a shard of one sample."""
 _ROW_BYTES, _ROW_DIGIT_BYTES, _ROW_COPIES = 250, 45, 5
-_MASK_BYTES, _POLYGON_BYTES = 6, 40
+_MASK_BYTES, _POLYGON_BYTES = 6, 16
 """For each row of the canvas that a digit's mask and its polygons cover."""
 _CANVAS_BYTES: dict[Engine, int] = {"skimage": 40, "numba": 3}
 _GLYPH_BYTES: dict[Engine, int] = {"skimage": 40, "numba": 0}

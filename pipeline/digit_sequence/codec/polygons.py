@@ -18,7 +18,7 @@ from digit_sequence.base.columns import Column
 POLYGONS = Column(
     "polygons", "polygons", "the outlines of its ink: column and row of each corner", "digit"
 )
-_AT_ONCE = 1 << 21
+_AT_ONCE = 1 << 19
 """Pixels of masks whose corners are found together."""
 Point = tuple[int, int]
 """Column and row."""

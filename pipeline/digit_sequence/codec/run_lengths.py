@@ -18,7 +18,7 @@ from digit_sequence.base.columns import Column
 MASKS = Column(
     "masks", "string", "the pixels of its ink: COCO's run lengths, of height by width", "digit"
 )
-_AT_ONCE = 1 << 22
+_AT_ONCE = 1 << 19
 """Pixels of masks that are encoded together."""
 
 

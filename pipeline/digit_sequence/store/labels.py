@@ -139,6 +139,10 @@ def hash_images(images: NDArray[np.uint8]) -> NDArray[np.int64]:
     return np.array(words, np.uint64).view(np.int64)
 
 
+_TRACED_AT_ONCE = 512
+"""Digits whose polygons are lists of Python together, which take much memory."""
+
+
 def make_rows(shard: Shard, first_row: int, rendered: Rendered, schema: pa.Schema) -> pa.Table:
     """Return the label rows of rendered samples, all columns but those of their place.
 
@@ -230,13 +234,20 @@ def _encode_masks(rendered: Rendered) -> list[str]:
 def _make_polygons(rendered: Rendered) -> pa.ListArray:
     """Return the polygons of each layer."""
     layers = rendered.layers
-    found = trace_polygons(layers.stack() > 0, layers.places[:, :2])
-    polygons = [polygon for own in found for polygon in own]
-    ends = [np.cumsum([0, *map(len, parts)]) for parts in (found, polygons)]
-    starts = [make_array(bounds, pa.int32()) for bounds in ends]
-    numbers = make_array(np.concatenate(polygons), pa.int16())
-    inner = pa.ListArray.from_arrays(starts[1], numbers, type=_POLYGON)
-    return pa.ListArray.from_arrays(starts[0], inner, type=_OWN_KINDS[POLYGONS.type])
+    masks, corners = layers.stack() > 0, layers.places[:, :2]
+    per_digit, per_polygon, numbers = [0], [0], []
+    for start in range(0, len(masks), _TRACED_AT_ONCE):
+        part = slice(start, start + _TRACED_AT_ONCE)
+        found = trace_polygons(masks[part], corners[part])
+        polygons = [polygon for own in found for polygon in own]
+        per_digit += map(len, found)
+        per_polygon += map(len, polygons)
+        numbers.append(np.concatenate(polygons).astype(np.int16))
+    inner, outer = (make_array(np.cumsum(it), pa.int32()) for it in (per_polygon, per_digit))
+    coordinates = make_array(np.concatenate(numbers), pa.int16())
+    kind = _OWN_KINDS[POLYGONS.type]
+    rings = pa.ListArray.from_arrays(inner, coordinates, type=kind.value_type)
+    return pa.ListArray.from_arrays(outer, rings, type=kind)
 
 
 class _Digest(io.RawIOBase):
