@@ -100,6 +100,13 @@ def test_damaged_run_lengths(text):
         decode_mask(text, 2, 2)
 
 
+def test_mask_of_a_vast_image():
+    """A mask that says it is of more pixels than any image takes no memory."""
+    encoded = encode(np.ones((1, 1), np.bool_), 0, 0, (1 << 14, 1 << 14))
+    with pytest.raises(ValueError, match="expected runs of 16384 x 16384 pixels"):
+        decode_mask(encoded, 1 << 14, 1 << 14)
+
+
 @given(text=st.text(max_size=12))
 def test_any_text_is_a_mask_or_an_error(text):
     """Decoding gives a mask of the image, or raises a ValueError."""

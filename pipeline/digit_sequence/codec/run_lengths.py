@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digit_sequence.base.columns import Column
+from digit_sequence.codec.decoding import MAX_PIXELS
 
 MASKS = Column(
     "masks", "string", "the pixels of its ink: COCO's run lengths, of height by width", "digit"
@@ -125,7 +126,8 @@ def decode_mask(text: str, height: int, width: int) -> NDArray[np.bool_]:
         value -= (bits & 16) << shift - 4 if bits & 16 else 0
         runs.append(value + (runs[-2] if len(runs) > 2 else 0))
         value = shift = 0
-    if shift or min(runs, default=0) < 0 or sum(runs) != height * width:
+    is_whole = sum(runs) == height * width <= MAX_PIXELS
+    if shift or min(runs, default=0) < 0 or not is_whole:
         raise ValueError(f"expected runs of {height} x {width} pixels, got {text[:80]!r}")
     is_ink = np.arange(len(runs)) % 2 == 1
     return np.repeat(is_ink, runs).reshape(width, height).T
