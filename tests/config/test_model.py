@@ -153,7 +153,7 @@ def test_mnist_without_a_path_stays_so(load: Load) -> None:
 
 # -- what is refused: place, expected, got ---------------------------------------------------------
 
-TOP_KEYS = "seed, source, splits, canvas, look, glyph, line, output"
+TOP_KEYS = "seed, source, splits, hand, canvas, look, glyph, line, labels, output"
 REFUSED = [
     # type, bounds and choice
     ("seed: one", "seed: expected a valid integer, got 'one'"),
@@ -253,8 +253,8 @@ def test_bad_numbers(load: Load, numbers: str, message: str) -> None:
         ("{name: mnst}", "source.name: expected one of mnist, mnist-5k, idx, folder, got 'mnst'"),
         (
             "mnist",
-            "source: expected a block with the keys name, ink_threshold, path, mirrors, "
-            "val_fraction, got",
+            "source: expected a block with the keys name, ink_threshold, split_by, path, mirrors, "
+            "writers, val_fraction, got",
         ),
         ("{name: idx, images: a}", "source.labels: expected a value, got none"),
         (

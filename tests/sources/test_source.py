@@ -47,11 +47,24 @@ def test_every_field_is_documented(source):
     [
         (
             MNIST,
-            {"name": "mnist", "ink_threshold": None, "val_fraction": 0.2, "path": "mnist"},
+            {
+                "name": "mnist",
+                "ink_threshold": None,
+                "split_by": "glyph",
+                "writers": False,
+                "val_fraction": 0.2,
+                "path": "mnist",
+            },
         ),
         (
             MNIST.model_copy(update={"path": None}),
-            {"name": "mnist", "ink_threshold": None, "val_fraction": 0.2},
+            {
+                "name": "mnist",
+                "ink_threshold": None,
+                "split_by": "glyph",
+                "writers": False,
+                "val_fraction": 0.2,
+            },
         ),
         (
             MNIST_5K,
@@ -60,6 +73,8 @@ def test_every_field_is_documented(source):
                 "test_fraction": 0.1,
                 "name": "mnist-5k",
                 "ink_threshold": None,
+                "split_by": "glyph",
+                "writers": False,
             },
         ),
         (
@@ -71,6 +86,7 @@ def test_every_field_is_documented(source):
                 "test_fraction": 0.3,
                 "name": "idx",
                 "ink_threshold": None,
+                "split_by": "glyph",
                 "images": "images.gz",
                 "labels": "labels",
             },
@@ -84,6 +100,7 @@ def test_every_field_is_documented(source):
                 "test_fraction": 0.1,
                 "name": "folder",
                 "ink_threshold": None,
+                "split_by": "glyph",
                 "size": 30,
                 "path": "hand",
             },
@@ -95,12 +112,15 @@ def test_published_block(settings, published):
     assert list(publish_block(settings).items()) == list(published.items())
 
 
+UNTOUCHED = {"ink_threshold": None, "writers": False}
+
+
 @pytest.mark.parametrize(
     ("settings", "shares", "glyph_settings", "has_paths"),
     [
-        (MNIST, {"val_fraction": 0.2}, {"ink_threshold": None}, True),
-        (MnistSettings(name="mnist"), {"val_fraction": 0.1}, {"ink_threshold": None}, False),
-        (MNIST_5K, {"val_fraction": 0.1, "test_fraction": 0.1}, {"ink_threshold": None}, False),
+        (MNIST, {"val_fraction": 0.2}, UNTOUCHED, True),
+        (MnistSettings(name="mnist"), {"val_fraction": 0.1}, UNTOUCHED, False),
+        (MNIST_5K, {"val_fraction": 0.1, "test_fraction": 0.1}, UNTOUCHED, False),
         (
             IDX,
             {"val_fraction": 0.1, "test_fraction": 0.3},

@@ -43,6 +43,7 @@ from digit_sequence.base.names import (
     sample_key,
     shard_name,
 )
+from digit_sequence.codec.run_lengths import decode_mask
 from digit_sequence.read.files import DatasetFiles, DatasetLayout, LabelRow, ShardLabels
 from digit_sequence.read.where import find_columns, match_expression, match_rows, prepare_conditions
 from digit_sequence.store.labels import PLACE_COLUMNS
@@ -91,6 +92,11 @@ class Sample:
     def boxes(self) -> NDArray[np.int32]:
         """Per digit (digit, top, left, bottom, right), half-open pixels, shape (D, 5)."""
         return _to_boxes(self.label["boxes"])
+
+    @property
+    def masks(self) -> NDArray[np.bool_]:
+        """Per digit where its ink is, shape (D, H, W); of a dataset built with `labels.masks`."""
+        return np.stack([decode_mask(text, *self.image.shape) for text in self.label["masks"]])
 
 
 @dataclass(frozen=True)

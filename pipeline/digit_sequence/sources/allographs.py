@@ -2,7 +2,7 @@
 
 They stand behind the glyphs of the source, in memory alone: the same for the same source, shares
 and shapes. A glyph that is made of another belongs to its split; drawn ones are shared out to the
-splits as the glyphs of their digit are.
+splits as the glyphs of their digit are, and nobody wrote them.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from digit_sequence.pen.curves import to_normal, vary_strokes
 from digit_sequence.pen.nib import draw_ink
 from digit_sequence.pen.shapes import ADDITIONS, Shape
 from digit_sequence.sources.bank import GlyphBank, find_ink
+from digit_sequence.sources.hands import NOBODY
 from digit_sequence.sources.pools import GlyphPool
 
 N_DRAWN = 100
@@ -60,6 +61,7 @@ def add_allographs(
         With ids of the others, by digit and name.
     """
     images, digits = [np.asarray(bank.images)], [bank.digits]
+    writers: list[NDArray[np.int32]] = []
     found: dict[SplitName, dict[str, NDArray[np.int32]]] = {split: {} for split in pools}
     n_glyphs = len(bank.images)
     part = min(1.0, max(0.2, _MANY_PIXELS / bank.images[0].size))
@@ -74,10 +76,13 @@ def add_allographs(
             place = float(np.median(bottom - top)), float(np.median(top + bottom)) / 2 - 0.5
             made = _draw_glyphs(name, shape, bank.images.shape[1:], *place, int(N_DRAWN * part))
             shares = _share_out(len(made), counts)
+            writers.append(np.full(len(made), NOBODY, np.int32))
         else:
             origins = [_choose_evenly(ids, part * N_ADDED / counts.sum()) for ids in own.values()]
             made = _add_strokes(name, shape, bank, np.concatenate(origins))
             shares = np.array([len(ids) for ids in origins])
+            if bank.writers is not None:
+                writers.append(bank.writers[np.concatenate(origins)])
         ends = n_glyphs + np.cumsum(shares)
         for split, begin, end in zip(pools, ends - shares, ends, strict=True):
             found[split][name] = np.arange(begin, end, dtype=np.int32)
@@ -91,10 +96,14 @@ def add_allographs(
         digits=np.concatenate(digits),
         parts=np.concatenate([bank.parts, np.zeros(len(extra), np.uint8)]),
         ink=np.concatenate([bank.ink, find_ink(extra)]),
+        writers=None if bank.writers is None else np.concatenate([bank.writers, *writers]),
     )
     for array in (extended.images, extended.digits, extended.parts, extended.ink):
         array.flags.writeable = False
-    return extended, {split: replace(pool, shapes=found[split]) for split, pool in pools.items()}
+    return extended, {
+        split: replace(pool, shapes=found[split], writers=extended.writers)
+        for split, pool in pools.items()
+    }
 
 
 def _share_out(n_made: int, counts: NDArray[np.int64]) -> NDArray[np.int64]:

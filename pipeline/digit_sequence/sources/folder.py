@@ -22,6 +22,7 @@ from digit_sequence.base.blocks import InputPath, shorten
 from digit_sequence.base.errors import SourceError
 from digit_sequence.sources.ink import Appearance, Ink, extract_ink
 from digit_sequence.sources.source import HeldOut, RawGlyphs, Source, SourceBlock
+from digit_sequence.sources.writers import read_table
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
 """What is decoded, as Pillow calls it: all grids of pixels. PPM is PBM, PGM and PNM as well."""
@@ -55,6 +56,9 @@ class FolderSettings(SourceBlock, HeldOut, Appearance):
     """The folder that holds the folders 0 to 9."""
     size: int = Field(28, ge=8, le=256)
     """Rows and columns that every image is scaled to fit, centred."""
+    writers: InputPath | None = None
+    """CSV file of who wrote each: for every image file a line such as `7/name.png,12`, its path in
+    the folder and the number of its writer."""
 
 
 class Folder(Source):
@@ -64,7 +68,7 @@ class Folder(Source):
     settings: FolderSettings
 
     def list_files(self) -> list[Path]:
-        """List the image files of the digits' folders, without what else is there."""
+        """List the image files of the digits' folders, then that of writers."""
         files = [path for path, is_image in self._scan() if is_image]
         if not files:
             others = "".join(f"; {note}" for note in self.list_notes())
@@ -72,7 +76,12 @@ class Folder(Source):
                 f"{self.settings.path}: expected image files in folders named 0 to 9, got none; "
                 f"see source.path{others}"
             )
-        return files
+        if self.settings.writers is None:
+            return files
+        table = Path(self.settings.writers)
+        if not table.is_file():
+            raise SourceError(f"{table}: expected a CSV file, got none; see source.writers")
+        return [*files, table]
 
     def list_notes(self) -> list[str]:
         """Say how many files are ignored, because they are hidden or no images."""
@@ -95,7 +104,10 @@ class Folder(Source):
 
     def read(self, files: Sequence[Path]) -> RawGlyphs:
         """Read each image, scaled to fit."""
-        size = self.settings.size
+        size, writers = self.settings.size, None
+        if self.settings.writers is not None:
+            *files, table = files
+            writers = read_table(table, [f"{path.parent.name}/{path.name}" for path in files])
         images = np.empty((len(files), size, size), np.uint8)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, about metadata and sizes
@@ -104,7 +116,7 @@ class Folder(Source):
         if self.settings.transpose:
             images = images.transpose(0, 2, 1)
         digits = np.array([int(path.parent.name) for path in files], np.uint8)
-        return RawGlyphs(images, digits, np.zeros(len(files), np.uint8))
+        return RawGlyphs(images, digits, np.zeros(len(files), np.uint8), writers=writers)
 
     def _read_glyph(self, path: Path) -> NDArray[np.uint8]:
         """Read an image file as ink, scaled to fit."""

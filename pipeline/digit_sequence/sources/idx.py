@@ -22,6 +22,7 @@ from digit_sequence.sources.idx_format import (
 )
 from digit_sequence.sources.ink import Appearance, Ink, extract_ink
 from digit_sequence.sources.source import HeldOut, RawGlyphs, Source, SourceBlock
+from digit_sequence.sources.writers import read_rows
 
 _UNCHECKED_BYTES = 1 << 28
 _MAX_RATIO = 100
@@ -39,6 +40,9 @@ class IdxSettings(SourceBlock, HeldOut, Appearance):
     """File of uint8 images, (count, rows, columns)."""
     labels: InputPath
     """File of uint8 labels 0-9, in the same order."""
+    writers: InputPath | None = None
+    """Text file of who wrote each, plain or gzipped: the number of a writer on each line, in the
+    same order."""
 
 
 class Idx(Source):
@@ -48,25 +52,29 @@ class Idx(Source):
     settings: IdxSettings
 
     def list_files(self) -> list[Path]:
-        """List the images, then the labels."""
-        files = [Path(self.settings.images), Path(self.settings.labels)]
-        for key, path in zip(("images", "labels"), files, strict=True):
+        """List the images, then the labels, then the writers."""
+        keys = ("images", "labels", "writers")
+        files = {key: Path(path) for key in keys if (path := getattr(self.settings, key))}
+        for key, path in files.items():
             if not path.is_file():
-                raise SourceError(f"{path}: expected an IDX file, got none; see source.{key}")
-        return files
+                kind = "a text file" if key == "writers" else "an IDX file"
+                raise SourceError(f"{path}: expected {kind}, got none; see source.{key}")
+        return [*files.values()]
 
     def read(self, files: Sequence[Path]) -> RawGlyphs:
         """Read the pair."""
         try:
             contents = [
                 _read_content(path, magic)
-                for path, magic in zip(files, (IMAGES_MAGIC, LABELS_MAGIC), strict=True)
+                for path, magic in zip(files[:2], (IMAGES_MAGIC, LABELS_MAGIC), strict=True)
             ]
             glyphs = pair_glyphs(contents[0], contents[1], files, part=0)
         except SourceError as error:
             raise SourceError(
                 f"{error}; give intact files of a pair in source.images and source.labels"
             ) from error
+        if self.settings.writers:
+            glyphs = replace(glyphs, writers=read_rows(files[2], len(glyphs.digits)))
         if self.settings.transpose:
             glyphs = replace(glyphs, images=glyphs.images.transpose(0, 2, 1))
         if self.settings.ink != "bright":

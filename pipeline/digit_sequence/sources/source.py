@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self, get_args
+from typing import Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,8 @@ class RawGlyphs:
     """Shape (N,): 0 if any split may use the glyph, 1 if only test may."""
     doubts: tuple[str, ...] = ()
     """What may be wrong with them, each with the key that mends it."""
+    writers: NDArray[np.int32] | None = None
+    """Shape (N,): who wrote each, 0 or more, -1 where nobody knows; None if no writer is known."""
 
     def check(self) -> None:
         """Raise a ValueError unless the arrays are what they are declared to be."""
@@ -43,6 +45,11 @@ class RawGlyphs:
                 raise ValueError(f"{name}: got {array.dtype} of shape {array.shape}")
         if not self.images.size or self.digits.max() > 9 or self.parts.max() > 1:
             raise ValueError("expected digits of 0 to 9 and parts of 0 and 1")
+        writers = self.writers
+        if writers is None:
+            return
+        if writers.dtype != np.int32 or writers.shape != self.digits.shape or writers.min() < -1:
+            raise ValueError(f"writers: got {writers.dtype} of shape {writers.shape}")
 
 
 class SourceBlock(Block):
@@ -53,6 +60,9 @@ class SourceBlock(Block):
     ink_threshold: int | None = Field(None, ge=0, le=254)
     """Ink up to this, of 255, is ground. Default: 0, but for image files with losses (JPEG) it is
     chosen for each from the ground around its digit."""
+    split_by: Literal["glyph", "writer"] = "glyph"
+    """What is shared out to the splits: the glyphs of each digit, or whole writers, so that no
+    writer is in two splits. Then the fractions are of the writers."""
 
 
 class HeldOut(Block):
@@ -106,6 +116,15 @@ class Source(ABC):
         """
         return self.settings.model_dump(include=set(SHARES))
 
+    @property
+    def has_writers(self) -> bool:
+        """Whether its glyphs come with who wrote them: by default if its block has `writers`."""
+        return bool(getattr(self.settings, "writers", None))
+
+    def list_credits(self) -> list[str]:
+        """List whom a dataset card is to name, a sentence each."""
+        return [] if self.attribution is None else [self.attribution]
+
     def list_notes(self) -> list[str]:
         """List what a user should know of its files, such as that some are ignored."""
         return []
@@ -113,7 +132,7 @@ class Source(ABC):
     @property
     def glyph_settings(self) -> dict[str, Any]:
         """What of its block decides on its glyphs, beside the content of its files."""
-        others = {"name", *SHARES, *local_fields(self.Settings)}
+        others = {"name", "split_by", *SHARES, *local_fields(self.Settings)}
         return self.settings.model_dump(mode="json", exclude=others)
 
     @property
