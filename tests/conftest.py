@@ -149,7 +149,7 @@ def tiny_config(tiny_source: dict[str, Any]) -> Callable[..., Config]:
 
     def make(**blocks: Any) -> Config:
         replaced = {
-            key: {**tree[key], **value}
+            key: {**tree.get(key, {}), **value}
             if isinstance(value, Mapping) and key not in ("splits", "source")
             else value
             for key, value in blocks.items()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import math
 from collections.abc import Collection, Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -14,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 from digit_sequence.base.blocks import Block, find_bounds
 from digit_sequence.codec.encoding import encode_image
+from digit_sequence.config.model import MIN_INK_ROWS
 from digit_sequence.transforms.registry import TRANSFORMS
 from digit_sequence.transforms.transform import Transform
 
@@ -122,7 +125,23 @@ def make_legible(tree: Mapping[str, Any]) -> dict[str, Any]:
         settings = tree.get(transform.section, {}).get(transform.name)
         if isinstance(settings, dict) and not _is_legible(transform, settings, canvas):
             del tree[transform.section][transform.name]
+    shares = _find_least_shares(tree)
+    while canvas["height"] * math.prod(shares.values()) < MIN_INK_ROWS:
+        section, name = min(shares, key=lambda place: shares[place])
+        del shares[section, name], tree[section][name]
     return tree
+
+
+def _find_least_shares(tree: Mapping[str, Any]) -> dict[tuple[str, str], float]:
+    """Return the share of its rows that each transform leaves a digit, of those below 1."""
+    shares = {}
+    for transform in TRANSFORMS.values():
+        settings = tree.get(transform.section, {}).get(transform.name)
+        if isinstance(settings, dict):
+            with contextlib.suppress(ValueError):  # a config says better what is wrong with it
+                checked = transform.Settings.model_validate(settings)
+                shares[transform.section, transform.name] = transform(checked).find_least_share()
+    return {place: share for place, share in shares.items() if share < 1}
 
 
 def _is_legible(
@@ -194,8 +213,11 @@ def _find_middle(field: FieldInfo) -> float:
 
 
 def fill_sections(probability: float = 0.5) -> dict[str, dict[str, Any]]:
-    """Return the sections of a config that applies every transform, on a canvas of any size."""
+    """Return the sections of a config that applies every transform, on a roomy canvas."""
     sections: dict[str, dict[str, Any]] = {"glyph": {}, "line": {}}
     for transform in TRANSFORMS.values():
         sections[transform.section][transform.name] = fill(transform.Settings, probability)
+    sections["line"]["height"]["share"][0] = (
+        0.25  # the smallest digit of the lowest line is legible
+    )
     return sections

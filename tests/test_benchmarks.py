@@ -12,7 +12,7 @@ from tests.benchmarks.work import FORMATS, measure_stages, open_work
 from builds import ROOT
 from digit_sequence.store.storage import Storage
 
-PROGRAMS = ("tests.benchmarks", "tests.benchmarks.equality", "tests.benchmarks.memory")
+PROGRAMS = tuple(f"tests.benchmarks{name}" for name in ("", ".equality", ".memory", ".transforms"))
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

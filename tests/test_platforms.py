@@ -32,7 +32,10 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("scheduler", ["synchronous", "threads", "processes"])
+@pytest.mark.parametrize(
+    "scheduler",
+    ["processes", *(pytest.param(it, marks=pytest.mark.slow) for it in ("synchronous", "threads"))],
+)
 def test_without_posix_modules(built, tiny_config, tmp_path, scheduler):
     """Build, verify, export and reading need no module that Windows lacks, and no fork."""
     from builds import ALL_TRANSFORMS

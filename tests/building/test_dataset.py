@@ -98,7 +98,12 @@ def many(tiny_config, tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("scheduler", "n_files"),
-    [("synchronous", 0), ("synchronous", 40), ("threads", 15), ("processes", 25)],
+    [
+        ("processes", 25),
+        ("synchronous", 0),
+        pytest.param("synchronous", 40, marks=pytest.mark.slow),
+        pytest.param("threads", 15, marks=pytest.mark.slow),
+    ],
 )
 def test_killed_build_is_resumed(many, folder, tmp_path, scheduler, n_files):
     """A build killed at a random moment, and run again, leaves what one without a kill leaves."""

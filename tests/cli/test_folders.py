@@ -71,8 +71,7 @@ def run_in(folder, command, *arguments, preexec_fn=None):
 # -- modules --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheduler", ["processes", "threads"])
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize(("program", "scheduler"), [("script", "processes"), ("module", "threads")])
 def test_modules_of_the_current_folder(built, config, folder, tmp_path, program, scheduler):
     """No module there takes the place of another: all of the standard library, and packages."""
     names = INSTALLED | sys.stdlib_module_names
@@ -143,9 +142,15 @@ def delete(folder):
     return act
 
 
-@pytest.mark.parametrize("scheduler", ["processes", "threads"])
-@pytest.mark.parametrize("program", PROGRAMS)
-@pytest.mark.parametrize("lose", [close, delete])
+@pytest.mark.parametrize(
+    ("lose", "program", "scheduler"),
+    [
+        (close, "script", "processes"),
+        (close, "module", "threads"),
+        (delete, "script", "threads"),
+        (delete, "module", "processes"),
+    ],
+)
 def test_lost_folder(built, config, folder, tmp_path, lose, program, scheduler):
     """A build goes on in a folder that nobody may enter, or that is gone."""
     command = PROGRAMS[program]

@@ -33,6 +33,7 @@ from digit_sequence.building.sampler import open_config
 from digit_sequence.cli.program import Program, main
 
 COMMANDS = [
+    "ablate",
     "build",
     "completion",
     "export",

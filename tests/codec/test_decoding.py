@@ -19,8 +19,8 @@ from PIL import Image
 
 from digit_sequence.codec.decoding import (
     MAX_PIXELS,
-    decode_crop,
     decode_image,
+    decode_picture,
     decode_unfiltered,
 )
 
@@ -215,7 +215,7 @@ def test_crops_of_any_kind_become_grey(mode):
         image.putalpha(Image.fromarray(255 - halves))
     else:
         image = Image.fromarray(halves).convert(mode)
-    found = decode_crop(_encode(image, "TIFF" if mode == "CMYK" else "PNG"))
+    found = decode_picture(_encode(image, "TIFF" if mode == "CMYK" else "PNG"))
     np.testing.assert_array_equal(found, halves)
 
 
@@ -226,4 +226,4 @@ def test_a_cameras_turn_is_undone():
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned a quarter, clockwise
     turned = Image.fromarray(np.rot90(upright).copy())
-    np.testing.assert_array_equal(decode_crop(_encode(turned, "TIFF", exif=exif)), upright)
+    np.testing.assert_array_equal(decode_picture(_encode(turned, "TIFF", exif=exif)), upright)

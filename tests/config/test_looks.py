@@ -73,7 +73,7 @@ def test_look_is_sound(load: Load, name: str) -> None:
     """A config of each look is loaded, and gives what the file holds."""
     tree = read_yaml(FOLDER / f"{name}.yaml")
     config = load(f"look: {name}")
-    assert config == load(f"look: {{{name}: {json.dumps({'weight': 1, **tree})}}}")
+    assert config == load(f"look: {{{name}: {json.dumps({'glyph': {}, 'line': {}, **tree})}}}")
     assert config.columns[0].name == "look"
     plain = parse_config({**read_yaml(Path("c.yaml")), "look": None, **tree}, "plain")
     assert config.per_look == {name: plain}
@@ -215,6 +215,8 @@ REFUSED = [
     ("{clean: often}", "c.yaml: look.clean.weight: expected a valid number, got 'often'"),
     ("{clean: }", "c.yaml: look.clean.weight: expected a valid number, got None"),
     ("{3: {}}", "c.yaml: look.3: expected a valid string, got 3"),
+    ("{clean: {weight: 2}}", "c.yaml: look.clean: expected a weight, or all of a look of one's"),
+    ("{scan: {glyph: {pen: }}}", "what is to be different from scan belongs in the config's own g"),
     ("{a b: {}}", "c.yaml: look.a b: String should match pattern"),
     ("{a: {lnie: 1}}", "look.a.lnie: unknown key; expected one of glyph, line, weight; did you me"),
     ("{clean: 1, sub/clean.yaml: 1}", "c.yaml: look: two are called clean; rename the file of one"),

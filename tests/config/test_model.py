@@ -156,7 +156,7 @@ def test_mnist_without_a_path_stays_so(load: Load) -> None:
 
 # -- what is refused: place, expected, got ---------------------------------------------------------
 
-TOP_KEYS = "seed, source, splits, canvas, look, glyph, line, output"
+TOP_KEYS = "seed, source, splits, hand, canvas, look, glyph, line, labels, output"
 REFUSED = [
     # type, bounds and choice
     ("seed: one", "seed: expected a valid integer, got 'one'"),
@@ -262,8 +262,8 @@ def test_bad_numbers(load: Load, numbers: str, message: str) -> None:
         ),
         (
             "mnist",
-            "source: expected a block with the keys name, ink_threshold, exclude, exclude_file, "
-            "path, mirrors, val_fraction, ",
+            "source: expected a block with the keys name, ink_threshold, split_by, exclude, "
+            "exclude_file, path, mirrors, writers, val_fraction, ",
         ),
         ("{name: idx, images: a}", "source.labels: expected a value, got none"),
         (
@@ -709,8 +709,17 @@ def test_shorten_cuts_in_the_middle() -> None:
     ("blocks", "message"),
     [
         (
-            {"glyph": {"crop": {"margin": 47}}},
-            "glyph.crop.margin: expected to leave 5 of the 28 rows",
+            {"glyph": {"crop": {"margin": 61}}},
+            "glyph.crop: expected to leave the ink of a digit 4 of the 28 rows of the canvas, "
+            "got 3.9, a share of 0.141",
+        ),
+        (
+            {
+                "glyph": {"size": {"share": [0.5, 1], "bias": {0: 0.5}}},
+                "line": {"height": {"share": [0.5, 1]}},
+            },
+            "line.height, glyph.size: expected to leave the ink of a digit 4 of the 28 rows of "
+            "the canvas, got 3.5, a share of 0.5 x 0.25",
         ),
         ({"line": {"blur": {"sigma": [0, 4]}}}, "line.blur.sigma: expected at most 3.5, 1/8 of"),
         ({"line": {"blur": {"sigma": [0, 0.0004]}}}, "line.blur.sigma.1: expected at most 3 dec"),

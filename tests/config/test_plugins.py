@@ -214,6 +214,7 @@ def test_build(built: Path) -> None:
     assert planned["splits"]["train"]["numbers"] == {"mirrored": {"half": 2, "count": None}}
 
 
+@pytest.mark.slow
 def test_other_commands(run: Run, built: Path, tmp_path: Path) -> None:
     """Shards are counted, samples shown and drawn again."""
     result = run("status", built)
@@ -236,6 +237,7 @@ def test_preview_of_the_config(run: Run, config: Path, tmp_path: Path) -> None:
     assert (tmp_path / "sheet.png").is_file()
 
 
+@pytest.mark.slow
 def test_repair(run: Run, built: Path, tmp_path: Path) -> None:
     """Glyphs that are lost come from the cache."""
     copy = shutil.copytree(built, tmp_path / "copy")

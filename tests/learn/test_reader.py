@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import shutil
+from collections import Counter
 from dataclasses import asdict
 
 import numpy as np
@@ -34,7 +35,12 @@ from digit_sequence.learn.crops import (  # noqa: E402
     prepare_crop,
 )
 from digit_sequence.learn.reader import Reader, load_crop, score_numbers  # noqa: E402
-from digit_sequence.learn.report import Reading, measure_bounds  # noqa: E402
+from digit_sequence.learn.report import (  # noqa: E402
+    Reading,
+    count_confusions,
+    find_edits,
+    measure_bounds,
+)
 from digit_sequence.learn.training import Run, TrainOptions, train, write_report  # noqa: E402
 
 pytestmark = pytest.mark.extras
@@ -100,6 +106,11 @@ def test_reads_as_the_report_says(taught, tmp_path):
     assert expected["exact_match"] > 0.2
     assert {name: result[name] for name in expected} == expected
     assert f"exact match {expected['exact_match']:.1%} (" in shown.stdout
+    for digits, row in expected["by_length"].items():
+        assert f"{digits}: {row['exact_match']:.1%} of {row['samples']}" in shown.stdout
+    n_edits = sum(confusion["count"] for confusion in result["confusions"])
+    n_digits = sum(int(digits) * it["samples"] for digits, it in expected["by_length"].items())
+    assert n_edits == round(expected["character_error_rate"] * n_digits)
     rows = parse((out / "readings.csv").read_text())
     truths = {row["file"]: row["number"] for row in parse(labels.read_text())}
     right = [truths[row["file"]] == row["number"] for row in rows]
@@ -237,6 +248,32 @@ def test_bounds_by_hand():
     assert bounds["character_error_rate"] == [1, 1]
 
 
+def test_confusions_by_hand():
+    """What was read as what is counted, digits left out and put in among it."""
+    readings = {"17": "77", "71": "77", "100": "10", "5": "", "42": "942", "4": "4", "12": "21"}
+    found = count_confusions(Reading([*readings], [*readings.values()], [0.5] * 7))
+    rows = [(it["digit"], it["read_as"], it["count"]) for it in found]
+    assert set(rows[1:5]) <= {
+        ("0", "", 1),
+        ("5", "", 1),
+        ("", "9", 1),
+        ("1", "2", 1),
+        ("2", "1", 1),
+    }
+    assert sum(count for *_, count in rows) == 7
+
+
+@given(st.text("0123", max_size=6), st.text("0123", max_size=6))
+def test_edits_make_one_of_the_other(truth, prediction):
+    """The edits applied to the truth, in their order, give the prediction; none does nothing."""
+    edits = find_edits(truth, prediction)
+    assert all(digit != found for digit, found in edits)
+    assert abs(len(truth) - len(prediction)) <= len(edits) <= max(len(truth), len(prediction))
+    left = Counter(digit for digit, _ in edits if digit)
+    added = Counter(found for _, found in edits if found)
+    assert Counter(truth) - left + added == Counter(prediction)
+
+
 # -- refusals --------------------------------------------------------------------------------------
 
 
@@ -320,7 +357,7 @@ def test_files_that_are_none_are_named(taught, crops):
         ("file,number\na.png,1\na.png,2\n", "line 3: file: expected each file once, got 'a.png'"),
         ("file,number\nlost.png,1\n", "1 files of its labels are not there: lost.png"),
         ("file,number\ntest-000000000.png,1\n", "expected a label for each image, got none for"),
-        ("file,number\n\xff", "expected a CSV file in UTF-8"),
+        ("file,number\n\xff", "expected labels in UTF-8"),
     ],
 )
 def test_labels_that_do_not_fit_are_refused(taught, tmp_path, text, reason):

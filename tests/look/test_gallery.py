@@ -23,6 +23,12 @@ FOLDER = ROOT / "configs/gallery"
 SHOWN = {name: it for name, it in TRANSFORMS.items() if it.example is not None}
 
 
+@pytest.fixture(autouse=True)
+def _cache(shared_cache, monkeypatch):
+    """Read the digits once."""
+    monkeypatch.setenv("DIGIT_SEQUENCE_CACHE", str(shared_cache))
+
+
 def test_pictures_are_those_of_the_registry():
     """Each transform has its picture, and no other picture is there."""
     assert set(TRANSFORMS) - set(SHOWN) == {"texture"}

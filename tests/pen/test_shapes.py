@@ -37,7 +37,7 @@ def test_shape_by_hand():
         ({"digits": {10: {}}}, "digits: expected each of 0 to 9 once at most, got 10"),
         ({"digits": {True: {}}}, "digits: expected each of 0 to 9 once at most, got True"),
         (
-            {"digits": {7: {"a": ["0,0"]}, "7": {"b": ["0,0"]}}},
+            {"digits": {7: {"a": ["0,0 0,1"]}, "7": {"b": ["0,0 0,1"]}}},
             "digits: expected each of 0 to 9 once at most, got '7'",
         ),
         ({"digits": {7: {}}}, "digits.7: expected 1 to 24 shapes by name, got {}"),
@@ -69,6 +69,15 @@ def test_shape_by_hand():
         (
             {"digits": {7: {"x": ["0,0 0,1.6"]}}},
             "digits.7.x[0]: expected across from -3 to 3 and down from -0.5 to 1.5, got '0,1.6'",
+        ),
+        (
+            {"digits": {7: {"dot": ["0,.5"]}}},
+            "digits.7.dot: expected strokes of a digit from about 0 down to 1, 0.5 at least, got 0",
+        ),
+        (
+            {"digits": {7: {"dash": ["0,.3 1,.3", "0,.4 1,.4"]}}},
+            "digits.7.dash: expected strokes of a digit from about 0 down to 1, 0.5 at least, "
+            "got 0.1",
         ),
     ],
 )

@@ -38,17 +38,6 @@ from toys import TOYS
 MakeConfig = Callable[..., Config]
 Pools = dict[SplitName, GlyphPool]
 
-TESTED_ALONE = {"allographs", "separators", "leading", "trailing", "joins", "neighbour", "pen"}
-"""Transforms whose draws are tested beside them: of the glyphs, or of many columns."""
-DRAWING = [
-    name for name, transform in TRANSFORMS.items() if transform.columns and name not in TESTED_ALONE
-]
-BY_CHANCE = [
-    name
-    for name in DRAWING
-    if "probability" in getattr(TRANSFORMS[name].Settings, "model_fields", {})
-]
-
 identities = st.lists(
     st.tuples(number_texts, st.integers(0, 10**12)), min_size=1, max_size=5, unique=True
 )
@@ -250,6 +239,20 @@ OWN_FORMULAS: dict[str, tuple[int, Callable[..., Any]]] = {
 
 A formula takes the words, the settings, place and value of the digit, and what is drawn before.
 """
+TESTED_ALONE = {
+    name
+    for name, transform in TRANSFORMS.items()
+    if transform.draw is not Transform.draw
+    and not any(column.name in OWN_FORMULAS for column in transform.columns)
+}
+"""Transforms that draw in a way of their own, which is tested beside them."""
+BY_CHANCE = [
+    name
+    for name, transform in TRANSFORMS.items()
+    if transform.columns
+    and name not in TESTED_ALONE
+    and "probability" in getattr(transform.Settings, "model_fields", {})
+]
 
 
 def draw_by_table(config: Config, pool: GlyphPool, split: str, number: str, index: int) -> Any:

@@ -20,7 +20,9 @@ FOLDER = FolderSettings(name="folder", path="/a/hand/", size=30, ink="dark")
 PUBLISHED_MNIST = {
     "name": "mnist",
     "ink_threshold": None,
+    "split_by": "glyph",
     "exclude": [],
+    "writers": False,
     "val_fraction": 0.2,
     "keep_doubtful": False,
 }
@@ -77,7 +79,9 @@ def test_every_field_is_documented(source):
                 "test_fraction": 0.1,
                 "name": "mnist-5k",
                 "ink_threshold": None,
+                "split_by": "glyph",
                 "exclude": [],
+                "writers": False,
             },
         ),
         (
@@ -89,6 +93,7 @@ def test_every_field_is_documented(source):
                 "test_fraction": 0.3,
                 "name": "idx",
                 "ink_threshold": None,
+                "split_by": "glyph",
                 "exclude": [],
                 "images": "images.gz",
                 "labels": "labels",
@@ -103,6 +108,7 @@ def test_every_field_is_documented(source):
                 "test_fraction": 0.1,
                 "name": "folder",
                 "ink_threshold": None,
+                "split_by": "glyph",
                 "exclude": [],
                 "size": 30,
                 "path": "hand",
@@ -115,12 +121,15 @@ def test_published_block(settings, published):
     assert list(publish_block(settings).items()) == list(published.items())
 
 
+UNTOUCHED = {"ink_threshold": None, "writers": False}
+
+
 @pytest.mark.parametrize(
     ("settings", "shares", "glyph_settings", "has_paths"),
     [
-        (MNIST, {"val_fraction": 0.2}, {"ink_threshold": None}, True),
-        (MnistSettings(name="mnist"), {"val_fraction": 0.1}, {"ink_threshold": None}, False),
-        (MNIST_5K, {"val_fraction": 0.1, "test_fraction": 0.1}, {"ink_threshold": None}, False),
+        (MNIST, {"val_fraction": 0.2}, UNTOUCHED, True),
+        (MnistSettings(name="mnist"), {"val_fraction": 0.1}, UNTOUCHED, False),
+        (MNIST_5K, {"val_fraction": 0.1, "test_fraction": 0.1}, UNTOUCHED, False),
         (
             IDX,
             {"val_fraction": 0.1, "test_fraction": 0.3},

@@ -333,7 +333,10 @@ def test_qmnist(tmp_path: Path, is_text: bool) -> None:
         (tmp_path / f"qmnist-{part}-images-idx3-ubyte").write_bytes(encode_idx(images))
         content = gzip.compress(encode_labels(digits, is_text))
         (tmp_path / f"qmnist-{part}-{ending}.gz").write_bytes(content)
-    check_both(read(name="qmnist", path=str(tmp_path)))
+    glyphs = read(name="qmnist", path=str(tmp_path))
+    check_both(glyphs)
+    assert glyphs.writers is not None
+    assert glyphs.writers.tolist() == (100 + glyphs.digits).tolist()
 
 
 @pytest.mark.parametrize(
@@ -349,6 +352,7 @@ def test_qmnist(tmp_path: Path, is_text: bool) -> None:
         ("labels-idx2-int", b"", "got 0x00000000"),
         ("labels.tsv", b"a\tb\n", "expected rows of numbers, got: invalid literal"),
         ("labels.tsv", b"\n", "expected rows of numbers"),
+        ("labels.tsv", b"", "expected 30 labels, got 0"),
         ("labels.tsv", encode_labels(DIGITS[1:], True), "expected 30 labels, got 29"),
     ],
 )
@@ -378,6 +382,10 @@ def test_idx_files_for_test(tmp_path: Path) -> None:
         Path(paths[key]).write_bytes(encode_idx(array))
     block = make_settings(name="idx", test_fraction=0.5, **paths)
     check_both(read_source(block))
+    (tmp_path / "writers").write_text("".join(f"{row // 2}\n" for row in range(50)))
+    written = read(name="idx", writers=str(tmp_path / "writers"), **paths)
+    assert written.writers is not None
+    assert written.writers.tolist() == [row // 2 for row in range(50)]
     pools = partition_glyphs(load_bank(block), block)
     assert sorted(pools["test"].ids.tolist()) == list(range(30, 50))
     assert len(pools["val"].ids) == 10  # one of three for each digit

@@ -88,7 +88,7 @@ def test_layers_are_views(rectangles: list[tuple[int, ...]], seed: int, alike: b
     layers = fill_layers(rectangles, seed, alike=alike)
     assert [layer.tolist() for layer in layers] == pixels_of(layers)
     counts = np.zeros(len(layers.pixels), int)
-    for part in layers.cut(counts):
+    for part in layers.parts(counts):
         np.add(part, 1, out=part)
     assert counts.max() == 1
     assert counts.sum() == sum(height * width for *_, height, width in rectangles)
@@ -153,7 +153,7 @@ def test_stack_and_put(rectangles: list[tuple[int, ...]], seed: int, alike: bool
     assert (layers.pixels == before).all()
     layers.put(stacked)
     expected = np.zeros_like(before)
-    for part, old in zip(layers.cut(expected), layers.cut(before), strict=True):
+    for part, old in zip(layers.parts(expected), layers.parts(before), strict=True):
         part[:] = 255 - old
     assert (layers.pixels == expected).all()  # 0 right of the width, as it was
     layers.put(255 - stacked)

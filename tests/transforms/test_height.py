@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from digit_sequence.sources.bank import GlyphBank
-from digit_sequence.transforms.line.height import Height
 from rendering import MakeConfig, Pools, draw, lay_box, render_samples
 
 
@@ -51,6 +50,25 @@ def test_line_that_is_too_wide_is_shrunk_as_a_whole(tiny_config: MakeConfig) -> 
             assert matrix[:, :2] == pytest.approx(np.diag([28 / width, 1 / rows]), abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("width", "spacing", "share"),
+    [
+        (60, 20, 60 / (4 * 28 + 3 * 20)),  # gaps take less than the digits: all is shrunk alike
+        (60, 900, 60 / (4 * 28 + 3 * 37)),  # 111 columns of gaps, as the 112 of the digits
+        (300, 900, 1),  # 186 columns of gaps, in the 188 that the digits leave
+    ],
+)
+def test_gaps_give_way_before_digits(
+    tiny_config: MakeConfig, width: int, spacing: int, share: float
+) -> None:
+    """However wide gaps are, digits of a line that is too long have half of the canvas."""
+    line = {"spacing": [spacing, spacing], "height": {"share": [1, 1]}}
+    config = tiny_config(canvas={"height": 28, "width": width}, line=line)
+    layout, applied = lay_box(config, "1234", 4, 4, 24, 24)
+    assert layout.matrices[0, 1, 1] == pytest.approx(1 / share, abs=1e-6)
+    assert applied.drawn["spacing"].tolist() == [0, *[spacing] * 3]
+
+
 def test_baseline_and_size_are_shares_of_the_line(tiny_config: MakeConfig) -> None:
     """A quarter of a line of 14 rows is 3.5 rows; a digit of half its size stands on its foot."""
     line = {"height": {"share": [0.5, 0.5]}}
@@ -66,10 +84,3 @@ def test_baseline_and_size_are_shares_of_the_line(tiny_config: MakeConfig) -> No
     assert middle["still"] == pytest.approx(13.5)
     assert middle["risen"] == pytest.approx(13.5 - 3.5)
     assert middle["small"] == pytest.approx(13.5 + 3.5)
-
-
-def test_lines_too_low_are_refused() -> None:
-    """A digit keeps five rows."""
-    Height(Height.Settings(share=(0.179, 1))).check(28, 200)
-    with pytest.raises(ValueError, match=r"^line\.height\.share: expected at least 0\.179, .*0\.1"):
-        Height(Height.Settings(share=(0.1, 1))).check(28, 200)

@@ -60,6 +60,16 @@ def test_distances_are_as_long_as_the_stroke(width: float) -> None:
     assert abs(rows[-1] - REACH - 23) <= 1
 
 
+@pytest.mark.parametrize(("middle", "is_open"), [(0, True), (160, True), (190, False)])
+def test_loops_that_are_nearly_filled_are_loops(middle: int, is_open: bool) -> None:
+    """Where ink is fainter by three tenths than all around, there is no stroke."""
+    glyph = np.zeros((28, 28), np.uint8)
+    glyph[11:16, 11:16] = 255
+    glyph[13, 13] = middle
+    levels = find_distances(glyph[None])[0, REACH:, REACH:]
+    assert (levels[13, 13] < levels[[12, 14, 13, 13], [13, 13, 12, 14]].min()) == is_open
+
+
 def test_distances_of_a_dot_and_of_paper() -> None:
     """A single pixel has a middle, and an empty glyph has none."""
     glyphs = np.zeros((3, 9, 9), np.uint8)

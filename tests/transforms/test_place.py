@@ -104,6 +104,23 @@ def test_image_as_wide_as_its_line_has_room_on_both_sides(
                 assert abs(behind - max(0, 40 * free)) <= 3
 
 
+def test_image_that_cuts_its_line_keeps_each_digit(tiny_config: MakeConfig) -> None:
+    """Of digits that are narrower than what was drawn to be cut, three quarters stay."""
+    bank = make_box_bank(0, 8, 20, 12, shape=(20, 20))  # 4 columns, where 10 were to be cut
+    config = tiny_config(
+        canvas={"height": 40, "width": [8, 200]},
+        glyph={"crop": {}},
+        line={
+            "spacing": [5, 5],
+            "height": {"share": [0.5, 0.5]},
+            "place": {"top": [0, 0], "left": [-0.25, -0.25]},
+        },
+    )
+    rendered = render_batch(draw(config, make_pool(bank), [("123", 0)]), bank, config)
+    assert rendered.widths.tolist() == [20]  # of 3 x 4 + 2 x 5 columns
+    assert rendered.boxes[:, 1::2].tolist() == [[0, 3], [8, 12], [17, 20]]
+
+
 @given(
     identities,
     ranges(-CUT, 0.8),

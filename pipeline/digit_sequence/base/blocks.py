@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, reduce
 from operator import getitem
 from pathlib import Path, PurePath
 from typing import Annotated, Any, TypeVar, get_args
@@ -152,11 +152,8 @@ def list_paths(block: Block) -> list[str]:
 
 def local_fields(kind: type[Block]) -> dict[str, FieldInfo]:
     """Return the fields of a block, by name, that are paths of inputs or not published."""
-    return {
-        key: field
-        for key, field in kind.model_fields.items()
-        if _has_mark(field.rebuild_annotation(), _PATH, UNPUBLISHED)
-    }
+    marked = _list_marked(kind, _PATH) | _list_marked(kind, UNPUBLISHED)
+    return {key: field for key, field in kind.model_fields.items() if key in marked}
 
 
 def publish_block(block: Block) -> dict[str, Any]:
@@ -177,9 +174,10 @@ def publish_block(block: Block) -> dict[str, Any]:
 
 def _find_marked(block: Block, mark: object) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Yield the place and the value of each field with a mark."""
-    for key, field in type(block).model_fields.items():
+    marked = _list_marked(type(block), mark)
+    for key in type(block).model_fields:
         value = getattr(block, key)
-        if _has_mark(field.rebuild_annotation(), mark):
+        if key in marked:
             yield (key,), value
             continue
         for place, inner in value.items() if isinstance(value, dict) else ((None, value),):
@@ -188,8 +186,15 @@ def _find_marked(block: Block, mark: object) -> Iterator[tuple[tuple[str, ...], 
                 yield from (((*above, *rest), found) for rest, found in _find_marked(inner, mark))
 
 
-def _has_mark(annotation: Any, *marks: object) -> bool:
+@cache
+def _list_marked(kind: type[Block], mark: object) -> frozenset[str]:
+    """Return the fields of a block whose type has a mark."""
+    fields = kind.model_fields.items()
+    return frozenset(key for key, it in fields if _has_mark(it.rebuild_annotation(), mark))
+
+
+def _has_mark(annotation: Any, mark: object) -> bool:
     """Return whether a type has a mark, alone or in a union."""
-    return any(mark in marks for mark in getattr(annotation, "__metadata__", ())) or any(
-        _has_mark(part, *marks) for part in get_args(annotation)
+    return mark in getattr(annotation, "__metadata__", ()) or any(
+        _has_mark(part, mark) for part in get_args(annotation)
     )

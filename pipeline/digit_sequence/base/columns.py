@@ -22,7 +22,8 @@ class Column:
 
     name: str
     type: str
-    """Of Arrow: int8, int16, int32, int64, float64, bool or string."""
+    """Of Arrow: int8, int16, int32, int64, float64, bool or string; box and polygons are the label
+    index's own."""
     meaning: str
     """What it says, with its unit: a line of the reference."""
     per: Literal["sample", "digit"] = "sample"

@@ -16,14 +16,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from digit_sequence.base.errors import OutputError
 from digit_sequence.base.names import SplitName, sample_key
 from digit_sequence.building.sampler import Sampler
 from digit_sequence.building.shard import Claim, keep_open, open_claim, pack_shard
 from digit_sequence.codec.encoding import decode_image, encode_image
+from digit_sequence.codec.polygons import POLYGONS
+from digit_sequence.codec.run_lengths import MASKS, decode_mask
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.plan.plan import Plan, Shard
+from digit_sequence.sources.hands import HAND, LACKED, NOBODY, WRITERS
 from digit_sequence.store.labels import (
     Commit,
     encode_labels,
@@ -37,6 +41,7 @@ from digit_sequence.store.ledger import check_shard, label_path, make_target, sh
 from digit_sequence.store.plan_file import check_owner, load_plan, outline_plan
 from digit_sequence.store.records import Outline
 from digit_sequence.store.storage import Storage
+from digit_sequence.transforms.canvas import find_extents
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,8 @@ class ShardReport:
     problems: tuple[Problem, ...]
     redrawn: int
     """Samples drawn again."""
+    writers: tuple[int, ...] = ()
+    """Who wrote its glyphs, where no writer may be in two splits."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +142,16 @@ def verify_shard(claim: Claim, split: SplitName, index: int, redraw: list[int]) 
             raise
         reasons = [(label_path(shard), f"cannot be read: {type(error).__name__}: {error}")]
     problems = tuple(Problem(path, reason, shard.name) for path, reason in reasons)
-    return ShardReport(shard.name, report.commit, problems, len(redraw))
+    writers = () if problems else _list_writers(subject.plan, rows)
+    return ShardReport(shard.name, report.commit, problems, len(redraw), writers)
+
+
+def _list_writers(plan: Plan, rows: pa.Table) -> tuple[int, ...]:
+    """List who wrote the glyphs of some rows, where no writer may be in two splits."""
+    if plan.config.source.split_by != "writer":
+        return ()
+    writers = np.unique(rows[WRITERS.name].combine_chunks().values.to_numpy())
+    return tuple(writers[writers != NOBODY].tolist())
 
 
 def _list_images(subject: Subject, shard: Shard, rows: pa.Table) -> list[str]:
@@ -225,10 +241,41 @@ def _check_rows(
             row = next(row for row in range(len(values)) if got[row] != values[row])
             yield f"row {row}: {column}: expected {values[row]!r}, got {got[row]!r}"
     if subject.sampler:
-        yield from _check_glyphs(subject.sampler, shard, rows, numbers)
+        yield from check_glyphs(subject.sampler, shard, rows, numbers)
+    yield from check_shapes(rows)
 
 
-def _check_glyphs(
+def check_shapes(rows: pa.Table) -> Iterator[str]:
+    """Find boxes anew from the masks and the polygons of digits, where there are any."""
+    found: dict[str, Callable[[Any, int, int], tuple[int, ...]]] = {
+        MASKS.name: _box_mask,
+        POLYGONS.name: _box_polygons,
+    }
+    names = ["height", "width", "boxes", *(name for name in found if name in rows.column_names)]
+    for index, row in enumerate(rows.select(names).to_pylist() if len(names) > 3 else ()):
+        expected = [(box["top"], box["left"], box["bottom"], box["right"]) for box in row["boxes"]]
+        for name in names[3:]:
+            try:
+                boxes = [found[name](shape, row["height"], row["width"]) for shape in row[name]]
+            except ValueError as error:
+                yield f"row {index}: {name}: {error}"
+                continue
+            if boxes != expected:
+                yield f"row {index}: {name}: expected the boxes {expected}, got {boxes}"
+
+
+def _box_mask(text: str, height: int, width: int) -> tuple[int, ...]:
+    """Return the box of some run lengths."""
+    return tuple(find_extents(decode_mask(text, height, width)[None])[0].tolist())
+
+
+def _box_polygons(polygons: list[list[int]], *_: int) -> tuple[int, ...]:
+    """Return the box of some polygons."""
+    columns, rows = ([it for polygon in polygons for it in polygon[axis::2]] for axis in (0, 1))
+    return min(rows), min(columns), max(rows), max(columns)
+
+
+def check_glyphs(
     sampler: Sampler, shard: Shard, rows: pa.Table, numbers: list[str]
 ) -> Iterator[str]:
     """Compare boxes and glyphs with the numbers, the canvas and the pool."""
@@ -255,7 +302,22 @@ def _check_glyphs(
         ),
         "glyph_ids: outside the pool of the split": bool(np.isin(glyphs, ids).all()),
     }
+    writers = sampler.glyphs.writers
+    if writers is not None:
+        found = rows[WRITERS.name].combine_chunks().values.to_numpy()
+        checks["writers: not those of the glyphs"] = np.array_equal(found, writers[glyphs])
+        if sampler.plan.config.hand:
+            checks["hand: not the writer of the digits"] = _has_hands(rows, found)
     yield from (reason for reason, is_met in checks.items() if not is_met)
+
+
+def _has_hands(rows: pa.Table, writers: NDArray[np.int32]) -> bool:
+    """Tell whether each number of one hand is so, but for as many digits as that hand lacked."""
+    hands, lacked = (rows[column.name].to_numpy() for column in (HAND, LACKED))
+    owners = np.repeat(np.arange(len(rows)), rows["n_digits"].to_numpy())
+    is_other = (hands[owners] != NOBODY) & (writers != NOBODY) & (writers != hands[owners])
+    others = np.bincount(owners[is_other], minlength=len(rows))
+    return bool((others <= lacked).all())
 
 
 def _check_images(

@@ -31,6 +31,8 @@ from digit_sequence.transforms.transform import Ink, Page
 _BASE_BYTES: dict[Engine, int] = {"skimage": 95_000_000, "numba": 125_000_000}
 """Measured: a worker of Dask that has imported `build`, drawn and written a shard of one sample."""
 _ROW_BYTES, _ROW_DIGIT_BYTES, _ROW_COPIES = 250, 45, 5
+_MASK_BYTES, _POLYGON_BYTES = 6, 16
+"""For each row of the canvas that a digit's mask and its polygons cover."""
 _CANVAS_BYTES: dict[Engine, int] = {"skimage": 40, "numba": 3}
 _GLYPH_BYTES: dict[Engine, int] = {"skimage": 40, "numba": 0}
 """For each pixel of the canvases and of the glyphs of a batch."""
@@ -109,13 +111,16 @@ def estimate_memory(
         digit_bytes = glyph_pixels * _GLYPH_BYTES[engine] + _DIGIT_BYTES
         return fit(part) * (canvas_pixels * pixel_bytes + max_digits * digit_bytes)
 
+    digit_bytes = _ROW_DIGIT_BYTES + config.canvas.height * (
+        _MASK_BYTES * (config.labels.masks is not None) + _POLYGON_BYTES * config.labels.polygons
+    )
     batch = max(map(render, config.per_look.values() or (config,))) + fit(config) * 2 * sample_bytes
     if config.look:
         batch += fit(config) * (canvas_pixels * _LOOK_BYTES + max_digits * _DIGIT_BYTES)
     return TaskMemory(
         base=_BASE_BYTES[engine],
         shard=round(n_samples * sample_bytes * CONTAINERS[config.output.container].copies),
-        rows=n_samples * (_ROW_BYTES + _ROW_DIGIT_BYTES * max_digits) * _ROW_COPIES,
+        rows=n_samples * (_ROW_BYTES + digit_bytes * max_digits) * _ROW_COPIES,
         batch=round(batch) + canvas_pixels * _SCRATCH_BYTES[engine],
     )
 

@@ -13,7 +13,12 @@ from digit_sequence.plan.plan import Plan, make_plan
 from digit_sequence.render.draw import Rendered, render_batch
 from digit_sequence.render.recipe import draw_recipes, missing_glyphs
 from digit_sequence.sources.bank import GlyphBank, load_bank
-from digit_sequence.sources.pools import GlyphPool, check_disjoint, partition_glyphs
+from digit_sequence.sources.pools import (
+    GlyphPool,
+    check_disjoint,
+    check_writers,
+    partition_glyphs,
+)
 from digit_sequence.store.glyphs import load_glyphs
 from digit_sequence.store.plan_file import load_plan
 from digit_sequence.store.storage import Storage
@@ -75,6 +80,8 @@ def _make_sampler(plan: Plan, bank: GlyphBank, engine: str | None) -> Sampler:
     for choice in choices.values():
         glyphs, pools = choice.add_glyphs(glyphs, pools)
     check_disjoint(pools)
+    if plan.config.source.split_by == "writer":
+        check_writers(pools)
     for name, split in plan.splits.items():
         starts = pools[name].starts
         lacking = {digit for digit in split.numbers.digits() if starts[digit] == starts[digit + 1]}

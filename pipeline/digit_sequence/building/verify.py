@@ -5,7 +5,8 @@ quick    every label file's footer, every file's size, files that do not belong,
          glyphs, manifest and card
 full     also, for each shard: digest of its bytes and of its rows; the container walked against
          the offsets; every image decoded, its pixels hashed (PNG), its JSON compared with its row;
-         keys, numbers and boxes compared with the plan; glyphs within the pool of their split
+         keys, numbers and boxes compared with the plan; glyphs within the pool of their split, and
+         where splits are by writer, that the rows have no writer in two of them
 samples  also some random samples drawn again and compared, pixels and row
 =======  ==========================================================================================
 
@@ -120,11 +121,16 @@ def verify_dataset(
     problems += _find_strays(storage, plan, labelled)
     ledger = Ledger(plan)
     redrawn = 0
+    writers: dict[int, SplitName] = {}
 
     def collect(name: str, report: ShardReport) -> None:
         nonlocal redrawn
         shard = find_shard(plan, name)
         problems.extend(report.problems)
+        for writer in report.writers:
+            if writers.setdefault(writer, shard.split) != shard.split:
+                reason = f"writer {writer}: expected in one split, got {writers[writer]} as well"
+                problems.append(Problem(label_path(shard), reason))
         if report.commit is not None and not report.problems:
             ledger.add(shard, report.commit)
         redrawn += report.redrawn

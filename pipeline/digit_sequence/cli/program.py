@@ -56,7 +56,7 @@ class Commands(Mapping[str, click.Command]):
 
 COMMANDS = Commands(
     *("build", "verify", "status", "sample", "export", "preview"),
-    *("train", "read", "match", "number", "completion"),
+    *("train", "ablate", "read", "match", "number", "completion"),
 )
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 WAYS = ("levels", "grey", "ground", "small", "tight")
 """Those of learn.crops, which help does not import."""
+SHOWN = 12
+"""Confusions of digits that are printed; the report has them all."""
 
 
 @click.command()
@@ -29,8 +31,9 @@ WAYS = ("levels", "grey", "ground", "small", "tight")
 @click.option(
     "--labels",
     type=click.Path(path_type=Path),
-    metavar="CSV",
-    help="Columns file and number: say how well the images are read.",
+    metavar="LABELS",
+    help="Say how well the images are read: a CSV file with the columns file and number, the "
+    "labels of an export (.jsonl, .json, .txt, .csv, or a folder of *.gt.txt), or a dataset.",
 )
 @click.option(
     "--way",
@@ -70,17 +73,16 @@ def read(
     1) and status: read, check (see --min-confidence) or why the file cannot be read. Needs the
     extra torch.
     """
-    from digit_sequence.learn.crop_files import check_labels, list_crops, read_labels, show
+    from digit_sequence.learn.crop_files import list_crops, show
+    from digit_sequence.learn.label_files import is_label_file, read_labels
 
     crops, others = list_crops(images)
-    others = [name for name in others if labels is None or Path(name).name != labels.name]
+    others = [name for name in others if not is_label_file(name, labels)]
     if others:
         echo(
             f"note: left out, no images by their names ({len(others):,}): {show(others)}", err=True
         )
-    truths = None if labels is None else read_labels(labels)
-    if labels is not None and truths is not None:
-        check_labels(labels, truths, crops)
+    truths = None if labels is None else read_labels(labels, crops)
     reader = _open_reader(weights, WAYS if careful else (way,))
     readings: dict[str, CropReading] = {}
     with show_progress(len(crops)) as on_progress:
@@ -133,6 +135,7 @@ def _report(
     from digit_sequence.learn.reader import load_crop
     from digit_sequence.learn.report import (
         Reading,
+        count_confusions,
         draw_surest_mistakes,
         measure,
         measure_bounds,
@@ -147,6 +150,7 @@ def _report(
     )
     result = measure(compared) | {"bounds": measure_bounds(compared)}
     result |= {"surest": measure_surest(compared), "ways": list(reader.ways)}
+    result |= {"confusions": count_confusions(compared)}
     for line in _summarize(result, compared, min_confidence):
         echo(line, err=output is None)
     if output is None:
@@ -179,13 +183,28 @@ def _summarize(
         f"{result['character_error_rate']:.2%} ({errors[0]:.2%} to {errors[1]:.2%})",
         f"exact match of the surest half {result['surest']['50%']:.1%}, of the surest nine tenths "
         f"{result['surest']['90%']:.1%}",
+        "exact match by number of digits: "
+        + ", ".join(
+            f"{digits}: {row['exact_match']:.1%} of {row['samples']:,}"
+            for digits, row in result["by_length"].items()
+        ),
     ]
+    if confusions := result["confusions"]:
+        more = f", and {len(confusions) - SHOWN:,} others" if len(confusions) > SHOWN else ""
+        lines.append(f"digits read wrong: {', '.join(map(_describe, confusions[:SHOWN]))}{more}")
     if min_confidence:
         triples = zip(compared.truths, compared.predictions, compared.confidences, strict=True)
         sure = [truth == number for truth, number, is_sure in triples if is_sure >= min_confidence]
         right = f", {sum(sure) / len(sure):.1%} of them right" if sure else ""
         lines.append(f"{len(sure):,} are as sure as {min_confidence:g}{right}")
     return lines
+
+
+def _describe(confusion: Mapping[str, Any]) -> str:
+    digit, found = confusion["digit"], confusion["read_as"]
+    if not digit:
+        return f"{found} put in ({confusion['count']:,})"
+    return f"{digit} {f'as {found}' if found else 'left out'} ({confusion['count']:,})"
 
 
 def _tell_problems(readings: Mapping[str, CropReading]) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from digit_sequence.base.errors import ConfigError, how_to_install
 from digit_sequence.base.files import is_remote
 from digit_sequence.cli.terminal import echo, show_progress
+
+if TYPE_CHECKING:
+    from digit_sequence.read.dataset import Dataset
 
 
 @click.command()
@@ -63,13 +67,9 @@ def train(dataset: str, output: Path | None, also: tuple[str, ...], **options: A
     from digit_sequence.read.dataset import open_dataset
 
     opened = open_dataset(dataset)
-    names = [Path(uri).name for uri in also]
-    others = {
-        name if names.count(name) == 1 else uri: open_dataset(uri)
-        for name, uri in zip(names, also, strict=True)
-    }
+    others = open_others(also)
     for other in others.values():
-        training.check_other(opened, other)
+        training.check_other(opened.uri, opened.image_shape, other)
     folder = _choose_run_folder(dataset, output)
     overwrite = options.pop("overwrite")
     run = training.Run(opened, folder, training.TrainOptions(**options), overwrite)
@@ -86,6 +86,17 @@ def train(dataset: str, output: Path | None, also: tuple[str, ...], **options: A
     for line in training.summarize(training.write_report(run, others)):
         echo(line)
     echo(f"in {folder}: report.md, report.json, curve.png, mistakes.png, best.pt")
+
+
+def open_others(uris: Sequence[str]) -> dict[str, Dataset]:
+    """Open datasets to be read in the end; by the names of their folders if no two have one."""
+    from digit_sequence.read.dataset import open_dataset
+
+    names = [Path(uri).name for uri in uris]
+    return {
+        name if names.count(name) == 1 else uri: open_dataset(uri)
+        for name, uri in zip(names, uris, strict=True)
+    }
 
 
 def _choose_run_folder(dataset: str, output: Path | None) -> Path:

@@ -1,1 +1,1 @@
-"""Grey images to bytes and back. Imports `base`."""
+"""Grey images and masks to bytes or text, and back. Imports `base`."""

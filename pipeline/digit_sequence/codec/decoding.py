@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 _FORMATS = ("PNG", "JPEG")
-_CROP_FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
-_PNG_BEGIN = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4s", 13, b"IHDR")
-_GREY_8_BIT = (8, 0, 0, 0, 0)
+PICTURE_FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
+"""What a scanner or a camera writes, as Pillow calls it."""
+PNG_BEGIN = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4s", 13, b"IHDR")
+"""Of every PNG: its signature, the length of its header, and the header's name."""
+GREY_8_BIT = (8, 0, 0, 0, 0)
 """Bit depth, colour type, compression, filter method, interlace."""
 MAX_PIXELS = 1 << 26
 """Of one image, 16 times the largest canvas; what says that it has more is not decoded."""
@@ -48,7 +50,7 @@ def decode_image(encoded: bytes) -> NDArray[np.uint8]:
         return np.array(opened)
 
 
-def decode_crop(encoded: bytes) -> NDArray[np.uint8]:
+def decode_picture(encoded: bytes) -> NDArray[np.uint8]:
     """Decode an image of any kind that a scanner or a camera writes to grey, uint8 (H, W).
 
     What is transparent lies on white; a camera's turn is undone; 16 bits become 8.
@@ -63,7 +65,7 @@ def decode_crop(encoded: bytes) -> NDArray[np.uint8]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit here is lower
         try:
-            opened = Image.open(io.BytesIO(encoded), formats=_CROP_FORMATS)  # the header alone
+            opened = Image.open(io.BytesIO(encoded), formats=PICTURE_FORMATS)  # the header alone
         except Image.DecompressionBombError as error:
             raise OSError(f"expected at most {MAX_PIXELS:,} pixels, got far more") from error
     with opened:
@@ -84,10 +86,10 @@ def decode_crop(encoded: bytes) -> NDArray[np.uint8]:
 
 def decode_unfiltered(encoded: bytes) -> NDArray[np.uint8] | None:
     """Decode a PNG (ISO/IEC 15948) of grey bytes without row filters; None if it is not one."""
-    if not encoded.startswith(_PNG_BEGIN):
+    if not encoded.startswith(PNG_BEGIN):
         return None
     width, height, *kind, checksum = struct.unpack_from(">II5BI", encoded, 16)
-    if tuple(kind) != _GREY_8_BIT or checksum != zlib.crc32(encoded[12:29]):
+    if tuple(kind) != GREY_8_BIT or checksum != zlib.crc32(encoded[12:29]):
         return None
     n_bytes = height * (width + 1)
     if n_bytes > MAX_PIXELS:
@@ -117,7 +119,7 @@ def _join_pixels(encoded: bytes) -> bytes:
 def _check_chunks(encoded: bytes) -> None:
     """Raise an OSError if a PNG's chunk is damaged: Pillow does not look at the sums of pixels."""
     place = 8
-    while encoded.startswith(_PNG_BEGIN[:8]) and place + 12 <= len(encoded):
+    while encoded.startswith(PNG_BEGIN[:8]) and place + 12 <= len(encoded):
         size, name = struct.unpack_from(">I4s", encoded, place)
         end = place + 8 + size
         if encoded[end : end + 4] != zlib.crc32(encoded[place + 4 : end]).to_bytes(4):

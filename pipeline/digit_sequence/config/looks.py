@@ -73,6 +73,12 @@ def write_out_looks(tree: dict[Any, Any], where: str, folder: Path) -> dict[Any,
         if not isinstance(value, dict):  # else the look itself, as a plan has it
             path = _find_look(origin, where, folder)
             name, look = path.stem, {**_load_look(path), "weight": value}
+        elif name in list_looks() and not set(SECTIONS) <= set(value):
+            raise ConfigError(
+                f"{where}: look.{name}: expected a weight, or all of a look of one's own, "
+                f"{' and '.join(SECTIONS)}, got {shorten(value)}; what is to be different from "
+                f"{name} belongs in the config's own {' and '.join(SECTIONS)}"
+            )
         if name in looks:
             raise ConfigError(f"{where}: look: two are called {name}; rename the file of one")
         looks[name] = lay_over(look, over)

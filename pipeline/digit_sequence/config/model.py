@@ -7,6 +7,8 @@ workers) are no part of a config, because they change no byte.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union
 
@@ -22,11 +24,13 @@ from pydantic import (
     model_validator,
 )
 
-from digit_sequence.base.blocks import Block, shorten
+from digit_sequence.base.blocks import Block, Probability, shorten
 from digit_sequence.base.columns import Column
 from digit_sequence.base.files import is_remote
 from digit_sequence.base.home import expand_home
 from digit_sequence.base.names import SplitName
+from digit_sequence.codec.polygons import POLYGONS
+from digit_sequence.codec.run_lengths import MASKS
 from digit_sequence.config.sections import (
     LOOK,
     GlyphSection,
@@ -39,13 +43,16 @@ from digit_sequence.containers.sidecars import BRIEF, SIDECARS
 from digit_sequence.numbers.choice import OneKind, make_choice
 from digit_sequence.numbers.exclude import Exclude
 from digit_sequence.numbers.registry import NUMBER_KINDS
-from digit_sequence.sources.registry import SOURCES
+from digit_sequence.sources.hands import HAND, LACKED, WRITERS
+from digit_sequence.sources.registry import SOURCES, open_source
 from digit_sequence.sources.source import SourceBlock
 from digit_sequence.transforms.registry import TRANSFORMS
 from digit_sequence.transforms.transform import Choice, Transform
 
 MIN_DIGIT_WIDTH = 4
 """Columns that a digit keeps, at least, when its line is shrunk to the canvas."""
+MIN_INK_ROWS = 4
+"""Rows of the canvas that the ink of a digit keeps, at least, in a line that is not shrunk."""
 
 # -- source, numbers and splits --------------------------------------------------------------------
 
@@ -103,6 +110,18 @@ class Split(Block):
         return {name: it for name, it in serialize(self).items() if name != "exclude" or it}
 
 
+class Hand(Block):
+    """Numbers whose digits one writer wrote, of a source whose writers are known.
+
+    The writer is drawn among those of the split who wrote the most of the number's digits, as a
+    rule all of them; a digit that this writer did not write is another's, and the label row says of
+    how many that is so. Slant of the line, pen and spacing are those of the line in any case.
+    """
+
+    same: Probability = 1.0
+    """Share of the samples that are each of one writer, 0 to 1."""
+
+
 # -- rendering ------------------------------------------------------------------------------------
 
 
@@ -146,6 +165,15 @@ class Canvas(Block):
     def narrowest(self) -> int:
         """Columns of an image, at least."""
         return self.width if isinstance(self.width, int) else self.width[0]
+
+
+class Labels(Block):
+    """What label rows say of each digit beside its box."""
+
+    masks: Literal["rle"] | None = None
+    """The pixels of its ink, whatever other ink lies on them, as run lengths of COCO: a column."""
+    polygons: bool = False
+    """The outlines of the same pixels: a column."""
 
 
 class Output(Block):
@@ -200,6 +228,8 @@ class Config(Block):
     """Where the glyphs come from."""
     splits: dict[SplitName, Split] = Field(min_length=1)
     """The parts of the dataset; no glyph is in two of them."""
+    hand: Hand | None = None
+    """Numbers whose digits one writer wrote."""
     canvas: Canvas = Canvas()
     """The image that a line of digits is placed on."""
     look: Looks = None
@@ -208,6 +238,8 @@ class Config(Block):
     """How each digit is drawn; with a look, what is to be different from it."""
     line: LineSection = LineSection()
     """How digits stand together, and the whole canvas; likewise."""
+    labels: Labels = Labels()
+    """What label rows say of each digit beside its box."""
     output: Output = Output()
     """What is written."""
 
@@ -223,10 +255,21 @@ class Config(Block):
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """Label columns of the transforms that are on, and of the look where one is given."""
+        """Label columns of all that is on: writers, look, transforms, shapes."""
         chosen = {it.name: (*it.columns, *it.measured) for it in self.transforms}
-        columns = [column for name in TRANSFORMS for column in chosen.get(name, ())]
-        return (LOOK, *columns) if self.look else tuple(columns)
+        return (
+            *((WRITERS,) if self.has_writers else ()),
+            *((HAND, LACKED) if self.hand else ()),
+            *((LOOK,) if self.look else ()),
+            *(column for name in TRANSFORMS for column in chosen.get(name, ())),
+            *((MASKS,) if self.labels.masks else ()),
+            *((POLYGONS,) if self.labels.polygons else ()),
+        )
+
+    @property
+    def has_writers(self) -> bool:
+        """Whether the source says who wrote its glyphs."""
+        return open_source(self.source).has_writers
 
     @property
     def per_look(self) -> dict[str, Config]:
@@ -240,14 +283,27 @@ class Config(Block):
         }
 
     @model_validator(mode="after")
+    def _check_writers(self) -> Self:
+        """Refuse to ask for writers whom the source does not know."""
+        if not self.has_writers:
+            asked = {"hand": self.hand, "source.split_by": self.source.split_by == "writer"}
+            if keys := [key for key, value in asked.items() if value]:
+                raise ValueError(
+                    f"{keys[0]}: expected a source that says who wrote its digits, got "
+                    f"{self.source.name} without; set source.writers, or leave {keys[0]} out"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _check_legible(self) -> Self:
         """Refuse what would leave digits without ink."""
         for name, config in (self.per_look or {"": self}).items():
-            for transform in config.transforms:
-                try:
+            try:
+                check_rows(config.transforms, self.canvas.height)
+                for transform in config.transforms:
                     transform.check(self.canvas.height, self.canvas.widest)
-                except ValueError as error:
-                    raise ValueError(f"{error} (in the look {name})" if name else error) from error
+            except ValueError as error:
+                raise ValueError(f"{error} (in the look {name})" if name else error) from error
         choices: dict[str, Choice] = {}
         for choice in (it for it in self.transforms if isinstance(it, Choice)):
             if choices.setdefault(choice.name, choice).glyph_settings != choice.glyph_settings:
@@ -265,9 +321,34 @@ class Config(Block):
 
     @model_serializer(mode="wrap")
     def _leave_out_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out the look if there is none, else the sections, which looks have of their own."""
-        unused = ("glyph", "line") if self.look else ("look",)
+        """Leave out what is not asked for, and of looks the sections, which each has itself."""
+        unused = {"glyph", "line"} if self.look else {"look"}
+        if self.hand is None:
+            unused.add("hand")
+        if self.labels == Labels():
+            unused.add("labels")
         return {name: value for name, value in serialize(self).items() if name not in unused}
+
+
+def check_rows(transforms: Sequence[Transform], height: int) -> None:
+    """Raise a ValueError if transforms leave a digit too few rows: each by itself, or all of them.
+
+    Parameters
+    ----------
+    transforms : sequence of Transform
+        Those of one look.
+    height : int
+        Rows of the canvas.
+    """
+    shares = {f"{it.section}.{it.name}": it.find_least_share() for it in transforms}
+    rows = height * math.prod(shares.values())
+    if round(rows, 6) < MIN_INK_ROWS:
+        smaller = {key: f"{share:.3g}" for key, share in shares.items() if share < 1}
+        raise ValueError(
+            f"{', '.join(smaller) or 'canvas.height'}: expected to leave the ink of a digit "
+            f"{MIN_INK_ROWS} of the {height} rows of the canvas, got {rows:.2g}, a share of "
+            f"{' x '.join(smaller.values()) or 1}"
+        )
 
 
 @TRANSFORMS.follow

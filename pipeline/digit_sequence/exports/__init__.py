@@ -20,10 +20,12 @@ from digit_sequence.exports.paddleocr import PADDLEOCR
 from digit_sequence.exports.tesstrain import TESSTRAIN
 from digit_sequence.exports.tfrecord import TFRECORD
 from digit_sequence.exports.yolo import YOLO
+from digit_sequence.exports.yolo_seg import YOLO_SEG
 
 EXPORTS: Registry[Format] = Registry(
     "--to",
     "digit_sequence.exports",
-    *(LMDB, PADDLEOCR, DOCTR, MMOCR, IMAGEFOLDER, TESSTRAIN, EASYOCR, YOLO, COCO, MDS, TFRECORD),
+    *(LMDB, PADDLEOCR, DOCTR, MMOCR, IMAGEFOLDER, TESSTRAIN, EASYOCR, YOLO, YOLO_SEG, COCO, MDS),
+    TFRECORD,
 )
 """By the name on the command line."""

@@ -1,11 +1,12 @@
-"""Boxes as pycocotools, torchvision and Detectron2 read them.
+"""Boxes as pycocotools, torchvision and Detectron2 read them; with masks or polygons if there are.
 
 ::
 
     SPLIT/KEY.png
     annotations/instances_SPLIT.json    boxes [left, top, width, height] in pixels
 
-category_id = digit + 1, for 0 means background to many detectors.
+category_id = digit + 1, for 0 means background to many detectors. Of polygons and masks, polygons
+are taken, which more readers understand; they enclose the same pixels.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from digit_sequence.codec.polygons import POLYGONS, find_area
+from digit_sequence.codec.run_lengths import MASKS, decode_mask
 from digit_sequence.exports.format import (
     BOX_COLUMNS,
     Format,
@@ -47,7 +50,7 @@ def _make_image(piece: Piece, row: Row) -> str:
 
 def _make_annotations(piece: Piece) -> list[str]:
     return [
-        json.dumps(_make_box(row["ordinal"] + 1, slot, box))
+        json.dumps(_make_box(row["ordinal"] + 1, slot, box) | _make_shape(row, slot))
         for row in piece.rows
         for slot, box in enumerate(row["boxes"])
     ]
@@ -65,10 +68,23 @@ def _make_box(image_id: int, slot: int, box: dict[str, int]) -> dict[str, Any]:
     }
 
 
+def _make_shape(row: Row, slot: int) -> dict[str, Any]:
+    """Return the segmentation of a digit and its area, where its row has any."""
+    if POLYGONS.name in row:
+        polygons: list[list[int]] = row[POLYGONS.name][slot]
+        return {"segmentation": polygons, "area": find_area(polygons)}
+    if MASKS.name in row:
+        text, shape = row[MASKS.name][slot], (row["height"], row["width"])
+        area = int(decode_mask(text, *shape).sum())
+        return {"segmentation": {"size": shape, "counts": text}, "area": area}
+    return {}
+
+
 COCO = Format(
     name="coco",
     readers="pycocotools, torchvision, Detectron2",
-    writes="`SPLIT/`, `annotations/instances_SPLIT.json`; category = digit + 1",
+    writes="`SPLIT/`, `annotations/instances_SPLIT.json`; category = digit + 1; masks or polygons "
+    "where the dataset has them",
     make_files=put_images("{split}"),
     indexes=(
         Index(
@@ -79,4 +95,5 @@ COCO = Format(
         ),
     ),
     columns=BOX_COLUMNS,
+    optional=(POLYGONS.name, MASKS.name),
 )

@@ -94,6 +94,8 @@ class Format:
     """Instead of `make_files`, for a file that takes one writer: writes or goes on with a split."""
     columns: tuple[str, ...] = ("key", "number", "ordinal")
     """Label columns that it needs."""
+    optional: tuple[str, ...] = ()
+    """Label columns that it takes as well where a dataset has them."""
     max_digits: int | None = None
     """Readers leave out longer numbers unless they are told otherwise."""
     images: tuple[str, ...] = ("png", "jpeg")

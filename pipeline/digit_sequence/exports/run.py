@@ -33,6 +33,7 @@ from digit_sequence.base.files import hold_folder, open_new
 from digit_sequence.base.folders import open_folder
 from digit_sequence.base.names import BUILD_FOLDER, sample_key, shard_name
 from digit_sequence.codec.encoding import EXTENSIONS, decode_image, encode_image
+from digit_sequence.codec.polygons import POLYGONS
 from digit_sequence.exports import EXPORTS
 from digit_sequence.exports.format import Format, Index, Piece
 from digit_sequence.read.dataset import Dataset, Split, open_dataset
@@ -216,6 +217,7 @@ def check_fit(export: Export) -> Format:
         raise ConfigError(
             f"{dataset.uri}: export to {name} needs the label columns {', '.join(kind.columns)}, "
             f"got none of {', '.join(lacking)}; nothing was written"
+            + ("; build it with labels.polygons: true" if POLYGONS.name in lacking else "")
         )
     limit = export.max_digits or kind.max_digits
     if limit is None:
@@ -346,7 +348,9 @@ def read_piece(split: Split, index: int, kind: Format) -> Piece:
     dataset = split.dataset
     start = index * dataset.shard_samples
     positions = range(start, min(start + dataset.shard_samples, len(split)))
-    rows = split.read_labels(positions, kind.columns).to_pylist()
+    there = dataset.columns if kind.optional else ()
+    columns = (*kind.columns, *(column for column in kind.optional if column in there))
+    rows = split.read_labels(positions, columns).to_pylist()
     for ordinal, row in zip(positions, rows, strict=True):
         # Both become names of files, so they must be what a build has written.
         if row["key"] != sample_key(split.name, ordinal) or not _is_number(row["number"]):

@@ -36,7 +36,8 @@ def _make_line(box: dict[str, int], height: int, width: int) -> str:
     return f"{box['digit']} {' '.join(f'{share:.8f}' for share in shares)}\n"
 
 
-def _make_extras(dataset: Dataset) -> dict[str, str]:
+def make_extras(dataset: Dataset) -> dict[str, str]:
+    """Return data.yaml."""
     # Without `path`, Ultralytics looks beside the file itself.
     lines = [f"{split}: images/{split}\n" for split in dataset]
     names = [f'  {digit}: "{digit}"\n' for digit in range(10)]
@@ -48,6 +49,6 @@ YOLO = Format(
     readers="Ultralytics",
     writes="`images/SPLIT/`, `labels/SPLIT/`, `data.yaml`; class = digit",
     make_files=_make_files,
-    make_extras=_make_extras,
+    make_extras=make_extras,
     columns=BOX_COLUMNS,
 )

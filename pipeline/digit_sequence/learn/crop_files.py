@@ -1,26 +1,14 @@
-"""The files of a user's crops, and the labels that some have.
-
-::
-
-    FOLDER/
-      any/name.png ...     PNG, JPEG, TIFF or BMP
-      labels.csv           file,number: the file as it is called in FOLDER, its digits
-"""
+"""The files of a user's crops: PNG, JPEG, TIFF or BMP, in folders of any depth."""
 
 from __future__ import annotations
 
-import csv
-import io
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from digit_sequence.base.errors import ConfigError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
-MAX_LABEL_BYTES = 1 << 28
-MAX_DIGITS = 1000
-"""Of a label."""
 SHOWN = 3
 """Names in a message."""
 
@@ -73,65 +61,6 @@ def _list_place(place: Path) -> Iterator[tuple[str, Path]]:
         for name in sorted(names):
             path = Path(folder, name)
             yield path.relative_to(place).as_posix(), path
-
-
-def read_labels(path: Path) -> dict[str, str]:
-    """Read a CSV file with the columns file and number, and any others; return number by file.
-
-    Raises
-    ------
-    ConfigError
-        If it is no such file, naming the line.
-    """
-    rows = csv.DictReader(io.StringIO(_read_text(path), newline=""))
-    labels: dict[str, str] = {}
-    try:
-        names = list(rows.fieldnames or ())
-        if not {"file", "number"} <= set(names):
-            got = ",".join(names)[:80]
-            raise ConfigError(f"{path}: line 1: expected the columns file and number, got {got!r}")
-        for row in rows:
-            _add_label(
-                labels, row["file"] or "", row["number"] or "", f"{path}: line {rows.line_num}"
-            )
-    except csv.Error as error:
-        raise ConfigError(f"{path}: line {rows.line_num}: expected a CSV file: {error}") from error
-    if not labels:
-        raise ConfigError(f"{path}: expected a label at least, got none")
-    return labels
-
-
-def _read_text(path: Path) -> str:
-    try:
-        if path.stat().st_size > MAX_LABEL_BYTES:
-            raise ConfigError(f"{path}: expected at most {MAX_LABEL_BYTES:,} bytes")
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: expected a CSV file in UTF-8: {error.reason}") from error
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-
-
-def _add_label(labels: dict[str, str], file: str, number: str, where: str) -> None:
-    if not (number.isascii() and number.isdigit() and len(number) <= MAX_DIGITS):
-        raise ConfigError(f"{where}: number: expected the digits 0 to 9 alone, got {number[:80]!r}")
-    if file in labels:
-        raise ConfigError(f"{where}: file: expected each file once, got {file[:80]!r} again")
-    labels[file] = number
-
-
-def check_labels(path: Path, labels: Mapping[str, str], names: Mapping[str, Path]) -> None:
-    """Refuse labels of files that are not there, and images without a label.
-
-    Raises
-    ------
-    ConfigError
-        Naming some of them.
-    """
-    if lost := [name for name in labels if name not in names]:
-        raise ConfigError(f"{path}: {len(lost):,} files of its labels are not there: {show(lost)}")
-    if bare := [name for name in names if name not in labels]:
-        raise ConfigError(f"{path}: expected a label for each image, got none for {show(bare)}")
 
 
 def show(names: Sequence[str]) -> str:

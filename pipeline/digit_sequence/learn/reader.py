@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from digit_sequence.codec.decoding import decode_crop
+from digit_sequence.codec.decoding import decode_picture
 from digit_sequence.learn.batches import BLANK, decode_classes, encode_numbers, stack_images
 from digit_sequence.learn.crops import MAX_BREADTH, MIN_SIDE, WAYS, Taught, prepare_crop
 from digit_sequence.learn.network import Recognizer
@@ -52,7 +52,7 @@ def load_crop(path: Path) -> NDArray[np.uint8]:
     if not 0 < path.stat().st_size <= MAX_FILE_BYTES:
         raise OSError(f"expected 1 to {MAX_FILE_BYTES:,} bytes, got {path.stat().st_size:,}")
     try:
-        crop = decode_crop(path.read_bytes())
+        crop = decode_picture(path.read_bytes())
     except Exception as error:  # broken images make Pillow raise many kinds
         is_ours = isinstance(error, OSError) and str(error).startswith("expected")
         reason = str(error) if is_ours else f"is damaged ({type(error).__name__})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,19 +30,56 @@ class Reading:
     """Probability of the best path, 0 to 1."""
 
 
+def find_edits(truth: str, prediction: str) -> list[tuple[str, str]]:
+    """Return the fewest edits that make a prediction of a truth (Levenshtein), in their order.
+
+    Each is (digit, what it was read as); the one is empty where a digit was put in, the other
+    where it was left out.
+
+    >>> find_edits("007", "07"), find_edits("123", "1423"), find_edits("12", "17")
+    ([('0', '')], [('', '4')], [('2', '7')])
+    """
+    table = [list(range(len(prediction) + 1))]  # edits of the first digits of both
+    for i, wanted in enumerate(truth):
+        row = [i + 1]
+        for j, found in enumerate(prediction):
+            row.append(min(table[i][j + 1] + 1, row[j] + 1, table[i][j] + (wanted != found)))
+        table.append(row)
+    edits, i, j = [], len(truth), len(prediction)
+    while i or j:
+        if i and j and table[i][j] == table[i - 1][j - 1] + (truth[i - 1] != prediction[j - 1]):
+            i, j = i - 1, j - 1
+            edits += [(truth[i], prediction[j])] * (truth[i] != prediction[j])
+        elif i and table[i][j] == table[i - 1][j] + 1:
+            i -= 1
+            edits.append((truth[i], ""))
+        else:
+            j -= 1
+            edits.append(("", prediction[j]))
+    return edits[::-1]
+
+
 def count_edits(truth: str, prediction: str) -> int:
     """Return the Levenshtein distance: insertions, deletions and substitutions.
 
     >>> count_edits("007", "07"), count_edits("123", "1423"), count_edits("12", "21")
     (1, 1, 2)
     """
-    row = list(range(len(prediction) + 1))
-    for i, wanted in enumerate(truth, start=1):
-        diagonal, row[0] = row[0], i
-        for j, found in enumerate(prediction, start=1):
-            best = min(row[j] + 1, row[j - 1] + 1, diagonal + (wanted != found))
-            diagonal, row[j] = row[j], best
-    return row[-1]
+    return 0 if truth == prediction else len(find_edits(truth, prediction))
+
+
+def count_confusions(reading: Reading) -> list[dict[str, Any]]:
+    """Return what was read as what, and how often, the most frequent first.
+
+    `digit` is empty where a digit was put in, `read_as` where it was left out.
+
+    >>> count_confusions(Reading(["17", "7"], ["77", "2"], [1.0, 1.0]))[0]
+    {'digit': '1', 'read_as': '7', 'count': 1}
+    """
+    pairs = zip(reading.truths, reading.predictions, strict=True)
+    counts = Counter(edit for truth, found in pairs for edit in find_edits(truth, found))
+    ordered = sorted(counts.items(), key=lambda it: (-it[1], it[0]))
+    return [{"digit": digit, "read_as": found, "count": count} for (digit, found), count in ordered]
 
 
 def measure(reading: Reading) -> dict[str, Any]:
@@ -50,8 +88,8 @@ def measure(reading: Reading) -> dict[str, Any]:
     The character error rate is the edits of all samples over the digits of all samples.
     """
     lengths = np.array([len(truth) for truth in reading.truths])
-    pairs = list(zip(reading.truths, reading.predictions, strict=True))
-    edits = np.array([0 if a == b else count_edits(a, b) for a, b in pairs])
+    pairs = zip(reading.truths, reading.predictions, strict=True)
+    edits = np.array([count_edits(truth, prediction) for truth, prediction in pairs])
 
     def summarize(chosen: Any) -> dict[str, Any]:
         return {

@@ -327,29 +327,50 @@ def measure_dataset(dataset: Dataset) -> Taught:
 
 def check_dataset(dataset: Dataset) -> None:
     """Refuse a dataset that cannot be learned from, before anything is written."""
-    lacking = [name for name in ("train", "val", "test") if name not in dataset]
+    longest = {name: split.max_digits for name, split in dataset.items()}
+    check_splits(dataset.uri, dataset.image_shape, longest)
+
+
+def check_splits(where: str, image_shape: tuple[int, int], max_digits: Mapping[str, int]) -> None:
+    """Refuse what cannot be learned from, whether it is built or planned.
+
+    Parameters
+    ----------
+    where : str
+        The dataset or the config, for messages.
+    image_shape : (int, int)
+        Rows and columns of the widest image.
+    max_digits : mapping of str to int
+        Digits of the longest number of each split.
+
+    Raises
+    ------
+    ConfigError
+        If a split is missing, or images are too narrow.
+    """
+    lacking = [name for name in ("train", "val", "test") if name not in max_digits]
     if lacking:
         raise ConfigError(
-            f"{dataset.uri}: training needs the splits train, val and test, got none of "
+            f"{where}: training needs the splits train, val and test, got none of "
             f"{', '.join(lacking)}; add it to the config and build again"
         )
-    steps = count_steps(*dataset.image_shape)
-    longest = max(split.max_digits for split in dataset.values())
+    steps = count_steps(*image_shape)
+    longest = max(max_digits.values())
     if steps < 2 * longest:
         raise ConfigError(
-            f"{dataset.uri}: expected images wide enough for two steps of the network for each of "
+            f"{where}: expected images wide enough for two steps of the network for each of "
             f"{longest} digits, got {steps} steps; build it with a wider canvas"
         )
 
 
-def check_other(dataset: Dataset, other: Dataset) -> None:
-    """Refuse a dataset to be read in the end whose test split the network cannot read."""
+def check_other(where: str, image_shape: tuple[int, int], other: Dataset) -> None:
+    """Refuse a dataset whose test split a network of `where`'s images cannot read."""
     if "test" not in other:
         raise ConfigError(f"{other.uri}: expected a split test to be read, got {', '.join(other)}")
-    if other.image_shape != dataset.image_shape:
+    if other.image_shape != image_shape:
         raise ConfigError(
-            f"{other.uri}: expected images of {dataset.image_shape} rows and columns, those of "
-            f"{dataset.uri}, got {other.image_shape}"
+            f"{other.uri}: expected images of {image_shape} rows and columns, those of {where}, "
+            f"got {other.image_shape}"
         )
 
 
@@ -419,8 +440,7 @@ def write_report(run: Run, others: Mapping[str, Dataset]) -> dict[str, Any]:
         "best_epoch": progress.best_epoch,
         "seconds": round(progress.seconds, 1),
         "cpu_seconds": round(progress.cpu_seconds, 1),
-        "machine": f"{torch.get_num_threads()} threads of {platform.machine()}, "
-        f"PyTorch {torch.__version__}",
+        "machine": describe_machine(),
         "results": results,
         "history": progress.history,
         "has_mistakes": mistakes is not None,
@@ -435,6 +455,12 @@ def write_report(run: Run, others: Mapping[str, Dataset]) -> dict[str, Any]:
     for name, content in files.items():
         (run.folder / name).write_bytes(content)
     return report
+
+
+def describe_machine() -> str:
+    """Say what trains here."""
+    threads, machine = torch.get_num_threads(), platform.machine()
+    return f"{threads} threads of {machine}, PyTorch {torch.__version__}"
 
 
 def train(run: Run, on_batch: Callable[[int, float], None]) -> Iterator[EpochRecord]:

@@ -46,7 +46,7 @@ def write_config(
 ) -> str:
     """Return a config as YAML with comments."""
     sections: dict[str, dict[str, tuple[str, str]]] = {"glyph": {}, "line": {}}
-    for place, (value, comment) in _list_blocks(measured, ranges).items():
+    for place, (value, comment) in _list_blocks(measured, ranges, height).items():
         section, name = place.split(".")
         if name in TRANSFORMS:
             sections[section][name] = value, comment
@@ -81,7 +81,7 @@ def write_config(
     return "\n".join(lines) + "\n"
 
 
-def _list_blocks(measured: Measured, ranges: Ranges) -> dict[str, tuple[str, str]]:
+def _list_blocks(measured: Measured, ranges: Ranges, height: int) -> dict[str, tuple[str, str]]:
     """Return the value and the comment of each transform that is on, by its place."""
     is_printed = has_print(measured)
     blocks: dict[str, dict[str, Any]] = {}
@@ -102,7 +102,7 @@ def _list_blocks(measured: Measured, ranges: Ranges) -> dict[str, tuple[str, str
         comments["glyph.pen"].append("all but its width is a guess")
     blocks["glyph.crop"] = {}
     blocks["glyph.allographs"] = {}
-    blocks["glyph.size"] = {"share": list(find_sizes(measured))}
+    blocks["glyph.size"] = {"share": list(find_sizes(measured, ranges, height))}
     comments["glyph.size"] = [f"{FIGURES['size']}: {describe(measured.figures['size'])}"]
     comments["glyph.allographs"] = ["shapes that MNIST lacks are not measured: all of them"]
     if measured.ruled:

@@ -7,6 +7,7 @@ measured as the real ones were, and each end of a range is moved by what its fig
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from digit_sequence.config.model import MIN_INK_ROWS
 from digit_sequence.match.figures import Figures, Measured
 from digit_sequence.transforms.registry import TRANSFORMS
 
@@ -159,10 +161,14 @@ def list_widths(measured: Measured, height: int) -> tuple[int, int]:
     return max(8, int(low)), max(16, int(np.ceil(high)))
 
 
-def find_sizes(measured: Measured) -> tuple[float, float]:
-    """Return the size of digits as a share of the tallest of a line."""
+def find_sizes(measured: Measured, ranges: Ranges, height: int) -> tuple[float, float]:
+    """Return the size of digits as a share of the tallest of a line, with which a config is valid.
+
+    The smallest digit of the lowest line is to be legible on `height` rows.
+    """
     low, _ = find_range(measured.figures, "size")
-    return round(float(np.clip(low, 0.2, 1)), 3), 1.0
+    least = MIN_INK_ROWS / (height * ranges.get("line.height.share", (1.0, 1.0))[0])
+    return math.ceil(min(max(low, least, 0.2), 1.0) * 1000) / 1000, 1.0
 
 
 def describe(values: Any) -> str:

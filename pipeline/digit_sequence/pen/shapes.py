@@ -23,13 +23,15 @@ MAX_STROKES = 8
 """Of a shape."""
 MAX_SHAPES = 24
 """Of a digit."""
+MIN_HEIGHT = 0.5
+"""Of a digit: what is lower is none, but a dot or a dash."""
 _POINT = re.compile(r"(-?[0-9]*\.?[0-9]+),(-?[0-9]*\.?[0-9]+)(!?)")
 _NAME = re.compile("[a-z][a-z0-9_]{0,31}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stroke:
-    """A line that a pen draws without leaving the paper."""
+    """A line that a pen draws without leaving the paper; equal to itself alone."""
 
     points: NDArray[np.float64]
     """(P, 2) down and across, in heights of the shape."""
@@ -88,8 +90,19 @@ def parse_shapes(tree: object) -> dict[str, Shape]:
             )
         for name, value in shapes.items():
             place = f"digits.{digit}.{name if isinstance(name, str) else shorten(name)}"[:80]
-            found[f"{digit}/{name}"] = _parse_shape(name, value, place)
+            shape = found[f"{digit}/{name}"] = _parse_shape(name, value, place)
+            if shape.strokes and (height := _find_height(shape)) < MIN_HEIGHT:
+                raise ValueError(
+                    f"{place}: expected strokes of a digit from about 0 down to 1, {MIN_HEIGHT:g} "
+                    f"at least, got {height:g}"
+                )
     return found
+
+
+def _find_height(shape: Shape) -> float:
+    """Return how far down its lowest point is below its highest."""
+    rows = np.concatenate([stroke.points[:, 0] for stroke in shape.strokes])
+    return float(np.ptp(rows))
 
 
 def _parse_shape(name: object, value: object, where: str) -> Shape:

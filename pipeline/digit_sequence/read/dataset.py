@@ -32,6 +32,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from digit_sequence.base.errors import ConfigError, OutputError
+from digit_sequence.base.images import cut_images
 from digit_sequence.base.names import (
     MANIFEST_PATH,
     PLAN_PATH,
@@ -42,6 +43,7 @@ from digit_sequence.base.names import (
     sample_key,
     shard_name,
 )
+from digit_sequence.codec.run_lengths import decode_mask
 from digit_sequence.read.files import DatasetFiles, DatasetLayout, LabelRow, ShardLabels
 from digit_sequence.read.where import find_columns, match_expression, match_rows, prepare_conditions
 from digit_sequence.store.labels import PLACE_COLUMNS
@@ -91,6 +93,11 @@ class Sample:
         """Per digit (digit, top, left, bottom, right), half-open pixels, shape (D, 5)."""
         return _to_boxes(self.label["boxes"])
 
+    @property
+    def masks(self) -> NDArray[np.bool_]:
+        """Per digit where its ink is, shape (D, H, W); of a dataset built with `labels.masks`."""
+        return np.stack([decode_mask(text, *self.image.shape) for text in self.label["masks"]])
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -104,9 +111,8 @@ class Batch:
     """B rows with the columns that were asked for."""
 
     def cut(self) -> Iterator[NDArray[np.uint8]]:
-        """Yield each image (H, its width)."""
-        for image, width in zip(self.images, self.widths.tolist(), strict=True):
-            yield image[:, :width]
+        """Return each image (H, its width)."""
+        return cut_images(self.images, self.widths)
 
     @property
     def numbers(self) -> list[str]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import RenderError
+from digit_sequence.base.images import cut_images
 from digit_sequence.config.model import Config
 from digit_sequence.config.sections import LOOK
 from digit_sequence.render import layers as definition
@@ -62,9 +63,8 @@ class Rendered:
     was measured on the layers."""
 
     def cut(self) -> Iterator[NDArray[np.uint8]]:
-        """Yield each image (H, its width)."""
-        for image, width in zip(self.images, self.widths.tolist(), strict=True):
-            yield image[:, :width]
+        """Return each image (H, its width)."""
+        return cut_images(self.images, self.widths)
 
 
 def render_batch(

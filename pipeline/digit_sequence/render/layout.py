@@ -177,7 +177,8 @@ def _fit_rows(
     """
     space = config.canvas.widest
     samples, first, last = row.samples, row.starts[:-1], row.starts[1:] - 1
-    steps = np.roll(row.widths, 1) + row.gaps
+    gaps = _narrow_gaps(row, space) if is_rigid else row.gaps
+    steps = np.roll(row.widths, 1) + gaps
     steps[first] = 0
     total = np.cumsum(steps)
     lefts = total - total[first][samples]
@@ -208,6 +209,21 @@ def _fit_rows(
         image_widths,
         np.where(scaled, space / length, 1.0),
     )
+
+
+def _narrow_gaps(row: Row, space: int) -> NDArray[np.int64]:
+    """Return gaps (G,) of rows that are to be shrunk as a whole.
+
+    Where digits and gaps need more than `space` columns, gaps take no more than digits do: so that
+    it is not gaps that make digits too small to read.
+    """
+    digits, gaps = (
+        np.add.reduceat(columns, row.starts[:-1])[row.samples]
+        for columns in (row.widths, row.gaps.clip(0))
+    )
+    most = np.maximum(space - digits, digits)
+    is_wide = (gaps > most) & (row.gaps > 0)
+    return np.where(is_wide, row.gaps * most // np.maximum(gaps, 1), row.gaps)
 
 
 def _invert(matrices: NDArray[np.float64]) -> NDArray[np.float64]:

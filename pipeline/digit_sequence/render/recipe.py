@@ -1,8 +1,8 @@
 """Recipes: every random draw of a sample, made from its identity alone.
 
 Each purpose has random words of its own, which (split, number, sample index) addresses: the choice
-of glyphs, that of the look, and each transform. So switching a transform on leaves the draws of all
-others as they are; see `base.randomness`.
+of glyphs, the hand, that of the look, and each transform. So switching a transform on leaves the
+draws of all others as they are; see `base.randomness`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from digit_sequence.base.names import SplitName
 from digit_sequence.base.randomness import Identities, to_integers, to_uniform
 from digit_sequence.config.model import Config
 from digit_sequence.config.sections import LOOK
+from digit_sequence.sources.hands import WRITERS, choose_hands
 from digit_sequence.sources.pools import GlyphPool
 from digit_sequence.transforms.transform import Choice
 
@@ -126,8 +127,13 @@ def draw_recipes(
         raise ConfigError(missing_glyphs(split, {int(digits[sizes.argmin()])}))
     (words,) = identities.stream("glyph").per_digit(1)
     glyph_ids = pool.ids[pool.starts[digits] + to_integers(words, 0, sizes - 1)]
+    begun: dict[str, NDArray[Any]] = {}
+    if config.hand:
+        glyph_ids, begun = choose_hands(glyph_ids, pool.hands, config.hand.same, identities)
     draw = _draw_looks if config.look else _draw
-    drawn, glyph_ids = draw(config, identities, pool, glyph_ids)
+    drawn, glyph_ids = draw(config, identities, pool, glyph_ids, begun)
+    if pool.writers is not None:
+        drawn[WRITERS.name] = pool.writers[glyph_ids]
     return Recipes(
         identities=identities,
         split=split,
@@ -143,10 +149,14 @@ _Drawn = tuple[dict[str, NDArray[Any]], NDArray[np.int32]]
 
 
 def _draw(
-    config: Config, identities: Identities, pool: GlyphPool, glyph_ids: NDArray[np.int32]
+    config: Config,
+    identities: Identities,
+    pool: GlyphPool,
+    glyph_ids: NDArray[np.int32],
+    begun: Mapping[str, NDArray[Any]],
 ) -> _Drawn:
-    """Draw for all transforms of a config without looks."""
-    drawn: dict[str, NDArray[Any]] = {}
+    """Draw for all transforms of a config without looks; `begun` is drawn already."""
+    drawn = {**begun}
     for transform in config.transforms:
         drawn |= transform.draw(identities.stream(transform.name))
     for transform in config.transforms:
@@ -158,7 +168,11 @@ def _draw(
 
 
 def _draw_looks(
-    config: Config, identities: Identities, pool: GlyphPool, glyph_ids: NDArray[np.int32]
+    config: Config,
+    identities: Identities,
+    pool: GlyphPool,
+    glyph_ids: NDArray[np.int32],
+    begun: Mapping[str, NDArray[Any]],
 ) -> _Drawn:
     """Draw the look of each sample by its weight, then for the transforms of that look."""
     assert config.look is not None
@@ -173,7 +187,8 @@ def _draw_looks(
         if is_chosen.any():
             own = is_chosen[identities.owners]
             part = identities.choose(is_chosen)
-            found, glyph_ids[own] = _draw(look, part, pool, glyph_ids[own])
+            own_hands = {name: values[is_chosen] for name, values in begun.items()}
+            found, glyph_ids[own] = _draw(look, part, pool, glyph_ids[own], own_hands)
             columns = [column for column in look.columns if column.name in found]
             put_drawn(drawn, found, columns, is_chosen, identities.owners)
     return drawn, glyph_ids

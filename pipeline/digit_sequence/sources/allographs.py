@@ -2,13 +2,14 @@
 
 They stand behind the glyphs of the source, in memory alone: the same for the same source, shares
 and shapes. A glyph that is made of another belongs to its split; drawn ones are shared out to the
-splits as the glyphs of their digit are.
+splits as the glyphs of their digit are, and nobody wrote them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from digit_sequence.pen.curves import to_normal, vary_strokes
 from digit_sequence.pen.nib import draw_ink
 from digit_sequence.pen.shapes import ADDITIONS, Shape
 from digit_sequence.sources.bank import GlyphBank, find_ink
+from digit_sequence.sources.hands import NOBODY
 from digit_sequence.sources.pools import GlyphPool
 
 N_DRAWN = 100
@@ -59,6 +61,7 @@ def add_allographs(
         With ids of the others, by digit and name.
     """
     images, digits = [np.asarray(bank.images)], [bank.digits]
+    writers: list[NDArray[np.int32]] = []
     found: dict[SplitName, dict[str, NDArray[np.int32]]] = {split: {} for split in pools}
     n_glyphs = len(bank.images)
     part = min(1.0, max(0.2, _MANY_PIXELS / bank.images[0].size))
@@ -69,12 +72,17 @@ def add_allographs(
         if not counts.any():
             continue
         if shape.strokes:
-            made = _draw_glyphs(name, shape, bank, int(N_DRAWN * part))
+            top, _, bottom, _ = bank.ink[bank.digits == digit].T
+            place = float(np.median(bottom - top)), float(np.median(top + bottom)) / 2 - 0.5
+            made = _draw_glyphs(name, shape, bank.images.shape[1:], *place, int(N_DRAWN * part))
             shares = _share_out(len(made), counts)
+            writers.append(np.full(len(made), NOBODY, np.int32))
         else:
             origins = [_choose_evenly(ids, part * N_ADDED / counts.sum()) for ids in own.values()]
             made = _add_strokes(name, shape, bank, np.concatenate(origins))
             shares = np.array([len(ids) for ids in origins])
+            if bank.writers is not None:
+                writers.append(bank.writers[np.concatenate(origins)])
         ends = n_glyphs + np.cumsum(shares)
         for split, begin, end in zip(pools, ends - shares, ends, strict=True):
             found[split][name] = np.arange(begin, end, dtype=np.int32)
@@ -88,10 +96,14 @@ def add_allographs(
         digits=np.concatenate(digits),
         parts=np.concatenate([bank.parts, np.zeros(len(extra), np.uint8)]),
         ink=np.concatenate([bank.ink, find_ink(extra)]),
+        writers=None if bank.writers is None else np.concatenate([bank.writers, *writers]),
     )
     for array in (extended.images, extended.digits, extended.parts, extended.ink):
         array.flags.writeable = False
-    return extended, {split: replace(pool, shapes=found[split]) for split, pool in pools.items()}
+    return extended, {
+        split: replace(pool, shapes=found[split], writers=extended.writers)
+        for split, pool in pools.items()
+    }
 
 
 def _share_out(n_made: int, counts: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -122,17 +134,19 @@ def _add_strokes(
     return add_to_glyphs(bank.images[origins], bank.ink[origins], shape.additions, words)
 
 
-def _draw_glyphs(name: str, shape: Shape, bank: GlyphBank, count: int) -> NDArray[np.uint8]:
-    """Draw some variants of a shape, as large as the source's glyphs of the digit."""
-    rows, columns = bank.images.shape[1:]
+@lru_cache(maxsize=32)
+def _draw_glyphs(
+    name: str, shape: Shape, size: tuple[int, int], usual: float, middle_row: float, count: int
+) -> NDArray[np.uint8]:
+    """Draw some variants of a shape, of the source's usual height and about its middle row."""
+    rows, columns = size
     n_points = sum(len(stroke.points) for stroke in shape.strokes)
     words = _draw_words(name, np.arange(count), 5 + 2 * n_points)
     height, nib, jitter = (
         low + (high - low) * to_uniform(words[:, i])
         for i, (low, high) in enumerate((_HEIGHT, _NIB, _JITTER))
     )
-    top, _, bottom, _ = bank.ink[bank.digits == int(name[0])].T
-    height = np.minimum(height * np.median(bottom - top), rows - 1.0)
+    height = np.minimum(height * usual, rows - 1.0)
     radii = np.maximum(height * nib / 2, 0.35)
     curves = vary_strokes(
         shape.strokes,
@@ -143,12 +157,12 @@ def _draw_glyphs(name: str, shape: Shape, bank: GlyphBank, count: int) -> NDArra
     )
     joined = np.concatenate(curves, axis=1)
     low, high = joined.min(axis=1), joined.max(axis=1)
-    size = np.maximum(high - low, 1e-3)
+    extent = np.maximum(high - low, 1e-3)
     room = np.stack([height, np.full(count, columns - 1.0)], axis=-1) - 2 * radii[:, None]
-    scale = np.maximum(room, 1.0) / size
+    scale = np.maximum(room, 1.0) / extent
     scale = scale.min(axis=1)[:, None, None]
     middle = ((low + high) / 2)[:, None]
-    centre = np.array([np.median(top + bottom) / 2 - 0.5, (columns - 1) / 2])
-    reach = (scale[:, 0] * size / 2 + radii[:, None]).min(axis=0)
+    centre = np.array([middle_row, (columns - 1) / 2])
+    reach = (scale[:, 0] * extent / 2 + radii[:, None]).min(axis=0)
     centre = np.clip(centre, reach - 0.5, np.array([rows, columns]) - 0.5 - reach)
     return draw_ink([(curve - middle) * scale + centre for curve in curves], radii, (rows, columns))

@@ -9,6 +9,7 @@ images.npy   uint8 (N, H, W)  ink bright on 0
 digits.npy   uint8 (N,)       0 to 9
 parts.npy    uint8 (N,)       0: any split may use the glyph; 1: only test may
 ink.npy      int16 (N, 4)     top, left, bottom, right of the ink, half-open
+writers.npy  int32 (N,)       who wrote each; only there if the source says so
 bank.json    UTF-8            format, digest, shape, bytes and sha256 of each file above,
                               and sha256 of all that
 ===========  ===============  =========================================================
@@ -60,7 +61,9 @@ class GlyphBank:
     ink: NDArray[np.int16]
     """Shape (N, 4): top, left, bottom, right of the pixels above 0, half-open."""
     digest: str
-    """SHA-256 over shape, images, digits and parts: identifies the source."""
+    """SHA-256 over shape, images, digits, parts and writers: identifies the source."""
+    writers: NDArray[np.int32] | None = None
+    """Shape (N,): who wrote each, 0 or more, -1 where nobody knows; None if no writer is known."""
 
     @cached_property
     def distances(self) -> Distances:
@@ -119,7 +122,12 @@ def find_bank(digest: str) -> GlyphBank | None:
 def pack_bank(bank: GlyphBank) -> bytes:
     """Return a bank as one file, to travel with a dataset: a line of SHA-256, then .npz in zstd."""
     buffer = io.BytesIO()
-    np.savez(buffer, images=bank.images, digits=bank.digits, parts=bank.parts)
+    arrays: dict[str, Any] = {
+        name: getattr(bank, name)
+        for name in ("images", "digits", "parts", "writers")
+        if getattr(bank, name) is not None
+    }
+    np.savez(buffer, **arrays)
     sink = pa.BufferOutputStream()
     with pa.CompressedOutputStream(sink, "zstd") as stream:  # ten times as fast as zlib
         stream.write(buffer.getbuffer())
@@ -161,7 +169,7 @@ def parse_bank(content: bytes, digest: str) -> RawGlyphs:
         with pa.CompressedInputStream(pa.BufferReader(packed), "zstd") as stream:
             plain = stream.read()
         with np.load(io.BytesIO(plain), allow_pickle=False) as arrays:
-            glyphs = RawGlyphs(arrays["images"], arrays["digits"], arrays["parts"])
+            glyphs = RawGlyphs(**{name: arrays[name] for name in arrays.files})
         glyphs.check()
         got = _digest_glyphs(glyphs)
     except Exception as error:  # a digest that is right makes no archive sound
@@ -218,6 +226,8 @@ def _write_bank(glyphs: RawGlyphs, folder: Path) -> None:
         "parts": glyphs.parts,
         "ink": find_ink(glyphs.images),
     }
+    if glyphs.writers is not None:
+        arrays["writers"] = glyphs.writers
     files = {}
     for name, array in arrays.items():
         path = folder / f"{name}.npy"
@@ -246,6 +256,9 @@ def _digest_glyphs(glyphs: RawGlyphs) -> str:
     digest = hashlib.sha256(repr(glyphs.images.shape).encode())
     for array in (glyphs.images, glyphs.digits, glyphs.parts):
         digest.update(np.ascontiguousarray(array).data)
+    if glyphs.writers is not None:
+        digest.update(b"writers")
+        digest.update(np.ascontiguousarray(glyphs.writers).data)
     return digest.hexdigest()
 
 
@@ -261,7 +274,8 @@ def _hash_record(record: Mapping[str, Any]) -> str:
 def _open_bank(folder: Path) -> GlyphBank:
     try:
         record = _read_record(folder / "bank.json")
-        for name in _ARRAYS:
+        names = (*_ARRAYS, *(["writers"] if "writers.npy" in record["files"] else []))
+        for name in names:
             _check_file(folder / f"{name}.npy", record["files"][f"{name}.npy"])
         arrays = {
             name: np.load(
@@ -269,7 +283,7 @@ def _open_bank(folder: Path) -> GlyphBank:
                 mmap_mode="r" if name == "images" else None,
                 allow_pickle=False,
             )
-            for name in _ARRAYS
+            for name in names
         }
     except SourceError as error:
         raise SourceError(f"{error}; delete the folder {folder} and run again") from error

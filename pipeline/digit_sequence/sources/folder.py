@@ -23,6 +23,7 @@ from digit_sequence.base.blocks import InputPath, shorten
 from digit_sequence.base.errors import SourceError
 from digit_sequence.sources.ink import Appearance, Ink, extract_ink
 from digit_sequence.sources.source import HeldOut, RawGlyphs, Source, SourceBlock
+from digit_sequence.sources.writers import read_table
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
 """What is decoded, as Pillow calls it: all grids of pixels. PPM is PBM, PGM and PNM as well."""
@@ -59,6 +60,10 @@ class FolderSettings(SourceBlock, HeldOut, Appearance):
     nothing."""
     size: int = Field(28, ge=8, le=256)
     """Rows and columns that every image is scaled to fit, centred."""
+    writers: InputPath | None = None
+    """CSV file of who wrote each: for every image file a line such as `7/name.png,12`, its path in
+    the folder and the number of its writer; those of `test_path` after the name of that folder,
+    as `test/7/name.png,12`."""
 
 
 class Folder(Source):
@@ -68,7 +73,7 @@ class Folder(Source):
     settings: FolderSettings
 
     def list_files(self) -> list[Path]:
-        """List the image files of the digits' folders, without what else is there."""
+        """List the image files of the digits' folders, then that of writers."""
         files = [path for path, is_image in self._scan() if is_image]
         for key, folder in self._folders.items():
             if not any(path.parent.parent == folder for path in files):
@@ -77,7 +82,12 @@ class Folder(Source):
                     f"{folder}: expected image files in folders named 0 to 9, got none; "
                     f"see source.{key}{others}"
                 )
-        return files
+        if self.settings.writers is None:
+            return files
+        table = Path(self.settings.writers)
+        if not table.is_file():
+            raise SourceError(f"{table}: expected a CSV file, got none; see source.writers")
+        return [*files, table]
 
     @property
     def has_test_files(self) -> bool:
@@ -110,7 +120,10 @@ class Folder(Source):
 
     def read(self, files: Sequence[Path]) -> RawGlyphs:
         """Read each image, scaled to fit."""
-        size = self.settings.size
+        size, writers = self.settings.size, None
+        if self.settings.writers is not None:
+            *files, table = files
+            writers = read_table(table, [*map(self._name, files)])
         images = np.empty((len(files), size, size), np.uint8)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, about metadata and sizes
@@ -121,7 +134,13 @@ class Folder(Source):
         digits = np.array([int(path.parent.name) for path in files], np.uint8)
         test = self._folders.get("test_path")
         parts = np.array([path.parent.parent == test for path in files], np.uint8)
-        return RawGlyphs(images, digits, parts)
+        return RawGlyphs(images, digits, parts, writers=writers)
+
+    def _name(self, path: Path) -> str:
+        """Return how a file of writers calls an image file."""
+        root = path.parent.parent
+        name = f"{path.parent.name}/{path.name}"
+        return f"{root.name}/{name}" if root == self._folders.get("test_path") else name
 
     def _read_glyph(self, path: Path) -> NDArray[np.uint8]:
         """Read an image file as ink, scaled to fit."""

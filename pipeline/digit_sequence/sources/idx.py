@@ -25,6 +25,7 @@ from digit_sequence.sources.idx_format import (
 )
 from digit_sequence.sources.ink import Appearance, apply_appearance
 from digit_sequence.sources.source import HeldOut, RawGlyphs, Source, SourceBlock, join_glyphs
+from digit_sequence.sources.writers import read_rows
 
 
 class IdxSettings(SourceBlock, HeldOut, Appearance):
@@ -40,6 +41,9 @@ class IdxSettings(SourceBlock, HeldOut, Appearance):
     """Likewise, the digits for test: then no others are, and `test_fraction` means nothing."""
     test_labels: InputPath | None = None
     """Their labels."""
+    writers: InputPath | None = None
+    """Text file of who wrote each, plain or gzipped: the number of a writer on each line, in the
+    same order; then those of the digits for test."""
 
     @model_validator(mode="after")
     def _pair_test(self) -> Self:
@@ -56,17 +60,14 @@ class Idx(Source):
     settings: IdxSettings
 
     def list_files(self) -> list[Path]:
-        """List the images, then the labels; then those for test."""
-        files = []
-        for key in ("images", "labels", "test_images", "test_labels"):
-            given = getattr(self.settings, key)
-            if given is not None:
-                files.append(Path(given))
-                if not files[-1].is_file():
-                    raise SourceError(
-                        f"{files[-1]}: expected an IDX file, got none; see source.{key}"
-                    )
-        return files
+        """List the images, then the labels; then those for test, then the writers."""
+        keys = ("images", "labels", "test_images", "test_labels", "writers")
+        files = {key: Path(path) for key in keys if (path := getattr(self.settings, key))}
+        for key, path in files.items():
+            if not path.is_file():
+                kind = "a text file" if key == "writers" else "an IDX file"
+                raise SourceError(f"{path}: expected {kind}, got none; see source.{key}")
+        return [*files.values()]
 
     @property
     def has_test_files(self) -> bool:
@@ -75,7 +76,13 @@ class Idx(Source):
 
     def read(self, files: Sequence[Path]) -> RawGlyphs:
         """Read the pairs."""
-        return read_pairs(files, self.settings, "source.images and source.labels")
+        writers = None
+        if self.settings.writers:
+            *files, writers = files
+        glyphs = read_pairs(files, self.settings, "source.images and source.labels")
+        if writers is None:
+            return glyphs
+        return replace(glyphs, writers=read_rows(writers, len(glyphs.digits)))
 
 
 def read_pairs(files: Sequence[Path], look: Appearance, keys: str) -> RawGlyphs:

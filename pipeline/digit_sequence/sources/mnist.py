@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from digit_sequence.base.blocks import AS_TUPLE, UNPUBLISHED, InputPath
@@ -21,10 +22,12 @@ from digit_sequence.sources.cache import CACHE_VARIABLE, cache_folder, writing_i
 from digit_sequence.sources.download import download
 from digit_sequence.sources.idx_format import pair_glyphs, read_plain
 from digit_sequence.sources.source import RawGlyphs, Source, SourceBlock
+from digit_sequence.sources.writers import pick_rows
 
 LICENSE = "cc-by-sa-3.0"
 _REMEDY = f"name another in source.path or in the environment variable {CACHE_VARIABLE}"
 ATTRIBUTION = "MNIST: Y. LeCun and C. Cortes and C. Burges, CC BY-SA 3.0."
+QMNIST_ATTRIBUTION = "Writers: QMNIST, C. Yadav and L. Bottou, BSD licence of Facebook, Inc."
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,21 @@ MNIST_FILES = (
     ),
 )
 """Images and labels for train and val, then those for test; sizes and digests of the originals."""
+QMNIST_FILES = (
+    MnistFile(
+        "qmnist-train-labels.tsv",
+        1_477_471,
+        "d12becc9bddd68fc45d52ddaa7868aa49dc4c7080d65b51ce6cf12ecdfbabd5c",
+    ),
+    MnistFile(
+        "qmnist-test-labels.tsv",
+        1_501_745,
+        "eb655936ef35473cf5b3df22bcb474433a6211ecdffd3ff670651f3167bdf6b6",
+    ),
+)
+"""Who wrote the digits of train, then those of t10k and 50,000 more: a row each, in the order of
+MNIST (Yadav and Bottou, "Cold Case: the Lost MNIST Digits", 2019; BSD licence)."""
+QMNIST_MIRRORS = ("https://raw.githubusercontent.com/facebookresearch/qmnist/main/",)
 
 
 _FIRST_OF_T10K = 60_000
@@ -103,6 +121,9 @@ class MnistSettings(SourceBlock):
         min_length=1,
     )
     """Addresses to download from, tried in turn."""
+    writers: bool = False
+    """Whether to know who wrote each digit: from the label files of QMNIST, which are looked for
+    beside the others, in a folder `qmnist` in or beside theirs, and else downloaded."""
     val_fraction: float = Field(0.1, ge=0, lt=1)
     """Share of the training digits, per class, held out for val."""
     keep_doubtful: bool = False
@@ -123,8 +144,12 @@ class Mnist(Source):
         """The rows that no split uses; doubtful ones among them, unless they are kept."""
         return (*self.settings.exclude, *(() if self.settings.keep_doubtful else DOUBTFUL))
 
+    def list_credits(self) -> list[str]:
+        """Name those of the digits, and of the writers."""
+        return [ATTRIBUTION, QMNIST_ATTRIBUTION] if self.settings.writers else [ATTRIBUTION]
+
     def list_files(self) -> list[Path]:
-        """List the four files, in the order of `MNIST_FILES`."""
+        """List the four files, in the order of `MNIST_FILES`; then those of writers."""
         path, mirrors = self.settings.path, self.settings.mirrors
         if path is not None:
             folder = Path(path)
@@ -136,20 +161,67 @@ class Mnist(Source):
                 )
         else:
             folder = cache_folder() / "mnist"
-        return [
-            _find_file(file, folder) or _fetch_file(file, folder, mirrors) for file in MNIST_FILES
+        files = [
+            _find_file(file, folder) or _fetch_file(file, folder, mirrors, _name_others())
+            for file in MNIST_FILES
         ]
+        return [*files, *find_qmnist(folder)] if self.settings.writers else files
 
     def read(self, files: Sequence[Path]) -> RawGlyphs:
         """Read train, then t10k."""
-        contents = [_read_file(file, path) for file, path in zip(MNIST_FILES, files, strict=True)]
+        contents = [
+            _read_file(file, path) for file, path in zip(MNIST_FILES, files[:4], strict=True)
+        ]
         train = pair_glyphs(contents[0], contents[1], files[:2], part=0)
-        test = pair_glyphs(contents[2], contents[3], files[2:], part=1)
+        test = pair_glyphs(contents[2], contents[3], files[2:4], part=1)
+        writers = None
+        if self.settings.writers:
+            parts = zip(QMNIST_FILES, files[4:], (train, test), strict=True)
+            writers = np.concatenate(
+                [
+                    pick_rows(read_qmnist(file, path), np.arange(len(part.digits)), part.digits)
+                    for file, path, part in parts
+                ]
+            )
         return RawGlyphs(
             np.concatenate([train.images, test.images]),
             np.concatenate([train.digits, test.digits]),
             np.concatenate([train.parts, test.parts]),
+            writers=writers,
         )
+
+
+def find_qmnist(folder: Path, files: Sequence[MnistFile] | None = None) -> list[Path]:
+    """Return the label files of QMNIST, or some of them, after a download of missing ones.
+
+    Parameters
+    ----------
+    folder : Path
+        Of MNIST: they are in it, or in a folder ``qmnist`` in or beside it, or put into it.
+    files : sequence of MnistFile, optional
+        Default: `QMNIST_FILES`.
+
+    Raises
+    ------
+    SourceError
+        If one cannot be had.
+    """
+    found = []
+    for file in QMNIST_FILES if files is None else files:
+        places = (folder, folder / "qmnist", folder.parent / "qmnist")
+        there = (path for place in places if (path := _find_file(file, place)))
+        remedy = f"Put {file.name}.gz into that folder by hand, or leave source.writers out"
+        found.append(next(there, None) or _fetch_file(file, folder, QMNIST_MIRRORS, remedy))
+    return found
+
+
+def read_qmnist(file: MnistFile, path: Path) -> NDArray[np.int64]:
+    """Return the rows of a label file of QMNIST: class, series of forms, writer, and more."""
+    content = _read_file(file, path)
+    try:
+        return np.array([line.split() for line in bytes(content).splitlines()], np.int64)
+    except ValueError as error:  # its digest is right, so this is a file of tests
+        raise SourceError(f"{path}: expected rows of numbers, got: {error}") from error
 
 
 def _find_file(file: MnistFile, folder: Path) -> Path | None:
@@ -172,7 +244,16 @@ def _read_file(file: MnistFile, path: Path) -> bytearray:
     return content
 
 
-def _fetch_file(file: MnistFile, folder: Path, mirrors: Sequence[str]) -> Path:
+def _name_others() -> str:
+    """Return what to do without a mirror."""
+    names = ", ".join(f"{file.name}.gz" for file in MNIST_FILES)
+    return (
+        f"Put the four files of MNIST into that folder by hand ({names}), "
+        "or use source.name: mnist-5k, which needs no network"
+    )
+
+
+def _fetch_file(file: MnistFile, folder: Path, mirrors: Sequence[str], remedy: str) -> Path:
     """Download a file from the first mirror that has it, and return its path."""
     with writing_into(folder, _REMEDY):
         folder.mkdir(parents=True, exist_ok=True)  # the cache: any other folder is there
@@ -192,12 +273,10 @@ def _fetch_file(file: MnistFile, folder: Path, mirrors: Sequence[str]) -> Path:
         with writing_into(folder, _REMEDY):
             _write_file(path, body)
         return path
-    names = ", ".join(f"{file.name}.gz" for file in MNIST_FILES)
     raise SourceError(
         f"{folder}: expected {file.name}.gz, got it neither here nor from a mirror:\n"
         + "\n".join(failures)
-        + f"\nPut the four files of MNIST into that folder by hand ({names}), "
-        "or use source.name: mnist-5k, which needs no network"
+        + f"\n{remedy}"
     )
 
 

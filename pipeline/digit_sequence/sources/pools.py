@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from digit_sequence.base.names import SPLITS, SplitName
 from digit_sequence.base.randomness import RandomWords
 from digit_sequence.sources.bank import GlyphBank
 from digit_sequence.sources.excluded import find_used
+from digit_sequence.sources.hands import Hands, find_hands
 from digit_sequence.sources.registry import open_source
 from digit_sequence.sources.source import SHARES, SourceBlock
 
@@ -27,6 +29,8 @@ class GlyphPool:
     """Shape (11,): the ids of digit d are ``ids[starts[d]:starts[d + 1]]``."""
     shapes: Mapping[str, NDArray[np.int32]] = field(default_factory=dict)
     """Ids of glyphs that the source lacks, by digit and name of the shape: ``7/crossed``."""
+    writers: NDArray[np.int32] | None = None
+    """Who wrote each glyph, by its id, those of other splits too; -1: nobody knows."""
 
     def of_digit(self, digit: int) -> NDArray[np.int32]:
         """Return the ids of the source's glyphs of a digit."""
@@ -36,6 +40,12 @@ class GlyphPool:
     def all_ids(self) -> NDArray[np.int32]:
         """All ids, shape (M + extra,)."""
         return np.concatenate([self.ids, *self.shapes.values()])
+
+    @cached_property
+    def hands(self) -> Hands:
+        """The source's glyphs of the split by who wrote them."""
+        assert self.writers is not None
+        return find_hands(self.ids, self.starts, self.writers)
 
 
 def partition_glyphs(bank: GlyphBank, settings: SourceBlock) -> dict[SplitName, GlyphPool]:
@@ -56,11 +66,19 @@ def partition_glyphs(bank: GlyphBank, settings: SourceBlock) -> dict[SplitName, 
     -------
     dict of SplitName to GlyphPool
         Always of train, val and test; a pool is empty if its fraction is 0.
+
+    Raises
+    ------
+    SourceError
+        If writers are to be shared out, and that cannot be.
     """
     words = RandomWords(seed=0, purpose="partition")
     source = open_source(settings)
     held_out = source.shares
     fractions = [held_out.get(share, 0.0) for share in SHARES]
+    is_used = find_used(source, len(bank.digits))  # for the end: no other glyph changes its split
+    if settings.split_by == "writer":
+        return _partition_writers(bank, words, fractions, is_used)
     shares: dict[SplitName, list[NDArray[np.int64]]] = {split: [] for split in SPLITS}
     for digit in range(10):
         free, reserved = (
@@ -72,12 +90,44 @@ def partition_glyphs(bank: GlyphBank, settings: SourceBlock) -> dict[SplitName, 
         shares["train"].append(train)
         shares["val"].append(val)
         shares["test"].append(np.concatenate([reserved, test]))
-    # Left out only now, so that no other glyph changes its split.
-    is_used = find_used(source, len(bank.digits))
     return {
-        split: _pool_glyphs([ids[is_used[ids]] for ids in by_digit])
+        split: _pool_glyphs([ids[is_used[ids]] for ids in by_digit], bank.writers)
         for split, by_digit in shares.items()
     }
+
+
+def _partition_writers(
+    bank: GlyphBank, words: RandomWords, fractions: list[float], is_used: NDArray[np.bool_]
+) -> dict[SplitName, GlyphPool]:
+    """Share the writers out in a random but fixed order, each with all glyphs."""
+    if bank.writers is None or bank.writers.min() < 0:
+        raise SourceError(
+            "source.split_by: expected a source that says who wrote each glyph, got some of "
+            "nobody; set source.writers, or split by glyph"
+        )
+    free, reserved = (np.unique(bank.writers[bank.parts == part]) for part in (0, 1))
+    if len(both := np.intersect1d(free, reserved)):
+        raise SourceError(
+            "source.split_by: expected glyphs for test of writers who wrote no others, got both of "
+            f"writer {both[0]}, one of {len(both):,}; split by glyph"
+        )
+    order = np.argsort(words.draw("writer", 0, len(free)), kind="stable")
+    n_val, n_test = count_held_out(len(free), *fractions)
+    val, test, train = np.split(free[order], [n_val, n_val + n_test])
+    writers = {"train": train, "val": val, "test": np.concatenate([reserved, test])}
+    present = np.unique(bank.digits)
+    pools: dict[SplitName, GlyphPool] = {}
+    for split in SPLITS:
+        is_own = np.isin(bank.writers, writers[split]) & is_used
+        by_digit = [np.flatnonzero(is_own & (bank.digits == digit)) for digit in range(10)]
+        if len(writers[split]) and (lacking := [d for d in present if not len(by_digit[d])]):
+            raise SourceError(
+                f"source.split_by: expected writers of every digit in {split}, got none of "
+                f"{', '.join(map(str, lacking))} among its {len(writers[split]):,}; change the "
+                "source's fractions, or split by glyph"
+            )
+        pools[split] = _pool_glyphs(by_digit, bank.writers)
+    return pools
 
 
 def count_held_out(n_glyphs: int, val_fraction: float, test_fraction: float) -> tuple[int, int]:
@@ -133,10 +183,29 @@ def check_disjoint(pools: Mapping[SplitName, GlyphPool]) -> None:
         )
 
 
-def _pool_glyphs(by_digit: list[NDArray[np.int64]]) -> GlyphPool:
+def check_writers(pools: Mapping[SplitName, GlyphPool]) -> None:
+    """Raise a SourceError if a writer has glyphs in two pools; who is not known is passed over.
+
+    Parameters
+    ----------
+    pools : mapping of SplitName to GlyphPool
+        As of `partition_glyphs`, with what was added since.
+    """
+    found: dict[int, SplitName] = {}
+    for split, pool in pools.items():
+        assert pool.writers is not None
+        for writer in np.unique(pool.writers[pool.all_ids]).tolist():
+            if writer >= 0 and found.setdefault(writer, split) != split:
+                raise SourceError(
+                    f"writer {writer}: expected in one split, got glyphs in {found[writer]} and in "
+                    f"{split}"
+                )
+
+
+def _pool_glyphs(by_digit: list[NDArray[np.int64]], writers: NDArray[np.int32] | None) -> GlyphPool:
     sizes = [len(ids) for ids in by_digit]
     ids = np.concatenate([np.sort(ids) for ids in by_digit]).astype(np.int32)
     starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     for array in (ids, starts):
         array.flags.writeable = False
-    return GlyphPool(ids, starts)
+    return GlyphPool(ids, starts, writers=writers)

@@ -1,20 +1,21 @@
 """QMNIST: the digits of MNIST made anew from their forms, with 50,000 more for test.
 
 Labels, plain or gzipped, are in either form of its publishers (Yadav and Bottou, "Cold Case: the
-Lost MNIST Digits", 2019), of which the first column is read:
+Lost MNIST Digits", 2019), of which the digit and the writer are read:
 
-=========  ========================================================
+=========  ==================================================================
 name ends  content
-=========  ========================================================
-idx2-int   IDX of big-endian int32, (N, 8): the digit, then writers
+=========  ==================================================================
+idx2-int   IDX of big-endian int32, (N, 8): digit, series, writer, and others
 tsv        the same as text, a row each
-=========  ========================================================
+=========  ==================================================================
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -28,11 +29,16 @@ from digit_sequence.sources.emnist import find_file
 from digit_sequence.sources.idx import read_images
 from digit_sequence.sources.idx_format import MAX_GLYPHS, read_plain
 from digit_sequence.sources.ink import Appearance
+from digit_sequence.sources.mnist import QMNIST_ATTRIBUTION
 from digit_sequence.sources.source import RawGlyphs, Source, SourceBlock, join_glyphs
 from digit_sequence.sources.tables import make_glyphs
 
 _MAGIC = 0x00000C02
 _COLUMNS = 8
+_WRITER = 2
+"""Its column."""
+_MOST = 2**31 - 1
+"""Writers are int32."""
 _ROW_BYTES = 200
 """Of a row of text, at most."""
 
@@ -54,6 +60,12 @@ class Qmnist(Source):
 
     Settings = QmnistSettings
     settings: QmnistSettings
+    attribution = QMNIST_ATTRIBUTION
+
+    @property
+    def has_writers(self) -> bool:
+        """Say yes: its label files name them."""
+        return True
 
     def list_files(self) -> list[Path]:
         """List images and labels of train, then of test."""
@@ -80,8 +92,11 @@ def _read_pair(images: Path, labels: Path, part: int) -> RawGlyphs:
     is_text = ".tsv" in labels.name
     n_bytes = len(pixels) * (_ROW_BYTES if is_text else 4 * _COLUMNS) + 13
     content = bytes(read_plain(labels, n_bytes, labels))
-    digits = (_parse_text if is_text else _parse_idx)(content, labels)
-    return make_glyphs(pixels, digits, part, Appearance(), labels)
+    rows = (_parse_text if is_text else _parse_idx)(content, labels)
+    glyphs = make_glyphs(pixels, rows[:, 0], part, Appearance(), labels)
+    if rows[:, 1].min() < 0 or rows[:, 1].max() > _MOST:
+        raise SourceError(f"{labels}: expected writers of 0 to {_MOST:,}, got others")
+    return replace(glyphs, writers=rows[:, 1].astype(np.int32))
 
 
 def _parse_idx(content: bytes, where: Path) -> NDArray[np.int64]:
@@ -97,11 +112,13 @@ def _parse_idx(content: bytes, where: Path) -> NDArray[np.int64]:
             "see source.path"
         )
     rows = np.frombuffer(content, ">i4", offset=12).reshape(-1, _COLUMNS)
-    return rows[:, 0].astype(np.int64)
+    return rows[:, [0, _WRITER]].astype(np.int64)
 
 
 def _parse_text(content: bytes, where: Path) -> NDArray[np.int64]:
     try:
-        return np.array([int(line.split()[0]) for line in content.splitlines()], np.int64)
+        rows = [line.split() for line in content.splitlines()]
+        pairs = [[int(row[0]), int(row[_WRITER])] for row in rows]
+        return np.array(pairs, np.int64).reshape(-1, 2)
     except (ValueError, IndexError, OverflowError) as error:
         raise SourceError(f"{where}: expected rows of numbers, got: {error}") from error

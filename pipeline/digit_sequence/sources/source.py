@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,8 @@ from pydantic import Field, model_validator
 from digit_sequence.base.blocks import AS_TUPLE, Block, InputPath, list_paths, local_fields
 from digit_sequence.base.version import __version__
 
-SELECTION = ("exclude", "keep_doubtful")
-"""Fields of a block that say which glyphs are used, not what they are."""
+SELECTION = ("split_by", "exclude", "keep_doubtful")
+"""Fields of a block that say where glyphs are used, not what they are."""
 SHARES = ("val_fraction", "test_fraction")
 """Fields of a block that say how much of each digit is held out: 0 if the block lacks one."""
 
@@ -33,6 +33,8 @@ class RawGlyphs:
     """Shape (N,): 0 if any split may use the glyph, 1 if only test may."""
     doubts: tuple[str, ...] = ()
     """What may be wrong with them, each with the key that mends it."""
+    writers: NDArray[np.int32] | None = None
+    """Shape (N,): who wrote each, 0 or more, -1 where nobody knows; None if no writer is known."""
 
     def check(self) -> None:
         """Raise a ValueError unless the arrays are what they are declared to be."""
@@ -45,6 +47,11 @@ class RawGlyphs:
                 raise ValueError(f"{name}: got {array.dtype} of shape {array.shape}")
         if not self.images.size or self.digits.max() > 9 or self.parts.max() > 1:
             raise ValueError("expected digits of 0 to 9 and parts of 0 and 1")
+        writers = self.writers
+        if writers is None:
+            return
+        if writers.dtype != np.int32 or writers.shape != self.digits.shape or writers.min() < -1:
+            raise ValueError(f"writers: got {writers.dtype} of shape {writers.shape}")
 
 
 def join_glyphs(*several: RawGlyphs) -> RawGlyphs:
@@ -53,10 +60,12 @@ def join_glyphs(*several: RawGlyphs) -> RawGlyphs:
     if len(shapes) > 1:
         sizes = " and ".join(f"{rows} x {columns}" for rows, columns in sorted(shapes))
         raise ValueError(f"expected images of one size, got {sizes}")
+    writers = [glyphs.writers for glyphs in several if glyphs.writers is not None]
     return RawGlyphs(
         np.concatenate([glyphs.images for glyphs in several]),
         np.concatenate([glyphs.digits for glyphs in several]),
         np.concatenate([glyphs.parts for glyphs in several]),
+        writers=np.concatenate(writers) if len(writers) == len(several) else None,
     )
 
 
@@ -68,7 +77,9 @@ class SourceBlock(Block):
     ink_threshold: int | None = Field(None, ge=0, le=254)
     """Ink up to this, of 255, is ground. Default: 0, but for image files with losses (JPEG) it is
     chosen for each from the ground around its digit."""
-
+    split_by: Literal["glyph", "writer"] = "glyph"
+    """What is shared out to the splits: the glyphs of each digit, or whole writers, so that no
+    writer is in two splits. Then the fractions are of the writers."""
     exclude: Annotated[tuple[Annotated[int, Field(ge=0)], ...], AS_TUPLE] = ()
     """Rows of digits that no split uses, counted from 0 in the order of the source."""
     exclude_file: InputPath | None = None
@@ -132,6 +143,15 @@ class Source(ABC):
     def has_test_files(self) -> bool:
         """Whether files of its own hold the digits of test."""
         return False
+
+    @property
+    def has_writers(self) -> bool:
+        """Whether its glyphs come with who wrote them: by default if its block has `writers`."""
+        return bool(getattr(self.settings, "writers", None))
+
+    def list_credits(self) -> list[str]:
+        """List whom a dataset card is to name, a sentence each."""
+        return [] if self.attribution is None else [self.attribution]
 
     def list_notes(self) -> list[str]:
         """List what a user should know of its files, such as that some are ignored."""

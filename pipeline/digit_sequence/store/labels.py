@@ -25,6 +25,8 @@ from digit_sequence.base.columns import Column
 from digit_sequence.base.documents import parse_json
 from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.base.names import SCHEMA_VERSION, sample_key
+from digit_sequence.codec.polygons import POLYGONS, trace_polygons
+from digit_sequence.codec.run_lengths import MASKS, encode_masks
 from digit_sequence.store.records import MAX_SHARD_SAMPLES
 
 if TYPE_CHECKING:  # who only reads labels needs neither the config nor scikit-image
@@ -38,8 +40,9 @@ BOX = pa.struct(
     [pa.field("digit", pa.int8(), nullable=False)]
     + [pa.field(edge, pa.int32(), nullable=False) for edge in ("top", "left", "bottom", "right")]
 )
-_BOX = "box"
-"""As the type of a column: a `BOX`."""
+_POLYGON = pa.list_(pa.field("element", pa.int16(), nullable=False))
+_OWN_KINDS = {"box": BOX, "polygons": pa.list_(pa.field("element", _POLYGON, nullable=False))}
+"""Types of columns that are none of Arrow."""
 COLUMNS = (
     Column("key", "string", "name of the sample, unique in the dataset: train-000000042"),
     Column("split", "string", "train, val or test"),
@@ -55,7 +58,7 @@ COLUMNS = (
     Column("height", "int32", "of the image, pixels"),
     Column("width", "int32", "of the image, pixels"),
     Column("scaled", "bool", "the line was wider than the canvas and was shrunk to fit"),
-    Column("boxes", _BOX, "the digit, and the extent of its ink: half-open pixels", "digit"),
+    Column("boxes", "box", "the digit, and the extent of its ink: half-open pixels", "digit"),
     Column("glyph_ids", "int32", "row of the glyph in its source", "digit"),
 )
 """Columns of every build."""
@@ -86,7 +89,7 @@ def make_schema(columns: Iterable[Column]) -> pa.Schema:
 
 
 def _make_field(column: Column) -> pa.Field:
-    kind = BOX if column.type == _BOX else pa.type_for_alias(column.type)
+    kind = _OWN_KINDS.get(column.type) or pa.type_for_alias(column.type)
     if column.per == "digit":
         kind = pa.list_(pa.field("element", kind, nullable=False))
     return pa.field(column.name, kind, nullable=False)
@@ -136,6 +139,10 @@ def hash_images(images: NDArray[np.uint8]) -> NDArray[np.int64]:
     return np.array(words, np.uint64).view(np.int64)
 
 
+_TRACED_AT_ONCE = 512
+"""Digits whose polygons are lists of Python together, which take much memory."""
+
+
 def make_rows(shard: Shard, first_row: int, rendered: Rendered, schema: pa.Schema) -> pa.Table:
     """Return the label rows of rendered samples, all columns but those of their place.
 
@@ -182,6 +189,10 @@ def make_rows(shard: Shard, first_row: int, rendered: Rendered, schema: pa.Schem
             return make_array(columns[field.name], field.type)
         if field.name == "boxes":
             values = _make_boxes(recipes.digits, rendered.boxes)
+        elif field.name == MASKS.name:
+            values = make_array(_encode_masks(rendered), pa.string())
+        elif field.name == POLYGONS.name:
+            values = _make_polygons(rendered)
         else:
             values = make_array(columns[field.name], field.type.value_type)
         return pa.ListArray.from_arrays(starts, values, type=field.type)
@@ -210,6 +221,33 @@ def _make_boxes(digits: NDArray[np.int64], boxes: NDArray[np.int32]) -> pa.Struc
     values = [digits, *boxes.T]
     arrays = [make_array(value, field.type) for value, field in zip(values, BOX, strict=True)]
     return pa.StructArray.from_arrays(arrays, fields=list(BOX))
+
+
+def _encode_masks(rendered: Rendered) -> list[str]:
+    """Return the run lengths of each layer on its image."""
+    layers = rendered.layers
+    widths = rendered.widths[layers.samples]
+    shapes = np.stack([np.full_like(widths, rendered.images.shape[1]), widths], axis=-1)
+    return encode_masks(layers.stack() > 0, layers.places[:, :2], shapes)
+
+
+def _make_polygons(rendered: Rendered) -> pa.ListArray:
+    """Return the polygons of each layer."""
+    layers = rendered.layers
+    masks, corners = layers.stack() > 0, layers.places[:, :2]
+    per_digit, per_polygon, numbers = [0], [0], []
+    for start in range(0, len(masks), _TRACED_AT_ONCE):
+        part = slice(start, start + _TRACED_AT_ONCE)
+        found = trace_polygons(masks[part], corners[part])
+        polygons = [polygon for own in found for polygon in own]
+        per_digit += map(len, found)
+        per_polygon += map(len, polygons)
+        numbers.append(np.concatenate(polygons).astype(np.int16))
+    inner, outer = (make_array(np.cumsum(it), pa.int32()) for it in (per_polygon, per_digit))
+    coordinates = make_array(np.concatenate(numbers), pa.int16())
+    kind = _OWN_KINDS[POLYGONS.type]
+    rings = pa.ListArray.from_arrays(inner, coordinates, type=kind.value_type)
+    return pa.ListArray.from_arrays(outer, rings, type=kind)
 
 
 class _Digest(io.RawIOBase):
@@ -264,6 +302,8 @@ def _dictionary_columns(schema: pa.Schema) -> list[str]:
 
 MAX_ROW_BYTES = 1 << 16
 """Of one label row, before compression; a build's take some hundred."""
+_SHAPE_BYTES = 1 << 20
+"""Likewise with masks or polygons, which grow with the image."""
 
 
 def read_labels(file: Any, columns: list[str] | None = None, n_rows: int | None = None) -> pa.Table:
@@ -295,7 +335,8 @@ def check_size(file: pq.ParquetFile, n_rows: int) -> None:
     if found.num_rows != n_rows or n_rows > MAX_SHARD_SAMPLES:
         raise ValueError(f"expected {n_rows:,} rows, got {found.num_rows:,}")
     groups = (found.row_group(index) for index in range(found.num_row_groups))
-    limit = (1 + n_rows) * MAX_ROW_BYTES
+    has_shapes = bool({MASKS.name, POLYGONS.name} & {*file.schema_arrow.names})
+    limit = (1 + n_rows) * (_SHAPE_BYTES if has_shapes else MAX_ROW_BYTES)
     n_bytes = sum(
         max(chunk.total_uncompressed_size, chunk.num_values)
         for group in groups

@@ -113,6 +113,6 @@ def make_card(config: Config, manifest: Mapping[str, Any]) -> str:
         "string, a box for every digit, where the image's bytes are (`file`, `offset`, `size`), "
         "and every parameter that was drawn. `dataset.json` identifies the build.",
     ]
-    if source.attribution is not None:
-        lines += ["", source.attribution]
+    for credit in source.list_credits():
+        lines += ["", credit]
     return "\n".join(lines) + "\n"

@@ -59,9 +59,9 @@ class Layers:
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
         """Yield the pixels of each layer (height, width), to read and to change."""
-        return self.cut(self.pixels)
+        return self.parts(self.pixels)
 
-    def cut(self, buffer: NDArray[Value]) -> Iterator[NDArray[Value]]:
+    def parts(self, buffer: NDArray[Value]) -> Iterator[NDArray[Value]]:
         """Yield the part (height, width) of each layer of a buffer that is laid out as `pixels`."""
         rows = zip(self.starts.tolist(), self.strides.tolist(), self.places.tolist(), strict=True)
         for start, stride, (_, _, height, width) in rows:

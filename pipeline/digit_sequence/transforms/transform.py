@@ -91,6 +91,10 @@ class Transform(ABC):
     def check(self, height: int, width: int) -> None:  # noqa: B027 - most have nothing to refuse
         """Raise a ValueError, "KEY: expected ..., got ...", if a canvas is no place for it."""
 
+    def find_least_share(self) -> float:
+        """Return the share of its rows that the ink of a digit keeps, at least."""
+        return 1.0
+
     def draw(self, stream: Stream) -> dict[str, NDArray[Any]]:
         """Return its draws by column: by default a chance, then a value of each column.
 

@@ -38,6 +38,10 @@ class Size(CellMap):
         bias: Annotated[dict[Digit, Share], BY_DIGIT] = {}  # noqa: RUF012
         """Shares for some digits, on top: {0: 0.7} for zeros that are written smaller."""
 
+    def find_least_share(self) -> float:
+        """Return the share of the smallest digit."""
+        return float(self.settings.share[0] * min([1.0, *self.settings.bias.values()]))
+
     def draw(self, stream: Stream) -> dict[str, NDArray[Any]]:
         """Draw a chance and a share; 1 where it is not applied."""
         drawn = super().draw(stream)["digit_size"]

@@ -20,6 +20,7 @@ from digit_sequence.base.yaml import parse_yaml
 from digit_sequence.pen.shapes import Shape, dump_shapes, load_shapes, parse_shapes
 from digit_sequence.sources.allographs import add_allographs
 from digit_sequence.sources.bank import GlyphBank
+from digit_sequence.sources.hands import HAND
 from digit_sequence.sources.pools import GlyphPool
 from digit_sequence.transforms.transform import Choice, Drawn, Section
 
@@ -142,23 +143,34 @@ class Allographs(Choice):
         return add_allographs(bank, pools, self.shapes)
 
     def choose(
-        self,
-        glyph_ids: NDArray[np.int32],
-        pool: GlyphPool,
-        drawn: Drawn,  # noqa: ARG002
-        stream: Stream,
+        self, glyph_ids: NDArray[np.int32], pool: GlyphPool, drawn: Drawn, stream: Stream
     ) -> tuple[NDArray[np.int32], Drawn]:
-        """Take a glyph of the shape; the source's own where the split has none of that."""
+        """Take a glyph of the shape; the source's own where the split has none of that.
+
+        In a number of one hand it is one made of this writer's glyphs, or drawn by the pen.
+        """
         picked = self._pick(stream)
         none = np.empty(0, np.int32)
         found = [*(pool.shapes.get(name, none) for name in self.shapes), none]
         sizes = np.array([len(ids) for ids in found])
-        picked[sizes[picked] == 0] = len(self.shapes)
-        chosen = np.flatnonzero(picked < len(self.shapes))
+        ids, starts = np.concatenate(found), np.cumsum(sizes) - sizes
+        first, count = starts[picked], sizes[picked]
+        if HAND.name in drawn:
+            assert pool.writers is not None
+            hands = drawn[HAND.name][stream.identities.owners]
+            by_writer = [part[np.argsort(pool.writers[part], kind="stable")] for part in found]
+            for index, shape in enumerate(self.shapes.values()):
+                own = np.flatnonzero((picked == index) & (hands >= 0))
+                if not shape.strokes and len(own):
+                    writers = pool.writers[by_writer[index]]
+                    low = np.searchsorted(writers, hands[own])
+                    first[own] = len(ids) + starts[index] + low
+                    count[own] = np.searchsorted(writers, hands[own], "right") - low
+            ids = np.concatenate([ids, *by_writer])
+        picked[count == 0] = len(self.shapes)
+        chosen = np.flatnonzero(count)
         (words,) = stream.part("glyph").per_digit(1)
-        shape = picked[chosen]
-        place = (np.cumsum(sizes) - sizes)[shape]
-        place += to_integers(words[chosen], 0, sizes[shape] - 1)
+        place = first[chosen] + to_integers(words[chosen], 0, count[chosen] - 1)
         glyph_ids = glyph_ids.copy()
-        glyph_ids[chosen] = np.concatenate(found)[place]
+        glyph_ids[chosen] = ids[place]
         return glyph_ids, {"allograph": self.names[picked]}

@@ -11,7 +11,6 @@ from pydantic import Field
 from digit_sequence.base.blocks import AS_RANGE, Decimals
 from digit_sequence.base.columns import Column
 from digit_sequence.base.randomness import Stream
-from digit_sequence.transforms.cell.crop import MIN_INK_ROWS
 from digit_sequence.transforms.geometry import Cells
 from digit_sequence.transforms.transform import CellMap, Chance, Drawn, Section
 
@@ -36,15 +35,9 @@ class Height(CellMap):
         """Height of a digit as a share of the canvas height: of its ink with `glyph.crop`, of the
         whole glyph without. `glyph.size` and `glyph.baseline` are shares of it."""
 
-    def check(self, height: int, width: int) -> None:  # noqa: ARG002
-        """Refuse lines that leave no rows for ink."""
-        least = MIN_INK_ROWS / height
-        if self.settings.share[0] < least:
-            raise ValueError(
-                f"line.height.share: expected at least {np.ceil(least * 1000) / 1000:g}, by which "
-                f"a digit has {MIN_INK_ROWS} of the {height} rows of the canvas, "
-                f"got {self.settings.share[0]:g}"
-            )
+    def find_least_share(self) -> float:
+        """Return the share of the lowest line."""
+        return float(self.settings.share[0])
 
     def draw(self, stream: Stream) -> dict[str, NDArray[Any]]:
         """Draw a chance and a share; 1 where it is not applied."""

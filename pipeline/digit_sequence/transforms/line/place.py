@@ -82,10 +82,16 @@ class Place(LineMove):
     def _widen(
         self, left: NDArray[np.float64], right: NDArray[np.float64], line: Line, drawn: Drawn
     ) -> None:
-        """Make images as wide as their lines with as much free behind them, within bounds."""
-        starts = line.starts[:-1]
-        length = np.maximum.reduceat(right, starts) - np.minimum.reduceat(left, starts)
-        wanted = np.ceil(length + 2 * drawn["place_left"] * line.height)
+        """Make images as wide as their lines with as much free behind them, within bounds.
+
+        Where that is less than nothing, they have room for what no digit may lose.
+        """
+        starts, lost = line.starts[:-1], CUT * (right - left)
+        length, kept = (
+            np.maximum.reduceat(end, starts) - np.minimum.reduceat(begin, starts)
+            for begin, end in ((left, right), (left + lost, right - lost))
+        )
+        wanted = np.ceil(np.maximum(length + 2 * drawn["place_left"] * line.height, kept))
         line.widths = wanted.clip(*line.bounds).astype(np.int64)
 
 

@@ -66,11 +66,11 @@ class Grain(Page):
 
     def apply_compiled(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:  # noqa: ARG002
         """Roughen them by compiled loops."""
-        from digit_sequence.transforms.page.tiles_kernels import add_tile
+        from digit_sequence.transforms.page.tiles_kernels import lay_tile
 
         maps, gains = _read_draws(drawn)
         if gains.any():
-            add_tile(pages.pixels, make_grain().reshape(-1), maps, gains)
+            lay_tile(pages.pixels, make_grain().reshape(-1), maps, gains, False)
 
 
 def _read_draws(drawn: Drawn) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

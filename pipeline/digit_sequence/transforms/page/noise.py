@@ -43,12 +43,12 @@ class Noise(Page):
 
     def apply_compiled(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:
         """Add noise by compiled loops."""
-        from digit_sequence.transforms.page.noise_kernels import add_noise
+        from digit_sequence.transforms.page.noise_kernels import ADD, change_pixels
 
         sigma = drawn["noise_sigma"]
         if sigma.any():
-            addresses = stream.identities.addresses
-            add_noise(pages.pixels, sigma, stream.pixel_key(), addresses, normal_quantiles())
+            words = (stream.pixel_key(), stream.identities.addresses)
+            change_pixels(pages.pixels, sigma, *words, normal_quantiles(), ADD)
 
 
 @cache

@@ -102,13 +102,13 @@ class Pattern(Page):
 
     def apply_compiled(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:  # noqa: ARG002
         """Print it by compiled loops."""
-        from digit_sequence.transforms.page.tiles_kernels import print_tile
+        from digit_sequence.transforms.page.tiles_kernels import lay_tile
 
         maps, strengths = _read_draws(drawn)
         for kind in KINDS:
             own = np.where(drawn["pattern_kind"] == kind, strengths, 0)
             if own.any():
-                print_tile(pages.pixels, make_pattern(kind).reshape(-1), maps, own)
+                lay_tile(pages.pixels, make_pattern(kind).reshape(-1), maps, own, True)
 
 
 def _read_draws(drawn: Drawn) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

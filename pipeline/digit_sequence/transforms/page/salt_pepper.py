@@ -11,6 +11,7 @@ from digit_sequence.base.blocks import AS_RANGE, Decimals
 from digit_sequence.base.columns import Column
 from digit_sequence.base.randomness import Stream
 from digit_sequence.transforms.canvas import Pages
+from digit_sequence.transforms.page.noise import normal_quantiles
 from digit_sequence.transforms.transform import Chance, Drawn, Page, Section
 
 Amount = Annotated[float, Field(ge=0, le=0.5), Decimals(4)]
@@ -43,9 +44,9 @@ class SaltPepper(Page):
 
     def apply_compiled(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:
         """Set pixels by compiled loops."""
-        from digit_sequence.transforms.page.noise_kernels import add_salt_pepper
+        from digit_sequence.transforms.page.noise_kernels import REPLACE, change_pixels
 
         amount = drawn["salt_pepper"]
         if amount.any():
-            addresses = stream.identities.addresses
-            add_salt_pepper(pages.pixels, amount, stream.pixel_key(), addresses)
+            words = (stream.pixel_key(), stream.identities.addresses)
+            change_pixels(pages.pixels, amount, *words, normal_quantiles(), REPLACE)

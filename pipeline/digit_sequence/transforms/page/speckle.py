@@ -43,9 +43,9 @@ class Speckle(Page):
 
     def apply_compiled(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:
         """Multiply them by compiled loops."""
-        from digit_sequence.transforms.page.noise_kernels import add_speckle
+        from digit_sequence.transforms.page.noise_kernels import MULTIPLY, change_pixels
 
         sigma = drawn["speckle"]
         if sigma.any():
-            addresses = stream.identities.addresses
-            add_speckle(pages.pixels, sigma, stream.pixel_key(), addresses, normal_quantiles())
+            words = (stream.pixel_key(), stream.identities.addresses)
+            change_pixels(pages.pixels, sigma, *words, normal_quantiles(), MULTIPLY)

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import base64
-import io
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 from pydantic import BeforeValidator, Field, ValidationInfo
 
 from digit_sequence.base.blocks import AS_RANGE, Decimals
 from digit_sequence.base.columns import Column
 from digit_sequence.base.home import expand_home
 from digit_sequence.base.randomness import Stream
+from digit_sequence.codec.decoding import PICTURE_FORMATS, decode_picture
 from digit_sequence.codec.encoding import decode_image, encode_image
 from digit_sequence.transforms.canvas import Pages, to_fixed
 from digit_sequence.transforms.page.shading import FULL, scale_page
 from digit_sequence.transforms.transform import Chance, Drawn, Page, Section
 
-FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
-"""What is decoded, as Pillow calls it."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 MAX_FILES = 16
 MAX_FILE_BYTES = 32_000_000
-MAX_PIXELS = 1 << 26
 MIN_SIDE = 32
 MAX_SIDE = 384
 """Rows and columns of a picture that are kept, at most: a dataset carries them."""
@@ -72,18 +69,17 @@ def _read(path: Path) -> bytes:
             raise ValueError(f"{path}: expected a file")
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ValueError(f"{path}: expected at most {MAX_FILE_BYTES:,} bytes")
-        with Image.open(io.BytesIO(path.read_bytes()), formats=FORMATS) as opened:
-            width, height = opened.size
-            if min(width, height) < MIN_SIDE or width * height > MAX_PIXELS:
-                raise ValueError(
-                    f"{path}: expected {MIN_SIDE} rows and columns at least and {MAX_PIXELS:,} "
-                    f"pixels at most, got {height} x {width}"
-                )
-            grey = np.array(opened.convert("L"))
+        grey = decode_picture(path.read_bytes())
     except UnidentifiedImageError as error:  # whose words tell of an address in memory
-        raise ValueError(f"{path}: expected a picture, one of {', '.join(FORMATS)}") from error
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        formats = ", ".join(PICTURE_FORMATS)
+        raise ValueError(f"{path}: expected a picture, one of {formats}") from error
+    except (OSError, SyntaxError) as error:
         raise ValueError(f"{path}: cannot be read as a picture: {error}") from error
+    height, width = grey.shape
+    if min(height, width) < MIN_SIDE:
+        raise ValueError(
+            f"{path}: expected {MIN_SIDE} rows and columns at least, got {height} x {width}"
+        )
     if not grey.any():
         raise ValueError(f"{path}: expected paper, got a black picture")
     return encode_image(np.ascontiguousarray(grey[:MAX_SIDE, :MAX_SIDE]), "png")

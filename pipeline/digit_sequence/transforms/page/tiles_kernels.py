@@ -10,7 +10,6 @@ from numba import types
 from digit_sequence.base.compiled import inner, kernel, reads
 
 _MASK = 511
-_MAPS = (reads(types.int64, 2), reads(types.int64, 1))
 
 
 @inner
@@ -23,34 +22,40 @@ def _read_row(tile, place, y, found):
         found[x] = tile[np.uint64(at)]
 
 
-@kernel(types.uint8[:, :, ::1], reads(types.uint8, 1), *_MAPS)
-def print_tile(pages, tile, maps, strengths):
-    """Lay a tile's coverage over pages, by strengths of 1/256."""
-    height, width = pages.shape[1:]
-    found = np.empty(width, np.int32)
-    for b in range(len(strengths)):
-        if strengths[b] > 0:
-            strength = np.int32(strengths[b])
-            for y in range(height):
-                _read_row(tile, maps[b], y, found)
-                row = pages[b, y]
-                for x in range(width):
-                    below = np.int32(row[x])
-                    covered = (np.int32(255) - below) * (found[x] * strength >> 8) + np.int32(127)
-                    row[x] = below + np.uint32(covered) // np.uint32(255)
+@inner
+def _print(row, found, strength):
+    """Lay coverage over a row, by a strength of 1/256."""
+    for x in range(len(row)):
+        below = np.int32(row[x])
+        covered = (np.int32(255) - below) * (found[x] * strength >> 8) + np.int32(127)
+        row[x] = below + np.uint32(covered) // np.uint32(255)
 
 
-@kernel(types.uint8[:, :, ::1], reads(types.uint8, 1), *_MAPS)
-def add_tile(pages, tile, maps, gains):
-    """Add a tile's levels, less 128, by gains of 2**-16."""
+@inner
+def _add(row, found, gain):
+    """Add levels, less 128, to a row, by a gain of 2**-16."""
+    for x in range(len(row)):
+        added = ((found[x] - np.int32(128)) * gain + np.int32(32768)) >> 16
+        row[x] = min(max(np.int32(row[x]) + added, 0), 255)
+
+
+@kernel(
+    types.uint8[:, :, ::1],
+    reads(types.uint8, 1),
+    reads(types.int64, 2),
+    reads(types.int64, 1),
+    types.bool_,
+)
+def lay_tile(pages, tile, maps, weights, is_coverage):
+    """Print a tile on pages as coverage, by strengths of 1/256; or add it, by gains of 2**-16."""
     height, width = pages.shape[1:]
     found = np.empty(width, np.int32)
-    for b in range(len(gains)):
-        if gains[b] > 0:
-            gain = np.int32(gains[b])
+    for b in range(len(weights)):
+        if weights[b] > 0:
+            weight = np.int32(weights[b])
             for y in range(height):
                 _read_row(tile, maps[b], y, found)
-                row = pages[b, y]
-                for x in range(width):
-                    added = ((found[x] - np.int32(128)) * gain + np.int32(32768)) >> 16
-                    row[x] = min(max(np.int32(row[x]) + added, 0), 255)
+                if is_coverage:
+                    _print(pages[b, y], found, weight)
+                else:
+                    _add(pages[b, y], found, weight)

@@ -1,0 +1,44 @@
+"""Outlines as Ultralytics reads them to segment, class 0 = digit 0.
+
+::
+
+    images/SPLIT/KEY.png
+    labels/SPLIT/KEY.txt    class, then column and row of each corner, in shares of the image
+    data.yaml               the folder of each split, the names of the classes
+
+A line is one polygon: those of a digit in several parts are joined by cuts without width.
+"""
+
+from __future__ import annotations
+
+from digit_sequence.codec.polygons import POLYGONS, join_polygons
+from digit_sequence.exports.format import BOX_COLUMNS, Format, Piece, Row
+from digit_sequence.exports.yolo import make_extras
+
+
+def _make_files(piece: Piece) -> dict[str, bytes]:
+    files = {}
+    for row, image in zip(piece.rows, piece.images, strict=True):
+        files[f"images/{piece.split}/{piece.image_name(row)}"] = image
+        files[f"labels/{piece.split}/{row['key']}.txt"] = "".join(_make_lines(row)).encode()
+    return files
+
+
+def _make_lines(row: Row) -> list[str]:
+    lines = []
+    for box, polygons in zip(row["boxes"], row[POLYGONS.name], strict=True):
+        corners = join_polygons(polygons)
+        sides = [row["width"], row["height"]] * (len(corners) // 2)
+        shares = (corner / side for corner, side in zip(corners, sides, strict=True))
+        lines.append(f"{box['digit']} {' '.join(f'{share:.6f}' for share in shares)}\n")
+    return lines
+
+
+YOLO_SEG = Format(
+    name="yolo-seg",
+    readers="Ultralytics, to segment",
+    writes="`images/SPLIT/`, `labels/SPLIT/`, `data.yaml`; class = digit; needs `labels.polygons`",
+    make_files=_make_files,
+    make_extras=make_extras,
+    columns=(*BOX_COLUMNS, POLYGONS.name),
+)
