@@ -433,7 +433,7 @@ ERRORS = {
     ),
     "unknown source": (
         build_with("source.name=mnist6"),
-        "source.name: expected one of mnist, mnist-5k, idx, folder, got 'mnist6'",
+        "source.name: expected one of mnist, mnist-5k, emnist, .* got 'mnist6'",
     ),
     "no source file": (
         build_with("source.images=none"),

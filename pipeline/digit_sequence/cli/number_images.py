@@ -101,6 +101,8 @@ def make_config(
         }
     fields = SOURCES[source].Settings.model_fields
     digits: dict[str, Any] = {"name": source} | {share: 0 for share in SHARES if share in fields}
+    if "keep_doubtful" in fields:
+        digits["keep_doubtful"] = True  # all digits, as the original has them
     if data_dir is not None:
         if "path" not in fields:
             raise ConfigError(
