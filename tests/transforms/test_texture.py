@@ -67,7 +67,7 @@ def test_config_carries_its_textures(read: Read, tmp_path: Path) -> None:
     [
         (
             None,
-            "expected 1 to 16 pictures, files that end in .png, .jpg, .jpeg, .bmp, .tif, .tiff, .webp, got 0",
+            r"expected 1 to 16 pictures, files that end in .png, .jpg, .*\.webp, got 0",
         ),
         (np.full((31, 60), 9), "expected 32 rows and columns at least .* got 31 x 60"),
         (np.zeros((40, 40)), "expected paper, got a black picture"),
@@ -97,6 +97,6 @@ def test_too_many_pictures(read: Read, tmp_path: Path) -> None:
     for index in range(17):
         save(tmp_path / "paper" / f"{index}.png", np.full((40, 40), 100))
     with pytest.raises(
-        ConfigError, match="expected 1 to 16 pictures, files that end in .*, got 17"
+        ConfigError, match=r"expected 1 to 16 pictures, files that end in .*, got 17"
     ):
         read()

@@ -15,10 +15,10 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from digit_sequence.base.documents import read_table
 from digit_sequence.base.errors import ConfigError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
-MAX_LABEL_BYTES = 1 << 28
 MAX_DIGITS = 1000
 """Of a label."""
 SHOWN = 3
@@ -83,7 +83,7 @@ def read_labels(path: Path) -> dict[str, str]:
     ConfigError
         If it is no such file, naming the line.
     """
-    rows = csv.DictReader(io.StringIO(_read_text(path), newline=""))
+    rows = csv.DictReader(io.StringIO(read_table(path), newline=""))
     labels: dict[str, str] = {}
     try:
         names = list(rows.fieldnames or ())
@@ -99,17 +99,6 @@ def read_labels(path: Path) -> dict[str, str]:
     if not labels:
         raise ConfigError(f"{path}: expected a label at least, got none")
     return labels
-
-
-def _read_text(path: Path) -> str:
-    try:
-        if path.stat().st_size > MAX_LABEL_BYTES:
-            raise ConfigError(f"{path}: expected at most {MAX_LABEL_BYTES:,} bytes")
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: expected a CSV file in UTF-8: {error.reason}") from error
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _add_label(labels: dict[str, str], file: str, number: str, where: str) -> None:
