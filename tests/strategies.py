@@ -49,7 +49,9 @@ def values(kind: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911, C901 - a case
     if origin is Annotated and arguments[0] is str and isinstance(arguments[1], BeforeValidator):
         return st.just(TEXTURE)
     if origin is Annotated and arguments[0] is str:
-        (pattern,) = (part.metadata[0].pattern for part in arguments[1:])
+        (pattern,) = (
+            part.metadata[0].pattern for part in arguments[1:] if hasattr(part, "metadata")
+        )
         return st.from_regex(pattern, fullmatch=True)
     if origin is Annotated and get_origin(arguments[0]) in (tuple, dict, Union, UnionType):
         kind = arguments[0]

@@ -159,8 +159,8 @@ def test_mnist_without_a_path_stays_so(load: Load) -> None:
 TOP_KEYS = "seed, source, splits, hand, canvas, look, glyph, line, labels, output"
 REFUSED = [
     # type, bounds and choice
-    ("seed: one", "seed: expected a valid integer, got 'one'"),
-    ("seed: 1.0", "seed: expected a valid integer, got 1.0"),
+    ("seed: one", "seed: expected a whole number, got 'one'"),
+    ("seed: 1.0", "seed: expected a whole number, got 1.0"),
     ("seed: -1", "seed: expected greater than or equal to 0, got -1"),
     ("canvas: {height: 7}", "canvas.height: expected greater than or equal to 8, got 7"),
     ("canvas: {align: top}", "canvas.align: expected 'left', 'center' or 'right', got 'top'"),
@@ -168,7 +168,7 @@ REFUSED = [
         "canvas: {width: '200'}",
         "canvas.width: expected 8 to 8,192 columns, or [low, high] of these, got '200'",
     ),
-    ("output: {quality: true}", "output.quality: expected a valid integer, got True"),
+    ("output: {quality: true}", "output.quality: expected a whole number, got True"),
     ("glyph: {stroke: {probability: 2}}", "glyph.stroke.probability: expected less than or equal"),
     ("line: {noise: {sigma: [.nan, 2]}}", "line.noise.sigma.0: expected a finite number, got nan"),
     # ranges
@@ -176,10 +176,10 @@ REFUSED = [
         "glyph: {rotate: {degrees: [20, -20]}}",
         "glyph.rotate.degrees: expected [low, high] with low",
     ),
-    ("line: {spacing: 3}", "line.spacing: expected a valid tuple, got 3"),
+    ("line: {spacing: 3}", "line.spacing: expected a list, got 3"),
     ("line: {spacing: [3]}", "line.spacing.1: expected a value, got none"),
-    ("line: {spacing: [1, 2, 3]}", "line.spacing: expected at most 2 items, got (1, 2, 3)"),
-    ("line: {spacing: [0, 1.5]}", "line.spacing.1: expected a valid integer, got 1.5"),
+    ("line: {spacing: [1, 2, 3]}", "line.spacing: expected at most 2 items, got [1, 2, 3]"),
+    ("line: {spacing: [0, 1.5]}", "line.spacing.1: expected a whole number, got 1.5"),
     ("line: {blur: {sigma: [0, 6]}}", "line.blur.sigma.1: expected less than or equal to 5, got 6"),
     ("line: {noise: {}}", "line.noise.sigma: expected a value, got none"),
     # keys
@@ -190,7 +190,7 @@ REFUSED = [
     ("sead: 1", f"sead: unknown key; expected one of {TOP_KEYS}; did you mean seed?"),
     ("zzz: 1", f"zzz: unknown key; expected one of {TOP_KEYS}\n"),
     ("glyph: {salt: {pixels: [1, 2], x: 1}}", "glyph.salt.x: unknown key; expected one of probab"),
-    ("1: 2", "1: expected strings, got 1"),
+    ("1: 2", "1: expected a key that is text, got 1"),
     # blocks
     ("canvas: ", "canvas: expected a block with the keys height, width, align, got None"),
     ("glyph: {crop: true}", "glyph.crop: expected a block with the keys margin, got True"),
@@ -213,7 +213,7 @@ REFUSED_NUMBERS = [
     ("{values: ['1'], range: {last: 2}}", "got values and range"),
     ("{vales: ['1']}", f"numbers.vales: unknown key; expected one of {KINDS}"),
     ("{values: []}", "numbers: expected at least one number, got none"),
-    ("{values: '123'}", "numbers.values: expected a valid tuple, got '123'"),
+    ("{values: '123'}", "numbers.values: expected a list, got '123'"),
     ("{values: [007]}", 'values.0: expected a number in quotes, such as "007", got 7: quote it'),
     ("{values: ['1', 1e5]}", 'values.1: expected a number in quotes, such as "007", got 100000.0'),
     ("{values: ['1', true]}", 'values.1: expected a number in quotes, such as "007", got True'),
@@ -236,8 +236,14 @@ REFUSED_NUMBERS = [
     ("{random: {lengths: {65: 1}}}", "lengths.65: expected less than or equal to 64, got 65"),
     ("{random: {lengths: {2: -1}}}", "lengths.2: expected greater than or equal to 0, got -1"),
     ("{random: {lengths: {2: 1e308}}}", "lengths.2: expected less than or equal to 1000000000"),
-    ("{random: {lengths: {a: 1}}}", "lengths.a: expected a valid integer, got 'a'"),
-    ("{random: {lengths: 3}}", "random.lengths: expected a valid dictionary, got 3"),
+    (
+        "{mixture: {parts: {a: 1}}}",
+        "numbers.mixture.parts.a: expected a block with the keys weight",
+    ),
+    ("{mixture: {parts: {a: {b: 1}}}}", "numbers.mixture.parts.a.b: unknown key; expected one of"),
+    ("{mixture: {parts: {a: {range: {b: 1}}}}}", "parts.a.range.b: unknown key; expected one of"),
+    ("{random: {lengths: {a: 1}}}", "lengths.a: expected a whole number, got 'a'"),
+    ("{random: {lengths: 3}}", "random.lengths: expected [low, high] or {length: weight}, got 3"),
 ]
 
 
@@ -270,7 +276,7 @@ def test_bad_numbers(load: Load, numbers: str, message: str) -> None:
             "{name: folder, pth: a, path: b}",
             "source.pth: unknown key; expected one of transpose, ink, val_fraction",
         ),
-        ("{name: mnist, mirrors: []}", "source.mirrors: expected at least 1 item, got ()"),
+        ("{name: mnist, mirrors: []}", "source.mirrors: expected at least 1 item, got []"),
         ("{name: mnist, test_fraction: 0.1}", "source.test_fraction: unknown key; expected one of"),
         (
             "{name: mnist-5k, val_fraction: 0.5, test_fraction: 0.5}",
@@ -289,7 +295,7 @@ def test_bad_sources(load: Load, source: str, message: str) -> None:
     ("splits", "message"),
     [
         ("{}", "splits: expected at least 1 item, got {}"),
-        ("[]", "splits: expected a valid dictionary, got []"),
+        ("[]", "splits: expected keys and values, got []"),
         (
             "{trian: {numbers: {values: ['1']}, samples: 1}}",
             "splits.trian: expected 'train', 'val'",

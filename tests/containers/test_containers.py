@@ -277,7 +277,7 @@ def test_members_are_those_of_tarfile_and_json(tiny_config, first_ordinal, engin
     ("output", "message"),
     [
         ({"container": "tar"}, "output.container: expected one of webdataset, parquet, files, got"),
-        ({"container": 7}, "output.container: expected a valid string, got 7"),
+        ({"container": 7}, "output.container: expected text, got 7"),
         ({"sidecar": "long"}, "output.sidecar: expected one of brief, full, text, got 'long'"),
         (
             {"container": "parquet", "sidecar": "full"},

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import strategies as st
+from PIL import Image
 
 from digit_sequence.store.labels import METADATA_KEY, encode_labels, read_commit
 
@@ -163,6 +166,63 @@ def put_odd(path: Path, outside: Path, draw: Callable[[Any], Any]) -> None:
             path.symlink_to(outside)
         case "loop":
             path.symlink_to(path)
+
+
+CONTENTS = (
+    b"",
+    b"%!PS-Adobe-3.0 EPSF-3.0\n",
+    b"GIF89a",
+    b"<svg/>",
+    b"II*\0\xff\xff\xff\x7f",
+    b"BM",
+)
+PICTURES = (
+    *(("L", (1, 1)), ("L", (40_000, 1)), ("L", (8, 8)), ("L", (60, 20)), ("1", (60, 20))),
+    *(("RGBA", (60, 20)), ("I;16", (60, 20)), ("LA", (60, 20)), ("P", (60, 20))),
+)
+"""Modes and sizes, all of one colour."""
+
+
+def change_crops(folder: Path, draw: Callable[[Any], Any]) -> None:
+    """Damage one image of a folder, put something else there, or add a file with a hostile name."""
+    path = draw(st.sampled_from(sorted(folder.iterdir())))
+    match draw(st.sampled_from(["bytes", "odd", "content", "picture", "bomb", "name"])):
+        case "bytes":
+            path.write_bytes(change_bytes(path.read_bytes(), draw))
+        case "odd":
+            put_odd(path, Path("/dev/zero"), draw)
+        case "content":
+            path.write_bytes(draw(st.sampled_from(CONTENTS)))
+        case "picture":
+            Image.new(*draw(st.sampled_from(PICTURES))).save(path)
+        case "bomb":
+            size = draw(st.sampled_from([(20, 2**31 - 1), (2**16, 2**16), (0, 20)]))
+            header = b"IHDR" + struct.pack(">II5B", *size, 8, 0, 0, 0, 0)
+            checked = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+            path.write_bytes(path.read_bytes()[:8] + checked + path.read_bytes()[33:])
+        case "name":
+            name = draw(st.sampled_from([b"\x1b[2J.png", b"\xff.png", b"a\nb.png", b"Thumbs.db"]))
+            content = path.read_bytes() if draw(st.booleans()) else b""
+            (folder / os.fsdecode(name)).write_bytes(content)
+
+
+def change_table(content: bytes, draw: Callable[[Any], Any]) -> bytes:
+    """Damage a CSV file, or replace, remove or repeat one of its cells."""
+    if draw(st.booleans()):
+        return change_bytes(content, draw)
+    rows = [line.split(",") for line in content.decode().splitlines()]
+    row = draw(st.sampled_from(rows))
+    place = draw(st.integers(0, len(row) - 1))
+    match draw(st.sampled_from(["value", "remove", "repeat"])):
+        case "value":
+            row[place] = draw(
+                st.sampled_from([*TEXTS, '"', "1" * 5000, "-1", "1e5", "nan inf 1 2"])
+            )
+        case "remove":
+            del row[place]
+        case "repeat":
+            row[place:] = row[place:] * 50
+    return "\n".join(map(",".join, rows)).encode("utf-8", "surrogateescape")
 
 
 def harm(folder: Path, kind: str, draw: Callable[[Any], Any]) -> None:

@@ -7,6 +7,7 @@ import pickle
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.read.dataset import open_dataset
@@ -117,6 +118,11 @@ def to_colors(image):
     return torch.from_numpy(image).expand(3, *image.shape)
 
 
+def to_pillow(image):
+    """Return an image of Pillow, as most transforms of torchvision do."""
+    return Image.fromarray(image)
+
+
 def to_wide(image):
     """Return values of 16 bits."""
     return image.astype(np.int32) * 257
@@ -130,6 +136,7 @@ def to_wide(image):
         (scale, 1 / 255, 1),
         (to_tensor, 1 / 255, 1),
         (to_colors, 1 / 255, 3),
+        (to_pillow, 1 / 255, 1),
         (to_wide, 257, 1),
         (np.fliplr, 1 / 255, 1),
         (np.float64, 1, 1),
@@ -160,10 +167,17 @@ def test_only_uint8_is_scaled(train, transform, factor, channels, num_workers):
             lambda image: image[: 1 + image.sum() % 7],
             "expected images of a batch to differ in nothing but",
         ),
+        (
+            lambda image: image if image.sum() % 2 else image / 255,
+            "expected all images of a batch to be of one type, .* got float64 and uint8",
+        ),
+        (lambda _: None, "expected images that are tensors, .* got NoneType of object"),
+        (lambda _: "seven", "expected images that are tensors, .* got str"),
+        (lambda image: image.sum(), r"got \(\)"),
     ],
 )
-def test_wrong_shapes_are_refused(train, transform, message):
-    """What a transform returns in another shape is named, not taken for something else."""
+def test_wrong_images_are_refused(train, transform, message):
+    """What a transform returns in another shape or type is named, not taken for something else."""
     examples = NumberDataset(train, transform=transform).__getitems__(range(12))
     with pytest.raises(ConfigError, match=f"transform: .*{message}"):
         collate(examples)

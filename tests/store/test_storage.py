@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import random
 import subprocess
 import time
@@ -162,6 +164,18 @@ try:
 except OutputError as error:
     print(error)
 """
+
+
+@pytest.mark.parametrize("reason", [errno.EROFS, errno.EACCES])
+def test_barred_output(tmp_path, monkeypatch, reason):
+    """A read-only mount has room enough: the message says to choose another output."""
+
+    def refuse(*_):
+        raise OSError(reason, os.strerror(reason))
+
+    monkeypatch.setattr(Storage, "_write_local", refuse)
+    with pytest.raises(OutputError, match="are kept: choose another output, one that can be writ"):
+        Storage(str(tmp_path)).write("images/shard.tar", b"new")
 
 
 def test_full_disk(tmp_path):

@@ -108,6 +108,9 @@ def test_no_glyph_in_two_splits(tiny_config):
         (b"\xff", "shapes.yaml: expected UTF-8 text, got byte 0"),
         (b"digits: [", "shapes.yaml: line 1, column 10: not readable as YAML"),
         (b"digits: {7: {x: [5]}}", "shapes.yaml: digits.7.x[0]: expected 1 to 24 points"),
+        (b"digits: {}", "shapes.yaml: digits: expected some of the digits 0 to 9 and their shapes"),
+        (b"one: 1\ntwo: 2", "shapes.yaml: expected one key, digits, got ['one', 'two']"),
+        (b"'" + b"a" * 90 + b"'", "shapes.yaml: expected one key, digits, got no keys"),
         (b"#" * 1_000_001, "shapes.yaml: expected at most 1,000,000 bytes"),
     ],
 )
@@ -125,10 +128,19 @@ def test_wrong_files(tiny_config, tmp_path, content, message):
     assert "\n" not in text
 
 
-@pytest.mark.parametrize("share", [{"a": 1}, {7: 2}])
-def test_wrong_shares(tiny_config, share):
+@pytest.mark.parametrize(
+    ("share", "message"),
+    [
+        ({"a": 1}, "share.a: expected a digit, 0 to 9, got 'a'"),
+        ({"٣": 1}, "share.٣: expected a digit, 0 to 9, got '٣'"),
+        ({7: 2}, "share.7: expected less than or equal to 1, got 2"),
+        ({7: None}, "share.7: expected a number, got None"),
+        ({True: 1}, "share.1: expected text, got True"),
+    ],
+)
+def test_wrong_shares(tiny_config, share, message):
     """A share is of a digit, from 0 to 1."""
-    with pytest.raises(ConfigError, match=r"glyph\.allographs\.share\."):
+    with pytest.raises(ConfigError, match=rf"glyph\.allographs\.{message}"):
         parse_config(
             tiny_config().model_dump(mode="json") | {"glyph": {"allographs": {"share": share}}}, "x"
         )

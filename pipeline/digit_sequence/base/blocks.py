@@ -7,6 +7,7 @@ assembles them. Strings below a field are its line in the reference.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, reduce
@@ -73,6 +74,17 @@ def check_order(value: tuple[float, float]) -> tuple[float, float]:
 
 AS_RANGE = (AS_TUPLE, AfterValidator(check_order))
 """What makes a range of ``tuple[Low, High]``: ``Annotated[tuple[X, X], *AS_RANGE]``."""
+
+
+def match_text(pattern: str, words: str) -> tuple[Any, Any]:
+    """Return what makes text of one pattern of ``str``, and says in words what it must be."""
+
+    def check(value: object) -> object:
+        if isinstance(value, str) and not re.fullmatch(pattern, value):
+            raise ValueError(f"expected {words}, got {shorten(value)}")
+        return value
+
+    return Field(pattern=f"^{pattern}$"), BeforeValidator(check)
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,24 @@
-"""JSON from files that anybody may have written: values of bounded depth, text that can be shown.
+"""JSON and labels from files that anybody may have written, in bounded memory.
 
-Whatever is wrong is a ValueError, which the reader of a file turns into an error that names it.
+Whatever is wrong with JSON is a ValueError, which the reader of a file turns into an error that
+names it.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+from digit_sequence.base.errors import ConfigError
 
 MAX_DEPTH = 64
 """Of nesting: far more than any file of a dataset has, far less than a recursion could not take."""
 MAX_BYTES = 1 << 30
 """Of one file."""
+MAX_TEXT_BYTES = 1 << 28
+"""Of one file of labels."""
 
 
 def parse_json(content: bytes | str) -> Any:
@@ -87,3 +93,33 @@ def _describe(value: Any) -> str:
         return type(value).__name__
     text = json.dumps(value)
     return text if len(text) <= 60 else f"{text[:60]}..."
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file of labels.
+
+    Raises
+    ------
+    ConfigError
+        If it is no file, cannot be read, is too long or is not UTF-8; names it.
+    """
+    try:
+        is_file = path.is_file() or not path.exists()
+        content = b""
+        if is_file:  # a pipe would be waited for, and a device may have no end
+            with path.open("rb") as file:
+                content = file.read(MAX_TEXT_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:  # a path with a zero byte
+        raise ConfigError(f"{str(path)!r}: cannot be read: {error}") from error
+    if not is_file:
+        raise ConfigError(f"{path}: expected a file of labels, got what is no file")
+    if len(content) > MAX_TEXT_BYTES:
+        raise ConfigError(f"{path}: expected at most {MAX_TEXT_BYTES:,} bytes, got more")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path}: expected a file of labels in UTF-8, got byte {error.start}: {error.reason}"
+        ) from error

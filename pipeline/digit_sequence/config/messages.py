@@ -5,17 +5,28 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import ValidationError
 
 from digit_sequence.base.blocks import Block, shorten
-from digit_sequence.config.model import Config, Split
+from digit_sequence.config.model import Config
 from digit_sequence.config.sections import WeightedLook
 from digit_sequence.sources.registry import SOURCES
 
-_MAPPINGS: dict[str | int, tuple[type[Block]]] = {"splits": (Split,), "look": (WeightedLook,)}
-"""Keys whose values are blocks by name."""
+_KINDS = {
+    "bool_type": "true or false",
+    "date_type": "a date such as 2024-12-31",
+    "dict_type": "keys and values",
+    "float_type": "a number",
+    "int_from_float": "a whole number",
+    "int_type": "a whole number",
+    "invalid_key": "a key that is text",
+    "list_type": "a list",
+    "string_type": "text",
+    "tuple_type": "a list",
+}
+"""What pydantic's errors of type ask for, in the words of YAML instead of Python's."""
 MAX_PROBLEMS = 20
 """Problems of a config that a message tells, at most."""
 
@@ -81,10 +92,12 @@ def _describe(problem: Mapping[str, Any], root: type[Block]) -> str:
         case "model_type" | "model_attributes_type":
             keys = ", ".join(_valid_keys(root, problem["loc"]))
             message = f"expected a block with the keys {keys}, got {shorten(problem['input'])}"
-        case _:
+        case kind:
             message = re.sub(r"^\w+ should (be|have) ", "expected ", message)
             message = re.sub(r" after validation, not \d+$", "", message)
-            message = f"{message}, got {shorten(problem['input'])}"
+            message = f"expected {_KINDS[kind]}" if kind in _KINDS else message
+            given = problem["input"]
+            message += f", got {shorten(list(given) if isinstance(given, tuple) else given)}"
     return f"{'.'.join(map(_shorten_step, place))}: {message}" if place else message
 
 
@@ -96,20 +109,21 @@ def _shorten_step(step: str | int) -> str:
 
 def _valid_keys(root: type[Block], place: Sequence[str | int]) -> list[str]:
     """List the keys of the block at `place` below another."""
-    block: Any = root
+    kind: Any = root
     for depth, step in enumerate(place):
         if depth == 1 and place[0] == "source":
-            block = SOURCES[str(step)].Settings
-        elif block is Config and step in _MAPPINGS:
-            block = _MAPPINGS[step]
-        elif isinstance(block, tuple):
-            (block,) = block
-        elif isinstance(block, type) and issubclass(block, Block):
-            annotation: Any = block.model_fields[str(step)].annotation
-            blocks = [
-                kind
-                for kind in (annotation, *get_args(annotation))
-                if isinstance(kind, type) and issubclass(kind, Block)
-            ]
-            block = blocks[0] if blocks else block
-    return list(block.model_fields)
+            kind = SOURCES[str(step)].Settings
+        elif get_origin(kind) is dict:
+            kind = _find_keys(get_args(kind)[1])
+        elif isinstance(step, str):  # a position in a list leads to no other block
+            kind = _find_keys(kind.model_fields[step].annotation)
+    return list(kind.model_fields)
+
+
+def _find_keys(annotation: Any) -> Any:
+    """Return what has keys in the type of a field, alone or in a union: a block, or a dict."""
+    if isinstance(annotation, type) and issubclass(annotation, Block):
+        return annotation
+    if get_origin(annotation) is dict:
+        return annotation
+    return next(filter(None, map(_find_keys, get_args(annotation))), None)

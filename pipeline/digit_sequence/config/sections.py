@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, model_serializer
 from pydantic.fields import FieldInfo
 
-from digit_sequence.base.blocks import Block, shorten
+from digit_sequence.base.blocks import Block, match_text, shorten
 from digit_sequence.base.columns import Column
 from digit_sequence.transforms.registry import TRANSFORMS
 
@@ -67,7 +67,9 @@ class WeightedLook(Look):
 
 
 LOOK_NAME = "[A-Za-z0-9_.-]{1,64}"
-LookName = Annotated[str, Field(pattern=f"^{LOOK_NAME}$")]
+LookName = Annotated[
+    str, *match_text(LOOK_NAME, "a name of 1 to 64 of A to Z, a to z, 0 to 9, _, . and -")
+]
 LOOK = Column("look", "string", "the look that the sample is drawn in, of those of the config")
 """The label column of a config that gives a look; also the purpose of the words that choose it."""
 

@@ -134,21 +134,33 @@ def collate(examples: Sequence[Example]) -> CtcBatch:
     Raises
     ------
     ConfigError
-        If images are neither (H, W) nor (C, H, W), or differ in shape, but for their width.
+        If images are no arrays of numbers of shape (H, W) or (C, H, W), or differ in their type or
+        shape, but for their width.
     """
-    images = stack_images([example.image for example in examples])
+    images = [_to_array(example.image) for example in examples]
     targets, lengths = encode_numbers([example.number for example in examples])
     longest = max(int(lengths.max()), *(example.max_digits for example in examples))
     padded = torch.full((len(examples), longest), BLANK, dtype=torch.int64)
     padded[torch.arange(longest) < lengths[:, None]] = targets
     return CtcBatch(
-        images=images,
+        images=stack_images(images),
         padded_targets=padded,
         target_lengths=lengths,
-        input_widths=torch.tensor([example.image.shape[-1] for example in examples]),
+        input_widths=torch.tensor([image.shape[-1] for image in images]),
         padded_keys=_pad_keys([example.key.encode() for example in examples]),
         padded_boxes=_pad_boxes([example.boxes for example in examples], longest),
     )
+
+
+def _to_array(image: Any) -> Any:
+    """Return an image as a tensor or an array of numbers; Pillow's images are such as well."""
+    array = image if isinstance(image, torch.Tensor) else np.asarray(image)
+    if isinstance(array, np.ndarray) and array.dtype.kind not in "buif":
+        raise ConfigError(
+            "transform: expected images that are tensors, arrays of real numbers or images of "
+            f"Pillow, got {type(image).__name__} of {array.dtype}"
+        )
+    return array
 
 
 def stack_images(images: Sequence[Any]) -> Any:
@@ -158,6 +170,12 @@ def stack_images(images: Sequence[Any]) -> Any:
     """
     is_tensor = all(isinstance(image, torch.Tensor) for image in images)
     arrays = images if is_tensor else [np.asarray(image) for image in images]
+    types = sorted({str(array.dtype) for array in arrays})
+    if len(types) > 1:
+        raise ConfigError(
+            "transform: expected all images of a batch to be of one type, since only uint8 is "
+            f"scaled, got {' and '.join(types)}"
+        )
     shapes = sorted({tuple(array.shape) for array in arrays}, key=str)
     shape = shapes[0]
     others = [other for other in shapes if other[:-1] != shape[:-1]]

@@ -78,10 +78,12 @@ def load_checkpoint(path: Path, advice: str = "remove it to train anew") -> Any:
             raise OutputError("it is no file")
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
-        if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-            raise OutputError("it is compressed")
-        if sum(entry.file_size for entry in entries) > MAX_CHECKPOINT_BYTES:
-            raise OutputError(f"it says it is larger than {MAX_CHECKPOINT_BYTES:,} bytes")
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+                raise OutputError("it is compressed")
+            if sum(entry.file_size for entry in entries) > MAX_CHECKPOINT_BYTES:
+                raise OutputError(f"it says it is larger than {MAX_CHECKPOINT_BYTES:,} bytes")
+            if archive.testzip() is not None:  # PyTorch does not look at the checksums
+                raise OutputError("it is damaged: a checksum differs")
         return torch.load(path, map_location="cpu", weights_only=True)
 
 

@@ -22,13 +22,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from digit_sequence.base.documents import parse_json, take
+from digit_sequence.base.documents import parse_json, read_text, take
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import MANIFEST_PATH
 from digit_sequence.learn.crop_files import show
 from digit_sequence.read.dataset import open_dataset
 
-MAX_LABEL_BYTES = 1 << 28
 MAX_DIGITS = 1000
 """Of a label."""
 TRUTH_SUFFIX = ".gt.txt"
@@ -117,7 +116,7 @@ def _read_folder(path: Path, crops: Mapping[str, Path]) -> dict[str, str]:
                 f"{path}: expected {MANIFEST_PATH} of a dataset, or a file *{TRUTH_SUFFIX} for "
                 f"each image, got none for {name[:80]}; {MANIFEST_PATH} is of a finished build"
             )
-        _add(numbers, Label(str(truth), name, _read_text(truth).strip()), name)
+        _add(numbers, Label(str(truth), name, read_text(truth).strip()), name)
     return numbers
 
 
@@ -146,21 +145,10 @@ def _read_dataset(path: Path, crops: Mapping[str, Path]) -> dict[str, str]:
 
 
 def _read_file(path: Path) -> Iterator[Label]:
-    text = _read_text(path)
+    text = read_text(path)
     is_list = path.suffix == ".txt" and "\t" in text.partition("\n")[0]
     parse = _parse_list if is_list else PARSERS.get(path.suffix.lower(), _parse_table)
     return parse(str(path), text)
-
-
-def _read_text(path: Path) -> str:
-    try:
-        if path.stat().st_size > MAX_LABEL_BYTES:
-            raise ConfigError(f"{path}: expected at most {MAX_LABEL_BYTES:,} bytes")
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: expected labels in UTF-8: {error.reason}") from error
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _parse_table(path: str, text: str) -> Iterator[Label]:

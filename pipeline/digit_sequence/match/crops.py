@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digit_sequence.base.blocks import shorten
+from digit_sequence.base.documents import read_text
 from digit_sequence.base.errors import ConfigError, SourceError
 from digit_sequence.sources.folder import is_image_file, read_grey
 
@@ -144,7 +146,7 @@ def _find_labels(paths: Sequence[Path], labels: str | None) -> dict[str, Label]:
         return {}
     if labels == NAMES:
         return {path.name: _parse_name(path) for path in paths}
-    rows = _read_table(Path(labels))
+    rows = _read_labels(Path(labels))
     names = {path.name for path in paths}
     lacking = [path.name for path in paths if path.name not in rows]
     unknown = [label.where for name, label in rows.items() if name not in names]
@@ -168,28 +170,29 @@ def _parse_name(path: Path) -> Label:
     return Label(str(path), match[1], None)
 
 
-def _read_table(path: Path) -> dict[str, Label]:
+def _read_labels(path: Path) -> dict[str, Label]:
     """Read a CSV file of labels by the name of the image."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: expected a CSV file of labels: {error}") from error
-    reader = csv.DictReader(lines)
-    columns = reader.fieldnames or []
-    if not {"file", "number"} <= set(columns):
-        raise ConfigError(
-            f"{path}: expected the columns file, number and maybe boxes, "
-            f"got {shorten(', '.join(columns))}"
-        )
+    reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
     rows: dict[str, Label] = {}
-    for row in reader:
-        where = f"{path}: line {reader.line_num}"
-        name, number = (row["file"] or "").strip(), (row["number"] or "").strip()
-        if name in rows:
-            raise ConfigError(f"{where}: expected one row for {shorten(name)}, got another")
-        if not re.fullmatch("[0-9]+", number):
-            raise ConfigError(f"{where}: number: expected digits, got {shorten(number)}")
-        rows[name] = Label(where, number, _parse_boxes(where, number, row.get("boxes") or ""))
+    try:
+        columns = reader.fieldnames or []
+        if not {"file", "number"} <= set(columns):
+            raise ConfigError(
+                f"{path}: expected the columns file, number and maybe boxes, "
+                f"got {shorten(', '.join(columns))}"
+            )
+        for row in reader:
+            where = f"{path}: line {reader.line_num}"
+            name, number = (row["file"] or "").strip(), (row["number"] or "").strip()
+            if name in rows:
+                raise ConfigError(f"{where}: expected one row for {shorten(name)}, got another")
+            if not re.fullmatch("[0-9]+", number):
+                raise ConfigError(f"{where}: number: expected digits, got {shorten(number)}")
+            rows[name] = Label(where, number, _parse_boxes(where, number, row.get("boxes") or ""))
+    except csv.Error as error:
+        raise ConfigError(
+            f"{path}: line {reader.line_num}: expected a CSV file: {error}"
+        ) from error
     if len({row.boxes is None for row in rows.values()}) > 1:
         raise ConfigError(f"{path}: boxes: expected them in all rows or in none")
     return rows
@@ -206,7 +209,7 @@ def _parse_boxes(where: str, number: str, text: str) -> NDArray[np.float64] | No
         raise ConfigError(
             f'{where}: boxes: expected "left top width height;...", got {shorten(text)}'
         ) from None
-    if len(boxes) != len(number) or not (boxes[:, 2:] > 0).all() or not np.isfinite(boxes).all():
+    if len(boxes) != len(number) or not (boxes[:, 2:] > 0).all() or not (abs(boxes) < 1e6).all():
         raise ConfigError(
             f"{where}: boxes: expected one with a width and a height for each digit of {number}, "
             f"got {shorten(text)}"

@@ -35,9 +35,11 @@ def _to_weights(value: object) -> object:
         if len(weights) < len(value):
             raise ValueError(f"expected each length once, got {shorten(value)}")
         return weights
-    if not isinstance(value, list):
-        return value
-    if len(value) != 2 or any(type(length) is not int for length in value):
+    if (
+        not isinstance(value, list)
+        or len(value) != 2
+        or any(type(length) is not int for length in value)
+    ):
         raise ValueError(f"expected [low, high] or {{length: weight}}, got {shorten(value)}")
     low, high = check_order((value[0], value[1]))
     if low < 1 or high > MAX_DIGITS:

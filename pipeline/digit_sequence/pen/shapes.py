@@ -74,10 +74,13 @@ def parse_shapes(tree: object) -> dict[str, Shape]:
         Where it is not as ``shapes.yaml`` explains: names the place.
     """
     if not isinstance(tree, Mapping) or set(tree) != {"digits"}:
-        raise ValueError(f"expected one key, digits, got {shorten(tree)}")
+        got = shorten(list(tree)) if isinstance(tree, Mapping) else "no keys"
+        raise ValueError(f"expected one key, digits, got {got}")
     digits = tree["digits"]
-    if not isinstance(digits, Mapping):
-        raise ValueError(f"digits: expected digits 0 to 9 and their shapes, got {shorten(digits)}")
+    if not isinstance(digits, Mapping) or not digits:
+        raise ValueError(
+            f"digits: expected some of the digits 0 to 9 and their shapes, got {shorten(digits)}"
+        )
     found: dict[str, Shape] = {}
     for key, shapes in digits.items():
         digit = str(key)

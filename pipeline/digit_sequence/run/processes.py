@@ -7,8 +7,9 @@ import multiprocessing
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import dask
@@ -19,6 +20,12 @@ from digit_sequence.run.dask_internals import silence_all
 
 OPEN_FILES, OPEN_FILES_PER_WORKER = 40, 8
 """That the driver of local processes has open at once, at most: 44 in all were enough for two."""
+
+TASKS, TASKS_PER_WORKER = 16, 8
+"""Processes and threads that local processes need beside the driver: 40 in all were enough for two
+workers, and with 20 Dask tried for six minutes."""
+GROUPS = Path("/proc/self/cgroup")
+GROUP_FOLDER = Path("/sys/fs/cgroup")
 
 
 @contextmanager
@@ -34,6 +41,7 @@ def open_processes(workers: int, is_profiled: bool) -> Iterator[Any]:
         If a process cannot be started.
     """
     _check_open_files(workers)
+    _check_tasks(workers)
     from distributed import LocalCluster  # noqa: PLC0415 - takes half a second
     from distributed.security import Security  # noqa: PLC0415
 
@@ -84,6 +92,36 @@ def _check_open_files(workers: int) -> None:
             f"{workers} workers, got {limit}; raise it (ulimit -n 1024), give fewer --workers, or "
             "--scheduler threads"
         )
+
+
+def _check_tasks(workers: int) -> None:
+    """Raise a BuildError where a container may have too few processes and threads for the workers.
+
+    Dask would tell each that cannot begin, and try for minutes.
+    """
+    room = count_free_tasks()
+    needed = TASKS + TASKS_PER_WORKER * workers
+    if room is not None and room < needed:
+        raise BuildError(
+            f"the scheduler processes: expected room for {needed} more processes and threads for "
+            f"{workers} workers, got {room} (pids.max of the container); raise it, give fewer "
+            "--workers, or --scheduler threads"
+        )
+
+
+def count_free_tasks() -> int | None:
+    """Return how many more processes and threads this container may have; None if any number."""
+    rooms = []
+    with suppress(OSError):
+        for line in GROUPS.read_text().splitlines():
+            _, kinds, place = line.split(":", 2)
+            if kinds not in ("", "pids"):
+                continue
+            for folder in (GROUP_FOLDER / kinds, GROUP_FOLDER / kinds / place.lstrip("/")):
+                with suppress(OSError, ValueError):  # it is not there, or it says "max"
+                    limit = int((folder / "pids.max").read_text())
+                    rooms.append(limit - int((folder / "pids.current").read_text()))
+    return min(rooms, default=None)
 
 
 def _find_cause(error: BaseException) -> str:

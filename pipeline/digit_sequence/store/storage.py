@@ -7,6 +7,7 @@ A file appears whole or not at all. Locally `base.files` sees to that, with temp
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -237,9 +238,11 @@ class Storage:
             else:
                 self._put(path, content)
         except OSError as error:
+            is_barred = self.is_local and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM)
+            remedy = "choose another output, one that can be written" if is_barred else self._remedy
             raise OutputError(
                 f"{self.uri}: {path}: {len(content):,} bytes cannot be written: "
-                f"{error.strerror or error}; finished shards are kept: {self._remedy}, and run the "
+                f"{error.strerror or error}; finished shards are kept: {remedy}, and run the "
                 "same command again"
             ) from error
 

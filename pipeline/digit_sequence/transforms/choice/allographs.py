@@ -9,9 +9,9 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field, ValidationInfo
+from pydantic import BeforeValidator, ValidationInfo
 
-from digit_sequence.base.blocks import Block, Probability
+from digit_sequence.base.blocks import Block, Probability, match_text
 from digit_sequence.base.columns import Column
 from digit_sequence.base.home import expand_home
 from digit_sequence.base.names import SplitName
@@ -38,7 +38,7 @@ SHARES = {
     "9": 0.3,
 }
 """Of a digit's samples: about as in amounts on cheques."""
-Digit = Annotated[str, Field(pattern="^[0-9]$")]
+Digit = Annotated[str, *match_text("[0-9]", "a digit, 0 to 9")]
 
 
 def _to_shares(value: object) -> object:

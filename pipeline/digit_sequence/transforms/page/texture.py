@@ -46,7 +46,10 @@ def _load(value: object, given: ValidationInfo) -> object:
     except OSError as error:
         raise ValueError(f"{folder}: expected a folder of pictures: {error.strerror}") from error
     if not 1 <= len(files) <= MAX_FILES:
-        raise ValueError(f"{folder}: expected 1 to {MAX_FILES} pictures, got {len(files)}")
+        raise ValueError(
+            f"{folder}: expected 1 to {MAX_FILES} pictures, files that end in "
+            f"{', '.join(SUFFIXES)}, got {len(files):,}"
+        )
     return CARRIED + ",".join(base64.b64encode(_read(path)).decode() for path in files)
 
 
