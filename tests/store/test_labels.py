@@ -34,7 +34,7 @@ from digit_sequence.store.labels import (
     read_labels,
 )
 from digit_sequence.transforms.registry import TRANSFORMS
-from strategies import ROOMY, fill_sections, trees
+from strategies import ROOMY, fill_sections, make_legible, trees
 from toys import TOYS
 
 COMMIT = Commit("f" * 32, "train-00000", 12, 10_240, "a" * 64, "b" * 64, 3)
@@ -58,7 +58,7 @@ def plan_schema(**sections):
     """Return the schema of a build, and the columns that its transforms declare."""
     rest = {"source": {"name": "mnist-5k"}, "splits": {}}
     rest["splits"]["train"] = {"numbers": {"values": ["7"]}, "samples": 1}
-    config = parse_config(rest | sections, "tree")
+    config = parse_config(make_legible(rest | sections), "tree")
     return make_schema(config.columns), config.columns
 
 
