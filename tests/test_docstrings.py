@@ -11,6 +11,8 @@ import pytest
 import digit_sequence
 
 OF_EXTRAS = {
+    "digit_sequence.learn.ablation",
+    "digit_sequence.learn.ablation_report",
     "digit_sequence.learn.batches",
     "digit_sequence.learn.checkpoints",
     "digit_sequence.learn.epochs",

@@ -39,3 +39,11 @@ class Column:
         """
         kind, neutral = _KINDS.get(self.type, (np.int64, 0))
         return np.full(count, neutral if self.neutral is None else self.neutral, kind)
+
+
+MASKS = Column(
+    "masks", "string", "the pixels of its ink: COCO's run lengths, of height by width", "digit"
+)
+POLYGONS = Column(
+    "polygons", "polygons", "the outlines of its ink: column and row of each corner", "digit"
+)

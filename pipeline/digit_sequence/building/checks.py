@@ -18,13 +18,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from digit_sequence.base.columns import MASKS, POLYGONS
 from digit_sequence.base.errors import OutputError
 from digit_sequence.base.names import SplitName, sample_key
 from digit_sequence.building.sampler import Sampler
 from digit_sequence.building.shard import Claim, keep_open, open_claim, pack_shard
 from digit_sequence.codec.encoding import decode_image, encode_image
-from digit_sequence.codec.polygons import POLYGONS
-from digit_sequence.codec.run_lengths import MASKS, decode_mask
+from digit_sequence.codec.run_lengths import decode_mask
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.plan.plan import Plan, Shard
 from digit_sequence.sources.hands import HAND, LACKED, NOBODY, WRITERS

@@ -13,11 +13,6 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from digit_sequence.base.columns import Column
-
-POLYGONS = Column(
-    "polygons", "polygons", "the outlines of its ink: column and row of each corner", "digit"
-)
 _AT_ONCE = 1 << 19
 """Pixels of masks whose corners are found together."""
 Point = tuple[int, int]

@@ -13,12 +13,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from digit_sequence.base.columns import Column
 from digit_sequence.codec.decoding import MAX_PIXELS
 
-MASKS = Column(
-    "masks", "string", "the pixels of its ink: COCO's run lengths, of height by width", "digit"
-)
 _AT_ONCE = 1 << 19
 """Pixels of masks that are encoded together."""
 

@@ -25,12 +25,10 @@ from pydantic import (
 )
 
 from digit_sequence.base.blocks import Block, Probability, shorten
-from digit_sequence.base.columns import Column
+from digit_sequence.base.columns import MASKS, POLYGONS, Column
 from digit_sequence.base.files import is_remote
 from digit_sequence.base.home import expand_home
 from digit_sequence.base.names import SplitName
-from digit_sequence.codec.polygons import POLYGONS
-from digit_sequence.codec.run_lengths import MASKS
 from digit_sequence.config.sections import (
     LOOK,
     GlyphSection,

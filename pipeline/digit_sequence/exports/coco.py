@@ -14,10 +14,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from digit_sequence.codec.polygons import POLYGONS, find_area
-from digit_sequence.codec.run_lengths import MASKS, decode_mask
 from digit_sequence.exports.format import (
     BOX_COLUMNS,
+    MASKS,
+    POLYGONS,
     Format,
     Index,
     Piece,
@@ -70,11 +70,14 @@ def _make_box(image_id: int, slot: int, box: dict[str, int]) -> dict[str, Any]:
 
 def _make_shape(row: Row, slot: int) -> dict[str, Any]:
     """Return the segmentation of a digit and its area, where its row has any."""
-    if POLYGONS.name in row:
-        polygons: list[list[int]] = row[POLYGONS.name][slot]
+    from digit_sequence.codec.polygons import find_area  # noqa: PLC0415 - -h needs none of it
+    from digit_sequence.codec.run_lengths import decode_mask  # noqa: PLC0415
+
+    if POLYGONS in row:
+        polygons: list[list[int]] = row[POLYGONS][slot]
         return {"segmentation": polygons, "area": find_area(polygons)}
-    if MASKS.name in row:
-        text, shape = row[MASKS.name][slot], (row["height"], row["width"])
+    if MASKS in row:
+        text, shape = row[MASKS][slot], (row["height"], row["width"])
         area = int(decode_mask(text, *shape).sum())
         return {"segmentation": {"size": shape, "counts": text}, "area": area}
     return {}
@@ -95,5 +98,5 @@ COCO = Format(
         ),
     ),
     columns=BOX_COLUMNS,
-    optional=(POLYGONS.name, MASKS.name),
+    optional=(POLYGONS, MASKS),
 )

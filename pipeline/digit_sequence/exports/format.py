@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # for types alone: help lists the formats
 
 Row = Mapping[str, Any]
 BOX_COLUMNS = ("key", "number", "ordinal", "height", "width", "boxes")
+MASKS, POLYGONS = "masks", "polygons"
+"""Columns that a dataset has on request."""
 """Label columns that formats with boxes need."""
 
 

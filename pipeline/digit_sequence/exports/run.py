@@ -33,9 +33,8 @@ from digit_sequence.base.files import hold_folder, open_new
 from digit_sequence.base.folders import open_folder
 from digit_sequence.base.names import BUILD_FOLDER, sample_key, shard_name
 from digit_sequence.codec.encoding import EXTENSIONS, decode_image, encode_image
-from digit_sequence.codec.polygons import POLYGONS
 from digit_sequence.exports import EXPORTS
-from digit_sequence.exports.format import Format, Index, Piece
+from digit_sequence.exports.format import POLYGONS, Format, Index, Piece
 from digit_sequence.read.dataset import Dataset, Split, open_dataset
 from digit_sequence.run.jobs import Job, Work, probe_workers
 from digit_sequence.run.run import Run
@@ -217,7 +216,7 @@ def check_fit(export: Export) -> Format:
         raise ConfigError(
             f"{dataset.uri}: export to {name} needs the label columns {', '.join(kind.columns)}, "
             f"got none of {', '.join(lacking)}; nothing was written"
-            + ("; build it with labels.polygons: true" if POLYGONS.name in lacking else "")
+            + ("; build it with labels.polygons: true" if POLYGONS in lacking else "")
         )
     limit = export.max_digits or kind.max_digits
     if limit is None:

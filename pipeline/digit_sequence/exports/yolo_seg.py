@@ -11,8 +11,7 @@ A line is one polygon: those of a digit in several parts are joined by cuts with
 
 from __future__ import annotations
 
-from digit_sequence.codec.polygons import POLYGONS, join_polygons
-from digit_sequence.exports.format import BOX_COLUMNS, Format, Piece, Row
+from digit_sequence.exports.format import BOX_COLUMNS, POLYGONS, Format, Piece, Row
 from digit_sequence.exports.yolo import make_extras
 
 
@@ -25,8 +24,10 @@ def _make_files(piece: Piece) -> dict[str, bytes]:
 
 
 def _make_lines(row: Row) -> list[str]:
+    from digit_sequence.codec.polygons import join_polygons  # noqa: PLC0415 - -h needs none
+
     lines = []
-    for box, polygons in zip(row["boxes"], row[POLYGONS.name], strict=True):
+    for box, polygons in zip(row["boxes"], row[POLYGONS], strict=True):
         corners = join_polygons(polygons)
         sides = [row["width"], row["height"]] * (len(corners) // 2)
         shares = (corner / side for corner, side in zip(corners, sides, strict=True))
@@ -40,5 +41,5 @@ YOLO_SEG = Format(
     writes="`images/SPLIT/`, `labels/SPLIT/`, `data.yaml`; class = digit; needs `labels.polygons`",
     make_files=_make_files,
     make_extras=make_extras,
-    columns=(*BOX_COLUMNS, POLYGONS.name),
+    columns=(*BOX_COLUMNS, POLYGONS),
 )

@@ -21,12 +21,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from digit_sequence.base.arrays import cut_text, make_array, repeat_text
-from digit_sequence.base.columns import Column
+from digit_sequence.base.columns import MASKS, POLYGONS, Column
 from digit_sequence.base.documents import parse_json
 from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.base.names import SCHEMA_VERSION, sample_key
-from digit_sequence.codec.polygons import POLYGONS, trace_polygons
-from digit_sequence.codec.run_lengths import MASKS, encode_masks
+from digit_sequence.codec.polygons import trace_polygons
+from digit_sequence.codec.run_lengths import encode_masks
 from digit_sequence.store.records import MAX_SHARD_SAMPLES
 
 if TYPE_CHECKING:  # who only reads labels needs neither the config nor scikit-image

@@ -23,7 +23,7 @@ class Size(CellMap):
 
     name: ClassVar = "size"
     section: ClassVar[Section] = "glyph"
-    example: ClassVar = {"share": [0.5, 1]}
+    example: ClassVar = {"share": [0.6, 1]}
     columns: ClassVar = (
         Column(
             "digit_size", "float64", "share of the size that the digit would have", "digit", 1.0
