@@ -34,7 +34,7 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize(
     "scheduler",
-    ["processes", *(pytest.param(it, marks=pytest.mark.slow) for it in ("synchronous", "threads"))],
+    ["threads", *(pytest.param(it, marks=pytest.mark.slow) for it in ("synchronous", "processes"))],
 )
 def test_without_posix_modules(built, tiny_config, tmp_path, scheduler):
     """Build, verify, export and reading need no module that Windows lacks, and no fork."""

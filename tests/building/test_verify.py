@@ -907,6 +907,7 @@ def test_drawing_needs_the_versions(others, command, purpose):
     assert read_whole(folder) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutation", MUTATIONS)
 @pytest.mark.parametrize("kind", FILES)
 def test_damage_of_other_versions_is_found(others, kind, mutation):

@@ -146,9 +146,9 @@ def delete(folder):
     ("lose", "program", "scheduler"),
     [
         (close, "script", "processes"),
-        (close, "module", "threads"),
-        (delete, "script", "threads"),
-        (delete, "module", "processes"),
+        (delete, "module", "threads"),
+        pytest.param(close, "module", "threads", marks=pytest.mark.slow),
+        pytest.param(delete, "script", "processes", marks=pytest.mark.slow),
     ],
 )
 def test_lost_folder(built, config, folder, tmp_path, lose, program, scheduler):

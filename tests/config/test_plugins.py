@@ -276,6 +276,7 @@ def test_settings_are_checked(run: Run, config: Path) -> None:
         assert message in result.stderr
 
 
+@pytest.mark.slow
 def test_without_them(run: Run, config: Path, built: Path) -> None:
     """Where they are not installed, their names are unknown ones."""
     result = run("build", config, "--dry-run", plugins=False)
@@ -287,6 +288,7 @@ def test_without_them(run: Run, config: Path, built: Path) -> None:
     assert "source.name: expected one of" in result.stderr
 
 
+@pytest.mark.slow
 def test_plan_of_own_kinds_is_the_same_with_them(run: Run, tmp_path: Path) -> None:
     """What is installed beside the program changes no dataset that does not use it."""
     (tmp_path / "c.yaml").write_text(

@@ -120,6 +120,7 @@ def test_status_and_verify_know_it(program, folder):
     assert done.stdout == "sound: 4 shards, 17 samples, 17 of them drawn again\n"
 
 
+@pytest.mark.slow
 def test_resume_and_repair_know_it(program, folder):
     """A lost and a damaged shard are found and built again, to the same bytes."""
     before = read_tree(folder / "out")
@@ -134,6 +135,7 @@ def test_resume_and_repair_know_it(program, folder):
     assert read_tree(folder / "out") == before
 
 
+@pytest.mark.slow
 def test_preview_and_sample_know_it(program, folder, tmp_path):
     """Pictures are drawn of it."""
     for command in (("preview",), ("sample", "train-000000003", "--from")):
@@ -142,6 +144,7 @@ def test_preview_and_sample_know_it(program, folder, tmp_path):
         assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_export_knows_both(program, folder, tmp_path):
     """Its images are read, and the format of the other package is listed and written."""
     assert "list         People" in program("export", "--help").stdout

@@ -125,6 +125,7 @@ def test_status_and_verify_know_it(run: Run, folder: Path) -> None:
     assert done.stdout == "sound: 4 shards, 17 samples, 17 of them drawn again\n", done.stderr
 
 
+@pytest.mark.slow
 def test_preview_and_sample_know_it(run: Run, folder: Path, tmp_path: Path) -> None:
     """Pictures are drawn of it, of the dataset and of the config."""
     for command in (
@@ -137,6 +138,7 @@ def test_preview_and_sample_know_it(run: Run, folder: Path, tmp_path: Path) -> N
         assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_repair_knows_it(run: Run, folder: Path, tmp_path: Path) -> None:
     """A damaged shard is built again, to the same bytes."""
     copy = shutil.copytree(folder / "out", tmp_path / "out")
@@ -159,6 +161,7 @@ def test_settings_are_checked(run: Run, folder: Path) -> None:
         assert message in done.stderr
 
 
+@pytest.mark.slow
 def test_other_code_is_told(run: Run, package: Path, folder: Path, tmp_path: Path) -> None:
     """When its file has changed, building on and drawing again say so; other checks do without."""
     site = shutil.copytree(package, tmp_path / "site")
@@ -187,6 +190,7 @@ def test_without_it(run: Run, folder: Path) -> None:
     assert read_tree(folder / "out") == before
 
 
+@pytest.mark.slow
 def test_dataset_without_it_is_the_same(
     run: Run, tiny_config: Callable[..., Config], tmp_path: Path
 ) -> None:

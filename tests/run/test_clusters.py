@@ -232,7 +232,8 @@ def test_workers_come_and_go(many, object_store, tmp_path, folder, uri):
     assert drop_records(object_store.read_tree(folder)) == tree
 
 
-@pytest.mark.parametrize("victim", ["workers", pytest.param("scheduler", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["workers", "scheduler"])
 def test_cluster_is_gone(many, object_store, tmp_path, folder, uri, victim):
     """A build whose cluster is gone ends in bounded time, and goes on elsewhere."""
     config, tree = many
@@ -386,7 +387,8 @@ def test_slurm_job_script(monkeypatch):
     )
 
 
-@pytest.mark.parametrize("flaw", ["version", pytest.param("no package", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("flaw", ["version", "no package"])
 def test_late_unfit_worker(tiny_config, object_store, tmp_path, folder, uri, flaw):
     """A worker that cannot take part and comes during a build costs no shard, and lives."""
     config = tiny_config(splits=MANY, output={"shard_samples": 3})

@@ -109,6 +109,7 @@ def test_build_is_the_local_one(built, tiny_config, object_store, folder, uri, c
     assert build(config, uri).built_samples == 0
 
 
+@pytest.mark.slow
 def test_every_command(many, object_store, folder, uri, tmp_path):
     """Build, status, verify, preview and sample take a URI, of -o and of the config."""
     config, tree = many
@@ -217,6 +218,7 @@ def test_killed_drivers(many, object_store, folder, uri, start_build):
     assert drop_records(object_store.read_tree(folder)) == tree
 
 
+@pytest.mark.slow
 def test_interrupted_driver(many, object_store, folder, uri, start_build):
     """Ctrl-C finishes the shards under way and says how to go on."""
     config, tree = many
@@ -230,6 +232,7 @@ def test_interrupted_driver(many, object_store, folder, uri, start_build):
     assert drop_records(object_store.read_tree(folder)) == tree
 
 
+@pytest.mark.slow
 def test_two_drivers(many, object_store, folder, uri, start_build):
     """Two builds of one dataset at the same time both succeed, and leave one dataset."""
     config, tree = many
