@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import re
 import subprocess
@@ -144,6 +145,22 @@ def test_manifest_is_missing(tiny_config, folder):
     assert describe_status(Storage(str(folder))).endswith(
         "all shards are done, the manifest is not written: give the command again"
     )
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "problem"),
+    [
+        ("shard_samples", 0, r"cannot be read \(shard_samples: expected 1 to 100,000, got 0\)"),
+        ("schema_version", 99, "expected schema_version 1, got 99; read it with the version"),
+    ],
+)
+def test_manifest_is_damaged(tiny_config, folder, key, value, problem):
+    """A manifest that cannot be read makes no dataset complete."""
+    build(tiny_config(), folder)
+    path = folder / "dataset.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    with pytest.raises(OutputError, match=rf"dataset.json: .*{problem}"):
+        describe_status(Storage(str(folder)))
 
 
 def test_files_that_are_no_shards(tiny_config, folder):

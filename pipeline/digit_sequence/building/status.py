@@ -13,7 +13,7 @@ from digit_sequence.plan.plan import Shard
 from digit_sequence.run.events import PROGRESS_SECONDS, read_last_run
 from digit_sequence.store.ledger import check_shard, find_labelled, map_shards
 from digit_sequence.store.plan_file import load_outline
-from digit_sequence.store.records import Outline
+from digit_sequence.store.records import Outline, load_manifest
 from digit_sequence.store.storage import Storage
 
 _LONGEST_SECONDS = 1e9
@@ -28,7 +28,7 @@ def describe_status(storage: Storage) -> str:
     Raises
     ------
     OutputError
-        If the directory holds no build.
+        If the directory holds no build, or a manifest that cannot be read.
     """
     outline = load_outline(storage)
     lines = [f"{'split':8}{'shards':>10}{'done':>10}{'missing':>10}"]
@@ -40,6 +40,7 @@ def describe_status(storage: Storage) -> str:
     samples_left = sum(outline.samples.values()) - sum(shard.n_samples for shard in done)
     lines += _describe_run(read_last_run(storage), samples_left, {shard.name for shard in done})
     if storage.size(MANIFEST_PATH) is not None:
+        load_manifest(storage)
         lines.append("complete")
     elif len(done) == sum(map(outline.n_shards, outline.samples)):
         lines.append("all shards are done, the manifest is not written: give the command again")

@@ -36,7 +36,6 @@ from digit_sequence.base.images import cut_images
 from digit_sequence.base.names import (
     MANIFEST_PATH,
     PLAN_PATH,
-    SCHEMA_VERSION,
     label_file,
     parse_key,
     parse_shard,
@@ -47,7 +46,7 @@ from digit_sequence.codec.run_lengths import decode_mask
 from digit_sequence.read.files import DatasetFiles, DatasetLayout, LabelRow, ShardLabels
 from digit_sequence.read.where import find_columns, match_expression, match_rows, prepare_conditions
 from digit_sequence.store.labels import PLACE_COLUMNS
-from digit_sequence.store.records import check_manifest, make_outline, parse_manifest, parse_plan
+from digit_sequence.store.records import load_manifest, make_outline, parse_plan
 from digit_sequence.store.storage import Storage
 
 BATCH_COLUMNS = ("key", "number")
@@ -548,22 +547,9 @@ def open_dataset(uri: str | os.PathLike[str], check_pixels: bool = False) -> Dat
     """
     storage = Storage(os.fspath(uri))
     try:
-        manifest = parse_manifest(storage.read(MANIFEST_PATH))
-        version = manifest["schema_version"]
-        if version != SCHEMA_VERSION:
-            raise OutputError(
-                f"{storage.uri}: {MANIFEST_PATH}: expected schema_version {SCHEMA_VERSION}, got "
-                f"{version!r}; read it with the version of this program that wrote it, "
-                f"{str(manifest.get('program', 'unknown'))[:80]}"
-            )
-        check_manifest(manifest)
+        manifest = load_manifest(storage)
     except FileNotFoundError:
         raise _describe_missing(storage) from None
-    except ValueError as error:
-        raise OutputError(
-            f"{storage.uri}: {MANIFEST_PATH}: expected the manifest of a dataset, got one that "
-            f"cannot be read ({error}); run the build again"
-        ) from error
     layout = DatasetLayout(
         uri=storage.uri,
         fingerprint=manifest["fingerprint"],

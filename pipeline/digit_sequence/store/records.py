@@ -5,7 +5,7 @@ counts and the places that a build writes; what does not is a ValueError that sa
 
 ========  =============================================================
 plan      `parse_plan`, `Outline`
-manifest  `parse_manifest`
+manifest  `load_manifest`
 labels    `store.labels`: `read_labels` of a file, `check_rows` of rows
 ========  =============================================================
 """
@@ -19,11 +19,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from digit_sequence.base.documents import parse_json, take, take_count
-from digit_sequence.base.names import SPLITS, SplitName
+from digit_sequence.base.errors import OutputError
+from digit_sequence.base.names import MANIFEST_PATH, SCHEMA_VERSION, SPLITS, SplitName
 from digit_sequence.codec.decoding import MAX_PIXELS
 
 if TYPE_CHECKING:  # who only reads needs no plan
     from digit_sequence.plan.plan import Shard
+    from digit_sequence.store.storage import Storage
 
 MAX_SHARDS = 10**7
 """Shards of one dataset, at most: what a process remembers of each adds up to half a gigabyte."""
@@ -117,20 +119,36 @@ def hash_json(document: Mapping[str, Any]) -> str:
 # -- the manifest ----------------------------------------------------------------------------------
 
 
-def parse_manifest(content: bytes) -> dict[str, Any]:
-    """Return what a manifest says, whose `schema_version` is for others to judge.
+def load_manifest(storage: Storage) -> dict[str, Any]:
+    """Return the manifest of a dataset.
 
     Raises
     ------
-    ValueError
-        Unless it has all that reading, training and exporting rely on.
+    FileNotFoundError
+        If there is none.
+    OutputError
+        If it is of another version, or lacks what reading, training and exporting rely on.
     """
-    manifest = parse_json(content)
-    take(manifest, "schema_version", int)
-    return dict(manifest)
+    content = storage.read(MANIFEST_PATH)
+    try:
+        manifest: dict[str, Any] = parse_json(content)
+        version = take(manifest, "schema_version", int)
+        if version != SCHEMA_VERSION:
+            raise OutputError(
+                f"{storage.uri}: {MANIFEST_PATH}: expected schema_version {SCHEMA_VERSION}, got "
+                f"{version!r}; read it with the version of this program that wrote it, "
+                f"{str(manifest.get('program', 'unknown'))[:80]}"
+            )
+        _check_manifest(manifest)
+    except ValueError as error:
+        raise OutputError(
+            f"{storage.uri}: {MANIFEST_PATH}: expected the manifest of a dataset, got one that "
+            f"cannot be read ({error}); run the build again"
+        ) from error
+    return manifest
 
 
-def check_manifest(manifest: Mapping[str, Any]) -> None:
+def _check_manifest(manifest: Mapping[str, Any]) -> None:
     """Raise a ValueError unless a manifest has all that reading and exporting rely on."""
     for key in ("fingerprint", "digest", "container"):
         take(manifest, key, str)
