@@ -139,9 +139,8 @@ def change_document(folder: Path, kind: str, draw: Callable[[Any], Any]) -> None
     path.write_bytes(dump(document))
 
 
-def change_log(folder: Path, draw: Callable[[Any], Any]) -> None:
+def change_log(log: Path, draw: Callable[[Any], Any]) -> None:
     """Change each event of a run log."""
-    log = next((folder / ".build/runs").glob("*.jsonl"))
     events = [json.loads(line) for line in log.read_text().splitlines()]
     log.write_bytes(b"\n".join(dump(change_json(event, draw)) for event in events))
 
@@ -185,7 +184,7 @@ PICTURES = (
 
 def change_crops(folder: Path, draw: Callable[[Any], Any]) -> None:
     """Damage one image of a folder, put something else there, or add a file with a hostile name."""
-    path = draw(st.sampled_from(sorted(folder.iterdir())))
+    path = draw(st.sampled_from(list_files(folder)))
     match draw(st.sampled_from(["bytes", "odd", "content", "picture", "bomb", "name"])):
         case "bytes":
             path.write_bytes(change_bytes(path.read_bytes(), draw))
@@ -225,9 +224,14 @@ def change_table(content: bytes, draw: Callable[[Any], Any]) -> bytes:
     return "\n".join(map(",".join, rows)).encode("utf-8", "surrogateescape")
 
 
+def list_files(folder: Path) -> list[Path]:
+    """Return what is still a file: an earlier harm may have put a pipe there, or a device."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
 def harm(folder: Path, kind: str, draw: Callable[[Any], Any]) -> None:
     """Do one harm to a dataset."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    files = list_files(folder)
     path = files[draw(st.integers(0, len(files) - 1))]
     targets = {
         "manifest": JSON_FILES[False],
@@ -235,9 +239,11 @@ def harm(folder: Path, kind: str, draw: Callable[[Any], Any]) -> None:
         "labels": LABELS,
         "footer": LABELS,
         "glyphs": ".build/glyphs",
+        "log": ".build/runs/*.jsonl",
     }
-    if kind in targets and folder / targets[kind] not in files:
-        return  # an earlier harm has put something else there, which may be a pipe
+    found = [file for file in files if kind in targets and file.match(targets[kind])]
+    if kind in targets and not found:
+        return
     match kind:
         case "manifest" | "plan":
             change_document(folder, kind, draw)
@@ -252,7 +258,7 @@ def harm(folder: Path, kind: str, draw: Callable[[Any], Any]) -> None:
             packed = change_bytes(glyphs.read_bytes()[65:], draw)
             glyphs.write_bytes(hashlib.sha256(packed).hexdigest().encode() + b"\n" + packed)
         case "log":
-            change_log(folder, draw)
+            change_log(found[0], draw)
         case "name":
             add_name(folder, draw)
         case "odd":
