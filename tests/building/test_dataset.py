@@ -99,8 +99,8 @@ def many(tiny_config, tmp_path_factory):
 @pytest.mark.parametrize(
     ("scheduler", "n_files"),
     [
-        ("processes", 25),
         ("synchronous", 0),
+        pytest.param("processes", 25, marks=pytest.mark.slow),
         pytest.param("synchronous", 40, marks=pytest.mark.slow),
         pytest.param("threads", 15, marks=pytest.mark.slow),
     ],

@@ -426,6 +426,7 @@ def test_worker_without_access(forks, config, folder, cluster, tmp_path):
     assert not (folder / "labels").exists()
 
 
+@pytest.mark.slow
 def test_worker_elsewhere(forks, config, folder, cluster, tmp_path):
     """A worker that comes during the build and has another version spoils nothing."""
     shutil.copytree(ROOT / "pipeline", tmp_path / "other")

@@ -71,7 +71,13 @@ def run_in(folder, command, *arguments, preexec_fn=None):
 # -- modules --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("program", "scheduler"), [("script", "processes"), ("module", "threads")])
+@pytest.mark.parametrize(
+    ("program", "scheduler"),
+    [
+        pytest.param("script", "processes", marks=pytest.mark.slow),
+        ("module", "threads"),
+    ],
+)
 def test_modules_of_the_current_folder(built, config, folder, tmp_path, program, scheduler):
     """No module there takes the place of another: all of the standard library, and packages."""
     names = INSTALLED | sys.stdlib_module_names
@@ -98,7 +104,7 @@ def make_cluster():
 """
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", ["module", pytest.param("script", marks=pytest.mark.slow)])
 def test_cluster_of_the_current_folder(built, config, folder, tmp_path, program):
     """--cluster finds a module there, which finds others; workers are left alone by the rest."""
     shadow(folder, ["pipeline", "numbers", "random", "queue", "dask", "click", "numpy", "signal"])
@@ -109,6 +115,7 @@ def test_cluster_of_the_current_folder(built, config, folder, tmp_path, program)
     assert read_tree(tmp_path / "out") == read_tree(built())
 
 
+@pytest.mark.slow
 def test_package_in_the_current_folder(built, config, tmp_path):
     """Where the package itself stands there, it and its processes find it."""
     shutil.copytree(ROOT / "pipeline/digit_sequence", tmp_path / "source/digit_sequence")
@@ -145,7 +152,7 @@ def delete(folder):
 @pytest.mark.parametrize(
     ("lose", "program", "scheduler"),
     [
-        (close, "script", "processes"),
+        pytest.param(close, "script", "processes", marks=pytest.mark.slow),
         (delete, "module", "threads"),
         pytest.param(close, "module", "threads", marks=pytest.mark.slow),
         pytest.param(delete, "script", "processes", marks=pytest.mark.slow),

@@ -576,6 +576,7 @@ def test_error_of_the_program(config):
     assert re.fullmatch("error: .*tiny.yaml: canvas.widht: unknown key; .*\n", done.stderr)
 
 
+@pytest.mark.slow
 def test_unreachable_cluster(config, work):
     """A cluster that does not answer is one message, after ten seconds, without a log."""
     done = run_program("build", config, "-o", "out", "--scheduler", "tcp://127.0.0.1:1")

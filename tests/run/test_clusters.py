@@ -321,6 +321,7 @@ def write_certificates(folder):
     )
 
 
+@pytest.mark.slow
 def test_tls(built, tiny_config, object_store, tmp_path):
     """A cluster that demands certificates builds for those who have one, and for nobody else."""
     write_certificates(tmp_path)

@@ -37,6 +37,7 @@ def test_too_few_tasks(monkeypatch, tmp_path, groups, place):
     assert processes.count_free_tasks() is None
 
 
+@pytest.mark.slow
 def test_just_enough_open_files(tmp_path):
     """Within the limit that the message names, a build ends."""
     config = ROOT / "configs/tiny.yaml"

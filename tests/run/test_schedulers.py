@@ -76,6 +76,7 @@ def test_cluster_reads_a_changed_plan(tiny_config, tmp_path, cluster):
     assert read_tree(tmp_path / "out") == read_tree(tmp_path / "fresh")
 
 
+@pytest.mark.slow
 def test_lost_worker(tiny_config, tmp_path, cluster):
     """A worker that is killed in the middle of a build costs time and nothing else."""
     from digit_sequence.building.dataset import build_dataset

@@ -148,6 +148,7 @@ def test_reading_by_label_row(built, tiny_config, object_store, uri):
         assert hash_pixels(image) == row["pixel_hash"]
 
 
+@pytest.mark.slow
 def test_verify_and_repair(many, object_store, folder, uri):
     """What is damaged in a store is found, and repaired to the same bytes; strays are kept."""
     config, tree = many
