@@ -357,7 +357,7 @@ def test_files_that_are_none_are_named(taught, crops):
         ("file,number\na.png,1\na.png,2\n", "line 3: file: expected each file once, got 'a.png'"),
         ("file,number\nlost.png,1\n", "1 files of its labels are not there: lost.png"),
         ("file,number\ntest-000000000.png,1\n", "expected a label for each image, got none for"),
-        ("file,number\n\xff", "expected labels in UTF-8"),
+        ("file,number\n\xff", "expected a file of labels in UTF-8"),
     ],
 )
 def test_labels_that_do_not_fit_are_refused(taught, tmp_path, text, reason):
