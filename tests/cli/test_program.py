@@ -569,6 +569,21 @@ def test_usage_errors(arguments, message):
     assert message in result.stderr
 
 
+def test_lack_of_memory():
+    """A lack of memory is one message, and so is what a library raises after it."""
+
+    def fail():
+        try:
+            raise MemoryError
+        finally:
+            raise ValueError("I/O operation on closed file")
+
+    program = Program(commands={"fail": click.Command("fail", callback=fail)})
+    result = CliRunner().invoke(program, ["fail"])
+    assert result.exit_code == 2
+    assert re.fullmatch("error: memory: .*; raise its limit .*\n", result.stderr)
+
+
 def test_error_of_the_program(config):
     """In a process of its own, an error is its one message on stderr and exit code 2."""
     done = run_program("build", config, "--set", "canvas.widht=3")

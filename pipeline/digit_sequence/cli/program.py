@@ -60,11 +60,17 @@ COMMANDS = Commands(
 )
 
 
+NO_MEMORY = (
+    "memory: the system gives this process no more; raise its limit (ulimit -v), or give fewer "
+    "--workers or a smaller output.shard_samples. What is built is kept: run the same command again"
+)
+
+
 class Program(click.Group):
     """A group of commands; turns errors that are the user's into one message."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run, and exit with 2 after a `PipelineError`, with 130 after Ctrl-C."""
+        """Run; exit with 2 after a `PipelineError` or without memory, with 130 after Ctrl-C."""
         try:
             with warnings.catch_warnings():
                 warnings.showwarning = _show_note
@@ -75,6 +81,11 @@ class Program(click.Group):
             sys.exit(130)
         except PipelineError as error:
             echo(f"error: {error}", err=True)
+            sys.exit(2)
+        except Exception as error:
+            if not _is_short_of_memory(error):
+                raise
+            echo(f"error: {NO_MEMORY}", err=True)
             sys.exit(2)
         finally:
             # All is done: a Ctrl-C while Python ends would have it end by the signal.
@@ -89,6 +100,13 @@ class Program(click.Group):
         """Import a command and run it; Ctrl-C at any time is a way to stop it."""
         with escape_refusals(), stop_on_interrupt():
             return super().invoke(ctx)
+
+
+def _is_short_of_memory(error: BaseException | None) -> bool:
+    """Tell whether an error, or one that it came after, is a lack of memory."""
+    while error is not None and not isinstance(error, MemoryError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 _HOME = re.compile(r"(--?[\w-]+=|-[A-Za-z])?(~(/.*)?)", re.DOTALL)
