@@ -5,8 +5,10 @@ from __future__ import annotations
 import dask
 import pytest
 from distributed import Client, LocalCluster
+from distributed.versions import VersionMismatchWarning
 
 from digit_sequence.run import dask_internals
+from digit_sequence.run.cluster import connect
 from digit_sequence.run.dask_internals import list_missing
 
 ACTS = ("target", "spill", "pause", "terminate")
@@ -111,3 +113,13 @@ def test_worker_is_set_apart_and_taken_back(client):
     dask_internals.take_back(client, [first])
     assert find_users() == {first, second}
     assert not dask_internals.set_apart(client, "tcp://127.0.0.1:1")
+
+
+def test_versions_are_not_told(client, monkeypatch):
+    """Of workers with other versions this program tells: Dask's table does not come before."""
+    told = {"warning": "a table of versions", "error": None}
+    monkeypatch.setattr("distributed.versions.error_message", lambda *_: told)
+    with pytest.warns(VersionMismatchWarning), Client(client.cluster):
+        pass  # so it would
+    with connect(client.cluster) as other:
+        assert dask_internals.is_running(other)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import warnings
 from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError
 from importlib.util import find_spec
@@ -57,9 +58,12 @@ def open_client(address: str | None, scheduler_file: str | None) -> Any:
 def connect(place: Any, **options: Any) -> Any:
     """Return a client of a cluster."""
     from distributed import Client  # noqa: PLC0415 - takes half a second
+    from distributed.versions import VersionMismatchWarning  # noqa: PLC0415
 
     silence_losses()  # what is lost is this program's to tell
-    return Client(place, **options)
+    with warnings.catch_warnings():  # and so is which worker has other versions
+        warnings.simplefilter("ignore", VersionMismatchWarning)
+        return Client(place, **options)
 
 
 def make_cluster_run(kind: str, client: Any, options: SchedulerOptions) -> Run:
