@@ -11,8 +11,12 @@
     └── BuildStopped  (RuntimeError)  a build that was asked to stop
 
 Only the command line turns them into ``error: ...`` and exit code 2, or 130 for `BuildStopped`;
-every other exception is a defect of this package and keeps its traceback.
+every other exception is a defect of this package and keeps its traceback, but for a lack of memory.
 """
+
+from __future__ import annotations
+
+from collections.abc import Iterator
 
 
 class PipelineError(Exception):
@@ -50,3 +54,11 @@ class SourceWarning(UserWarning):
 def how_to_install(extra: str) -> str:
     """Return the command that installs an extra of this package."""
     return f"pip install 'digit-sequence[{extra}]' (in a clone: pip install -e '.[{extra}]')"
+
+
+def list_causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error, then the one that it came from or after, and so on."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__

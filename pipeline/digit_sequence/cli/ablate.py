@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from digit_sequence.base.current_folder import make_absolute
-from digit_sequence.base.errors import ConfigError, OutputError, how_to_install
+from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.base.files import hold_folder, is_remote
 from digit_sequence.cli.options import config_options, scheduler_options
 from digit_sequence.cli.signals import drain_on_signal
 from digit_sequence.cli.terminal import echo, show_progress, write_file
+from digit_sequence.cli.torch_import import importing_torch
 from digit_sequence.cli.train import open_others
 
 if TYPE_CHECKING:
@@ -93,14 +93,8 @@ def ablate(
     readings.parquet to OUT. What was stopped goes on when the same command is given again, and more
     can be left out, or more seeds taken, later. Needs the extra torch.
     """
-    # Idle threads sleep instead of spinning: five times as fast where cores are shared.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    try:  # PyTorch is an extra, and is to find that setting
+    with importing_torch("training"):
         from digit_sequence.learn import ablation, training
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"training needs the package {error.name}: {how_to_install('torch')}"
-        ) from error
 
     from digit_sequence.config.loading import load_config
     from digit_sequence.learn.parts import BASE, make_variants

@@ -20,7 +20,7 @@ from typing import Any, TextIO, cast
 import click
 from click.shell_completion import CompletionItem
 
-from digit_sequence.base.errors import BuildStopped, PipelineError, SourceWarning
+from digit_sequence.base.errors import BuildStopped, PipelineError, SourceWarning, list_causes
 from digit_sequence.base.home import expand_home
 from digit_sequence.base.version import __version__
 from digit_sequence.cli.signals import stop_on_interrupt
@@ -83,7 +83,7 @@ class Program(click.Group):
             echo(f"error: {error}", err=True)
             sys.exit(2)
         except Exception as error:
-            if not _is_short_of_memory(error):
+            if not any(isinstance(cause, MemoryError) for cause in list_causes(error)):
                 raise
             echo(f"error: {NO_MEMORY}", err=True)
             sys.exit(2)
@@ -100,13 +100,6 @@ class Program(click.Group):
         """Import a command and run it; Ctrl-C at any time is a way to stop it."""
         with escape_refusals(), stop_on_interrupt():
             return super().invoke(ctx)
-
-
-def _is_short_of_memory(error: BaseException | None) -> bool:
-    """Tell whether an error, or one that it came after, is a lack of memory."""
-    while error is not None and not isinstance(error, MemoryError):
-        error = error.__cause__ or error.__context__
-    return error is not None
 
 
 _HOME = re.compile(r"(--?[\w-]+=|-[A-Za-z])?(~(/.*)?)", re.DOTALL)

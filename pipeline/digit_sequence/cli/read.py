@@ -5,15 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from digit_sequence.base.errors import ConfigError, SourceError, how_to_install
+from digit_sequence.base.errors import SourceError
 from digit_sequence.cli.terminal import echo, show_progress, write_file
+from digit_sequence.cli.torch_import import importing_torch
 
 if TYPE_CHECKING:
     from digit_sequence.learn.reader import CropReading, Reader
@@ -100,14 +100,8 @@ def read(
 
 
 def _open_reader(weights: Path, ways: Sequence[str]) -> Reader:
-    # Idle threads sleep instead of spinning: five times as fast where cores are shared.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    try:
+    with importing_torch("reading"):
         from digit_sequence.learn.reader import Reader
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"reading needs the package {error.name}: {how_to_install('torch')}"
-        ) from error
     return Reader(weights, ways)
 
 

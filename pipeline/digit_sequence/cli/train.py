@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from digit_sequence.base.errors import ConfigError, how_to_install
+from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.files import is_remote
 from digit_sequence.cli.terminal import echo, show_progress
+from digit_sequence.cli.torch_import import importing_torch
 
 if TYPE_CHECKING:
     from digit_sequence.read.dataset import Dataset
@@ -55,14 +55,8 @@ def train(dataset: str, output: Path | None, also: tuple[str, ...], **options: A
     Writes report.md, report.json, curve.png, mistakes.png and the weights to RUN. A run that was
     stopped goes on when the same command is given again. Needs the extra torch.
     """
-    # Idle threads sleep instead of spinning: five times as fast where cores are shared.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    try:  # PyTorch is an extra, and is to find that setting
+    with importing_torch("training"):
         from digit_sequence.learn import training
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"training needs the package {error.name}: {how_to_install('torch')}"
-        ) from error
 
     from digit_sequence.read.dataset import open_dataset
 

@@ -9,21 +9,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from digit_sequence.exports.format import BOX_COLUMNS, Format, Piece
+from digit_sequence.exports.format import BOX_COLUMNS, Format, Piece, Row
 
 if TYPE_CHECKING:
     from digit_sequence.read.dataset import Dataset
 
 
-def _make_files(piece: Piece) -> dict[str, bytes]:
-    files = {}
-    for row, image in zip(piece.rows, piece.images, strict=True):
-        lines = [_make_line(box, row["height"], row["width"]) for box in row["boxes"]]
-        files[f"images/{piece.split}/{piece.image_name(row)}"] = image
-        files[f"labels/{piece.split}/{row['key']}.txt"] = "".join(lines).encode()
-    return files
+def put_labels(make_lines: Callable[[Row], list[str]]) -> Callable[[Piece], dict[str, bytes]]:
+    """Return what puts the images of a shard, and a file of lines for each, into their folders."""
+
+    def make_files(piece: Piece) -> dict[str, bytes]:
+        files = {}
+        for row, image in zip(piece.rows, piece.images, strict=True):
+            files[f"images/{piece.split}/{piece.image_name(row)}"] = image
+            files[f"labels/{piece.split}/{row['key']}.txt"] = "".join(make_lines(row)).encode()
+        return files
+
+    return make_files
+
+
+def _make_lines(row: Row) -> list[str]:
+    return [_make_line(box, row["height"], row["width"]) for box in row["boxes"]]
 
 
 def _make_line(box: dict[str, int], height: int, width: int) -> str:
@@ -48,7 +57,7 @@ YOLO = Format(
     name="yolo",
     readers="Ultralytics",
     writes="`images/SPLIT/`, `labels/SPLIT/`, `data.yaml`; class = digit",
-    make_files=_make_files,
+    make_files=put_labels(_make_lines),
     make_extras=make_extras,
     columns=BOX_COLUMNS,
 )

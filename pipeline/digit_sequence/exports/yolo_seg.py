@@ -11,16 +11,8 @@ A line is one polygon: those of a digit in several parts are joined by cuts with
 
 from __future__ import annotations
 
-from digit_sequence.exports.format import BOX_COLUMNS, POLYGONS, Format, Piece, Row
-from digit_sequence.exports.yolo import make_extras
-
-
-def _make_files(piece: Piece) -> dict[str, bytes]:
-    files = {}
-    for row, image in zip(piece.rows, piece.images, strict=True):
-        files[f"images/{piece.split}/{piece.image_name(row)}"] = image
-        files[f"labels/{piece.split}/{row['key']}.txt"] = "".join(_make_lines(row)).encode()
-    return files
+from digit_sequence.exports.format import BOX_COLUMNS, POLYGONS, Format, Row
+from digit_sequence.exports.yolo import make_extras, put_labels
 
 
 def _make_lines(row: Row) -> list[str]:
@@ -39,7 +31,7 @@ YOLO_SEG = Format(
     name="yolo-seg",
     readers="Ultralytics, to segment",
     writes="`images/SPLIT/`, `labels/SPLIT/`, `data.yaml`; class = digit; needs `labels.polygons`",
-    make_files=_make_files,
+    make_files=put_labels(_make_lines),
     make_extras=make_extras,
     columns=(*BOX_COLUMNS, POLYGONS),
 )

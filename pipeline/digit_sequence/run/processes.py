@@ -15,7 +15,7 @@ from typing import Any
 import dask
 
 from digit_sequence.base.current_folder import is_current_folder_lost, leave_current_folder_out
-from digit_sequence.base.errors import BuildError
+from digit_sequence.base.errors import BuildError, list_causes
 from digit_sequence.run.dask_internals import silence_all
 
 OPEN_FILES, OPEN_FILES_PER_WORKER = 40, 8
@@ -126,9 +126,8 @@ def count_free_tasks() -> int | None:
 
 def _find_cause(error: BaseException) -> str:
     """Return the error at the beginning of a chain of them."""
-    while (cause := error.__cause__ or error.__context__) is not None:
-        error = cause
-    return f"{type(error).__name__}: {error}"
+    *_, first = list_causes(error)
+    return f"{type(first).__name__}: {first}"
 
 
 def start_fork_server(modules: Sequence[str]) -> None:

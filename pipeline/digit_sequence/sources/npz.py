@@ -63,16 +63,12 @@ class Npz(Source):
         except SourceError:
             raise
         except (
-            OSError,
-            ValueError,
-            EOFError,
-            NotImplementedError,
-            RuntimeError,
-            KeyError,
+            *(OSError, ValueError, EOFError, RuntimeError, KeyError, SyntaxError, TypeError),
+            *(zipfile.BadZipFile, zlib.error, MemoryError),
         ) as error:
-            raise _refuse(path, error) from error
-        except (zipfile.BadZipFile, zlib.error, SyntaxError, TypeError, MemoryError) as error:
-            raise _refuse(path, error) from error
+            raise SourceError(
+                f"{path}: expected an archive of arrays (.npz), got: {error}; {_REMEDY}"
+            ) from error
         found = []
         for part, ((images, labels), names_) in enumerate(zip(pairs, _PAIRS, strict=False)):
             where = f"{path}: {names_[0]}"
@@ -82,10 +78,6 @@ class Npz(Source):
             return join_glyphs(*found)
         except ValueError as error:
             raise SourceError(f"{path}: {error}; {_REMEDY}") from error
-
-
-def _refuse(path: Path, error: BaseException) -> SourceError:
-    return SourceError(f"{path}: expected an archive of arrays (.npz), got: {error}; {_REMEDY}")
 
 
 def _read_member(archive: zipfile.ZipFile, name: str, path: Path) -> NDArray[Any]:
