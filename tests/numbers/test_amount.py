@@ -40,7 +40,7 @@ def test_amounts(ends: list[int], distribution: str, width: int, positions: list
         assert first <= int(number) <= last
         assert number == f"{int(number):0{width}d}"
         assert len(number) <= source.max_digits
-        assert set(map(int, number)) <= source.digits()
+        assert set(number) <= source.characters()
 
 
 def expect(distribution: str, first: int, last: int) -> dict[int, float]:

@@ -25,7 +25,7 @@ def list_all(kind: str, **settings: Any) -> list[str]:
     numbers = take(source, *range(source.count))
     assert source.max_digits == max(map(len, numbers))
     assert source.repeats or len(set(numbers)) == len(numbers)
-    assert source.digits() == set(map(int, "".join(numbers)))
+    assert source.characters() == set("".join(numbers))
     return numbers
 
 

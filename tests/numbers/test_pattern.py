@@ -37,7 +37,7 @@ def test_pattern_means_what_python_means(regex: str) -> None:
     expected = sorted(text for text in texts if pattern.fullmatch(text))
     assert [found.unrank(index) for index in range(found.count)] == expected
     assert found.max_digits == max(map(len, expected))
-    assert found.digits() == set(map(int, "".join(expected)))
+    assert found.characters() == set("".join(expected))
 
 
 def test_large_patterns_are_counted_exactly() -> None:
@@ -74,13 +74,13 @@ def test_pattern_of_a_config() -> None:
         ("1{3,1}", "expected a regular expression"),
         ("[3-1]", "expected a regular expression"),
         ("(" * 240 + "1" + ")" * 240, "expected a regular expression"),
-        ("1*", "expected a pattern of at most 64 digits, got '1*', which may have any number"),
+        ("1*", "expected a pattern of at most 64 characters, got '1*', which may have any number"),
         ("1+2", "any number of them; say how many as in {1,6}"),
         ("1{2,}", "any number of them"),
         (r"\d{65}", "which may have 65;"),
         (r"((\d{64}){64}){64}", "which may have 262,144;"),
         ("[^0-9]", "expected a pattern that means a number, got '[^0-9]'"),
-        ("1?", "expected a pattern of at least one digit, got '1?', which may be empty"),
+        ("1?", "expected a pattern of at least one character, got '1?', which may be empty"),
         ("(1|)", "which may be empty"),
         ("", "at least 1 character"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from digit_sequence.base.characters import INKED, SPACE, encode_text
 from digit_sequence.base.engines import Engine, choose_engine
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import SplitName
@@ -19,6 +20,7 @@ from digit_sequence.sources.pools import (
     check_writers,
     partition_glyphs,
 )
+from digit_sequence.sources.signs import add_signs
 from digit_sequence.store.glyphs import load_glyphs
 from digit_sequence.store.plan_file import load_plan
 from digit_sequence.store.storage import Storage
@@ -75,16 +77,19 @@ def open_output(storage: Storage, engine: str | None = None) -> Sampler:
 
 
 def _make_sampler(plan: Plan, bank: GlyphBank, engine: str | None) -> Sampler:
-    glyphs, pools = bank, partition_glyphs(bank, plan.config.source)
+    glyphs: GlyphBank = bank
+    pools: Mapping[SplitName, GlyphPool] = partition_glyphs(bank, plan.config.source)
     choices = {it.name: it for it in plan.config.transforms if isinstance(it, Choice)}
     for choice in choices.values():
         glyphs, pools = choice.add_glyphs(glyphs, pools)
+    glyphs, pools = add_signs(glyphs, pools, plan.alphabet)
     check_disjoint(pools)
     if plan.config.source.split_by == "writer":
         check_writers(pools)
     for name, split in plan.splits.items():
         starts = pools[name].starts
-        lacking = {digit for digit in split.numbers.digits() if starts[digit] == starts[digit + 1]}
+        codes = encode_text("".join(split.numbers.characters() - {SPACE}))
+        lacking = [INKED[code] for code in codes if starts[code] == starts[code + 1]]
         if lacking:
             raise ConfigError(missing_glyphs(name, lacking))
     return Sampler(plan, bank, glyphs, pools, choose_engine(engine))

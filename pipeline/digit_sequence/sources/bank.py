@@ -6,7 +6,7 @@ wrong when the source was read, a line each:
 
 ===========  ===============  =========================================================
 images.npy   uint8 (N, H, W)  ink bright on 0
-digits.npy   uint8 (N,)       0 to 9
+digits.npy   uint8 (N,)       0 to 9; of signs their codes in `base.characters`
 parts.npy    uint8 (N,)       0: any split may use the glyph; 1: only test may
 ink.npy      int16 (N, 4)     top, left, bottom, right of the ink, half-open
 writers.npy  int32 (N,)       who wrote each; only there if the source says so
@@ -35,6 +35,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from digit_sequence.base.blocks import shorten
+from digit_sequence.base.characters import DIGITS
 from digit_sequence.base.errors import SourceError, SourceWarning
 from digit_sequence.sources.cache import CACHE_VARIABLE, cache_folder, writing_into
 from digit_sequence.sources.distances import Distances
@@ -55,7 +56,7 @@ class GlyphBank:
     images: NDArray[np.uint8]
     """Shape (N, H, W), ink bright on 0; memory-mapped, read-only."""
     digits: NDArray[np.uint8]
-    """Shape (N,), 0 to 9."""
+    """Shape (N,), 0 to 9; of signs their codes in `base.characters`."""
     parts: NDArray[np.uint8]
     """Shape (N,): 0 if any split may use the glyph, 1 if only test may."""
     ink: NDArray[np.int16]
@@ -64,6 +65,27 @@ class GlyphBank:
     """SHA-256 over shape, images, digits, parts and writers: identifies the source."""
     writers: NDArray[np.int32] | None = None
     """Shape (N,): who wrote each, 0 or more, -1 where nobody knows; None if no writer is known."""
+
+    @cached_property
+    def line_rows(self) -> tuple[int, int]:
+        """First row of what digits of the usual height have ink in, and the one behind the last.
+
+        A sign is as high as a digit to whatever scales it: it keeps its size and its place.
+        """
+        is_digit = self.digits < len(DIGITS)
+        rows = self.ink[is_digit if is_digit.any() else ~is_digit][:, [0, 2]]
+        top, bottom = np.sort(rows, axis=0)[len(rows) // 2]
+        return int(top), int(bottom)
+
+    @cached_property
+    def bodies(self) -> NDArray[np.int16]:
+        """Shape (N, 4): the ink of digits; of signs the columns of the ink, and `line_rows`."""
+        is_sign = self.digits >= len(DIGITS)
+        if not is_sign.any():
+            return self.ink
+        bodies = self.ink.copy()
+        bodies[is_sign, 0], bodies[is_sign, 2] = self.line_rows
+        return bodies
 
     @cached_property
     def distances(self) -> Distances:

@@ -23,6 +23,8 @@ class Cells:
 
     ink: NDArray[np.float64]
     """(4, G) ink box of each glyph: top, left, bottom, right, half-open."""
+    body: NDArray[np.float64]
+    """(4, G) likewise, but a sign is as high as a digit: see `GlyphBank.bodies`."""
     frame: NDArray[np.float64]
     """(4, G) the part of the glyph that fills the cell; likewise."""
     samples: NDArray[np.int64]
@@ -42,6 +44,8 @@ class Cells:
     outline: NDArray[np.float64]
     """(4, G) top, left, bottom, right of the ink on the canvas, about the centre of the frame; 0
     where no transform asks for outlines."""
+    canvas_height: int
+    """Rows of the canvas."""
     is_clipped: bool = False
     """Whether ink is cut where it stands out of its cell."""
     is_rigid: bool = False
@@ -52,6 +56,20 @@ class Cells:
         """(2, G) column and row of the centre of the frame in the glyph."""
         top, left, bottom, right = self.frame
         return np.stack([(left + right) / 2, (top + bottom) / 2])
+
+    @property
+    def room(self) -> NDArray[np.float64]:
+        """(G,) rows that ink may reach from the centre of its cell, up and down.
+
+        That is half the cell; of a sign as much more as it stands out of the frame by itself, where
+        the canvas has it.
+        """
+        half = self.height / 2
+        if self.body is self.ink:
+            return half
+        top, _, bottom, _ = self.frame
+        own = np.maximum(top - self.ink[0], self.ink[2] - bottom).clip(0) / (bottom - top)
+        return np.minimum(half * (1 + 2 * own), np.maximum(half, self.canvas_height / 2))
 
     def transform(self, a: Factor, b: Factor, c: Factor, d: Factor) -> None:
         """Follow the maps by ``[[a, b], [c, d]]`` of (column, row), each (G,) or a number."""
@@ -94,11 +112,14 @@ def begin_cells(
     glyph_shape: tuple[int, int],
     height: int,
     samples: NDArray[np.int64],
+    bodies: NDArray[np.int16] | None = None,
 ) -> Cells:
     """Return cells that whole glyphs are to fill."""
     rows, columns = glyph_shape
+    boxes = ink.T.astype(np.float64)
     return Cells(
-        ink=ink.T.astype(np.float64),
+        ink=boxes,
+        body=boxes if bodies is None else bodies.T.astype(np.float64),
         frame=np.outer([0.0, 0.0, rows, columns], np.ones(len(ink))),
         samples=samples,
         height=np.full(len(ink), float(height)),
@@ -108,6 +129,7 @@ def begin_cells(
         overhang=np.zeros(len(ink)),
         slides=np.zeros(len(ink)),
         outline=np.zeros((4, len(ink))),
+        canvas_height=height,
     )
 
 
@@ -125,6 +147,8 @@ class Row:
     """(B + 1,): the cells of number b are ``starts[b]:starts[b + 1]``."""
     heights: NDArray[np.float64]
     """(G,) rows of each cell."""
+    spaces: NDArray[np.int64]
+    """(G,) columns of the space before a cell, on top of the gap; 0 where there is none."""
     outlines: Outlines | None = None
     """Of the ink, in columns of its cell; where a transform asks for them."""
 
