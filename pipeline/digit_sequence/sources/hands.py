@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from digit_sequence.base.characters import INKED
+from digit_sequence.base.characters import DIGITS, INKED
 from digit_sequence.base.columns import Column
 from digit_sequence.base.philox import Words
 from digit_sequence.base.randomness import Identities, to_integers, to_uniform
@@ -100,8 +100,8 @@ def choose_hands(
     first, rank = _count_repeats(identities, own)
     (words,) = stream.part("glyph").per_digit(1)
     turn = (to_integers(words[first], 0, n_glyphs[own] - 1) + rank) % n_glyphs[own]
-    is_written = hands.counts.any(axis=0)[digits]  # not by a pen, as signs often are
-    is_lacked = (writer >= 0) & (n_glyphs == 0) & is_written
+    of_hands = (digits < len(DIGITS)) | hands.counts.any(axis=0)[digits]  # not of a pen: signs
+    is_lacked = (writer >= 0) & (n_glyphs == 0) & of_hands
     glyph_ids = glyph_ids.copy()
     glyph_ids[own] = hands.ids[hands.starts[writer[own], digits[own]] + turn]
     return glyph_ids, {
