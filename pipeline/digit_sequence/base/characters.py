@@ -43,7 +43,7 @@ def encode_text(text: str) -> NDArray[np.int64]:
     >>> encode_text("07,5").tolist()
     [0, 7, 11, 5]
     """
-    codes: NDArray[np.int64] = _CODES[np.frombuffer(text.encode(_ENCODING), np.uint8)]
+    codes = _CODES[np.frombuffer(text.encode(_ENCODING), np.uint8)]
     return codes.astype(np.int64)
 
 
@@ -90,7 +90,7 @@ def show_characters(characters: str) -> str:
     '0 9 , and space'
     """
     shown = " ".join(it for it in characters if it != SPACE)
-    return f"{shown} and space" if SPACE in characters else shown
+    return " and ".join([shown] * bool(shown) + ["space"] * (SPACE in characters))
 
 
 def name_number(number: str) -> str:

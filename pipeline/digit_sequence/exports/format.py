@@ -60,10 +60,10 @@ class Index:
     """The entries of a shard, for each place between two texts."""
     texts: tuple[str, ...] = ("", "")
     """One more than there are sections; ``{classes}`` in the first is what `list_classes` makes."""
-    list_classes: Callable[[str], str] | None = None
-    """Returns a text about the classes of a dataset, see `Piece.classes`."""
     separator: str = ""
     """Between two entries."""
+    list_classes: Callable[[str], str] | None = None
+    """Returns a text about the classes of a dataset, see `Piece.classes`."""
 
 
 def put_images(folder: str) -> Callable[[Piece], dict[str, bytes]]:

@@ -100,8 +100,8 @@ def choose_hands(
     first, rank = _count_repeats(identities, own)
     (words,) = stream.part("glyph").per_digit(1)
     turn = (to_integers(words[first], 0, n_glyphs[own] - 1) + rank) % n_glyphs[own]
-    of_hands = (digits < len(DIGITS)) | hands.counts.any(axis=0)[digits]  # not of a pen: signs
-    is_lacked = (writer >= 0) & (n_glyphs == 0) & of_hands
+    is_penned = (digits >= len(DIGITS)) & (hands.counts.sum(axis=0)[digits] == 0)  # a sign
+    is_lacked = (writer >= 0) & (n_glyphs == 0) & ~is_penned
     glyph_ids = glyph_ids.copy()
     glyph_ids[own] = hands.ids[hands.starts[writer[own], digits[own]] + turn]
     return glyph_ids, {

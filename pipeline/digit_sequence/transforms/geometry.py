@@ -69,7 +69,10 @@ class Cells:
             return half
         top, _, bottom, _ = self.frame
         own = np.maximum(top - self.ink[0], self.ink[2] - bottom).clip(0) / (bottom - top)
-        return np.minimum(half * (1 + 2 * own), np.maximum(half, self.canvas_height / 2))
+        room: NDArray[np.float64] = np.minimum(
+            half * (1 + 2 * own), np.maximum(half, self.canvas_height / 2)
+        )
+        return room
 
     def transform(self, a: Factor, b: Factor, c: Factor, d: Factor) -> None:
         """Follow the maps by ``[[a, b], [c, d]]`` of (column, row), each (G,) or a number."""
