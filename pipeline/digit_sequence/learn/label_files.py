@@ -91,7 +91,7 @@ def _add(numbers: dict[str, str], label: Label, name: str) -> None:
     number = label.number
     if not number or find_unknown(number) is not None or len(number) > MAX_DIGITS:
         raise ConfigError(
-            f"{label.where}: number: expected the digits 0 to 9 and {show_characters(SIGNS)}, got "
+            f"{label.where}: number: expected digits 0 to 9 and {show_characters(SIGNS)}, got "
             f"{number[:80]!r}"
         )
     if name in numbers:
