@@ -83,6 +83,17 @@ def name_character(character: str) -> str:
     return character if character in DIGITS else f"U+{ord(character):04X}"
 
 
+def parse_character(name: str) -> str | None:
+    """Return the character of a name, or of itself; None if numbers have none such.
+
+    >>> parse_character("U+002F"), parse_character(","), parse_character("a")
+    ('/', ',', None)
+    """
+    if re.fullmatch("U\\+[0-9A-F]{4}", name):
+        name = chr(int(name[2:], 16))
+    return name if len(name) == 1 and name in CHARACTERS else None
+
+
 def show_characters(characters: str) -> str:
     """Return some characters for a message, one beside the other.
 

@@ -78,6 +78,18 @@ class Cells:
         """Follow the maps by ``[[a, b], [c, d]]`` of (column, row), each (G,) or a number."""
         self.forward = _follow(self.forward, a, b, c, d)
 
+    def turn(self, a: Factor, b: Factor, c: Factor, d: Factor) -> None:
+        """Follow the maps likewise, those of signs about their ink, which stays in its place."""
+        if self.body is not self.ink:
+            is_sign = (self.body != self.ink).any(axis=0)
+            middle = (self.ink[:2] + self.ink[2:]) / 2
+            x, y = middle[1] - self.centres[0], middle[0] - self.centres[1]
+            (e, f), (g, h) = self.forward
+            across, down = e * x + f * y, g * x + h * y
+            self.slides = self.slides + is_sign * (across - (a * across + b * down))
+            self.drops = self.drops + is_sign * (down - (c * across + d * down))
+        self.transform(a, b, c, d)
+
     def scale(self, across: Factor, down: Factor) -> None:
         """Scale cells as they are to stand on the canvas."""
         self.transform(across, 0.0, 0.0, down)
