@@ -103,7 +103,7 @@ def test_signs_are_classes(tiny_config, tmp_path):
     assert taught.alphabet == signed.alphabet == "0123456789,-% "
     assert model(torch.rand(1, 1, 32, 96)).shape[2] == count_classes(signed.alphabet) == 26
     with pytest.raises(
-        ConfigError, match=r"of the characters of it, 0 1 .* 9, got , - % and space"
+        ConfigError, match=r"of it, 0 1 .* 9, got , - % and space as well"
     ):
         check_other("it", signed.image_shape, "0123456789", signed)
     check_other("it", signed.image_shape, signed.alphabet, signed)
