@@ -254,7 +254,9 @@ def _describe_number(kind: Any, plain: Any) -> str:
         return name
     if bounds.high is None:
         return f"{name}, {bounds.low:,} or more"
-    return f"{name}, {bounds.low if bounds.low is not None else ''} to {bounds.high:,}"
+    if bounds.low is None:
+        return f"{name}, up to {bounds.high:,}"
+    return f"{name}, {bounds.low} to {bounds.high:,}"
 
 
 def _find_blocks(kind: Any) -> list[type[Block]]:
