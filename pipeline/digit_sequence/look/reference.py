@@ -65,8 +65,8 @@ Each is a beginning for a config of your own: change the numbers and the look.
 
 [mdw-zip.yaml](mdw-zip.yaml), [mdw-amounts.yaml](mdw-amounts.yaml) and
 [mdw-times.yaml](mdw-times.yaml) are the three benchmarks of Wagstaff, "Realistic Handwritten
-Multi-Digit Writer Number Recognition Challenges" (2025), by their recipe: each number of one writer,
-no writer in two splits, 10,000 numbers for test.
+Multi-Digit Writer Number Recognition Challenges" (2025), by their recipe: each number of one
+writer, no writer in two splits, 10,000 numbers for test.
 
 `--dry-run` states what a split never shows: `train shows none of the 987 numbers of val and test`.
 """

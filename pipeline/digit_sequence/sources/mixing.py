@@ -83,8 +83,12 @@ def add_per_part(
         ids = np.flatnonzero(bank.origins == place).astype(np.int32)
         places = np.zeros(len(bank.digits), np.int32)
         places[ids] = np.arange(len(ids))
-        own = {split: _renumber(_find_part(pool, name), places) for split, pool in pools.items()}
-        extended, own = add(_take(bank, ids), own)
+        part = _take(bank, ids)
+        own = {
+            split: replace(_renumber(_find_part(pool, name), places), writers=part.writers)
+            for split, pool in pools.items()
+        }
+        extended, own = add(part, own)
         n_added = len(extended.digits) - len(ids)
         numbers = np.concatenate([ids, np.arange(n_glyphs, n_glyphs + n_added, dtype=np.int32)])
         for split, pool in own.items():
