@@ -1,0 +1,145 @@
+"""Counts of any number of values in bounded memory, exact, whatever range they turn out to have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+MOST_BINS = 4096
+"""A histogram keeps; beyond them ten bins become one."""
+MOST_BARS = 26
+"""Shown of one."""
+FINE = 1e-6
+"""Finest bin of values that are no whole numbers."""
+_LARGEST = 2.0**53
+
+
+class Histogram:
+    """Counts of values in even bins: of 1 or of `FINE`, or ten, a hundred... times as wide.
+
+    The bins depend on the values alone, not on their order. What is no finite number is counted
+    apart.
+
+    Parameters
+    ----------
+    is_whole : bool
+        Whether the values are whole numbers.
+    """
+
+    def __init__(self, is_whole: bool = False) -> None:
+        self.is_whole = is_whole
+        self.unit = 1.0 if is_whole else FINE
+        self.factor = 1.0
+        """Width of a bin in units."""
+        self.n_odd = 0
+        """Values that are no finite numbers."""
+        self._keys = np.empty(0)
+        self._counts = np.empty(0, np.int64)
+
+    def add(self, values: NDArray[Any]) -> None:
+        """Count some values."""
+        numbers = np.asarray(values, np.float64)
+        finite = numbers[np.isfinite(numbers)]
+        self.n_odd += len(numbers) - len(finite)
+        units = np.rint(finite / self.unit).clip(-_LARGEST, _LARGEST)
+        keys, counts = _count(np.floor(units / self.factor))
+        self._merge(np.concatenate([self._keys, keys]), np.concatenate([self._counts, counts]))
+        while len(self._keys) > MOST_BINS:
+            self.factor *= 10
+            self._merge(np.floor(self._keys / 10), self._counts)
+
+    def _merge(self, keys: NDArray[np.float64], counts: NDArray[np.int64]) -> None:
+        self._keys, places = np.unique(keys, return_inverse=True)
+        self._counts = np.zeros(len(self._keys), np.int64)
+        np.add.at(self._counts, places, counts)
+
+    @property
+    def total(self) -> int:
+        """Values that were counted."""
+        return int(self._counts.sum())
+
+    @property
+    def low(self) -> float:
+        """Least value."""
+        return float(self._keys[0] * self.factor * self.unit)
+
+    @property
+    def high(self) -> float:
+        """Greatest value."""
+        return float((self._keys[-1] * self.factor + self.factor - 1) * self.unit)
+
+    def quantile(self, share: float) -> float:
+        """Return the value that a share of the values, 0 to 1, does not exceed."""
+        place = int(np.searchsorted(np.cumsum(self._counts), share * self.total))
+        key = self._keys[min(place, len(self._keys) - 1)]
+        return float((key * self.factor + (self.factor - 1) / 2) * self.unit)
+
+    def count_bars(self, bars: Bars) -> NDArray[np.int64]:
+        """Return how many values are in each bar, int64 (N,)."""
+        places = np.floor((self._keys * self.factor - bars.start) / bars.width).astype(np.int64)
+        return np.bincount(
+            places.clip(0, bars.count - 1), self._counts, minlength=bars.count
+        ).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Even bars that several histograms can be shown by."""
+
+    start: float
+    """Of the first, in units."""
+    width: float
+    """In units."""
+    count: int
+    unit: float
+    is_whole: bool
+
+    @property
+    def edges(self) -> list[tuple[float, float]]:
+        """Begin and end of each; those of whole numbers stand around the numbers."""
+        shift = 0.5 if self.is_whole else 0.0
+        starts = self.start + self.width * np.arange(self.count + 1) - shift
+        edges = (starts * self.unit).tolist()
+        return list(zip(edges[:-1], edges[1:], strict=True))
+
+    @property
+    def names(self) -> list[str]:
+        """What is in each, in words: "3", "10 to 19", "0.5 to 1"."""
+        if not self.is_whole:
+            return [f"{low:.6g} to {high:.6g}" for low, high in self.edges]
+        starts = [int(self.start + self.width * place) for place in range(self.count)]
+        last = int(self.width) - 1
+        return [f"{start} to {start + last}" if last else f"{start}" for start in starts]
+
+
+def choose_bars(histograms: Sequence[Histogram]) -> Bars:
+    """Choose bars for histograms of which one at least has a value: 1, 2 or 5 times ten times..."""
+    shown = [it for it in histograms if it.total]
+    unit, factor = shown[0].unit, max(it.factor for it in shown)
+    low = min(round(it.low / unit) for it in shown)
+    high = max(round(it.high / unit) for it in shown)
+    power = 10.0 ** np.floor(np.log10(max(1.0, (high - low + 1) / MOST_BARS)))
+    widths = [power * step for step in (1, 2, 5, 10, 20)]
+    width = max(factor, next(it for it in widths if (high - low + 1) / it <= MOST_BARS))
+    start = np.floor(low / width) * width
+    count = int((high - start) // width) + 1
+    if count > 1 and width > 1 and start + width * (count - 1) == high:
+        count -= 1  # the last value alone belongs to the bar that it closes
+    return Bars(float(start), float(width), count, unit, shown[0].is_whole)
+
+
+def _count(keys: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the different keys and their counts; in one go where they are near to each other."""
+    if not len(keys):
+        return keys, np.empty(0, np.int64)
+    low = keys.min()
+    if keys.max() - low > 1 << 20:
+        found, counts = np.unique(keys, return_counts=True)
+        return found, counts.astype(np.int64)
+    all_counts = np.bincount((keys - low).astype(np.int64))
+    places = np.flatnonzero(all_counts)
+    return places + low, all_counts[places].astype(np.int64)
