@@ -8,6 +8,7 @@ import click
 
 from digit_sequence.base.errors import ConfigError, how_to_install
 from digit_sequence.cli.terminal import echo, show_progress, write_file
+from digit_sequence.cli.torch_import import importing_torch
 
 
 @click.command()
@@ -16,8 +17,9 @@ from digit_sequence.cli.terminal import echo, show_progress, write_file
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Page to write.  [default: report.html]",
     default="report.html",
+    show_default=True,
+    help="Page to write.",
 )
 @click.option(
     "-n",
@@ -32,6 +34,11 @@ from digit_sequence.cli.terminal import echo, show_progress, write_file
     metavar="FOLDER",
     type=click.Path(path_type=Path),
     help="Real crops: what they measure, beside this, and where they differ most.",
+)
+@click.option(
+    "--labels",
+    metavar="CSV|names",
+    help="Of the real crops, as of `match`.",
 )
 @click.option(
     "--weights",
@@ -51,6 +58,7 @@ def report(
     output: Path,
     count: int,
     against: Path | None,
+    labels: str | None,
     weights: Path | None,
     overrides: tuple[str, ...],
 ) -> None:
@@ -60,7 +68,14 @@ def report(
     report.
     """
     from digit_sequence.cli.origins import is_dataset, open_origin, open_storage
+    from digit_sequence.match.crops import read_crops
 
+    if labels is not None and against is None:
+        raise ConfigError("--labels: expected --against, whose crops they are of")
+    if weights is not None:
+        with importing_torch("reading"):
+            from digit_sequence.learn.reader import Reader
+        Reader(weights)  # refused before anything is read
     try:
         from digit_sequence.report.report import make_report
         from digit_sequence.report.subject import BuiltSubject, LiveSubject
@@ -74,7 +89,12 @@ def report(
         subject = BuiltSubject(open_storage(origin))
     else:
         subject = LiveSubject(origin, open_origin(origin, overrides), count)
+    crops = None
+    if against is not None:
+        crops, notes = read_crops(against, labels, subject.image_shape[0])
+        for note in notes:
+            echo(f"note: {note}", err=True)
     with show_progress(sum(subject.planned.values())) as on_progress:
-        page = make_report(subject, None, weights, on_progress)
+        page = make_report(subject, crops, weights, on_progress)
     write_file(output, page.encode("utf-8", "backslashreplace"))
     echo(f"{output}: {sum(subject.planned.values()):,} samples, {len(page) / 1e6:.1f} MB")

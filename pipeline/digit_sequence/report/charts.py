@@ -19,11 +19,12 @@ from digit_sequence.report.panel import Cell, Plot, Table
 WIDTH, HEIGHT = 280, 110
 """Of the plane of a plot, in pixels; a page may show it larger."""
 SERIES = ("var(--mark)", "var(--second)", "var(--third)")
-_FONT = "system-ui, sans-serif"
+_FONT = "Arial, Helvetica, Liberation Sans, sans-serif"
+"""Of the widths by which Vega-Lite makes room for words."""
 _CONFIG = {
     "background": None,
     "font": _FONT,
-    "padding": 2,
+    "padding": 4,
     "view": {"stroke": None},
     "axis": {
         "domainColor": "var(--line)",
@@ -68,16 +69,21 @@ def plot_histogram(
         for name in shown
         for place, (low, high) in enumerate(bars.edges)
     ]
-    axis = alt.Axis(title=_fold(meaning), tickCount=6, grid=False, format="~g")
+    ticks: dict[str, Any] = {"tickCount": 5, "labelSeparation": 8, "labelOverlap": True}
+    if bars.is_whole:
+        ticks["format"] = ",d"
+    if bars.is_whole and bars.width == 1 and bars.count <= 12:
+        ticks["values"] = [low + 0.5 for low, _ in bars.edges]
+    axis = alt.Axis(title=_fold(meaning), grid=False, **ticks)
     scale = alt.Scale(domain=[bars.edges[0][0], bars.edges[-1][1]], nice=False)
     x = alt.X("low:Q", axis=axis, scale=scale)
-    y = alt.Y("share:Q", axis=alt.Axis(title=f"share of {unit}", tickCount=4, format="~%"))
+    y = alt.Y("share:Q", axis=_share_axis(unit), scale=alt.Scale(zero=True))
     first, *others = shown
     data = alt.Data(values=[row for row in rows if row["series"] == first])
     layers: list[Any] = [
         alt.Chart(data)
-        .mark_bar(color=SERIES[0], opacity=0.85, stroke=None)
-        .encode(x=x, x2="high:Q", y=y, description="told:N")
+        .mark_bar(color=SERIES[0], opacity=0.85, binSpacing=1)
+        .encode(x=x, x2="high:Q", y=y, y2=alt.datum(0), description="told:N")
     ]
     for name, color in zip(others, SERIES[1:], strict=False):
         own = [row for row in rows if row["series"] == name]
@@ -95,7 +101,8 @@ def plot_histogram(
         title=title,
         svg=_draw(alt.layer(*layers)),
         alt=f"Histogram, {meaning}. " + " ".join(_describe(name, it) for name, it in shown.items()),
-        table=Table("", [meaning, *(f"{unit}, {name}" if name else unit for name in shown)], table_rows),
+        table=Table("", _name_columns(meaning, unit, shown), table_rows),
+        series=list(shown) if len(shown) > 1 else (),
     )
 
 
@@ -126,21 +133,32 @@ def plot_bars(
     ]
     is_long = any(len(name) > 3 for name in names)
     axis = alt.Axis(
-        title=_fold(meaning), labelAngle=-40 if is_long and len(names) > 4 else 0, labelLimit=110
+        title=None if is_long else _fold(meaning),
+        **{"labelAngle": 0, "labelLimit": 120, "grid": False, "ticks": False, "labelPadding": 5},
     )
+    colors = alt.Scale(domain=list(shown), range=list(SERIES[: len(shown)]))
     chart = (
         alt.Chart(alt.Data(values=rows))
         .mark_bar(opacity=0.85)
         .encode(
-            x=alt.X("name:N", axis=axis, sort=None),
-            xOffset=alt.XOffset("series:N", sort=None),
-            y=alt.Y("share:Q", axis=alt.Axis(title=f"share of {unit}", tickCount=4, format="~%")),
-            color=alt.Color(
-                "series:N", scale=alt.Scale(domain=list(shown), range=list(SERIES)), legend=None
-            ),
+            color=alt.Color("series:N", scale=colors, legend=None),
             description="told:N",
+            **(
+                {
+                    "y": alt.Y("name:N", axis=axis, sort=None),
+                    "yOffset": alt.YOffset("series:N", sort=None),
+                    "x": alt.X("share:Q", axis=_share_axis(unit)),
+                }
+                if is_long
+                else {
+                    "x": alt.X("name:N", axis=axis, sort=None),
+                    "xOffset": alt.XOffset("series:N", sort=None),
+                    "y": alt.Y("share:Q", axis=_share_axis(unit)),
+                }
+            ),
         )
     )
+    height = max(60, 18 * len(names)) if is_long else HEIGHT
     table_rows: list[list[Cell]] = [
         [thing, *(int(values[place]) for values in shown.values())]
         for place, thing in enumerate(names)
@@ -148,9 +166,11 @@ def plot_bars(
     least, most = (int(pick(sum(shown.values()))) for pick in (np.argmin, np.argmax))
     return Plot(
         title=title,
-        svg=_draw(chart),
+        svg=_draw(chart, height=height),
         alt=f"Bars, {meaning}. Most often {names[most]}, least often {names[least]}.",
-        table=Table("", [meaning, *(f"{unit}, {name}" if name else unit for name in shown)], table_rows),
+        table=Table("", _name_columns(meaning, unit, shown), table_rows),
+        note=meaning if is_long else "",
+        series=list(shown) if len(shown) > 1 else (),
     )
 
 
@@ -174,14 +194,15 @@ def plot_heat(
     """
     totals = counts.sum(axis=1, keepdims=True) if is_of_row else counts.sum()
     shares = counts / np.maximum(1, totals)
-    top = float(shares.max()) or 1.0
+    # Even shares are of a middling colour.
+    top = max(float(shares.max()), 2 * float(shares[shares > 0].mean()))
     cells = [
         {
             "row": row,
             "column": column,
             "share": float(shares[i, j]),
             "strong": bool(shares[i, j] > 0.6 * top),
-            "text": f"{100 * shares[i, j]:.2g}" if counts[i, j] else "",
+            "text": f"{100 * shares[i, j]:.1f}" if counts[i, j] else "",
             "told": f"{rows[0]} {row}, {columns[0]} {column}: {_percent(shares[i, j])}"
             f" ({counts[i, j]:,})",
         }
@@ -222,10 +243,18 @@ def plot_heat(
     )
 
 
+def _share_axis(unit: str) -> Any:
+    return alt.Axis(title=f"share of {unit}", tickCount=4, format="~%")
+
+
 def _draw(chart: Any, width: int = WIDTH, height: int = HEIGHT) -> str:
     spec = chart.properties(width=width, height=height).to_dict() | {"config": _CONFIG}
     svg: str = vl_convert.vegalite_to_svg(spec)
     return svg
+
+
+def _name_columns(meaning: str, unit: str, series: Mapping[str, Any]) -> list[str]:
+    return [meaning, *(f"{unit}, {name}" if name else unit for name in series)]
 
 
 def _tell(series: str, thing: str, counts: NDArray[np.int64], place: int) -> str:

@@ -72,6 +72,12 @@ class Histogram:
         """Greatest value."""
         return float((self._keys[-1] * self.factor + self.factor - 1) * self.unit)
 
+    @property
+    def step(self) -> int:
+        """The largest step, in units, of a grid that all values lie on."""
+        places = ((self._keys - self._keys[0]) * self.factor).clip(0, 1e18).astype(np.int64)
+        return int(np.gcd.reduce(places)) or int(self.factor)
+
     def quantile(self, share: float) -> float:
         """Return the value that a share of the values, 0 to 1, does not exceed."""
         place = int(np.searchsorted(np.cumsum(self._counts), share * self.total))
@@ -117,19 +123,35 @@ class Bars:
 
 
 def choose_bars(histograms: Sequence[Histogram]) -> Bars:
-    """Choose bars for histograms of which one at least has a value: 1, 2 or 5 times ten times..."""
+    """Choose bars for histograms of which one at least has a value.
+
+    Each bar can hold as many different values as the others, so that even draws are even bars:
+    values lie on a grid, and a bar is as wide as some of its steps. Widths are 1, 2 or 5 times a
+    power of ten steps, or else what leaves the last bar full.
+    """
     shown = [it for it in histograms if it.total]
     unit, factor = shown[0].unit, max(it.factor for it in shown)
     low = min(round(it.low / unit) for it in shown)
     high = max(round(it.high / unit) for it in shown)
-    power = 10.0 ** np.floor(np.log10(max(1.0, (high - low + 1) / MOST_BARS)))
-    widths = [power * step for step in (1, 2, 5, 10, 20)]
-    width = max(factor, next(it for it in widths if (high - low + 1) / it <= MOST_BARS))
-    start = np.floor(low / width) * width
-    count = int((high - start) // width) + 1
-    if count > 1 and width > 1 and start + width * (count - 1) == high:
+    step = max(factor, float(np.gcd.reduce([it.step for it in shown])))
+    n_steps = round((high - low) / step) + 1
+    width = _choose_width(n_steps)
+    count = -(-n_steps // width)
+    if count > 1 and width > 1 and n_steps % width == 1:
         count -= 1  # the last value alone belongs to the bar that it closes
-    return Bars(float(start), float(width), count, unit, shown[0].is_whole)
+    return Bars(float(low), width * step, count, unit, shown[0].is_whole)
+
+
+def _choose_width(n_steps: int) -> int:
+    """Return how many steps of a grid a bar is wide."""
+    if n_steps <= MOST_BARS:
+        return 1
+    widths = (step * 10**power for power in range(20) for step in (1, 2, 5))
+    nice = next(it for it in widths if n_steps <= it * MOST_BARS)
+    if n_steps % nice in (0, 1):
+        return nice
+    counts = range(MOST_BARS // 2, MOST_BARS + 1)
+    return min((-(-n_steps // count) for count in counts), key=lambda it: -n_steps % it / it)
 
 
 def _count(keys: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

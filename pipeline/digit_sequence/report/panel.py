@@ -23,6 +23,13 @@ class Fact:
 
 
 @dataclass(frozen=True)
+class Heading:
+    """A heading above what follows."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Note:
     """A sentence."""
 
@@ -48,6 +55,8 @@ class Plot:
     alt: str
     table: Table
     note: str = ""
+    series: Sequence[str] = ()
+    """Names of what is drawn in several colours."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +94,7 @@ class Gallery:
     tiles: Sequence[Tile]
 
 
-Element = Note | Table | Plot | Gallery
+Element = Heading | Note | Table | Plot | Gallery
 
 
 class Panel(ABC):

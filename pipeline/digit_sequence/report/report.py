@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 from digit_sequence.base.errors import PipelineError
 from digit_sequence.match.crops import Crop
+from digit_sequence.report.census import Census
 from digit_sequence.report.page import Section, write_page
-from digit_sequence.report.panel import Fact, Note
+from digit_sequence.report.panel import Note
 from digit_sequence.report.registry import PANELS
 from digit_sequence.report.scene import Scene
 from digit_sequence.report.subject import Subject
@@ -41,12 +41,14 @@ def make_report(
     """
     panels = [make() for make in PANELS.values()]
     samples: Counter[str] = Counter()
+    census = Census()
     for batch in subject.read_batches():
+        census.observe(batch)
         for panel in panels:
             panel.observe(batch)
         samples[batch.split] += len(batch)
         on_progress(len(batch), True)
-    scene = Scene(subject, samples, crops, weights)
+    scene = Scene(subject, samples, census, crops, weights)
     sections = []
     # The first panel tells of faults, which the others find as they read images.
     for panel in reversed(panels):

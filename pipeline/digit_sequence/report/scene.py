@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from digit_sequence.match.crops import Crop
+from digit_sequence.report.census import Census
 from digit_sequence.report.subject import Picture, Subject
 
 SAMPLE = 600
@@ -25,6 +26,8 @@ class Scene:
     subject: Subject
     samples: Mapping[str, int]
     """Label rows that were read, of each split."""
+    census: Census
+    """Counts over all of them."""
     crops: list[Crop] | None = None
     """Real ones, of the height of the dataset's images."""
     weights: Path | None = None

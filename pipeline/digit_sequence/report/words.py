@@ -66,12 +66,21 @@ class WordCounts:
             self._gather()
         return self._words, self._counts
 
-    def list_shared(self, splits: Sequence[str]) -> NDArray[np.int64]:
-        """Return the words that occur in all of some splits."""
-        words, counts = self.table()
+    @property
+    def n_kept(self) -> int:
+        """Different words that were looked at."""
+        return len(self.table()[0])
+
+    @property
+    def n_different(self) -> int:
+        """Different words: an estimate if not all were looked at."""
+        return round(self.n_kept / self.share)
+
+    def count_shared(self, splits: Sequence[str]) -> int:
+        """Return how many words occur in all of some splits; an estimate likewise."""
+        _, counts = self.table()
         places = [SPLITS.index(split) for split in splits]  # type: ignore[arg-type]
-        shared: NDArray[np.int64] = words[(counts[:, places] > 0).all(axis=1)]
-        return shared
+        return round(int((counts[:, places] > 0).all(axis=1).sum()) / self.share)
 
 
 def _mix(words: NDArray[np.int64]) -> NDArray[np.uint64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,35 @@ from digit_sequence.config.sections import LOOK
 from digit_sequence.report.batch import Batch
 from digit_sequence.report.charts import plot_bars, plot_histogram
 from digit_sequence.report.histogram import Histogram
-from digit_sequence.report.panel import Element, Panel, Plot
+from digit_sequence.report.panel import Element, Heading, Panel, Plot
 from digit_sequence.report.scene import Scene
 from digit_sequence.store.labels import COLUMNS, PIXEL_HASH
 from digit_sequence.transforms.registry import TRANSFORMS
+from digit_sequence.transforms.transform import (
+    CellMap,
+    Choice,
+    Ink,
+    LineMap,
+    LineMove,
+    Page,
+    Placement,
+    Transform,
+)
 
+_STAGES: dict[type[Transform], str] = {
+    Choice: "Which glyph stands for a digit",
+    CellMap: "How a digit fills its cell",
+    Placement: "How digits stand in a row",
+    LineMove: "Where the line lies",
+    LineMap: "How the line is bent",
+    Ink: "Ink",
+    Page: "Paper, marks and camera",
+    Transform: "Others",
+}
+"""Headings, in the order of drawing.""" 
 _OTHERS = {column.name for column in (*COLUMNS, PIXEL_HASH)} | {"writers", "hand"}
-"""Label columns that are no drawn parameter, or identify somebody."""
-MOST_WORDS = 24
+"""Label columns that are no drawn parameter, or name somebody; seeds are left out as well."""
+MOST_WORDS = 16
 """Different texts of one column that are shown."""
 _MOST_COUNTED = 1000
 
@@ -45,7 +67,7 @@ class Parameters(Panel):
         """Count the values of all columns of transforms."""
         declared = list_columns()
         for name in batch.rows.column_names:
-            if name in _OTHERS:
+            if name in _OTHERS or name.endswith("_seed"):
                 continue
             values = batch.values(name)
             if values.dtype.kind in "iuf":
@@ -59,35 +81,56 @@ class Parameters(Panel):
 
     def _count_words(self, name: str, values: NDArray[Any]) -> None:
         words = self._words.setdefault(name, Counter())
+        if values.dtype.kind == "b":
+            values = np.where(values, "yes", "no")
         found, counts = np.unique(values.astype(str), return_counts=True)
         for word, count in zip(found.tolist(), counts.tolist(), strict=True):
+            if not word:
+                self._resting[name] += count
+                continue
             words[word if word in words or len(words) < _MOST_COUNTED else "..."] += count
 
     def show(self, scene: Scene) -> Sequence[Element]:
-        """Return a plot for each column, in the order of the transforms."""
-        declared = list_columns()
-        order = [*declared, *self._numbers, *self._words]
-        return [
-            self._plot(name, declared.get(name))
-            for name in dict.fromkeys(order)
-            if name in self._words or (name in self._numbers and self._numbers[name].total)
-        ]
+        """Return a plot for each column, stage by stage."""
+        del scene
+        elements: list[Element] = []
+        for title, names in self._group_names().items():
+            plots = [plot for name in names if (plot := self._plot(name))]
+            elements += [Heading(title), *plots] if plots else []
+        return elements
 
-    def _plot(self, name: str, column: Column | None) -> Plot:
+    def _group_names(self) -> dict[str, list[str]]:
+        """Return the names of columns by stage; of unknown ones at the end."""
+        groups: dict[str, list[str]] = {"Look": [LOOK.name]}
+        for transform in TRANSFORMS.values():
+            title = next(it for stage, it in _STAGES.items() if issubclass(transform, stage))
+            columns = (*transform.columns, *transform.measured)
+            groups.setdefault(title, []).extend(column.name for column in columns)
+        known = {name for names in groups.values() for name in names}
+        others = [name for name in (*self._numbers, *self._words) if name not in known]
+        return groups | {"Others": others}
+
+    def _plot(self, name: str) -> Plot | None:
+        column = list_columns().get(name)
         meaning = column.meaning if column else name
         unit = "digits" if column and column.per == "digit" else "samples"
-        if name in self._words:
-            common = self._words[name].most_common(MOST_WORDS)
+        resting = self._resting[name]
+        if words := self._words.get(name):
+            common = words.most_common(MOST_WORDS)
             counts = np.array([count for _, count in common], np.int64)
-            return plot_bars(name, meaning, {"": counts}, [word for word, _ in common], unit)
-        histogram, resting = self._numbers[name], self._resting[name]
-        share = histogram.total / (histogram.total + resting)
-        plot = plot_histogram(name, meaning, {"": histogram}, unit)
-        note = "" if not resting else f"applied to {share:.1%} of the {unit}"
-        return Plot(plot.title, plot.svg, plot.alt, plot.table, note)
+            plot = plot_bars(name, meaning, {"": counts}, [word for word, _ in common], unit)
+            applied = words.total()
+        elif (histogram := self._numbers.get(name)) and histogram.total:
+            plot = plot_histogram(name, meaning, {"": histogram}, unit)
+            applied = histogram.total
+        else:
+            return None
+        share = applied / (applied + resting)
+        notes = [plot.note, f"applied to {share:.1%} of the {unit}" if resting else ""]
+        return replace(plot, note="; ".join(filter(None, notes)))
 
 
 def list_columns() -> dict[str, Column]:
-    """Return the label columns that may be drawn, by name, in the order of the transforms."""
+    """Return the label columns that may be drawn, by name."""
     columns = [column for it in TRANSFORMS.values() for column in (*it.columns, *it.measured)]
     return {column.name: column for column in (LOOK, *columns)}

@@ -11,7 +11,7 @@ from digit_sequence.report.panel import Element, Gallery, Panel
 from digit_sequence.report.scene import Scene
 from digit_sequence.report.tiles import make_tile
 
-PER_LOOK = 12
+PER_LOOK = 9
 """Samples of each split that are of one look."""
 MOST_LOOKS = 12
 

@@ -36,8 +36,7 @@ class Shapes(Panel):
 
     def __init__(self) -> None:
         self._found: dict[str, dict[str, Histogram]] = {name: {} for name in _FIGURES}
-        self._scaled: dict[int, list[int]] = {}
-        self._n_scaled = self._n_samples = 0
+        self._lengths, self._shrunk = Histogram(is_whole=True), Histogram(is_whole=True)
 
     def observe(self, batch: Batch) -> None:
         """Measure the boxes."""
@@ -57,12 +56,8 @@ class Shapes(Panel):
             )
         for name, values in figures.items():
             self._found[name].setdefault(batch.split, Histogram(is_whole=True)).add(values)
-        self._count_scaled(batch)
-
-    def _count_scaled(self, batch: Batch) -> None:
-        scaled = batch.values("scaled").astype(bool)
-        self._n_scaled += int(scaled.sum())
-        self._n_samples += len(batch)
+        self._lengths.add(batch.lengths)
+        self._shrunk.add(batch.lengths[batch.values("scaled").astype(bool)])
 
     def show(self, scene: Scene) -> Sequence[Element]:
         """Return a plot for each figure; of image widths only if they differ."""
@@ -72,10 +67,12 @@ class Shapes(Panel):
             is_even = len({edge for it in found.values() for edge in (it.low, it.high)}) == 1
             if found and not (name == "image_width" and is_even):
                 plots.append(plot_histogram(title, meaning, found, unit))
+        if self._shrunk.total:
+            series = {"all": self._lengths, "shrunk": self._shrunk}
+            plots.append(plot_histogram("Lines shrunk to fit", "digits of a number", series))
         return plots
 
     def list_facts(self) -> Sequence[Fact]:
         """Return the share of lines that were shrunk."""
-        share = self._n_scaled / max(1, self._n_samples)
-        verdict = "bad" if share > 0.05 else "good"
-        return [Fact(f"{share:.1%}", "of lines shrunk to fit", verdict)]
+        share = self._shrunk.total / max(1, self._lengths.total)
+        return [Fact(f"{share:.1%}", "of lines shrunk to fit", "bad" if share > 0.05 else "good")]

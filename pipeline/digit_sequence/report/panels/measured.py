@@ -1,0 +1,173 @@
+"""What is measured on images, and where real crops differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digit_sequence.base.text import escape_line
+from digit_sequence.match.crops import Crop
+from digit_sequence.match.figures import FIGURES, Measured, measure_crops
+from digit_sequence.report.charts import plot_histogram
+from digit_sequence.report.histogram import Histogram
+from digit_sequence.report.panel import Cell, Element, Fact, Gallery, Note, Panel, Plot, Table, Tile
+from digit_sequence.report.scene import Scene
+from digit_sequence.report.subject import Picture
+from digit_sequence.report.tiles import make_image_tile
+
+SHOWN = 18
+"""Crops of each kind."""
+ALIKE = 0.15
+"""Difference of two figures, at most, that looks alike: chance alone makes that of a few hundred
+values of one distribution."""
+_OF_DIGITS = {"size", "breadth", "baseline"}
+_OURS, _REAL = "built", "real"
+
+
+class Measures(Panel):
+    """Measures some images as real crops are measured, and compares both."""
+
+    name = "measures"
+    title = "Measured on the images"
+    lead = (
+        "What a ruler finds on some of the images: grey levels, strokes, slant, gaps, paper. With "
+        "real crops beside them, the bars should lie under the line; those that differ come first."
+    )
+
+    def __init__(self) -> None:
+        self._facts: list[Fact] = []
+
+    def show(self, scene: Scene) -> Sequence[Element]:
+        """Return a plot for each figure, and with real crops how far apart they are."""
+        crops = scene.crops
+        has_boxes = crops is None or crops[0].boxes is not None
+        ours = measure_crops([_make_crop(it, has_boxes) for it in scene.pictures])
+        found = {_OURS: _gather(ours, [it.image for it in scene.pictures])}
+        notes: list[Element] = [Note(f"Of {len(scene.pictures):,} images, evenly spread.")]
+        if ours.failed:
+            notes.append(Note(f"{len(ours.failed):,} of them show no line of ink that is measured."))
+        if crops is None:
+            plots = [_plot(name, {"": values}) for name, values in found[_OURS].items()]
+            return [*notes, *filter(None, plots)]
+        real = measure_crops(crops)
+        found[_REAL] = _gather(real, [it.image for it in crops])
+        distances = {
+            name: measure_distance(values, found[_REAL][name])
+            for name, values in found[_OURS].items()
+            if len(values) and len(found[_REAL][name])
+        }
+        order = sorted(distances, key=lambda name: -distances[name])
+        n_apart = sum(it > ALIKE for it in distances.values())
+        self._facts = [
+            Fact(f"{n_apart} of {len(order)}", "figures differ from real", "bad" if n_apart else "good")
+        ]
+        plots = [
+            _plot(name, {series: it[name] for series, it in found.items()}, distances[name])
+            for name in order
+        ]
+        return [
+            *notes,
+            _compare(found, distances, order, ours, real),
+            Gallery("Real crops; the page is not to be published if they are not", _show_crops(crops)),
+            Gallery("Built images", _show_pictures(scene.pictures)),
+            *filter(None, plots),
+        ]
+
+    def list_facts(self) -> Sequence[Fact]:
+        """Return how many figures differ, if there are real crops."""
+        return self._facts
+
+
+def measure_distance(ours: NDArray[np.float64], real: NDArray[np.float64]) -> float:
+    """Return how far two samples are apart, 0 to 1.
+
+    The most that the shares of values below any limit differ by: the statistic of Kolmogorov and
+    Smirnov.
+
+    >>> measure_distance(np.array([1.0, 2.0]), np.array([2.0, 3.0]))
+    0.5
+    """
+    limits = np.concatenate([ours, real])
+    shares = [np.searchsorted(np.sort(it), limits, "right") / len(it) for it in (ours, real)]
+    return float(np.abs(shares[0] - shares[1]).max())
+
+
+def _make_crop(picture: Picture, has_boxes: bool) -> Crop:
+    boxes = picture.boxes[:, 1:].astype(np.float64) if has_boxes else None
+    number = picture.number if has_boxes else None
+    return Crop(picture.number, picture.image.astype(np.float64), number, boxes)
+
+
+def _gather(
+    measured: Measured, images: Sequence[NDArray[np.number]]
+) -> dict[str, NDArray[np.float64]]:
+    """Return the figures, after the lengths and the grey levels of every fourth pixel."""
+    levels = [np.rint(image[::2, ::2].ravel()) for image in images]
+    return {
+        "grey": np.concatenate(levels).astype(np.float64),
+        "digits": np.array(measured.lengths, np.float64),
+        **measured.figures,
+    }
+
+
+_MEANINGS = {"grey": "grey level of a pixel: 0 black, 255 white", "digits": "digits of a number"}
+
+
+def _plot(
+    name: str, series: dict[str, NDArray[np.float64]], distance: float | None = None
+) -> Element | None:
+    """Plot the values within 0.5 and 99.5 percent of all: what lies beyond is drawn at the ends."""
+    if not any(len(values) for values in series.values()):
+        return None
+    limits = np.percentile(np.concatenate(list(series.values())), [0.5, 99.5])
+    histograms = {key: Histogram(is_whole=name in _MEANINGS) for key in series}
+    for key, values in series.items():
+        histograms[key].add(values.clip(*limits))
+    unit = "pixels" if name == "grey" else "digits" if name in _OF_DIGITS else "images"
+    plot = plot_histogram(name, (_MEANINGS | FIGURES)[name], histograms, unit)
+    note = "" if distance is None else f"differs by {distance:.2f}"
+    return Plot(plot.title, plot.svg, plot.alt, plot.table, note, plot.series)
+
+
+def _compare(
+    found: dict[str, dict[str, NDArray[np.float64]]],
+    distances: dict[str, float],
+    order: Sequence[str],
+    ours: Measured,
+    real: Measured,
+) -> Table:
+    rows: list[list[Cell]] = [
+        [
+            name,
+            (_MEANINGS | FIGURES)[name],
+            f"{distances[name]:.2f}",
+            *(_describe(found[series][name]) for series in (_REAL, _OURS)),
+        ]
+        for name in order
+    ]
+    for name, meaning in (("bright", "bright ink"), ("ruled", "a ruled line")):
+        shares = [getattr(it, name) for it in (real, ours)]
+        difference = f"{abs(shares[0] - shares[1]):.2f}"
+        rows.append([name, f"share of images with {meaning}", difference, *map("{:.0%}".format, shares)])
+    head = ["figure", "what it is", "differs by, 0 to 1", "real: 5, 50, 95 %", "built: 5, 50, 95 %"]
+    return Table("Where they differ most", head, rows)
+
+
+def _describe(values: NDArray[np.float64]) -> str:
+    return " / ".join(f"{it:.3g}" for it in np.percentile(values, [5, 50, 95]))
+
+
+def _show_crops(crops: Sequence[Crop]) -> list[Tile]:
+    chosen = np.unique(np.linspace(0, len(crops) - 1, SHOWN).astype(int))
+    images = [np.rint(crops[place].image).clip(0, 255).astype(np.uint8) for place in chosen]
+    return [
+        make_image_tile(image, escape_line(crops[place].number or crops[place].name))
+        for place, image in zip(chosen, images, strict=True)
+    ]
+
+
+def _show_pictures(pictures: Sequence[Picture]) -> list[Tile]:
+    chosen = np.unique(np.linspace(0, len(pictures) - 1, SHOWN).astype(int))
+    return [make_image_tile(pictures[place].image, pictures[place].number) for place in chosen]
