@@ -78,7 +78,7 @@ def report(
         Reader(weights)  # refused before anything is read
     try:
         from digit_sequence.report.report import make_report
-        from digit_sequence.report.subject import BuiltSubject, LiveSubject
+        from digit_sequence.report.subject import BuiltSubject, LiveSubject, Subject
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"a report needs the package {error.name}: {how_to_install('report')}"
@@ -86,7 +86,7 @@ def report(
     if is_dataset(origin):
         if overrides:
             raise ConfigError(f"--set: {origin} is a dataset, whose config cannot change")
-        subject = BuiltSubject(open_storage(origin))
+        subject: Subject = BuiltSubject(open_storage(origin))
     else:
         subject = LiveSubject(origin, open_origin(origin, overrides), count)
     crops = None

@@ -51,6 +51,6 @@ class Census:
 
 def _hash_texts(texts: NDArray[np.object_]) -> NDArray[np.int64]:
     """Return the XXH3-64 of each text (B,)."""
-    from xxhash import xxh3_64_intdigest  # noqa: PLC0415 - heavy where nothing is counted
+    from xxhash import xxh3_64_intdigest
 
     return np.array([xxh3_64_intdigest(text.encode()) for text in texts], np.uint64).view(np.int64)

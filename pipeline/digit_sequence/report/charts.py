@@ -73,7 +73,7 @@ def plot_histogram(
     if bars.is_whole:
         ticks["format"] = ",d"
     if bars.is_whole and bars.width == 1 and bars.count <= 12:
-        ticks["values"] = [low + 0.5 for low, _ in bars.edges]
+        ticks |= {"values": [low + 0.5 for low, _ in bars.edges], "labelOverlap": False}
     axis = alt.Axis(title=_fold(meaning), grid=False, **ticks)
     scale = alt.Scale(domain=[bars.edges[0][0], bars.edges[-1][1]], nice=False)
     x = alt.X("low:Q", axis=axis, scale=scale)
@@ -107,7 +107,10 @@ def plot_histogram(
 
 
 def plot_bars(
-    title: str, meaning: str, counts: Mapping[str, NDArray[np.int64]], names: Sequence[str],
+    title: str,
+    meaning: str,
+    counts: Mapping[str, NDArray[np.int64]],
+    names: Sequence[str],
     unit: str = "samples",
 ) -> Plot:
     """Plot shares of named things, as groups of bars where there are several series.
@@ -134,7 +137,11 @@ def plot_bars(
     is_long = any(len(name) > 3 for name in names)
     axis = alt.Axis(
         title=None if is_long else _fold(meaning),
-        **{"labelAngle": 0, "labelLimit": 120, "grid": False, "ticks": False, "labelPadding": 5},
+        labelAngle=0,
+        labelLimit=120,
+        grid=False,
+        ticks=False,
+        labelPadding=5,
     )
     colors = alt.Scale(domain=list(shown), range=list(SERIES[: len(shown)]))
     chart = (
@@ -229,7 +236,7 @@ def plot_heat(
         ),
     )
     size = {"width": 28 * len(columns[1]), "height": 22 * len(rows[1])}
-    i, j = np.unravel_index(int(counts.argmax()), counts.shape)
+    i, j = divmod(int(counts.argmax()), counts.shape[1])
     return Plot(
         title=title,
         svg=_draw(alt.layer(squares, words), **size),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -110,7 +111,7 @@ class Bars:
         shift = 0.5 if self.is_whole else 0.0
         starts = self.start + self.width * np.arange(self.count + 1) - shift
         edges = (starts * self.unit).tolist()
-        return list(zip(edges[:-1], edges[1:], strict=True))
+        return list(pairwise(edges))
 
     @property
     def names(self) -> list[str]:
@@ -146,12 +147,12 @@ def _choose_width(n_steps: int) -> int:
     """Return how many steps of a grid a bar is wide."""
     if n_steps <= MOST_BARS:
         return 1
-    widths = (step * 10**power for power in range(20) for step in (1, 2, 5))
-    nice = next(it for it in widths if n_steps <= it * MOST_BARS)
+    widths = (int(start) * 10**power for power in range(20) for start in "125")
+    nice = next(width for width in widths if n_steps <= width * MOST_BARS)
     if n_steps % nice in (0, 1):
         return nice
-    counts = range(MOST_BARS // 2, MOST_BARS + 1)
-    return min((-(-n_steps // count) for count in counts), key=lambda it: -n_steps % it / it)
+    even = {-(-n_steps // count) for count in range(MOST_BARS // 2, MOST_BARS + 1)}
+    return min(even, key=lambda width: -n_steps % width / width)
 
 
 def _count(keys: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -11,12 +11,11 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from digit_sequence.base.version import __version__
-from digit_sequence.report.panel import Element, Fact, Plot
+from digit_sequence.report.panel import Element, Fact
 
 
 @dataclass(frozen=True)
@@ -49,9 +48,7 @@ def write_page(name: str, facts: Sequence[Fact], sections: Sequence[Section]) ->
     )
     environment.tests["number"] = lambda cell: isinstance(cell, int | float)
     environment.globals["kind"] = lambda element: type(element).__name__
-    style, script = (
-        environment.get_template(file).render() for file in ("page.css", "page.js")
-    )
+    style, script = (environment.get_template(file).render() for file in ("page.css", "page.js"))
     return environment.get_template("page.html").render(
         name=name,
         facts=facts,

@@ -11,6 +11,7 @@ from digit_sequence.report.batch import Batch
 from digit_sequence.report.scene import Scene
 
 Cell = str | int | float
+Verdict = Literal["", "good", "bad"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Fact:
 
     value: str
     label: str
-    verdict: Literal["", "good", "bad"] = ""
+    verdict: Verdict = ""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Note:
     """A sentence."""
 
     text: str
-    verdict: Literal["", "good", "bad"] = ""
+    verdict: Verdict = ""
 
 
 @dataclass(frozen=True)

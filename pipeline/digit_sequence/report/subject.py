@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from digit_sequence.base.columns import MASKS, POLYGONS
 from digit_sequence.base.errors import ConfigError, OutputError
-from digit_sequence.base.names import MANIFEST_PATH, SplitName, label_file, shard_name
+from digit_sequence.base.names import MANIFEST_PATH, label_file, shard_name
 from digit_sequence.base.text import count_things
 from digit_sequence.building.sampler import Sampler
 from digit_sequence.codec.run_lengths import decode_mask
@@ -69,9 +69,7 @@ class Subject(ABC):
         """Yield label rows of all splits, in order; what cannot be read becomes a fault."""
 
     @abstractmethod
-    def load(
-        self, split: str, ordinals: Sequence[int], with_masks: bool = False
-    ) -> list[Picture]:
+    def load(self, split: str, ordinals: Sequence[int], with_masks: bool = False) -> list[Picture]:
         """Return the images at some ordinals, ascending, that are there."""
 
 
@@ -144,17 +142,13 @@ class BuiltSubject(Subject):
                 yield Batch(split, rows.slice(start, BATCH_ROWS))
         self._there = sound
         if not sound:
-            raise OutputError(
-                f"{self.name}: no label file can be read: {self.faults[n_faults]}"
-            )
+            raise OutputError(f"{self.name}: no label file can be read: {self.faults[n_faults]}")
 
     def _add_fault(self, text: str) -> None:
         if len(self.faults) < _MOST_FAULTS:
             self.faults.append(text)
 
-    def load(
-        self, split: str, ordinals: Sequence[int], with_masks: bool = False
-    ) -> list[Picture]:
+    def load(self, split: str, ordinals: Sequence[int], with_masks: bool = False) -> list[Picture]:
         """Return the images of the shards that are there; what is damaged becomes a fault."""
         size = self._files.layout.shard_samples
         there = set(self._there)
@@ -171,9 +165,7 @@ class BuiltSubject(Subject):
         self._there = [it for it in self._there if it in there]
         return pictures
 
-    def _load_shard(
-        self, labels: ShardLabels, rows: list[int], with_masks: bool
-    ) -> list[Picture]:
+    def _load_shard(self, labels: ShardLabels, rows: list[int], with_masks: bool) -> list[Picture]:
         wanted = ["ordinal", "number", "boxes", "look", *((MASKS.name,) if with_masks else ())]
         table = labels.read([name for name in wanted if name in labels.schema().names])
         (encoded,) = self._files.read_encoded([(labels, rows)])
@@ -224,9 +216,7 @@ class LiveSubject(Subject):
         rows = make_rows(Shard(split, 0, start, stop), 0, rendered, schema)
         return rows, list(rendered.cut())
 
-    def load(
-        self, split: str, ordinals: Sequence[int], with_masks: bool = False
-    ) -> list[Picture]:
+    def load(self, split: str, ordinals: Sequence[int], with_masks: bool = False) -> list[Picture]:
         """Draw the samples at some ordinals."""
         schema = self._shapes if with_masks else self._schema
         pictures = []
@@ -241,9 +231,7 @@ class LiveSubject(Subject):
         return pictures
 
 
-def make_pictures(
-    split: str, rows: pa.Table, images: Sequence[NDArray[np.uint8]]
-) -> list[Picture]:
+def make_pictures(split: str, rows: pa.Table, images: Sequence[NDArray[np.uint8]]) -> list[Picture]:
     """Return images with what their label rows say."""
     return [
         Picture(

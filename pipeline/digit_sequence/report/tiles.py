@@ -21,10 +21,8 @@ def make_tile(picture: Picture, caption: str | None = None) -> Tile:
     """Return a sample as a tile; its caption is the key unless another is given."""
     height, width = picture.image.shape
     boxes = [
-        Box(int(digit), int(left), int(top), int(right - left), int(bottom - top), slot)
-        for slot, (digit, top, left, bottom, right) in zip(
-            np.arange(len(picture.boxes)) % len(BOX_COLORS), picture.boxes.tolist(), strict=True
-        )
+        Box(digit, left, top, right - left, bottom - top, slot % len(BOX_COLORS))
+        for slot, (digit, top, left, bottom, right) in enumerate(picture.boxes.tolist())
     ]
     return Tile(
         title=picture.number,

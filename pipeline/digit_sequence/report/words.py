@@ -30,7 +30,7 @@ class WordCounts:
     def add(self, split: str, words: NDArray[np.integer]) -> None:
         """Count words of a split."""
         chosen = self._choose(words.astype(np.int64))
-        self._waiting.append((SPLITS.index(split), chosen))  # type: ignore[arg-type]
+        self._waiting.append((SPLITS.index(split), chosen))
         self._n_waiting += len(chosen)
         if self._n_waiting > max(1 << 20, len(self._words) // 2):
             self._gather()
@@ -38,17 +38,20 @@ class WordCounts:
     def _choose(self, words: NDArray[np.int64]) -> NDArray[np.int64]:
         if not self.halvings:
             return words
-        return words[_mix(words) >> np.uint64(64 - self.halvings) == 0]
+        chosen: NDArray[np.int64] = words[_mix(words) >> np.uint64(64 - self.halvings) == 0]
+        return chosen
 
     def _gather(self) -> None:
-        places = np.concatenate([np.full(len(it), split) for split, it in self._waiting] or [[]])
-        words = np.concatenate([it for _, it in self._waiting] or [self._words])
+        """Count what waits."""
+        places = [np.full(len(words), split) for split, words in self._waiting]
+        n_kept = len(self._words)
+        words = np.concatenate([self._words, *(words for _, words in self._waiting)])
         self._waiting, self._n_waiting = [], 0
-        together = np.concatenate([self._words, words[: len(places)]])
-        found, owners = np.unique(together, return_inverse=True)
+        found, owners = np.unique(words, return_inverse=True)
         counts = np.zeros((len(found), len(SPLITS)), np.int32)
-        counts[owners[: len(self._words)]] = self._counts
-        np.add.at(counts, (owners[len(self._words) :], places.astype(np.int64)), 1)
+        counts[owners[:n_kept]] = self._counts
+        if places:
+            np.add.at(counts, (owners[n_kept:], np.concatenate(places)), 1)
         self._words, self._counts = found, counts
         while len(self._words) > MOST_WORDS:
             self.halvings += 1
@@ -79,7 +82,7 @@ class WordCounts:
     def count_shared(self, splits: Sequence[str]) -> int:
         """Return how many words occur in all of some splits; an estimate likewise."""
         _, counts = self.table()
-        places = [SPLITS.index(split) for split in splits]  # type: ignore[arg-type]
+        places = [SPLITS.index(split) for split in splits]
         return round(int((counts[:, places] > 0).all(axis=1).sum()) / self.share)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digit_sequence.base.names import sample_key
-from digit_sequence.report.panel import Element, Fact, Gallery, Note, Panel
+from digit_sequence.report.panel import Element, Fact, Gallery, Note, Panel, Verdict
 from digit_sequence.report.scene import Scene
 from digit_sequence.report.tiles import make_tile
 
@@ -45,7 +45,7 @@ class Duplicates(Panel):
             f"{self._n_double:,} images repeat another one pixel for pixel."
             if self._n_double
             else "No image repeats another one pixel for pixel.",
-            "bad" if self._n_double else "good",
+            self._verdict,
         )
         return [note, *self._show_near(scene)]
 
@@ -58,8 +58,9 @@ class Duplicates(Panel):
         is_near = distances <= NEAR_BITS
         bits = ROWS * COLUMNS
         method = (
-            f"Of {len(pictures):,} images the signs of {ROWS} × {COLUMNS} brightness steps were "
-            f"compared (dHash): {int(is_near.sum()):,} pairs differ in {NEAR_BITS} of {bits} or less."
+            f"Of {len(pictures):,} images the signs of {ROWS} by {COLUMNS} steps of brightness "
+            f"were compared (dHash): {int(is_near.sum()):,} pairs differ in at most {NEAR_BITS} of "
+            f"{bits}."
         )
         tiles = [
             make_tile(
@@ -74,8 +75,11 @@ class Duplicates(Panel):
 
     def list_facts(self) -> Sequence[Fact]:
         """Return how many images are doubles."""
-        verdict = "bad" if self._n_double else "good"
-        return [Fact(f"{self._n_double:,}", "images twice, pixel for pixel", verdict)]
+        return [Fact(f"{self._n_double:,}", "images twice, pixel for pixel", self._verdict)]
+
+    @property
+    def _verdict(self) -> Verdict:
+        return "bad" if self._n_double else "good"
 
 
 def hash_gradients(image: NDArray[np.uint8]) -> NDArray[np.uint64]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from digit_sequence.base.text import escape_line
 from digit_sequence.match.crops import Crop
 from digit_sequence.match.figures import FIGURES, Measured, measure_crops
+from digit_sequence.match.ranges import describe
 from digit_sequence.report.charts import plot_histogram
 from digit_sequence.report.histogram import Histogram
 from digit_sequence.report.panel import Cell, Element, Fact, Gallery, Note, Panel, Plot, Table, Tile
@@ -47,10 +48,14 @@ class Measures(Panel):
         found = {_OURS: _gather(ours, [it.image for it in scene.pictures])}
         notes: list[Element] = [Note(f"Of {len(scene.pictures):,} images, evenly spread.")]
         if ours.failed:
-            notes.append(Note(f"{len(ours.failed):,} of them show no line of ink that is measured."))
+            notes.append(
+                Note(f"{len(ours.failed):,} of them show no line of ink that is measured.")
+            )
         if crops is None:
-            plots = [_plot(name, {"": values}) for name, values in found[_OURS].items()]
-            return [*notes, *filter(None, plots)]
+            return [
+                *notes,
+                *(_plot(name, {"": it}) for name, it in found[_OURS].items() if len(it)),
+            ]
         real = measure_crops(crops)
         found[_REAL] = _gather(real, [it.image for it in crops])
         distances = {
@@ -61,18 +66,23 @@ class Measures(Panel):
         order = sorted(distances, key=lambda name: -distances[name])
         n_apart = sum(it > ALIKE for it in distances.values())
         self._facts = [
-            Fact(f"{n_apart} of {len(order)}", "figures differ from real", "bad" if n_apart else "good")
-        ]
-        plots = [
-            _plot(name, {series: it[name] for series, it in found.items()}, distances[name])
-            for name in order
+            Fact(
+                f"{n_apart} of {len(order)}",
+                "figures differ from real",
+                "bad" if n_apart else "good",
+            )
         ]
         return [
             *notes,
             _compare(found, distances, order, ours, real),
-            Gallery("Real crops; the page is not to be published if they are not", _show_crops(crops)),
+            Gallery(
+                "Real crops; the page is not to be published if they are not", _show_crops(crops)
+            ),
             Gallery("Built images", _show_pictures(scene.pictures)),
-            *filter(None, plots),
+            *(
+                _plot(name, {series: it[name] for series, it in found.items()}, distances[name])
+                for name in order
+            ),
         ]
 
     def list_facts(self) -> Sequence[Fact]:
@@ -115,12 +125,8 @@ def _gather(
 _MEANINGS = {"grey": "grey level of a pixel: 0 black, 255 white", "digits": "digits of a number"}
 
 
-def _plot(
-    name: str, series: dict[str, NDArray[np.float64]], distance: float | None = None
-) -> Element | None:
+def _plot(name: str, series: dict[str, NDArray[np.float64]], distance: float | None = None) -> Plot:
     """Plot the values within 0.5 and 99.5 percent of all: what lies beyond is drawn at the ends."""
-    if not any(len(values) for values in series.values()):
-        return None
     limits = np.percentile(np.concatenate(list(series.values())), [0.5, 99.5])
     histograms = {key: Histogram(is_whole=name in _MEANINGS) for key in series}
     for key, values in series.items():
@@ -143,20 +149,18 @@ def _compare(
             name,
             (_MEANINGS | FIGURES)[name],
             f"{distances[name]:.2f}",
-            *(_describe(found[series][name]) for series in (_REAL, _OURS)),
+            *(describe(found[series][name]) for series in (_REAL, _OURS)),
         ]
         for name in order
     ]
     for name, meaning in (("bright", "bright ink"), ("ruled", "a ruled line")):
         shares = [getattr(it, name) for it in (real, ours)]
         difference = f"{abs(shares[0] - shares[1]):.2f}"
-        rows.append([name, f"share of images with {meaning}", difference, *map("{:.0%}".format, shares)])
+        rows.append(
+            [name, f"share of images with {meaning}", difference, *map("{:.0%}".format, shares)]
+        )
     head = ["figure", "what it is", "differs by, 0 to 1", "real: 5, 50, 95 %", "built: 5, 50, 95 %"]
     return Table("Where they differ most", head, rows)
-
-
-def _describe(values: NDArray[np.float64]) -> str:
-    return " / ".join(f"{it:.3g}" for it in np.percentile(values, [5, 50, 95]))
 
 
 def _show_crops(crops: Sequence[Crop]) -> list[Tile]:

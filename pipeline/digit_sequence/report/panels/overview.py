@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from digit_sequence.base.text import count_things
 from digit_sequence.report.batch import Batch
-from digit_sequence.report.panel import Element, Fact, Note, Panel, Table
+from digit_sequence.report.panel import Cell, Element, Fact, Note, Panel, Table
 from digit_sequence.report.scene import Scene
 
 
@@ -39,12 +39,12 @@ class Overview(Panel):
         self._facts = [
             Fact(f"{total:,}", "samples" if total == n_planned else f"of {n_planned:,} samples"),
             Fact(f"{self._digits.total():,}", "digits"),
-            Fact(f"{height} × {width}", "pixels, height × width"),
+            Fact(f"{height} x {width}", "pixels, height by width"),
         ]
         if faults := scene.subject.faults:
             self._facts.append(Fact("not whole", count_things(len(faults), "fault"), "bad"))
         head = ["split", "samples", "planned", "digits", *(["kB"] if self._bytes else [])]
-        rows = [
+        rows: list[list[Cell]] = [
             [
                 split,
                 self._samples[split],

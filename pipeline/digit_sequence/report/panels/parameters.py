@@ -40,7 +40,7 @@ _STAGES: dict[type[Transform], str] = {
     Page: "Paper, marks and camera",
     Transform: "Others",
 }
-"""Headings, in the order of drawing.""" 
+"""Headings, in the order of drawing."""
 _OTHERS = {column.name for column in (*COLUMNS, PIXEL_HASH)} | {"writers", "hand"}
 """Label columns that are no drawn parameter, or name somebody; seeds are left out as well."""
 MOST_WORDS = 16

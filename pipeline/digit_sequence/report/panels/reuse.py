@@ -42,7 +42,7 @@ class Reuse(Panel):
             _, counts = words.table()
             uses = {split: Histogram(is_whole=True) for split in scene.census.splits}
             for split, histogram in uses.items():
-                own = counts[:, SPLITS.index(split)]  # type: ignore[arg-type]
+                own = counts[:, SPLITS.index(split)]
                 histogram.add(own[own > 0])
                 n_once = int((own == 1).sum())
                 rows.append(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from digit_sequence.report.batch import Batch
 from digit_sequence.report.charts import plot_histogram
@@ -30,8 +29,8 @@ class Shapes(Panel):
     name = "shapes"
     title = "Lengths, widths and gaps"
     lead = (
-        "Measured on the boxes of all samples, by split. Splits should look alike unless the config "
-        "says otherwise, and lengths should be those that will be read."
+        "Measured on the boxes of all samples, by split. Splits should look alike unless the "
+        "config says otherwise, and lengths should be those that will be read."
     )
 
     def __init__(self) -> None:
