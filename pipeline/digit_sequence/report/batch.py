@@ -27,11 +27,23 @@ class Batch:
 
     def values(self, column: str) -> NDArray[Any]:
         """Return the values of a column: (B,), or (G,) where each digit has one."""
-        array = self.rows[column].combine_chunks()
-        if pa.types.is_list(array.type):
-            array = array.flatten()
-        values: NDArray[Any] = array.to_numpy(zero_copy_only=False)
+        values: NDArray[Any] = self._flatten(column).to_numpy(zero_copy_only=False)
         return values
+
+    def count(self, column: str) -> dict[Any, int]:
+        """Return how often each different value of a column occurs."""
+        found = self._flatten(column).value_counts()
+        values, counts = (found.field(name).to_pylist() for name in ("values", "counts"))
+        return dict(zip(values, counts, strict=True))
+
+    def find_type(self, column: str) -> pa.DataType:
+        """Return the type of the values of a column, those of a list if it holds lists."""
+        kind = self.rows.schema.field(column).type
+        return kind.value_type if pa.types.is_list(kind) else kind
+
+    def _flatten(self, column: str) -> pa.Array:
+        array = self.rows[column].combine_chunks()
+        return array.flatten() if pa.types.is_list(array.type) else array
 
     @cached_property
     def lengths(self) -> NDArray[np.int64]:

@@ -147,7 +147,7 @@ def _choose_width(n_steps: int) -> int:
     """Return how many steps of a grid a bar is wide."""
     if n_steps <= MOST_BARS:
         return 1
-    widths = (int(start) * 10**power for power in range(20) for start in "125")
+    widths = (int(start + "0" * power) for power in range(20) for start in "125")
     nice = next(width for width in widths if n_steps <= width * MOST_BARS)
     if n_steps % nice in (0, 1):
         return nice
@@ -160,7 +160,7 @@ def _count(keys: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.i
     if not len(keys):
         return keys, np.empty(0, np.int64)
     low = keys.min()
-    if keys.max() - low > 1 << 20:
+    if keys.max() - low > max(1 << 12, len(keys)):
         found, counts = np.unique(keys, return_counts=True)
         return found, counts.astype(np.int64)
     all_counts = np.bincount((keys - low).astype(np.int64))

@@ -11,9 +11,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
+from digit_sequence.base.text import escape_line
 from digit_sequence.base.version import __version__
 from digit_sequence.report.panel import Element, Fact
 
@@ -43,6 +46,7 @@ def write_page(name: str, facts: Sequence[Fact], sections: Sequence[Section]) ->
         loader=PackageLoader("digit_sequence.report", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_show,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -60,6 +64,12 @@ def write_page(name: str, facts: Sequence[Fact], sections: Sequence[Section]) ->
         style_hash=_hash(style),
         script_hash=_hash(script),
     )
+
+
+def _show(value: Any) -> Any:
+    """Return text of a dataset as a page can show it: without what turns or hides what follows."""
+    is_foreign = isinstance(value, str) and not isinstance(value, Markup)
+    return escape_line(value) if is_foreign else value
 
 
 def _hash(text: str) -> str:

@@ -13,8 +13,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from digit_sequence.base.columns import MASKS, POLYGONS
-from digit_sequence.base.errors import ConfigError, OutputError
-from digit_sequence.base.names import MANIFEST_PATH, label_file, shard_name
+from digit_sequence.base.errors import ConfigError, OutputError, PipelineError
+from digit_sequence.base.names import label_file, shard_name
 from digit_sequence.base.text import count_things
 from digit_sequence.building.sampler import Sampler
 from digit_sequence.codec.run_lengths import decode_mask
@@ -23,7 +23,8 @@ from digit_sequence.plan.plan import Shard
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.read.files import DatasetFiles, ShardLabels
 from digit_sequence.report.batch import Batch
-from digit_sequence.store.labels import make_rows, make_schema
+from digit_sequence.report.columns import check_types
+from digit_sequence.store.labels import PIXEL_HASH, make_rows, make_schema
 from digit_sequence.store.plan_file import load_plan
 from digit_sequence.store.storage import Storage
 
@@ -31,6 +32,7 @@ BATCH_ROWS = 1 << 14
 _DRAWN_TOGETHER = 256
 _UNREAD = {"key", "split", "shard", "row", "file", "offset", MASKS.name, POLYGONS.name}
 """Label columns that no panel counts."""
+_NEEDED = ("number", "ordinal", "width", "scaled", "boxes", "glyph_ids", PIXEL_HASH.name)
 _MOST_FAULTS = 20
 """Told one by one."""
 
@@ -100,14 +102,15 @@ class BuiltSubject(Subject):
 
     def _open(self) -> DatasetFiles:
         """Open the files by the manifest; of a dataset that is not complete, by the plan."""
-        if self.storage.size(MANIFEST_PATH) is not None:
-            return open_dataset(self.storage.uri).store()
         try:
-            plan = load_plan(self.storage, any_versions=True)
-        except OutputError:
-            return open_dataset(self.storage.uri).store()  # says what is missing
-        self.faults.append(f"{MANIFEST_PATH} is missing: the build has not come to its end")
-        return DatasetFiles(make_layout(self.storage, plan))
+            return open_dataset(self.storage.uri).store()
+        except OutputError as error:
+            try:
+                plan = load_plan(self.storage, any_versions=True)
+            except PipelineError:
+                raise error from None
+            self.faults.append(str(error))
+            return DatasetFiles(make_layout(self.storage, plan))
 
     def _list_shards(self) -> list[tuple[str, int]]:
         labelled = self.storage.list("labels")
@@ -132,8 +135,9 @@ class BuiltSubject(Subject):
         for split, index in self._there:
             labels = self._files.labels(split, index, keep=False)
             try:
-                columns = [name for name in labels.schema().names if name not in _UNREAD]
-                rows = labels.read(columns)
+                check_types(labels.schema())
+                others = [name for name in labels.schema().names if name not in _UNREAD]
+                rows = labels.read(list(dict.fromkeys((*_NEEDED, *others))))
             except (OutputError, ConfigError) as error:
                 self._add_fault(str(error))
                 continue

@@ -14,6 +14,8 @@ from digit_sequence.look.preview import BOX_COLORS
 from digit_sequence.report.panel import Box, Tile
 from digit_sequence.report.subject import Picture
 
+MOST_LETTERS = 60
+"""Of a number that is shown."""
 _PALETTE = [0, 0, 0, *(level for color in BOX_COLORS for level in color)]
 
 
@@ -25,7 +27,7 @@ def make_tile(picture: Picture, caption: str | None = None) -> Tile:
         for slot, (digit, top, left, bottom, right) in enumerate(picture.boxes.tolist())
     ]
     return Tile(
-        title=picture.number,
+        title=picture.number[:MOST_LETTERS],
         caption=sample_key(picture.split, picture.ordinal) if caption is None else caption,
         width=width,
         height=height,

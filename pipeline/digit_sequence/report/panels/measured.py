@@ -46,11 +46,10 @@ class Measures(Panel):
         has_boxes = crops is None or crops[0].boxes is not None
         ours = measure_crops([_make_crop(it, has_boxes) for it in scene.pictures])
         found = {_OURS: _gather(ours, [it.image for it in scene.pictures])}
-        notes: list[Element] = [Note(f"Of {len(scene.pictures):,} images, evenly spread.")]
+        told = f"Of {len(scene.pictures):,} images, evenly spread"
         if ours.failed:
-            notes.append(
-                Note(f"{len(ours.failed):,} of them show no line of ink that is measured.")
-            )
+            told += f"; {len(ours.failed):,} of them show no line of ink that can be measured"
+        notes = [Note(f"{told}.")]
         if crops is None:
             return [
                 *notes,

@@ -54,7 +54,7 @@ class Overview(Panel):
             ]
             for split, count in planned.items()
         ]
-        return [*(Note(fault, "bad") for fault in faults), Table("", head, rows)]
+        return [*(Note(fault, "bad") for fault in faults), Table("Splits", head, rows)]
 
     def list_facts(self) -> Sequence[Fact]:
         """Return how much there is."""

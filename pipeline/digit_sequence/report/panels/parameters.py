@@ -8,15 +8,17 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from digit_sequence.base.columns import Column
 from digit_sequence.config.sections import LOOK
 from digit_sequence.report.batch import Batch
 from digit_sequence.report.charts import plot_bars, plot_histogram
+from digit_sequence.report.columns import list_columns
 from digit_sequence.report.histogram import Histogram
 from digit_sequence.report.panel import Element, Heading, Panel, Plot
 from digit_sequence.report.scene import Scene
+from digit_sequence.sources.hands import HAND, WRITERS
 from digit_sequence.store.labels import COLUMNS, PIXEL_HASH
 from digit_sequence.transforms.registry import TRANSFORMS
 from digit_sequence.transforms.transform import (
@@ -41,11 +43,14 @@ _STAGES: dict[type[Transform], str] = {
     Transform: "Others",
 }
 """Headings, in the order of drawing."""
-_OTHERS = {column.name for column in (*COLUMNS, PIXEL_HASH)} | {"writers", "hand"}
+_OTHERS = {column.name for column in (*COLUMNS, PIXEL_HASH)} | {WRITERS.name, HAND.name}
 """Label columns that are no drawn parameter, or name somebody; seeds are left out as well."""
 MOST_WORDS = 16
 """Different texts of one column that are shown."""
 _MOST_COUNTED = 1000
+_MOST_LETTERS = 60
+MOST_OTHERS = 50
+"""Columns that this program does not declare, shown at most."""
 
 
 class Parameters(Panel):
@@ -69,26 +74,27 @@ class Parameters(Panel):
         for name in batch.rows.column_names:
             if name in _OTHERS or name.endswith("_seed"):
                 continue
-            values = batch.values(name)
-            if values.dtype.kind in "iuf":
+            kind = batch.find_type(name)
+            if pa.types.is_integer(kind) or pa.types.is_floating(kind):
                 neutral = declared[name].fill(1)[0] if name in declared else 0
-                is_resting = values == neutral
-                self._resting[name] += int(is_resting.sum())
-                histogram = self._numbers.setdefault(name, Histogram(values.dtype.kind != "f"))
-                histogram.add(values[~is_resting])
-            else:
-                self._count_words(name, values)
+                self._count_numbers(name, batch.values(name), neutral)
+            elif pa.types.is_string(kind) or pa.types.is_boolean(kind):
+                self._count_words(name, batch.count(name))
 
-    def _count_words(self, name: str, values: NDArray[Any]) -> None:
+    def _count_numbers(self, name: str, values: NDArray[Any], neutral: Any) -> None:
+        is_resting = values == neutral
+        self._resting[name] += int(is_resting.sum())
+        is_whole = values.dtype.kind != "f"
+        self._numbers.setdefault(name, Histogram(is_whole)).add(values[~is_resting])
+
+    def _count_words(self, name: str, counts: dict[Any, int]) -> None:
         words = self._words.setdefault(name, Counter())
-        if values.dtype.kind == "b":
-            values = np.where(values, "yes", "no")
-        found, counts = np.unique(values.astype(str), return_counts=True)
-        for word, count in zip(found.tolist(), counts.tolist(), strict=True):
+        for value, count in counts.items():
+            word = ("no", "yes")[value] if isinstance(value, bool) else str(value)[:_MOST_LETTERS]
             if not word:
                 self._resting[name] += count
-                continue
-            words[word if word in words or len(words) < _MOST_COUNTED else "..."] += count
+            else:
+                words[word if word in words or len(words) < _MOST_COUNTED else "..."] += count
 
     def show(self, scene: Scene) -> Sequence[Element]:
         """Return a plot for each column, stage by stage."""
@@ -108,29 +114,26 @@ class Parameters(Panel):
             groups.setdefault(title, []).extend(column.name for column in columns)
         known = {name for names in groups.values() for name in names}
         others = [name for name in (*self._numbers, *self._words) if name not in known]
-        return groups | {"Others": others}
+        return groups | {"Others": others[:MOST_OTHERS]}
 
     def _plot(self, name: str) -> Plot | None:
         column = list_columns().get(name)
         meaning = column.meaning if column else name
         unit = "digits" if column and column.per == "digit" else "samples"
         resting = self._resting[name]
+        histogram = self._numbers.get(name)
         if words := self._words.get(name):
             common = words.most_common(MOST_WORDS)
             counts = np.array([count for _, count in common], np.int64)
             plot = plot_bars(name, meaning, {"": counts}, [word for word, _ in common], unit)
             applied = words.total()
-        elif (histogram := self._numbers.get(name)) and histogram.total:
+        elif histogram and histogram.total:
             plot = plot_histogram(name, meaning, {"": histogram}, unit)
             applied = histogram.total
         else:
             return None
         share = applied / (applied + resting)
         notes = [plot.note, f"applied to {share:.1%} of the {unit}" if resting else ""]
+        if histogram and histogram.n_odd:
+            notes.append(f"{histogram.n_odd:,} values are no numbers")
         return replace(plot, note="; ".join(filter(None, notes)))
-
-
-def list_columns() -> dict[str, Column]:
-    """Return the label columns that may be drawn, by name."""
-    columns = [column for it in TRANSFORMS.values() for column in (*it.columns, *it.measured)]
-    return {column.name: column for column in (LOOK, *columns)}

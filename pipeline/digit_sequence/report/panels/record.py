@@ -55,7 +55,7 @@ class Record(Panel):
             ["samples of a shard", str(published["shard_samples"])],
             *versions,
         ]
-        return [*elements, Table("Versions", ["of", ""], rows)]
+        return [*elements, Table("Versions", ["of", "version or value"], rows)]
 
 
 def _describe_run(events: list[dict[str, Any]]) -> list[Cell]:

@@ -15,7 +15,7 @@ _USES = {
     "writers": "digits of one writer",
     "numbers": "samples of one number",
 }
-_HEAD = ("", "split", "different", "used once", "uses of each, median", "most")
+_HEAD = ("what", "split", "different", "used once", "uses of each, median", "most")
 
 
 class Reuse(Panel):
@@ -54,7 +54,7 @@ class Reuse(Panel):
                 )
             if any(histogram.high > 1 for histogram in uses.values()):
                 plots.append(plot_histogram(f"Uses of {name}", _USES[name], uses, name))
-        return [Table("", _HEAD, rows), *plots]
+        return [Table("Different ones", _HEAD, rows), *plots]
 
     def list_facts(self) -> Sequence[Fact]:
         """Return how many different ones there are."""

@@ -35,7 +35,7 @@ class Samples(Panel):
         if not batch.has("look"):
             self._keep(batch.split, "", ordinals[:PER_LOOK].tolist())
             return
-        looks, places = np.unique(batch.values("look").astype(str), return_inverse=True)
+        looks, places = np.unique(batch.values("look").astype("U60"), return_inverse=True)
         for place, look in enumerate(looks.tolist()):
             chosen = ordinals[places == place]
             self._keep(batch.split, look, chosen[:PER_LOOK].tolist())

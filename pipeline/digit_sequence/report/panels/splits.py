@@ -49,7 +49,7 @@ class Splits(Panel):
             if leaks
             else Note("No glyph and no image is in two splits.", "good")
         )
-        return [verdict, *notes, Table("", ["in both", *map(" and ".join, pairs)], rows)]
+        return [verdict, *notes, Table("In two splits", ["what", *map(" and ".join, pairs)], rows)]
 
     def list_facts(self) -> Sequence[Fact]:
         """Return whether the splits are apart."""
