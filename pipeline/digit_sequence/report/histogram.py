@@ -64,14 +64,20 @@ class Histogram:
         return int(self._counts.sum())
 
     @property
+    def extent(self) -> tuple[int, int]:
+        """Least and greatest value, in units."""
+        first, last = int(self._keys[0]), int(self._keys[-1])
+        return first * int(self.factor), (last + 1) * int(self.factor) - 1
+
+    @property
     def low(self) -> float:
         """Least value."""
-        return float(self._keys[0] * self.factor * self.unit)
+        return self.extent[0] * self.unit
 
     @property
     def high(self) -> float:
         """Greatest value."""
-        return float((self._keys[-1] * self.factor + self.factor - 1) * self.unit)
+        return self.extent[1] * self.unit
 
     @property
     def step(self) -> int:
@@ -97,9 +103,9 @@ class Histogram:
 class Bars:
     """Even bars that several histograms can be shown by."""
 
-    start: float
+    start: int
     """Of the first, in units."""
-    width: float
+    width: int
     """In units."""
     count: int
     unit: float
@@ -131,16 +137,15 @@ def choose_bars(histograms: Sequence[Histogram]) -> Bars:
     power of ten steps, or else what leaves the last bar full.
     """
     shown = [it for it in histograms if it.total]
-    unit, factor = shown[0].unit, max(it.factor for it in shown)
-    low = min(round(it.low / unit) for it in shown)
-    high = max(round(it.high / unit) for it in shown)
-    step = max(factor, float(np.gcd.reduce([it.step for it in shown])))
-    n_steps = round((high - low) / step) + 1
+    low = min(it.extent[0] for it in shown)
+    high = max(it.extent[1] for it in shown)
+    step = max(int(max(it.factor for it in shown)), int(np.gcd.reduce([it.step for it in shown])))
+    n_steps = (high - low) // step + 1
     width = _choose_width(n_steps)
     count = -(-n_steps // width)
     if count > 1 and width > 1 and n_steps % width == 1:
         count -= 1  # the last value alone belongs to the bar that it closes
-    return Bars(float(low), width * step, count, unit, shown[0].is_whole)
+    return Bars(low, width * step, count, shown[0].unit, shown[0].is_whole)
 
 
 def _choose_width(n_steps: int) -> int:
