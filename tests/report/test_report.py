@@ -1,4 +1,4 @@
-"""The page of a report: right figures, nothing from a network, hostile text escaped, faults told."""
+"""The page of a report: right figures, no network, hostile text escaped, faults told."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import shutil
 from collections import Counter
 from html.parser import HTMLParser
+from itertools import chain, pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -35,7 +36,7 @@ class Page(HTMLParser):
         self.tags, self.words, self.tables, self._cell = [], [], [], None
         self.feed(text)
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag, attrs):  # noqa: D102
         self.tags.append((tag, dict(attrs)))
         if tag == "table":
             self.tables.append([])
@@ -44,17 +45,18 @@ class Page(HTMLParser):
         elif tag in ("td", "th"):
             self._cell = ""
 
-    def handle_endtag(self, tag):
+    def handle_endtag(self, tag):  # noqa: D102
         if tag in ("td", "th"):
             self.tables[-1][-1].append(self._cell)
             self._cell = None
 
-    def handle_data(self, data):
+    def handle_data(self, data):  # noqa: D102
         self.words.append(data)
         if self._cell is not None:
             self._cell += data
 
     def find(self, tag):
+        """Return the attributes of all tags of a name."""
         return [attrs for name, attrs in self.tags if name == tag]
 
     def find_table(self, *head):
@@ -135,7 +137,7 @@ def test_digits_are_counted(page, folder):
     splits = {
         name: [sample.number for sample in split] for name, split in open_dataset(folder).items()
     }
-    numbers = sum(splits.values(), [])
+    numbers = list(chain.from_iterable(splits.values()))
     rows = page.find_table("digit", "digits, train")
     for digit in "0123456789":
         counts = ["".join(own).count(digit) for own in splits.values()]
@@ -143,7 +145,7 @@ def test_digits_are_counted(page, folder):
     positions = Counter((place, it) for number in numbers for place, it in enumerate(number))
     for place, row in enumerate(page.find_table("position \\ digit")):
         assert row[1:] == [str(positions[place, digit]) for digit in "0123456789"]
-    pairs = Counter(pair for number in numbers for pair in zip(number, number[1:], strict=False))
+    pairs = Counter(pair for number in numbers for pair in pairwise(number))
     for digit, row in zip("0123456789", page.find_table("digit \\ next digit"), strict=True):
         assert row[1:] == [str(pairs[digit, following]) for following in "0123456789"]
 
@@ -163,7 +165,7 @@ def test_parameters_are_those_of_the_labels(text, folder):
     rows = pa.concat_tables([split.labels() for split in open_dataset(folder).values()])
     blur = rows["blur_sigma"].to_numpy()
     share = (blur != 0).mean()
-    assert f"<h3>blur_sigma</h3><span class=\"note\">applied to {share:.1%} of the samples" in text
+    assert f'<h3>blur_sigma</h3><span class="note">applied to {share:.1%} of the samples' in text
     counts = Counter(word for word in rows["trailing"].to_pylist() if word)
     (table,) = (it for it in Page(text).tables if it[0][0].startswith("mark after the last digit"))
     assert dict(table[1:]) == {word: str(count) for word, count in counts.items()}
@@ -279,7 +281,7 @@ def test_nothing_is_built(copy):
     """A directory with a plan alone, or none of whose label files can be read, is one error."""
     for path in (copy / "labels").rglob("*.parquet"):
         path.write_bytes(b"PAR1")
-    with pytest.raises(OutputError, match="no label file can be read: .*train-00000"):
+    with pytest.raises(OutputError, match=r"no label file can be read: .*train-00000"):
         make_report(BuiltSubject(Storage(str(copy))))
     shutil.rmtree(copy / "labels")
     with pytest.raises(OutputError, match="no shard is built yet"):
@@ -293,7 +295,9 @@ def rewrite(folder, change):
         pq.write_table(change(rows).replace_schema_metadata(rows.schema.metadata), path)
 
 
-HOSTILE = "</script></svg><script>alert('1')</script><img src=x onerror=\"alert(2)\">&amp;\x1b\u202e"
+HOSTILE = (
+    "</script></svg><script>alert('1')</script><img src=x onerror=\"alert(2)\">&amp;\x1b\u202e"
+)
 
 
 def test_hostile_text_is_escaped(copy):

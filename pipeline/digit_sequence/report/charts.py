@@ -255,7 +255,9 @@ def _share_axis(unit: str) -> Any:
 
 
 def _draw(chart: Any, width: int = WIDTH, height: int = HEIGHT) -> str:
-    spec = chart.properties(width=width, height=height).to_dict() | {"config": _CONFIG}
+    spec = chart.properties(width=width, height=height).to_dict(validate=False) | {
+        "config": _CONFIG
+    }
     svg: str = vl_convert.vegalite_to_svg(spec)
     return svg
 

@@ -93,6 +93,8 @@ class Gallery:
 
     title: str
     tiles: Sequence[Tile]
+    is_wide: bool = True
+    """Whether it takes the whole width of the page."""
 
 
 Element = Heading | Note | Table | Plot | Gallery

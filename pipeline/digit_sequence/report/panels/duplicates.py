@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digit_sequence.base.names import sample_key
 from digit_sequence.report.panel import Element, Fact, Gallery, Note, Panel, Verdict
 from digit_sequence.report.scene import Scene
+from digit_sequence.report.subject import Picture
 from digit_sequence.report.tiles import make_tile
 
 COMPARED = 3000
@@ -53,25 +53,27 @@ class Duplicates(Panel):
         pictures = scene.take(COMPARED)
         if len(pictures) < 2:
             return []
-        hashes = np.stack([hash_gradients(picture.image) for picture in pictures])
+        hashes = np.stack([hash_gradients(_cut_line(picture)) for picture in pictures])
         first, second, distances = find_near(hashes)
         is_near = distances <= NEAR_BITS
         bits = ROWS * COLUMNS
         method = (
-            f"Of {len(pictures):,} images the signs of {ROWS} by {COLUMNS} steps of brightness "
-            f"were compared (dHash): {int(is_near.sum()):,} pairs differ in at most {NEAR_BITS} of "
-            f"{bits}."
+            f"Of the lines of {len(pictures):,} images the signs of {ROWS} by {COLUMNS} steps of "
+            f"brightness were compared (dHash): {int(is_near.sum()):,} pairs differ in at most "
+            f"{NEAR_BITS} of {bits}. The nearest pairs:"
         )
-        tiles = [
-            make_tile(
-                pictures[place],
-                f"{sample_key(pictures[place].split, pictures[place].ordinal)}, "
-                f"pair {rank + 1}: {distances[rank]} of {bits} differ",
-            )
-            for rank in range(min(PAIRS, len(first)))
-            for place in (int(first[rank]), int(second[rank]))
+        pairs = zip(*(it[:PAIRS].tolist() for it in (first, second, distances)), strict=True)
+        return [
+            Note(method),
+            *(
+                Gallery(
+                    f"{distance} of {bits} differ",
+                    [make_tile(pictures[one]), make_tile(pictures[other])],
+                    is_wide=False,
+                )
+                for one, other, distance in pairs
+            ),
         ]
-        return [Note(method), Gallery("The nearest pairs", tiles)]
 
     def list_facts(self) -> Sequence[Fact]:
         """Return how many images are doubles."""
@@ -80,6 +82,14 @@ class Duplicates(Panel):
     @property
     def _verdict(self) -> Verdict:
         return "bad" if self._n_double else "good"
+
+
+def _cut_line(picture: Picture) -> NDArray[np.uint8]:
+    """Return what of an image the ink of its digits is in."""
+    if not len(picture.boxes):
+        return picture.image
+    _, top, left, bottom, right = picture.boxes.T
+    return picture.image[top.min() : bottom.max(), left.min() : right.max()]
 
 
 def hash_gradients(image: NDArray[np.uint8]) -> NDArray[np.uint64]:

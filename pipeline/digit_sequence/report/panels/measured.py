@@ -20,9 +20,8 @@ from digit_sequence.report.tiles import make_image_tile
 
 SHOWN = 18
 """Crops of each kind."""
-ALIKE = 0.15
-"""Difference of two figures, at most, that looks alike: chance alone makes that of a few hundred
-values of one distribution."""
+ALIKE = 0.1
+"""Difference of two figures, at most, that nobody sees."""
 _OF_DIGITS = {"size", "breadth", "baseline"}
 _OURS, _REAL = "built", "real"
 
@@ -63,7 +62,10 @@ class Measures(Panel):
             if len(values) and len(found[_REAL][name])
         }
         order = sorted(distances, key=lambda name: -distances[name])
-        n_apart = sum(it > ALIKE for it in distances.values())
+        n_apart = sum(
+            distance > max(ALIKE, chance(*(len(it[name]) for it in found.values())))
+            for name, distance in distances.items()
+        )
         self._facts = [
             Fact(
                 f"{n_apart} of {len(order)}",
@@ -101,6 +103,17 @@ def measure_distance(ours: NDArray[np.float64], real: NDArray[np.float64]) -> fl
     limits = np.concatenate([ours, real])
     shares = [np.searchsorted(np.sort(it), limits, "right") / len(it) for it in (ours, real)]
     return float(np.abs(shares[0] - shares[1]).max())
+
+
+def chance(n_ours: int, n_real: int) -> float:
+    """Return the distance that two samples of one distribution exceed once in twenty times.
+
+    The asymptotic law of Smirnov ("Table for estimating the goodness of fit", 1948).
+
+    >>> round(chance(600, 40), 2)
+    0.22
+    """
+    return float(1.358 * np.sqrt(1 / n_ours + 1 / n_real))
 
 
 def _make_crop(picture: Picture, has_boxes: bool) -> Crop:
