@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import re
 import shutil
@@ -14,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 pytest.importorskip("altair", reason="needs the extra report")
 
@@ -81,6 +84,22 @@ def text(folder):
 def page(text):
     """Return its page, parsed."""
     return Page(text)
+
+
+@pytest.fixture(scope="module")
+def plain(tiny_config, tmp_path_factory):
+    """Return a dataset with hardly a transform: its page has few plots."""
+    folder = tmp_path_factory.mktemp("plain")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIGIT_SEQUENCE_CACHE", str(folder / "cache"))
+        build(tiny_config(), folder / "out")
+    return folder / "out"
+
+
+@pytest.fixture
+def copy(plain, tmp_path):
+    """Return a copy of it, to be damaged."""
+    return shutil.copytree(plain, tmp_path / "out")
 
 
 def test_page_is_well_formed(text):
@@ -212,6 +231,23 @@ def test_samples_show_boxes(page, folder):
         assert edges == [left, top, right - left, bottom - top]
 
 
+def test_samples_have_masks(plain, copy):
+    """Masks are drawn again where labels have none; not by another version, which is no fault."""
+    page = Page(make_report(BuiltSubject(Storage(str(plain)))))
+    masks = [attrs["href"] for attrs in page.find("image") if attrs.get("class") == "mask"]
+    assert len(masks) >= 9 + 5
+    with Image.open(io.BytesIO(base64.b64decode(masks[0].partition(",")[2]))) as image:
+        shown = np.asarray(image.convert("RGBA"))[..., 3] > 0
+    first = open_dataset(plain)["train"][0]
+    _, top, left, bottom, right = first.boxes.T
+    rows, columns = np.nonzero(shown)
+    assert (rows.min(), rows.max() + 1) == (top.min(), bottom.max())
+    assert (columns.min(), columns.max() + 1) == (left.min(), right.max())
+    (copy / ".build/glyphs").unlink()
+    words = "".join(Page(make_report(BuiltSubject(Storage(str(copy))))).words)
+    assert "not whole" not in words
+
+
 # -- a config -------------------------------------------------------------------------------------
 
 
@@ -228,22 +264,6 @@ def test_config_is_drawn_live(tiny_config, folder):
 
 
 # -- what is damaged, missing or hostile -----------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def plain(tiny_config, tmp_path_factory):
-    """Return a dataset with hardly a transform: its page has few plots."""
-    folder = tmp_path_factory.mktemp("plain")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DIGIT_SEQUENCE_CACHE", str(folder / "cache"))
-        build(tiny_config(), folder / "out")
-    return folder / "out"
-
-
-@pytest.fixture
-def copy(plain, tmp_path):
-    """Return a copy of it, to be damaged."""
-    return shutil.copytree(plain, tmp_path / "out")
 
 
 def test_incomplete_dataset(copy):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import groupby
 from typing import Any
 
@@ -16,7 +17,7 @@ from digit_sequence.base.columns import MASKS, POLYGONS
 from digit_sequence.base.errors import ConfigError, OutputError, PipelineError
 from digit_sequence.base.names import label_file, shard_name
 from digit_sequence.base.text import count_things
-from digit_sequence.building.sampler import Sampler
+from digit_sequence.building.sampler import Sampler, open_output
 from digit_sequence.codec.run_lengths import decode_mask
 from digit_sequence.look.preview import make_layout
 from digit_sequence.plan.plan import Shard
@@ -177,7 +178,27 @@ class BuiltSubject(Subject):
             self._files.decode(labels, row, content)
             for row, content in zip(rows, encoded, strict=True)
         ]
-        return make_pictures(labels.split, table.take(rows), images)
+        pictures = make_pictures(labels.split, table.take(rows), images)
+        if with_masks and MASKS.name not in table.column_names:
+            return self._add_masks(labels.split, pictures)
+        return pictures
+
+    def _add_masks(self, split: str, pictures: list[Picture]) -> list[Picture]:
+        """Draw the samples again for their masks, where this process has the plan's versions."""
+        if self._again is None:
+            return pictures
+        drawn = self._again.load(split, [picture.ordinal for picture in pictures], True)
+        return [
+            replace(picture, masks=other.masks) if other.number == picture.number else picture
+            for picture, other in zip(pictures, drawn, strict=True)
+        ]
+
+    @cached_property
+    def _again(self) -> LiveSubject | None:
+        try:
+            return LiveSubject(self.name, open_output(self.storage), max(self.planned.values()))
+        except PipelineError:
+            return None
 
 
 class LiveSubject(Subject):
