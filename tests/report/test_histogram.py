@@ -38,6 +38,21 @@ def test_many_whole_numbers_share_bars():
     }
 
 
+def test_values_of_a_coarse_grid_have_a_bar_each():
+    """A bar stands around each value that there may be, also where none of it was drawn."""
+    assert show(count([0.25, 0.75, 1.0, 0.25])) == {"0.25": 2, "0.5": 0, "0.75": 1, "1": 1}
+    bars = choose_bars([count([0.25, 0.75, 1.0])])
+    assert bars.edges[0] == (0.125, 0.375)
+    assert show(count([4, 8], is_whole=True)) == {"4": 1, "5": 0, "6": 0, "7": 0, "8": 1}
+
+
+def test_one_value():
+    """A value alone has a bar that can be seen."""
+    (edges,) = choose_bars([count([0.5, 0.5])]).edges
+    assert edges[0] < 0.5 < edges[1]
+    assert edges[1] - edges[0] > 0.01
+
+
 def test_both_ends_are_drawn():
     """0.00 to 1.00 by hundredths: twenty bars; 1.00 is in the last."""
     shown = show(count(np.arange(101) / 100))

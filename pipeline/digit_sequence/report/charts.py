@@ -73,7 +73,8 @@ def plot_histogram(
     if bars.is_whole:
         ticks["format"] = ",d"
     if bars.is_whole and bars.width == 1 and bars.count <= 12:
-        ticks |= {"values": [low + 0.5 for low, _ in bars.edges], "labelOverlap": False}
+        middles = [(low + high) / 2 for low, high in bars.edges]
+        ticks |= {"values": middles, "labelOverlap": False}
     axis = alt.Axis(title=_fold(meaning), grid=False, **ticks)
     scale = alt.Scale(domain=[bars.edges[0][0], bars.edges[-1][1]], nice=False)
     x = alt.X("low:Q", axis=axis, scale=scale)
@@ -255,10 +256,8 @@ def _share_axis(unit: str) -> Any:
 
 
 def _draw(chart: Any, width: int = WIDTH, height: int = HEIGHT) -> str:
-    spec = chart.properties(width=width, height=height).to_dict(validate=False) | {
-        "config": _CONFIG
-    }
-    svg: str = vl_convert.vegalite_to_svg(spec)
+    spec = chart.properties(width=width, height=height).to_dict(validate=False)
+    svg: str = vl_convert.vegalite_to_svg(spec | {"config": _CONFIG})
     return svg
 
 

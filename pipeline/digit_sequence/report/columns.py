@@ -6,7 +6,7 @@ from functools import cache
 
 import pyarrow as pa
 
-from digit_sequence.base.columns import Column
+from digit_sequence.base.columns import MASKS, Column
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.config.sections import LOOK
 from digit_sequence.sources.hands import HAND, LACKED, WRITERS
@@ -32,4 +32,4 @@ def check_types(schema: pa.Schema) -> None:
 
 @cache
 def _declare() -> pa.Schema:
-    return make_schema(list_columns().values())
+    return make_schema((*list_columns().values(), MASKS))

@@ -101,32 +101,35 @@ class Histogram:
 
 @dataclass(frozen=True)
 class Bars:
-    """Even bars that several histograms can be shown by."""
+    """Even bars that several histograms can be shown by: of steps of the grid that values lie on.
+
+    All lengths are in units of the histograms.
+    """
 
     start: int
-    """Of the first, in units."""
+    """First value that the first holds."""
     width: int
-    """In units."""
     count: int
+    step: int
+    """From a value to the next one that there may be."""
     unit: float
     is_whole: bool
 
     @property
     def edges(self) -> list[tuple[float, float]]:
-        """Begin and end of each; those of whole numbers stand around the numbers."""
-        shift = 0.5 if self.is_whole else 0.0
+        """Begin and end of each; values that have a bar of their own are in its middle."""
+        shift = self.step / 2 if self.is_whole or self.width == self.step else 0
         starts = self.start + self.width * np.arange(self.count + 1) - shift
-        edges = (starts * self.unit).tolist()
-        return list(pairwise(edges))
+        return list(pairwise((starts * self.unit).tolist()))
 
     @property
     def names(self) -> list[str]:
         """What is in each, in words: "3", "10 to 19", "0.5 to 1"."""
-        if not self.is_whole:
-            return [f"{low:.6g} to {high:.6g}" for low, high in self.edges]
-        starts = [int(self.start + self.width * place) for place in range(self.count)]
-        last = int(self.width) - 1
-        return [f"{start} to {start + last}" if last else f"{start}" for start in starts]
+        firsts = [self.start + self.width * place for place in range(self.count)]
+        if self.width == self.step:
+            return [f"{first * self.unit:.10g}" for first in firsts]
+        end = self.width - self.step if self.is_whole else self.width
+        return [f"{first * self.unit:.10g} to {(first + end) * self.unit:.10g}" for first in firsts]
 
 
 def choose_bars(histograms: Sequence[Histogram]) -> Bars:
@@ -137,15 +140,22 @@ def choose_bars(histograms: Sequence[Histogram]) -> Bars:
     power of ten steps, or else what leaves the last bar full.
     """
     shown = [it for it in histograms if it.total]
+    unit, is_whole = shown[0].unit, shown[0].is_whole
     low = min(it.extent[0] for it in shown)
     high = max(it.extent[1] for it in shown)
-    step = max(int(max(it.factor for it in shown)), int(np.gcd.reduce([it.step for it in shown])))
+    if is_whole and high - low < MOST_BARS:
+        step = 1
+    elif low == high:
+        step = max(1, abs(low) // 10)  # a bar that can be seen
+    else:
+        step = int(np.gcd.reduce([it.step for it in shown]))
+        step = max(step, *(int(it.factor) for it in shown))
     n_steps = (high - low) // step + 1
     width = _choose_width(n_steps)
     count = -(-n_steps // width)
     if count > 1 and width > 1 and n_steps % width == 1:
         count -= 1  # the last value alone belongs to the bar that it closes
-    return Bars(low, width * step, count, shown[0].unit, shown[0].is_whole)
+    return Bars(low, width * step, count, step, unit, is_whole)
 
 
 def _choose_width(n_steps: int) -> int:

@@ -31,6 +31,8 @@ from digit_sequence.store.storage import Storage
 
 BATCH_ROWS = 1 << 14
 _DRAWN_TOGETHER = 256
+_NEAR = 8
+"""Ordinals so far apart are drawn together, with those between."""
 _UNREAD = {"key", "split", "shard", "row", "file", "offset", MASKS.name, POLYGONS.name}
 """Label columns that no panel counts."""
 _NEEDED = ("number", "ordinal", "width", "scaled", "boxes", "glyph_ids", PIXEL_HASH.name)
@@ -131,8 +133,8 @@ class BuiltSubject(Subject):
 
     def read_batches(self) -> Iterator[Batch]:
         """Yield the label rows of the shards that are there and sound."""
-        n_faults = len(self.faults)
         sound = []
+        first_fault = ""
         for split, index in self._there:
             labels = self._files.labels(split, index, keep=False)
             try:
@@ -141,13 +143,14 @@ class BuiltSubject(Subject):
                 rows = labels.read(list(dict.fromkeys((*_NEEDED, *others))))
             except (OutputError, ConfigError) as error:
                 self._add_fault(str(error))
+                first_fault = first_fault or str(error)
                 continue
             sound.append((split, index))
             for start in range(0, len(rows), BATCH_ROWS):
                 yield Batch(split, rows.slice(start, BATCH_ROWS))
         self._there = sound
         if not sound:
-            raise OutputError(f"{self.name}: no label file can be read: {self.faults[n_faults]}")
+            raise OutputError(f"{self.name}: no label file can be read: {first_fault}")
 
     def _add_fault(self, text: str) -> None:
         if len(self.faults) < _MOST_FAULTS:
@@ -178,7 +181,10 @@ class BuiltSubject(Subject):
             self._files.decode(labels, row, content)
             for row, content in zip(rows, encoded, strict=True)
         ]
-        pictures = make_pictures(labels.split, table.take(rows), images)
+        try:
+            pictures = make_pictures(labels.split, table.take(rows), images)
+        except ValueError as error:
+            raise OutputError(f"{labels.path}: column {MASKS.name}: {error}") from error
         if with_masks and MASKS.name not in table.column_names:
             return self._add_masks(labels.split, pictures)
         return pictures
@@ -245,15 +251,22 @@ class LiveSubject(Subject):
         """Draw the samples at some ordinals."""
         schema = self._shapes if with_masks else self._schema
         pictures = []
-        for block, own in groupby(ordinals, lambda ordinal: ordinal // _DRAWN_TOGETHER):
-            start = block * _DRAWN_TOGETHER
-            chosen = [ordinal - start for ordinal in own]
-            stop = min(start + chosen[-1] + 1, self.planned[split])
-            first = chosen[0]
-            rows, images = self._draw(split, start + first, stop, schema)
-            places = [place - first for place in chosen]
+        for run in _find_runs(ordinals):
+            rows, images = self._draw(split, run[0], run[-1] + 1, schema)
+            places = [ordinal - run[0] for ordinal in run]
             pictures += make_pictures(split, rows.take(places), [images[it] for it in places])
         return pictures
+
+
+def _find_runs(ordinals: Sequence[int]) -> list[list[int]]:
+    """Return ordinals in groups of those that are worth to be drawn together."""
+    runs: list[list[int]] = []
+    for ordinal in ordinals:
+        if runs and ordinal - runs[-1][-1] <= _NEAR and ordinal - runs[-1][0] < _DRAWN_TOGETHER:
+            runs[-1].append(ordinal)
+        else:
+            runs.append([ordinal])
+    return runs
 
 
 def make_pictures(split: str, rows: pa.Table, images: Sequence[NDArray[np.uint8]]) -> list[Picture]:

@@ -16,6 +16,8 @@ from digit_sequence.report.subject import Picture
 
 MOST_LETTERS = 60
 """Of a number that is shown."""
+MOST_SIDE = 2000
+"""Pixels of a side of an image that is shown."""
 _PALETTE = [0, 0, 0, *(level for color in BOX_COLORS for level in color)]
 
 
@@ -45,6 +47,7 @@ def make_image_tile(image: NDArray[np.uint8], title: str, caption: str = "") -> 
 
 def make_uri(image: Image.Image) -> str:
     """Return an image as the text of a PNG that stands in a page itself."""
+    image.thumbnail((MOST_SIDE, MOST_SIDE))  # only what is larger becomes smaller
     buffer = io.BytesIO()
     image.save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
