@@ -15,11 +15,11 @@ from digit_sequence.plan.plan import Plan, make_plan
 from digit_sequence.render.draw import Rendered, render_batch
 from digit_sequence.render.recipe import draw_recipes, missing_glyphs
 from digit_sequence.sources.bank import GlyphBank, load_bank
+from digit_sequence.sources.mixing import add_per_part, share_glyphs
 from digit_sequence.sources.pools import (
     GlyphPool,
     check_disjoint,
     check_writers,
-    partition_glyphs,
 )
 from digit_sequence.store.glyphs import load_glyphs
 from digit_sequence.store.plan_file import load_plan
@@ -91,16 +91,20 @@ def open_output(storage: Storage, engine: str | None = None) -> Sampler:
 
 
 def _make_sampler(plan: Plan, bank: GlyphBank, engine: str | None) -> Sampler:
-    glyphs, pools = bank, partition_glyphs(bank, plan.config.source)
+    source = plan.config.source
+    glyphs, pools = bank, share_glyphs(bank, source)
     choices = {it.name: it for it in plan.config.transforms if isinstance(it, Choice)}
     for choice in choices.values():
-        glyphs, pools = choice.add_glyphs(glyphs, pools)
+        glyphs, pools = add_per_part(choice.add_glyphs, glyphs, pools, source)
     check_disjoint(pools)
-    if plan.config.source.split_by == "writer":
+    if source.split_by == "writer":
         check_writers(pools)
     for name, split in plan.splits.items():
         starts = pools[name].starts
         lacking = {digit for digit in split.numbers.digits() if starts[digit] == starts[digit + 1]}
         if lacking:
             raise ConfigError(missing_glyphs(name, lacking))
+        if mixed := pools[name].mixed:
+            for part, digits in mixed.find_lacking(split.numbers.digits()).items():
+                raise ConfigError(missing_glyphs(name, digits, part))
     return Sampler(plan, bank, glyphs, pools, choose_engine(engine))

@@ -34,6 +34,7 @@ from digit_sequence.base.names import (
 from digit_sequence.config.loading import parse_config
 from digit_sequence.plan.plan import Plan, make_plan
 from digit_sequence.sources.bank import GlyphBank, pack_bank
+from digit_sequence.sources.excluded import has_file
 from digit_sequence.store.glyphs import GLYPHS_PATH, has_glyphs
 from digit_sequence.store.records import (
     MAX_SHARDS,
@@ -229,7 +230,7 @@ def _parse_plan(storage: Storage, published: Mapping[str, Any], any_versions: bo
                 f"{storage.uri}: {PLAN_PATH}: expected numbers, got the name of a file of numbers; "
                 "no build has written that"
             )
-        if config.source.exclude_file is not None:
+        if has_file(config.source):
             raise OutputError(
                 f"{storage.uri}: {PLAN_PATH}: expected rows in source.exclude, got the name of a "
                 "file; no build has written that"
