@@ -275,7 +275,7 @@ def test_incomplete_dataset(copy):
     page = Page(make_report(BuiltSubject(Storage(str(copy)))))
     train = page.find_table("split", "samples")[0]
     assert int(train[1]) == int(train[2]) - rows
-    assert any("1 of 3 shards are missing" in word or "1 shard of 3" in word for word in page.words)
+    assert "train: 1 of 3 shards lack a label file" in page.words
 
 
 def test_damaged_files(copy):
@@ -348,6 +348,20 @@ def test_columns_of_other_types(copy):
     rewrite(copy, lambda rows: rows.append_column("look", pa.array([[1]] * len(rows))))
     with pytest.raises(OutputError, match="column look: expected string, got list"):
         make_report(BuiltSubject(Storage(str(copy))))
+
+
+def test_boxes_that_hold_nothing(copy):
+    """Samples without digits, and digits without extent, are shown; nothing is measured on them."""
+
+    def change(rows):
+        boxes = [[dict(box, bottom=box["top"]) for box in own] for own in rows["boxes"].to_pylist()]
+        boxes[0] = []
+        place = rows.column_names.index("boxes")
+        return rows.set_column(place, "boxes", pa.array(boxes, rows.schema.field("boxes").type))
+
+    rewrite(copy, change)
+    words = "".join(Page(make_report(BuiltSubject(Storage(str(copy))))).words)
+    assert "17 of them show no line of ink that can be measured" in words
 
 
 def test_unknown_columns(copy):

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from digit_sequence.base.errors import ConfigError, how_to_install
-from digit_sequence.cli.terminal import echo, show_progress, write_file
+from digit_sequence.cli.terminal import describe_bytes, echo, show_progress, write_file
 from digit_sequence.cli.torch_import import importing_torch
 
 
@@ -97,4 +97,6 @@ def report(
     with show_progress(sum(subject.planned.values())) as on_progress:
         page = make_report(subject, crops, weights, on_progress)
     write_file(output, page.encode("utf-8", "backslashreplace"))
-    echo(f"{output}: {sum(subject.planned.values()):,} samples, {len(page) / 1e6:.1f} MB")
+    for fault in subject.faults:
+        echo(f"note: {fault}", err=True)
+    echo(f"{output}: a page of {describe_bytes(len(page))}; open it in a browser")

@@ -74,7 +74,7 @@ def plot_histogram(
         ticks["format"] = ",d"
     if bars.is_whole and bars.width == 1 and bars.count <= 12:
         middles = [(low + high) / 2 for low, high in bars.edges]
-        ticks |= {"values": middles, "labelOverlap": False}
+        ticks = {"values": middles, "format": ",d"}
     axis = alt.Axis(title=_fold(meaning), grid=False, **ticks)
     scale = alt.Scale(domain=[bars.edges[0][0], bars.edges[-1][1]], nice=False)
     x = alt.X("low:Q", axis=axis, scale=scale)

@@ -56,6 +56,12 @@ class Picture:
     look: str
     """Empty if there are none."""
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether there are boxes, and each holds a pixel: the labels may be anybody's."""
+        extents = self.boxes[:, 3:] - self.boxes[:, 1:3]
+        return len(extents) > 0 and bool((extents > 0).all())
+
 
 class Subject(ABC):
     """Label rows, batch by batch, and images, of some splits."""
@@ -126,8 +132,8 @@ class BuiltSubject(Subject):
                 if label_file(split, shard_name(split, index)) in labelled
             ]
             if len(own) < n_shards:
-                missing = count_things(n_shards - len(own), "shard")
-                self.faults.append(f"{split}: {missing} of {n_shards:,} are missing")
+                missing = f"{n_shards - len(own):,} of {count_things(n_shards, 'shard')}"
+                self.faults.append(f"{split}: {missing} lack a label file")
             found += own
         return found
 

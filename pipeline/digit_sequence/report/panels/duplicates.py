@@ -19,6 +19,8 @@ ROWS, COLUMNS = 8, 16
 """Bits of a perceptual hash."""
 NEAR_BITS = 8
 """That differ between near duplicates, at most."""
+MOST_PAIRS = 1000
+"""Looked for."""
 PAIRS = 6
 """Shown."""
 
@@ -57,9 +59,10 @@ class Duplicates(Panel):
         first, second, distances = find_near(hashes)
         is_near = distances <= NEAR_BITS
         bits = ROWS * COLUMNS
+        near = f"{int(is_near.sum()):,}" + (" or more" if is_near.sum() == MOST_PAIRS else "")
         method = (
             f"Of the lines of {len(pictures):,} images the signs of {ROWS} by {COLUMNS} steps of "
-            f"brightness were compared (dHash): {int(is_near.sum()):,} pairs differ in at most "
+            f"brightness were compared (dHash): {near} pairs differ in at most "
             f"{NEAR_BITS} of {bits}. The nearest pairs:"
         )
         pairs = zip(*(it[:PAIRS].tolist() for it in (first, second, distances)), strict=True)
@@ -86,7 +89,7 @@ class Duplicates(Panel):
 
 def _cut_line(picture: Picture) -> NDArray[np.uint8]:
     """Return what of an image the ink of its digits is in."""
-    if not len(picture.boxes):
+    if not picture.is_sound:
         return picture.image
     _, top, left, bottom, right = picture.boxes.T
     return picture.image[top.min() : bottom.max(), left.min() : right.max()]
@@ -104,7 +107,7 @@ def hash_gradients(image: NDArray[np.uint8]) -> NDArray[np.uint64]:
 
 
 def find_near(
-    hashes: NDArray[np.uint64], count: int = 1000
+    hashes: NDArray[np.uint64], count: int = MOST_PAIRS
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Return the pairs of hashes (N, W) that differ least, and in how many bits, ascending.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,11 +44,12 @@ class Measures(Panel):
         """Return a plot for each figure, and with real crops how far apart they are."""
         crops = scene.crops
         has_boxes = crops is None or crops[0].boxes is not None
-        ours = measure_crops([_make_crop(it, has_boxes) for it in scene.pictures])
+        sound = [it for it in scene.pictures if it.is_sound or not has_boxes]
+        ours = measure_crops([_make_crop(it, has_boxes) for it in sound])
         found = {_OURS: _gather(ours, [it.image for it in scene.pictures])}
         told = f"Of {len(scene.pictures):,} images, evenly spread"
-        if ours.failed:
-            told += f"; {len(ours.failed):,} of them show no line of ink that can be measured"
+        if n_failed := len(scene.pictures) - len(ours.lengths):
+            told += f"; {n_failed:,} of them show no line of ink that can be measured"
         notes = [Note(f"{told}.")]
         if crops is None:
             return [
@@ -146,7 +148,7 @@ def _plot(name: str, series: dict[str, NDArray[np.float64]], distance: float | N
     unit = "pixels" if name == "grey" else "digits" if name in _OF_DIGITS else "images"
     plot = plot_histogram(name, (_MEANINGS | FIGURES)[name], histograms, unit)
     note = "" if distance is None else f"differs by {distance:.2f}"
-    return Plot(plot.title, plot.svg, plot.alt, plot.table, note, plot.series)
+    return replace(plot, note=note)
 
 
 def _compare(

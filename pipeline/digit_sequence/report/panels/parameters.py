@@ -98,7 +98,6 @@ class Parameters(Panel):
 
     def show(self, scene: Scene) -> Sequence[Element]:
         """Return a plot for each column, stage by stage."""
-        del scene
         elements: list[Element] = []
         for title, names in self._group_names().items():
             plots = [plot for name in names if (plot := self._plot(name))]
