@@ -161,9 +161,9 @@ def _compare(
     rows: list[list[Cell]] = [
         [
             name,
-            (_MEANINGS | FIGURES)[name],
             f"{distances[name]:.2f}",
             *(describe(found[series][name]) for series in (_REAL, _OURS)),
+            (_MEANINGS | FIGURES)[name],
         ]
         for name in order
     ]
@@ -171,10 +171,10 @@ def _compare(
         shares = [getattr(it, name) for it in (real, ours)]
         difference = f"{abs(shares[0] - shares[1]):.2f}"
         rows.append(
-            [name, f"share of images with {meaning}", difference, *map("{:.0%}".format, shares)]
+            [name, difference, *map("{:.0%}".format, shares), f"share of images with {meaning}"]
         )
-    head = ["figure", "what it is", "differs by, 0 to 1", "real: 5, 50, 95 %", "built: 5, 50, 95 %"]
-    return Table("Where they differ most", head, rows)
+    head = ["figure", "differs", "real: 5, 50, 95 %", "built: 5, 50, 95 %", "what it is"]
+    return Table("Where they differ most, from 0 to 1", head, rows)
 
 
 def _show_crops(crops: Sequence[Crop]) -> list[Tile]:
