@@ -84,7 +84,7 @@ class GlyphBank:
 
     @cached_property
     def bodies(self) -> NDArray[np.int16]:
-        """Shape (N, 4): the ink of digits; of signs its columns, and the rows of digits beside them.
+        """Shape (N, 4): the ink of digits; of signs the columns, and the rows of digits.
 
         Those are the `line_rows`; of a mix, of each part.
         """
