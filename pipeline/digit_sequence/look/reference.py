@@ -186,6 +186,8 @@ def _describe_field(
         variant = _find_name(block)
         yield f"{'#' * level} `{name}`" + (f": `{variant}`" if variant else "")
         yield f"{' '.join((inspect.getdoc(block) or '').split())}\n\n{_describe_block(block)}"
+        if name == "splits.numbers":
+            yield "![Each kind of numbers, by an example](gallery/numbers.png)"
         for key, field in block.model_fields.items():
             yield from _describe_field(f"{name}.{key}", field.annotation, level + 1, told)
 

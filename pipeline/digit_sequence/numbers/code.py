@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -132,6 +132,7 @@ class Code(LanguageKind):
     name = "code"
     Settings = CodeSettings
     settings: CodeSettings
+    example: ClassVar = {"check_digits": "ean", "length": 8, "prefixes": ["40", "76"]}
 
     def language(self) -> Codes:
         """Return all codes of the settings."""
