@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from digit_sequence.base.characters import DIGITS
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.randomness import to_uniform
 from digit_sequence.base.rounding import round_factor
@@ -154,6 +155,7 @@ def _make_cells(
         recipes.starts,
         cells.height,
         _draw_spaces(recipes, cells.height),
+        recipes.digits >= len(DIGITS),
     )
     if outlines:
         row.outlines = outlines.shift(widths / 2 + cells.slides)

@@ -113,7 +113,7 @@ def _draw_glyphs(name: str, shape: Shape, bank: GlyphBank, count: int) -> NDArra
         low + (high - low) * to_uniform(words[:, i])
         for i, (low, high) in enumerate((_JITTER, _NIB))
     )
-    radii = np.maximum(measure_strokes(bank.images[models]) * nib / 2, 0.35)
+    radii = np.maximum(measure_strokes(bank.images[models]) * nib / 2, 0.5)
     aspect, size = (
         round_factor(np.exp(deviation * to_normal(words[:, 2 + i])))
         for i, deviation in enumerate((_LOG_ASPECT, _LOG_SIZE))

@@ -163,8 +163,20 @@ class Row:
     """(G,) rows of each cell."""
     spaces: NDArray[np.int64]
     """(G,) columns of the space before a cell, on top of the gap; 0 where there is none."""
+    has_sign: NDArray[np.bool_]
+    """(G,) whether a cell is of a sign."""
     outlines: Outlines | None = None
     """Of the ink, in columns of its cell; where a transform asks for them."""
+
+    @property
+    def least_gaps(self) -> NDArray[np.int64]:
+        """(G,) the least gaps at which no cell hides another: half of the narrower one overlaps.
+
+        Signs overlap with none, for a dot on a digit is not seen.
+        """
+        before = np.roll(self.widths, 1)
+        least: NDArray[np.int64] = -(np.minimum(before, self.widths) // 2)
+        return np.where(self.has_sign | np.roll(self.has_sign, 1), 0, least)
 
 
 @dataclass(frozen=True)
