@@ -76,7 +76,8 @@ def test_which_digits_are_doubtful(tiny_config: Any, tiny_source: Any, tmp_path:
 @pytest.mark.extras
 def test_reports_tell_both(tiny_config: Any, tmp_path: Path, monkeypatch: Any) -> None:
     """The reports of train and read have a result without the samples that show such a digit."""
-    pytest.importorskip("torch", reason="needs the extra torch")
+    torch = pytest.importorskip("torch", reason="needs the extra torch")
+    torch.set_num_threads(1)  # several wait for each other where cores are shared
     from digit_sequence.learn.training import Run, TrainOptions, summarize, train, write_report
 
     numbers = {"random": {"lengths": [1, 2]}}

@@ -17,10 +17,12 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from digit_sequence.base.blocks import Block, find_bounds
-from digit_sequence.base.columns import Column
+from digit_sequence.base.columns import MASKS, POLYGONS, Column
 from digit_sequence.config.looks import list_looks
 from digit_sequence.config.model import Config
 from digit_sequence.config.sections import LOOK, GlyphSection, LineSection, WeightedLook
+from digit_sequence.sources.hands import HAND, LACKED, WRITERS
+from digit_sequence.sources.mix import ORIGIN, ORIGINS
 from digit_sequence.store.labels import COLUMNS, PIXEL_HASH
 from digit_sequence.transforms.registry import TRANSFORMS
 from digit_sequence.transforms.transform import Transform
@@ -106,6 +108,9 @@ def describe_config() -> str:
         "A label row has these columns, then those of the transforms that its config switches on, "
         f"then `{PIXEL_HASH.name}`.",
         describe_columns((*COLUMNS, PIXEL_HASH)),
+        "Before those of the transforms stand what a mix of sources adds, a source that knows its "
+        "writers, and `hand`; behind them what `labels` asks for.",
+        describe_columns((ORIGIN, ORIGINS, WRITERS, HAND, LACKED, MASKS, POLYGONS)),
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
