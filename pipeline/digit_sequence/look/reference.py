@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from digit_sequence.base.blocks import Block, find_bounds
-from digit_sequence.base.columns import MASKS, POLYGONS, Column
+from digit_sequence.base.columns import MASKS, NUMBER_DIGITS, POLYGONS, Column
 from digit_sequence.config.looks import list_looks
 from digit_sequence.config.model import Config
 from digit_sequence.config.sections import LOOK, GlyphSection, LineSection, WeightedLook
@@ -108,9 +108,9 @@ def describe_config() -> str:
         "A label row has these columns, then those of the transforms that its config switches on, "
         f"then `{PIXEL_HASH.name}`.",
         describe_columns((*COLUMNS, PIXEL_HASH)),
-        "Before those of the transforms stand what a mix of sources adds, a source that knows its "
-        "writers, and `hand`; behind them what `labels` asks for.",
-        describe_columns((ORIGIN, ORIGINS, WRITERS, HAND, LACKED, MASKS, POLYGONS)),
+        "Before those of the transforms stand what numbers with signs add, a mix of sources, a source "
+        "that knows its writers, and `hand`; behind them what `labels` asks for.",
+        describe_columns((NUMBER_DIGITS, ORIGIN, ORIGINS, WRITERS, HAND, LACKED, MASKS, POLYGONS)),
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
