@@ -108,8 +108,8 @@ def describe_config() -> str:
         "A label row has these columns, then those of the transforms that its config switches on, "
         f"then `{PIXEL_HASH.name}`.",
         describe_columns((*COLUMNS, PIXEL_HASH)),
-        "Before those of the transforms stand what numbers with signs add, a mix of sources, a source "
-        "that knows its writers, and `hand`; behind them what `labels` asks for.",
+        "Before those of the transforms stand what numbers with signs add, a mix of sources, a "
+        "source that knows its writers, and `hand`; behind them what `labels` asks for.",
         describe_columns((NUMBER_DIGITS, ORIGIN, ORIGINS, WRITERS, HAND, LACKED, MASKS, POLYGONS)),
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
