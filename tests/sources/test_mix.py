@@ -17,6 +17,7 @@ from digit_sequence.base.names import PLAN_PATH, SPLITS
 from digit_sequence.building.sampler import open_config, open_output
 from digit_sequence.building.shard import pack_shard
 from digit_sequence.building.verify import verify_dataset
+from digit_sequence.config.loading import parse_config
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.render.recipe import draw_recipes
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
@@ -209,7 +210,7 @@ def test_shares_are_the_weights(tiny_config: Any, mixed: dict[str, Any], per: st
         assert recipes.drawn["sources"].tolist() == of_glyphs.tolist()
     else:
         assert recipes.drawn["source"][recipes.samples].tolist() == of_glyphs.tolist()
-    names = next(iter(recipes.drawn.values()))
+    names = recipes.drawn["sources" if per == "glyph" else "source"]
     share, n = (names == "tiny").mean(), len(names)
     assert abs(share - 0.75) < 4 * (0.75 * 0.25 / n) ** 0.5
     if per == "glyph":  # neighbours are drawn apart
@@ -229,6 +230,24 @@ def test_each_sample_is_the_same_alone(tiny_config: Any, mixed: dict[str, Any]) 
             assert (alone.images[0] == together.images[place]).all()
             own = together.recipes.samples == place
             assert (alone.recipes.glyph_ids == together.recipes.glyph_ids[own]).all()
+
+
+@pytest.mark.parametrize("per", ["sample", "glyph"])
+def test_looks_change_no_part(tiny_config: Any, mixed: dict[str, Any], per: str) -> None:
+    """With several looks each sample has its part, drawn apart from the look."""
+    splits = {"train": {"numbers": NUMBERS, "samples": 30}}
+    tree = tiny_config(source=mixed | {"per": per}, splits=splits).model_dump(mode="json")
+    plain = open_config(parse_config(tree, "c.yaml"))
+    looks = {"a": {"glyph": ALLOGRAPHS}, "b": {"line": {"blur": {"sigma": [0.5, 1]}}}}
+    del tree["glyph"], tree["line"]
+    several = open_config(parse_config({**tree, "look": looks}, "c.yaml"))
+    found = [sampler.draw("train", 0, 30).recipes for sampler in (plain, several)]
+    column = "sources" if per == "glyph" else "source"
+    assert found[0].drawn[column].tolist() == found[1].drawn[column].tolist()
+    assert {*found[1].drawn[column]} == {"large", "tiny"}
+    origins = several.glyphs.origins[found[1].glyph_ids]
+    names = found[1].drawn[column][slice(None) if per == "glyph" else found[1].samples]
+    assert np.array(["large", "tiny"])[origins].tolist() == names.tolist()
 
 
 @pytest.mark.parametrize("per", ["sample", "glyph"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,8 @@ from digit_sequence.base.characters import INKED, SIGNS, SPACE, encode_text
 from digit_sequence.base.engines import Engine, choose_engine
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import SplitName
+from digit_sequence.codec.encoding import encode_image
+from digit_sequence.codec.sheet import SHOWN, write_sheet
 from digit_sequence.config.model import Config
 from digit_sequence.plan.plan import Plan, make_plan
 from digit_sequence.render.draw import Rendered, render_batch
@@ -51,6 +53,20 @@ class Sampler:
         numbers, indices = self.plan.splits[split].identities(start, stop, self.engine)
         recipes = draw_recipes(config, self.pools[split], split, numbers, indices, self.engine)
         return render_batch(recipes, self.glyphs, config, self.engine)
+
+    def _repr_html_(self) -> str:
+        """Return the first samples of each split, drawn for a notebook."""
+        return write_sheet(
+            {
+                f"{name}: {split.n_samples:,} samples": self._list_tiles(name)
+                for name, split in self.plan.splits.items()
+            }
+        )
+
+    def _list_tiles(self, split: SplitName) -> Iterator[tuple[str, bytes]]:
+        rendered = self.draw(split, 0, min(SHOWN, self.plan.splits[split].n_samples))
+        for number, image in zip(rendered.recipes.numbers, rendered.cut(), strict=True):
+            yield number, encode_image(image, "png")
 
 
 def open_config(config: Config, engine: str | None = None) -> Sampler:

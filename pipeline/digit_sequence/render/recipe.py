@@ -191,7 +191,7 @@ def _draw_mix(config: Config, identities: Identities, pool: GlyphPool) -> _Drawn
     """Draw the part of a mix that each sample, or each digit, is of; then all as of that part."""
     assert pool.mixed is not None
     parts = pool.mixed.draw_parts(identities)
-    drawn = pool.mixed.name_parts(parts, identities)
+    drawn: dict[str, NDArray[Any]] = {}
     sizes = {"sample": len(identities.names), "digit": len(identities.owners)}
     glyph_ids = np.empty(sizes["digit"], np.int32)
     for place, part in enumerate(pool.mixed.pools.values()):
@@ -208,7 +208,7 @@ def _draw_mix(config: Config, identities: Identities, pool: GlyphPool) -> _Drawn
                 values[own] = found[column.name][within]
             else:
                 values[is_chosen] = found[column.name]
-    return drawn, glyph_ids
+    return drawn | pool.mixed.name_parts(parts, identities), glyph_ids
 
 
 def _draw(
