@@ -149,7 +149,7 @@ def make_identities(*numbers: str, seed: int = 1) -> Identities:
     """Make the identities of the first sample of some numbers."""
     starts = np.cumsum([0, *map(len, numbers)])
     names = [f"train/{number}" for number in numbers]
-    digits = encode_text("".join(numbers))
+    digits = np.frombuffer(encode_text("".join(numbers)), np.uint8).astype(np.int64)
     spaced = np.zeros(len(digits), np.bool_)
     return Identities(seed, names, np.zeros(len(numbers), np.int64), starts, digits, spaced)
 

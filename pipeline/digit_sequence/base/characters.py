@@ -13,9 +13,6 @@ from __future__ import annotations
 
 import re
 
-import numpy as np
-from numpy.typing import NDArray
-
 DIGITS = "0123456789"
 SIGNS = ".,-/:+=#%()$€£"
 INKED = DIGITS + SIGNS
@@ -24,8 +21,7 @@ SPACE = " "
 CHARACTERS = INKED + SPACE
 """All of them, by code."""
 _ENCODING = "iso8859_15"
-_CODES = np.full(256, len(CHARACTERS), np.uint8)
-_CODES[list(CHARACTERS.encode(_ENCODING))] = np.arange(len(CHARACTERS))
+_TABLE = bytes.maketrans(CHARACTERS.encode(_ENCODING), bytes(range(len(CHARACTERS))))
 
 
 def find_unknown(text: str) -> str | None:
@@ -37,14 +33,13 @@ def find_unknown(text: str) -> str | None:
     return next((character for character in text if character not in CHARACTERS), None)
 
 
-def encode_text(text: str) -> NDArray[np.int64]:
-    """Return the code of each character of a text of such.
+def encode_text(text: str) -> bytes:
+    """Return the code of each character of a text of such, a byte each.
 
-    >>> encode_text("07,5").tolist()
+    >>> list(encode_text("07,5"))
     [0, 7, 11, 5]
     """
-    codes = _CODES[np.frombuffer(text.encode(_ENCODING), np.uint8)]
-    return codes.astype(np.int64)
+    return text.encode(_ENCODING).translate(_TABLE)
 
 
 def keep_digits(number: str) -> str:

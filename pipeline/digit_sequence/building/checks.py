@@ -289,7 +289,7 @@ def check_glyphs(
         name: boxes.values.field(name).to_numpy() for name in ("top", "left", "bottom", "right")
     }
     glyphs = rows["glyph_ids"].combine_chunks().values.to_numpy()
-    digits = encode_text("".join(numbers).replace(SPACE, ""))
+    digits = np.frombuffer(encode_text("".join(numbers).replace(SPACE, "")), np.uint8)
     widths = np.clip(rows["width"].to_numpy(), canvas.narrowest, canvas.widest)
     checks = {
         "boxes: digits are not the number's": np.array_equal(

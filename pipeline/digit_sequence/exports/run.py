@@ -21,7 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from digit_sequence.base.characters import find_unknown, show_characters
+from digit_sequence.base.characters import encode_text, find_unknown, show_characters
 from digit_sequence.base.documents import parse_json, take
 from digit_sequence.base.errors import (
     BuildError,
@@ -356,13 +356,20 @@ def read_piece(split: Split, index: int, kind: Format) -> Piece:
     there = dataset.columns if kind.optional else ()
     columns = (*kind.columns, *(column for column in kind.optional if column in there))
     rows = split.read_labels(positions, columns).to_pylist()
+    codes = {*encode_text(dataset.classes)}
     for ordinal, row in zip(positions, rows, strict=True):
-        # Both become names of files, so they must be what a build has written.
+        # They become names of files, and classes, so they must be what a build has written.
         if row["key"] != sample_key(split.name, ordinal) or not _is_number(row["number"]):
             raise OutputError(
                 f"{dataset.uri}: {split.name}: row {ordinal}: expected the key "
                 f"{sample_key(split.name, ordinal)} and a number, got {row['key']!r} and "
                 f"{row['number']!r}; digit-sequence verify {dataset.uri} --repair"
+            )
+        if unknown := {box["digit"] for box in row.get("boxes", ())} - codes:
+            raise OutputError(
+                f"{dataset.uri}: {split.name}: row {ordinal}: expected boxes of the characters "
+                f"{show_characters(dataset.classes)}, got the code {min(unknown)}; digit-sequence "
+                f"verify {dataset.uri} --repair"
             )
     images = split.read_encoded(positions, check=True)
     image_format: str = dataset.manifest["image"]["format"]

@@ -105,7 +105,7 @@ def encode_numbers(numbers: Sequence[str]) -> tuple[Any, Any]:
     >>> encode_numbers(["007", "4"])
     (tensor([1, 1, 8, 5]), tensor([3, 1]))
     """
-    codes = encode_text("".join(numbers))
+    codes = np.frombuffer(encode_text("".join(numbers)), np.uint8).astype(np.int64)
     lengths = torch.tensor([len(number) for number in numbers], dtype=torch.int64)
     return torch.from_numpy(codes + 1), lengths
 

@@ -152,7 +152,7 @@ def _identify(
 ) -> Identities:
     """Return the identities of samples; spaces are no digits, but stand before some."""
     lengths = np.array([len(number) for number in numbers])
-    digits = encode_text("".join(numbers))
+    digits = np.frombuffer(encode_text("".join(numbers)), np.uint8).astype(np.int64)
     spaced = np.zeros(len(digits), np.bool_)
     is_space = digits == CHARACTERS.index(SPACE)
     if is_space.any():

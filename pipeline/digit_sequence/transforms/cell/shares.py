@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from pydantic import BeforeValidator, Field
 from digit_sequence.base.characters import INKED
 from digit_sequence.base.randomness import Stream
 
-Digit = Annotated[str, Field(pattern=f"^[{re.escape(INKED)}]$")]
+Digit = Annotated[str, Field(pattern=f"^[{INKED.replace('-', '')}-]$")]
 
 
 def _to_digits(value: object) -> object:
