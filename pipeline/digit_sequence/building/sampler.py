@@ -125,6 +125,6 @@ def _make_sampler(plan: Plan, bank: GlyphBank, engine: str | None) -> Sampler:
         if lacking:
             raise ConfigError(missing_glyphs(name, lacking))
         if mixed := pools[name].mixed:
-            for part, found in mixed.find_lacking(codes.tolist()).items():
+            for part, found in mixed.find_lacking(codes).items():
                 raise ConfigError(missing_glyphs(name, (INKED[code] for code in found), part))
     return Sampler(plan, bank, glyphs, pools, choose_engine(engine))
