@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from builds import build, read_rows
 from conftest import draw_bank
@@ -161,6 +162,39 @@ def test_samples_are_those_of_their_part(tiny_config: Any, mixed: dict[str, Any]
             ids = alone.recipes.glyph_ids[of_part] + begin[name]
             assert (drawn.recipes.glyph_ids[of_part] == ids).all()
             assert (drawn.boxes[of_part] == alone.boxes[of_part]).all()
+
+
+def test_signs_are_those_of_each_part(
+    tiny_config: Any, mixed: dict[str, Any], tmp_path: Path
+) -> None:
+    """A part has signs in its own pen and height; of glyphs only what no part has is drawn."""
+    amounts = {"amount": {"last": 99999, "decimals": 2, "prefix": "$"}}
+    keys = {
+        "splits": {"train": {"numbers": amounts, "samples": 40}},
+        "canvas": {"height": 32, "width": 256},
+        "glyph": {"crop": {"margin": 1}},
+    }
+    drawn = open_config(tiny_config(source=mixed, **keys)).draw("train", 0, 40)
+    alone = tiny_config(source=mixed["parts"]["large"]["source"], **keys)
+    own = drawn.recipes.drawn["source"] == "large"
+    assert 0 < own.sum() < 40
+    assert (drawn.images[own] == open_config(alone).draw("train", 0, 40).images[own]).all()
+
+    images = draw_bank(size=40, n_per_digit=2).images
+    for name in ("U+002E", "U+0024"):
+        folder = tmp_path / "signs" / name
+        folder.mkdir(parents=True)
+        for place, image in enumerate(images[:9]):
+            Image.fromarray(image).save(folder / f"{place}.png")
+    signs = {"name": "folder", "path": str(tmp_path / "signs"), "test_fraction": 0.0}
+    parts = {**mixed["parts"], "own": {"weight": 2, "source": signs}}
+    source = {"name": "mix", "per": "glyph", "parts": parts}
+    sampler = open_config(tiny_config(source=source, **keys))
+    recipes = sampler.draw("train", 0, 40).recipes
+    assert ((recipes.digits >= 10) == (recipes.drawn["sources"] == "own")).all()
+    assert recipes.glyph_ids.max() < len(sampler.bank.digits)
+    with pytest.raises(ConfigError, match=r"source.parts.own has .* got 0, 1, 2, 3, 4, 5, 6, 7, 8"):
+        open_config(tiny_config(source=source | {"per": "sample"}, **keys))
 
 
 @pytest.mark.parametrize("per", ["sample", "glyph"])

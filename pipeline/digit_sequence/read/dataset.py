@@ -31,6 +31,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from digit_sequence.base.characters import DIGITS, SPACE
 from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.base.images import cut_images
 from digit_sequence.base.names import (
@@ -84,13 +85,21 @@ class Sample:
 
     @property
     def number(self) -> str:
-        """The digits, zeros kept."""
+        """As it is written, zeros kept."""
         number: str = self.label["number"]
         return number
 
     @property
+    def characters(self) -> str:
+        """The characters of the number that have ink and a box each: all but spaces."""
+        return self.number.replace(SPACE, "")
+
+    @property
     def boxes(self) -> NDArray[np.int32]:
-        """Per digit (digit, top, left, bottom, right), half-open pixels, shape (D, 5)."""
+        """Per digit (digit, top, left, bottom, right), half-open pixels, shape (D, 5).
+
+        Signs have codes from 10 on in place of a digit: `characters` has them.
+        """
         return _to_boxes(self.label["boxes"])
 
     @property
@@ -157,6 +166,17 @@ class Dataset(Mapping[str, "Split"]):
     def image_shape(self) -> tuple[int, int]:
         """(H, W) of every image, or of the widest."""
         return self._layout.height, self._layout.width
+
+    @property
+    def alphabet(self) -> str:
+        """The characters of its numbers: all digits, then signs and the space if there are any."""
+        alphabet: str = self.manifest.get("alphabet", DIGITS)
+        return alphabet
+
+    @property
+    def classes(self) -> str:
+        """Those of the alphabet that have ink, and boxes."""
+        return self.alphabet.replace(SPACE, "")
 
     @property
     def shard_samples(self) -> int:
@@ -362,7 +382,7 @@ class Split(Sequence[Sample]):
 
     @property
     def max_digits(self) -> int:
-        """Digits of the longest number that was planned for the split."""
+        """Characters of the longest number that was planned for the split."""
         digits: int = self.dataset.manifest["splits"][self.name]["max_digits"]
         return digits
 
