@@ -108,6 +108,11 @@ def test_prefixes() -> None:
         ({"check_digits": "luhn", "prefixes": ["4-"]}, "expected digits 0-9 alone, got '4-'"),
         ({"check_digits": "luhn", "prefixes": []}, "at least 1 item"),
         (
+            {"check_digits": "isbn", "prefixes": ["9791", "123"]},
+            "expected prefixes that begin with 978, 979 with isbn, got '123'",
+        ),
+        ({"check_digits": "routing", "prefixes": ["13"]}, "begin with 00, 01, 02, 03, 04"),
+        (
             {"check_digits": "luhn", "groups": [4, 4]},
             "groups of 16 digits in all, got [4, 4], which",
         ),

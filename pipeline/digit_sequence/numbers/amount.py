@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from decimal import Context
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,6 +112,7 @@ class Amount(NumberKind):
     name = "amount"
     Settings = AmountSettings
     settings: AmountSettings
+    example: ClassVar = {"first": 100, "last": 999_999, "decimals": 2, "grouping": ","}
 
     @property
     def is_endless(self) -> bool:

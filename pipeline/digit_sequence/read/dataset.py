@@ -44,6 +44,7 @@ from digit_sequence.base.names import (
     shard_name,
 )
 from digit_sequence.codec.run_lengths import decode_mask
+from digit_sequence.codec.sheet import SHOWN, write_sheet
 from digit_sequence.read.files import DatasetFiles, DatasetLayout, LabelRow, ShardLabels
 from digit_sequence.read.where import find_columns, match_expression, match_rows, prepare_conditions
 from digit_sequence.store.labels import PLACE_COLUMNS
@@ -235,6 +236,10 @@ class Dataset(Mapping[str, "Split"]):
     def __repr__(self) -> str:
         splits = ", ".join(f"{name} {count:,}" for name, count in self._layout.samples.items())
         return f"<dataset {self.uri}: {splits}>"
+
+    def _repr_html_(self) -> str:
+        """Return the first samples of each split, for a notebook."""
+        return write_sheet({repr(split): split.list_tiles() for split in self.values()})
 
 
 class _Stored(NamedTuple):
@@ -525,6 +530,16 @@ class Split(Sequence[Sample]):
     def __repr__(self) -> str:
         total = self.dataset.manifest["splits"][self.name]["samples"]
         return f"<{len(self):,} of {total:,} samples of {self.name} in {self.dataset.uri}>"
+
+    def list_tiles(self) -> list[tuple[str, bytes]]:
+        """Return the numbers and the encoded images of the first samples, for a notebook."""
+        shown = range(min(SHOWN, len(self)))
+        numbers = self.read_labels(shown, ["number"])["number"].to_pylist()
+        return list(zip(numbers, self.read_encoded(shown), strict=True))
+
+    def _repr_html_(self) -> str:
+        """Return the first samples, for a notebook."""
+        return write_sheet({repr(self): self.list_tiles()})
 
 
 def _to_array(ordinals: range | NDArray[np.int64]) -> NDArray[np.int64]:

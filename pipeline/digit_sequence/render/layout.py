@@ -139,7 +139,7 @@ def _make_cells(
     ids, height = recipes.glyph_ids, config.canvas.height
     ink, bodies = bank.ink, bank.bodies
     own = None if bodies is ink else bodies[ids]
-    cells = begin_cells(ink[ids], bank.images.shape[1:], height, recipes.samples, own)
+    cells = begin_cells(ink[ids], bank.find_frames(ids), height, recipes.samples, own)
     for transform in config.transforms:
         if isinstance(transform, CellMap):
             transform.shape(cells, recipes.drawn)

@@ -55,9 +55,9 @@ def add_signs(
     known = set(np.unique(bank.digits).tolist())
     codes = [INKED.index(it) for it in alphabet if it in INKED[len(DIGITS) :]]
     lacking = [code for code in codes if code not in known]
-    if not lacking:
-        return bank, pools
     counts = np.array([pool.starts[len(DIGITS)] for pool in pools.values()])
+    if not lacking or not counts.any():
+        return bank, pools
     part = min(1.0, max(0.2, _MANY_PIXELS / bank.images[0].size))
     images, digits = [], []
     found: dict[SplitName, list[list[NDArray[np.int32]]]] = {
@@ -103,7 +103,10 @@ def _draw_glyphs(name: str, shape: Shape, bank: GlyphBank, count: int) -> NDArra
     n_points = sum(len(stroke.points) for stroke in shape.strokes)
     n_words = -(-(6 + 2 * n_points) // 4) * 4
     counts = np.full(count, n_words)
-    words = draw_words(0, "signs", [name] * count, np.arange(count), counts).reshape(count, -1)
+    # Parts of a mix share no curve.
+    first = 0 if bank.origins is None else N_DRAWN * int(bank.origins[0])
+    numbers = np.arange(first, first + count)
+    words = draw_words(0, "signs", [name] * count, numbers, counts).reshape(count, -1)
     own = np.flatnonzero(bank.digits < len(DIGITS))
     models = own[np.arange(count) * len(own) // count]
     jitter, nib = (
