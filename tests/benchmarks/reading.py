@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from digit_sequence.read.dataset import Split, open_dataset
+from digit_sequence.read.dataset import open_dataset
+from digit_sequence.read.split import Split
 
 ROOT = Path(__file__).resolve().parents[2]
 REPEATS = 3

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from digit_sequence.learn.shuffle import EpochOrder, find_blocks, share
 from digit_sequence.read.dataset import Dataset as NumberDataset
-from digit_sequence.read.dataset import DatasetLayout, Split, open_dataset
+from digit_sequence.read.dataset import DatasetLayout, open_dataset
+from digit_sequence.read.split import Split
 
 
 def make_split(n_samples: int, shard_samples: int) -> Split:

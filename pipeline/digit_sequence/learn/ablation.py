@@ -46,7 +46,8 @@ from digit_sequence.learn.training import (
     read_split,
     train,
 )
-from digit_sequence.read.dataset import Split, open_dataset
+from digit_sequence.read.dataset import open_dataset
+from digit_sequence.read.split import Split
 
 RECORD = "ablation.json"
 

@@ -10,7 +10,7 @@ from torch.utils.data import Sampler
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.learn.ranks import Rank, check_rank, count_takers, find_rank
 from digit_sequence.learn.shuffle import EpochOrder, find_blocks, share
-from digit_sequence.read.dataset import Split
+from digit_sequence.read.split import Split
 
 
 class _Part(NamedTuple):

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digit_sequence.base.randomness import RandomWords
-from digit_sequence.read.dataset import Split
+from digit_sequence.read.split import Split
 
 WINDOW_SHARDS = 8
 """Shards whose samples are shuffled together."""

@@ -40,7 +40,8 @@ from digit_sequence.learn.epochs import EpochClock
 from digit_sequence.learn.ranks import Parent, Rank, check_rank, describe_parent, find_rank
 from digit_sequence.learn.sampler import ShardBatchSampler, check_same
 from digit_sequence.learn.shuffle import EpochOrder, find_blocks, share
-from digit_sequence.read.dataset import Batch, Positions, Split
+from digit_sequence.read.samples import Batch
+from digit_sequence.read.split import Positions, Split
 
 __all__ = [
     "BLANK",

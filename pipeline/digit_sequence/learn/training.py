@@ -43,7 +43,8 @@ from digit_sequence.learn.network import Recognizer, count_steps, make_recognize
 from digit_sequence.learn.report import Reading, draw_curve, draw_mistakes, measure, write_markdown
 from digit_sequence.learn.sampler import ShardBatchSampler
 from digit_sequence.learn.streams import NumberDataset
-from digit_sequence.read.dataset import Dataset, Split
+from digit_sequence.read.dataset import Dataset
+from digit_sequence.read.split import Split
 
 WARM_UP = 0.05
 """Share of all steps in which the learning rate rises."""
