@@ -38,8 +38,8 @@ from digit_sequence.base.names import (
     shard_name,
 )
 from digit_sequence.read.backing import Ordinals
-from digit_sequence.read.files import DatasetFiles, DatasetLayout, LabelRow, ShardLabels
-from digit_sequence.read.samples import Batch, Sample
+from digit_sequence.read.files import DatasetFiles, DatasetLayout, ShardLabels
+from digit_sequence.read.samples import Batch, LabelRow, Sample
 from digit_sequence.read.splits import Splits
 from digit_sequence.read.where import find_columns
 from digit_sequence.store.labels import PLACE_COLUMNS

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from digit_sequence.base.errors import ConfigError, OutputError, PipelineError
+from digit_sequence.base.errors import OutputError, PipelineError
 from digit_sequence.base.names import label_file, shard_name
 from digit_sequence.codec.decoding import decode_image
 from digit_sequence.read.where import find_columns
@@ -331,29 +331,3 @@ def merge_ranges(offsets: NDArray[np.int64], sizes: NDArray[np.int64]) -> list[l
             groups.append([position])
             begin, end = offset, stop
     return groups
-
-
-class LabelRow(Mapping[str, Any]):
-    """One row of the labels of a shard."""
-
-    def __init__(self, labels: ShardLabels, row: int) -> None:
-        self._labels, self._row = labels, row
-
-    def __getitem__(self, column: str) -> Any:
-        try:
-            return self._labels.read([column])[column][self._row].as_py()
-        except ConfigError as error:
-            raise KeyError(str(error)) from None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._labels.schema().names)
-
-    def __len__(self) -> int:
-        return len(self._labels.schema().names)
-
-    def __repr__(self) -> str:
-        return f"<label row {self['key']}: number {self['number']!r}>"
-
-    def __reduce__(self) -> Any:
-        (row,) = self._labels.read(list(self)).slice(self._row, 1).to_pylist()
-        return dict, (row,)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.images import cut_images
 from digit_sequence.codec.run_lengths import decode_mask
 
@@ -47,6 +48,42 @@ class Sample:
     def masks(self) -> NDArray[np.bool_]:
         """Per digit where its ink is, shape (D, H, W); of a dataset built with `labels.masks`."""
         return np.stack([decode_mask(text, *self.image.shape) for text in self.label["masks"]])
+
+
+class LabelRows(Protocol):
+    """The label rows of some samples, a column at a time."""
+
+    def schema(self) -> pa.Schema:
+        """Return the names and types of the columns."""
+
+    def read(self, columns: Sequence[str]) -> pa.Table:
+        """Return some columns of all rows."""
+
+
+class LabelRow(Mapping[str, Any]):
+    """One of some label rows."""
+
+    def __init__(self, labels: LabelRows, row: int) -> None:
+        self._labels, self._row = labels, row
+
+    def __getitem__(self, column: str) -> Any:
+        try:
+            return self._labels.read([column])[column][self._row].as_py()
+        except ConfigError as error:
+            raise KeyError(str(error)) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._labels.schema().names)
+
+    def __len__(self) -> int:
+        return len(self._labels.schema().names)
+
+    def __repr__(self) -> str:
+        return f"<label row {self['key']}: number {self['number']!r}>"
+
+    def __reduce__(self) -> Any:
+        (row,) = self._labels.read(list(self)).slice(self._row, 1).to_pylist()
+        return dict, (row,)
 
 
 @dataclass(frozen=True)

@@ -162,6 +162,10 @@ class Split(Sequence[Sample]):
     def _window(self, start: int) -> range:
         return range(start, min(start + _WINDOW_SAMPLES, len(self)))
 
+    def at_epoch(self, epoch: int) -> Split:  # noqa: ARG002
+        """Return what an epoch of training shows: these samples, but for a split without end."""
+        return self
+
     @property
     def max_digits(self) -> int:
         """Digits of the longest number that was planned for the split."""
