@@ -15,6 +15,7 @@ OF_EXTRAS = {
     "digit_sequence.learn.ablation_report",
     "digit_sequence.learn.batches",
     "digit_sequence.learn.checkpoints",
+    "digit_sequence.learn.dataset",
     "digit_sequence.learn.epochs",
     "digit_sequence.learn.network",
     "digit_sequence.learn.reader",

@@ -170,8 +170,8 @@ class Run:
     def train_epoch(self, on_batch: Callable[[int, float], None]) -> None:
         """Train to the end of the epoch, then read val, and save."""
         progress = self.progress
-        place = {"epoch": progress.epoch, "batches": progress.batches}
-        self.sampler.load_state_dict(self.sampler.state_dict() | place)
+        self.sampler.set_epoch(progress.epoch)
+        self.sampler.load_state_dict(self.sampler.state_after(progress.batches))
         loader = DataLoader(
             NumberDataset(self.train),
             batch_sampler=self.sampler,

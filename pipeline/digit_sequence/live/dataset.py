@@ -39,7 +39,7 @@ from digit_sequence.live.rows import DrawnRows, list_planned, make_planned
 from digit_sequence.plan.plan import SplitPlan
 from digit_sequence.read.backing import Ordinals
 from digit_sequence.read.samples import Batch, LabelRow, Sample
-from digit_sequence.read.split import Split
+from digit_sequence.read.split import Positions, Split
 from digit_sequence.read.splits import Splits
 from digit_sequence.read.where import find_columns
 from digit_sequence.render.draw import Rendered
@@ -55,13 +55,26 @@ class EndlessSplit(Split):
     """A split without end: every epoch shows new samples.
 
     Epoch `e` has the ordinals from ``e * n`` to ``(e + 1) * n - 1``, where `n` is its length. As a
-    sequence it is epoch 0; what is taken of it is a split that has an end.
+    sequence it is epoch 0, but any position can be taken. What is taken of it has an end.
     """
 
     def at_epoch(self, epoch: int) -> Split:
         """Return the samples of an epoch."""
-        start = epoch * len(self)
+        start = self.epoch_start(epoch)
         return Split(self.dataset, self.name, range(start, start + len(self)))
+
+    def epoch_start(self, epoch: int) -> int:
+        """Return the position at which an epoch begins."""
+        return epoch * len(self)
+
+    def take(self, positions: Positions) -> Split:
+        """Return the samples at some positions, of any epoch, in that order."""
+        ordinals = np.asarray(positions)
+        if len(ordinals) and (ordinals.dtype.kind not in "iu" or ordinals.min() < 0):
+            raise ConfigError(
+                f"{self.name}: expected positions, integers of at least 0, got others"
+            )
+        return Split(self.dataset, self.name, ordinals.astype(np.int64))
 
     def where(self, expression: Any = None, /, **conditions: Any) -> Split:
         """Refuse to search what has no end."""
@@ -103,7 +116,7 @@ class DrawnDataset(Splits):
 
     @property
     def fingerprint(self) -> str:
-        """Digest of everything that may change a byte, as of the build."""
+        """Digest of everything that may change a byte: that of the build."""
         return self.sampler.plan.fingerprint
 
     @property

@@ -25,6 +25,11 @@ class Backing(ABC):
 
     @property
     @abstractmethod
+    def fingerprint(self) -> str:
+        """Digest of everything that may change a byte, but for the number of samples."""
+
+    @property
+    @abstractmethod
     def image_shape(self) -> tuple[int, int]:
         """(H, W) of every image, or of the widest."""
 

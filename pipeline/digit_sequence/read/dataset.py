@@ -84,6 +84,11 @@ class Dataset(Splits):
         return self._layout.uri
 
     @property
+    def fingerprint(self) -> str:
+        """Digest of everything that may change a byte, but for the number of samples."""
+        return self._layout.fingerprint
+
+    @property
     def image_shape(self) -> tuple[int, int]:
         """(H, W) of every image, or of the widest."""
         return self._layout.height, self._layout.width

@@ -166,6 +166,10 @@ class Split(Sequence[Sample]):
         """Return what an epoch of training shows: these samples, but for a split without end."""
         return self
 
+    def epoch_start(self, epoch: int) -> int:  # noqa: ARG002
+        """Return the position at which an epoch begins: 0, but of a split without end."""
+        return 0
+
     @property
     def max_digits(self) -> int:
         """Digits of the longest number that was planned for the split."""
