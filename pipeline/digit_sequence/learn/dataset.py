@@ -30,16 +30,25 @@ class NumberDataset(Dataset):  # type: ignore[misc]
     transform : callable, optional
         Applied to every image, uint8 (H, W); must be picklable for workers. `collate` scales
         uint8 to 0 to 1, and takes anything else as it is.
+    source : str
+        What examples say that they are of.
+    max_digits : int, optional
+        Digits that `collate` pads to; default: those of the longest number of the split.
     """
 
     def __init__(
-        self, split: Split, boxes: bool = False, transform: Transform | None = None
+        self,
+        split: Split,
+        boxes: bool = False,
+        transform: Transform | None = None,
+        source: str = "",
+        max_digits: int | None = None,
     ) -> None:
         self.split = split
         self._has_boxes = boxes
         self._columns = ["key", "number", *(["boxes"] if boxes else [])]
         self._transform = transform
-        self._max_digits = split.max_digits
+        self._source, self._max_digits = source, max_digits or split.max_digits
 
     def __len__(self) -> int:
         return len(self.split)
@@ -63,5 +72,5 @@ class NumberDataset(Dataset):  # type: ignore[misc]
             images = map(self._transform, images)
         boxes = batch.boxes if self._has_boxes else [_NO_BOXES] * len(batch.images)
         keys = batch.labels["key"].to_pylist()
-        longest = [self._max_digits] * len(keys)
-        return list(map(Example, images, batch.numbers, keys, boxes, longest))
+        same = [[self._max_digits] * len(keys), [self._source] * len(keys)]
+        return list(map(Example, images, batch.numbers, keys, boxes, *same))

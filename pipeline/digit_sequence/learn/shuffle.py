@@ -21,6 +21,8 @@ from digit_sequence.read.split import Split
 WINDOW_SHARDS = 8
 """Shards whose samples are shuffled together."""
 _WINDOW_SAMPLES = 1 << 13
+_MAX_PARTS = 256
+"""Parts of an order that are asked for ahead."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,9 @@ class EpochOrder:
                     waiting = [np.empty(0, np.int64)]
                     place, window = self._find_window(start)
                 end = min(stop, place + len(window))
+                if len(waiting) > _MAX_PARTS:
+                    yield np.concatenate(waiting)
+                    waiting.clear()
                 waiting.append(window[start - place : end - place])
                 start = end  # noqa: PLW2901 - a part may reach into the next window
         if sum(map(len, waiting)):

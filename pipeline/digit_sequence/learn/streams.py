@@ -37,9 +37,11 @@ from digit_sequence.learn.batches import (
     decode_classes,
     encode_numbers,
 )
+from digit_sequence.learn.course import Course, SplitCourse
 from digit_sequence.learn.dataset import NumberDataset, Transform
 from digit_sequence.learn.deal import Deal, Step
 from digit_sequence.learn.epochs import EpochClock
+from digit_sequence.learn.mix import Mix, MixCourse
 from digit_sequence.learn.ranks import (
     Parent,
     Rank,
@@ -49,8 +51,7 @@ from digit_sequence.learn.ranks import (
     find_rank,
 )
 from digit_sequence.learn.sampler import ShardBatchSampler
-from digit_sequence.learn.shuffle import EpochOrder, find_blocks
-from digit_sequence.learn.states import VERSION, check_state, identify_split
+from digit_sequence.learn.states import VERSION, check_state
 from digit_sequence.read.split import Split
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "N_CLASSES",
     "CtcBatch",
     "Example",
+    "Mix",
     "NumberDataset",
     "NumberStream",
     "ShardBatchSampler",
@@ -79,11 +81,11 @@ class _Place(NamedTuple):
 
 
 class NumberStream(IterableDataset):  # type: ignore[misc]
-    """A split as an iterable dataset: each sample once an epoch over all ranks and workers.
+    """A split or a mix as an iterable dataset: an epoch is shared out to all ranks and workers.
 
     Parameters
     ----------
-    split : Split
+    split : Split or Mix
     seed : int
     shuffle : bool
     rank, world_size : int, optional
@@ -109,7 +111,7 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
 
     def __init__(
         self,
-        split: Split,
+        split: Split | Mix,
         *,
         seed: int = 0,
         shuffle: bool = True,
@@ -119,10 +121,12 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
         boxes: bool = False,
         transform: Transform | None = None,
     ) -> None:
-        self._examples = NumberDataset(split, boxes, transform)
-        self._blocks = find_blocks(split)
-        self._seed, self._shuffle, self._drop_uneven = seed, shuffle, drop_uneven
-        self._identity = {"dataset": identify_split(split), "seed": seed, "shuffle": shuffle}
+        self._course: Course = (
+            MixCourse(split, seed, shuffle, boxes, transform)
+            if isinstance(split, Mix)
+            else SplitCourse(NumberDataset(split, boxes, transform), seed, shuffle)
+        )
+        self._drop_uneven = drop_uneven
         self._given = check_rank(rank, world_size)
         self._parent: Parent | None = None
         self._clock = EpochClock()
@@ -164,7 +168,7 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
         return find_rank(self._given, self._parent)
 
     def _deal(self, rank: Rank, batch_size: int, done: int) -> Deal:
-        n_samples = self._blocks.n_samples
+        n_samples = self._course.n_samples
         if self._drop_uneven:
             n_samples -= (n_samples - done) % rank.world_size
         return Deal(n_samples, rank.world_size, batch_size)
@@ -227,14 +231,11 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
                     yield start + begun, stop
                 begun = 0
 
-        order = EpochOrder(self._blocks, self._seed, epoch, self._shuffle)
-        first = self._examples.split.epoch_start(epoch)
-        for window in order.positions(list_parts()):
-            for example in self._examples.stream(first + window):
-                self._advance(*ahead[0], n_workers)
-                if not self._place.begun:
-                    ahead.popleft()
-                yield example
+        for example in self._course.examples(epoch, list_parts()):
+            self._advance(*ahead[0], n_workers)
+            if not self._place.begun:
+                ahead.popleft()
+            yield example
 
     def _advance(self, size: int, step: Step, n_workers: int) -> None:
         """Note that one more sample was given of this rank's part of a step."""
@@ -279,7 +280,9 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
         return self._make_state(epoch, deal.place_after(done, n_batches))
 
     def _make_state(self, epoch: int, done: int) -> dict[str, Any]:
-        return {"version": VERSION, **self._identity, "epoch": epoch, "samples": done}
+        course = self._course
+        place = {"epoch": epoch, "samples": done}
+        return {"version": VERSION, **course.identify(), **place, **course.describe(epoch)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on where a state was taken, in the same order; the next iteration only.
@@ -289,7 +292,8 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
         ConfigError
             If the state is of other samples, or of another order.
         """
-        check_state(state, self._identity, self._blocks.n_samples)
+        check_state(state, self._course.identify(), self._course.n_samples)
+        self._course.adopt(state)
         self._clock.set(state["epoch"])
         self._keep_state(state)
 
