@@ -38,6 +38,7 @@ from digit_sequence.base.names import (
     shard_name,
 )
 from digit_sequence.read.backing import Ordinals
+from digit_sequence.read.cache import open_cache
 from digit_sequence.read.files import DatasetFiles, DatasetLayout, ShardLabels
 from digit_sequence.read.samples import Batch, LabelRow, Sample
 from digit_sequence.read.splits import Splits
@@ -250,7 +251,13 @@ def _map_ahead(
 # -- opening --------------------------------------------------------------------------------------
 
 
-def open_dataset(uri: str | os.PathLike[str], check_pixels: bool = False) -> Dataset:
+def open_dataset(
+    uri: str | os.PathLike[str],
+    check_pixels: bool = False,
+    *,
+    cache: str | os.PathLike[str] | None = None,
+    cache_bytes: int | None = None,
+) -> Dataset:
     """Open a complete dataset; takes the same time for any number of samples.
 
     Parameters
@@ -259,9 +266,18 @@ def open_dataset(uri: str | os.PathLike[str], check_pixels: bool = False) -> Dat
         A local directory, or a URI that pyarrow.fs opens, such as ``s3://bucket/folder``.
     check_pixels : bool
         Check every image that is read against its hash; for PNG, and needs xxhash.
+    cache : path, optional
+        Folder on a disk that keeps whole shards of a dataset in an object store, checked by their
+        digests: what is read again makes no request. Processes of a machine share it; it holds one
+        dataset.
+    cache_bytes : int, optional
+        What the cache takes at most; shards that were read longest ago make room. Default: no
+        limit.
 
     Raises
     ------
+    ConfigError
+        If `cache_bytes` is too small for a shard.
     OutputError
         If there is no dataset, or it is not complete: says what is missing.
     """
@@ -270,6 +286,8 @@ def open_dataset(uri: str | os.PathLike[str], check_pixels: bool = False) -> Dat
         manifest = load_manifest(storage)
     except FileNotFoundError:
         raise _describe_missing(storage) from None
+    if cache is None and cache_bytes is not None:
+        raise ConfigError(f"cache_bytes: expected a folder, cache, as well, got {cache_bytes:,}")
     layout = DatasetLayout(
         uri=storage.uri,
         fingerprint=manifest["fingerprint"],
@@ -279,6 +297,9 @@ def open_dataset(uri: str | os.PathLike[str], check_pixels: bool = False) -> Dat
         shard_samples=manifest["shard_samples"],
         samples={name: split["samples"] for name, split in manifest["splits"].items()},
         check_pixels=check_pixels,
+        cache=None
+        if cache is None
+        else open_cache(cache, cache_bytes, storage.uri, manifest["digest"]),
     )
     if check_pixels and manifest["image"]["format"] != "png":
         raise ConfigError(
