@@ -30,7 +30,7 @@ from digit_sequence.sources.mnist_5k import Mnist5kSettings
 from strategies import canvases, glyph_transforms, line_transforms, make_legible, number_texts
 
 SOURCE_NAMES = ", ".join(
-    ["mnist", "mnist-5k", "emnist", "qmnist", "idx", "folder", "npz", "csv", "parquet"]
+    ["mnist", "mnist-5k", "emnist", "qmnist", "idx", "folder", "npz", "csv", "parquet", "mix"]
 )
 KINDS = ", ".join(NUMBER_KINDS)
 SOURCE = "source: {name: mnist-5k}\n"

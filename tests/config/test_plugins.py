@@ -18,7 +18,7 @@ from builds import ROOT, run_program
 from digit_sequence.numbers.registry import NUMBER_KINDS
 
 SOURCE_NAMES = ", ".join(
-    ["mnist", "mnist-5k", "emnist", "qmnist", "idx", "folder", "npz", "csv", "parquet"]
+    ["mnist", "mnist-5k", "emnist", "qmnist", "idx", "folder", "npz", "csv", "parquet", "mix"]
 )
 KINDS = ", ".join(NUMBER_KINDS)
 SOURCE = '''

@@ -92,6 +92,11 @@ def test_prefixes() -> None:
         ({"check_digits": "luhn", "prefixes": ["4a"]}, "expected a string of digits"),
         ({"check_digits": "luhn", "prefixes": []}, "at least 1 item"),
         (
+            {"check_digits": "isbn", "prefixes": ["9791", "123"]},
+            "expected prefixes that begin with 978, 979 with isbn, got '123'",
+        ),
+        ({"check_digits": "routing", "prefixes": ["13"]}, "begin with 00, 01, 02, 03, 04"),
+        (
             {"check_digits": "luhn", "length": 3, "prefixes": ["123"]},
             "expected prefixes of at most 2 digits in a code of 3 digits, 1 of which are made, got",
         ),

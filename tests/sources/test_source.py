@@ -41,6 +41,7 @@ def test_names_are_those_of_the_blocks():
         "npz",
         "csv",
         "parquet",
+        "mix",
     ]
     for settings in (MNIST, MNIST_5K, IDX, FOLDER):
         source = open_source(settings)

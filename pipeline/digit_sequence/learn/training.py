@@ -25,6 +25,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader
@@ -39,6 +40,7 @@ from digit_sequence.learn.checkpoints import (
     save_atomically,
 )
 from digit_sequence.learn.crops import Taught, measure_images
+from digit_sequence.learn.doubtful import measure_both, open_doubtful
 from digit_sequence.learn.network import Recognizer, count_steps, make_recognizer
 from digit_sequence.learn.report import Reading, draw_curve, draw_mistakes, measure, write_markdown
 from digit_sequence.learn.sampler import ShardBatchSampler
@@ -423,12 +425,18 @@ def read_split(model: Recognizer, split: Split) -> tuple[float, Reading]:
 def write_report(run: Run, others: Mapping[str, Dataset]) -> dict[str, Any]:
     """Read val, test, and the tests of other datasets with the best weights; write the report."""
     model = run.load_best()
-    splits = {"val": run.dataset["val"], "test": run.dataset["test"]}
-    splits |= {f"test of {name}": other["test"] for name, other in others.items()}
-    results, mistakes = {}, None
-    for name, split in splits.items():
+    datasets = {"val": run.dataset, "test": run.dataset}
+    datasets |= {f"test of {name}": other for name, other in others.items()}
+    results: dict[str, Any] = {}
+    mistakes, remarks = None, []
+    for name, dataset in datasets.items():
+        split = dataset["val" if name == "val" else "test"]
         _, reading = read_split(model, split)
-        results[name] = measure(reading)
+        is_doubtful = np.zeros(len(split), np.bool_)
+        if split.name == "test" and (doubtful := open_doubtful(dataset)):
+            is_doubtful = doubtful.find(split.labels(["glyph_ids"])["glyph_ids"].to_pylist())
+            remarks.append(doubtful.describe(name, int(is_doubtful.sum())))
+        results |= measure_both(name, reading, is_doubtful)
         if name == "test":
             mistakes = draw_mistakes(split, reading)
     progress = run.progress
@@ -444,6 +452,7 @@ def write_report(run: Run, others: Mapping[str, Dataset]) -> dict[str, Any]:
         "machine": describe_machine(),
         "results": results,
         "history": progress.history,
+        "doubtful": remarks,
         "has_mistakes": mistakes is not None,
     }
     files = {
@@ -479,9 +488,10 @@ def train(run: Run, on_batch: Callable[[int, float], None]) -> Iterator[EpochRec
 
 
 def summarize(report: Mapping[str, Any]) -> Sequence[str]:
-    """Return a line for each result."""
-    return [
+    """Return a line for each result, then what is to be said of doubtful digits."""
+    lines = [
         f"{name:24} {result['samples']:8,} samples   exact match {result['exact_match']:7.2%}   "
         f"character error rate {result['character_error_rate']:.3%}"
         for name, result in report["results"].items()
     ]
+    return [*lines, *report["doubtful"]]

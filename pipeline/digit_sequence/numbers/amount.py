@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from decimal import Context
 from itertools import pairwise
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +70,7 @@ class Amount(NumberKind):
     name = "amount"
     Settings = AmountSettings
     settings: AmountSettings
+    example: ClassVar = {"first": 100, "last": 9_999_999}
 
     @property
     def is_endless(self) -> bool:

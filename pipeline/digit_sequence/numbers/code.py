@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -35,16 +35,19 @@ class Scheme:
     """What such codes begin with, if nothing else is asked for."""
     n_checks: int = 1
     """Check digits at the end."""
+    begins: tuple[str, ...] = ("",)
+    """What all such codes begin with, one of these."""
 
 
-_ROUTING = (*range(13), *range(21, 33), *range(61, 73), 80)  # districts of the Federal Reserve
+# Districts of the Federal Reserve.
+_ROUTING = tuple(f"{it:02d}" for it in (*range(13), *range(21, 33), *range(61, 73), 80))
 _ANY = tuple(range(2, MAX_DIGITS + 1))
 SCHEMES = {
     "luhn": Scheme(find_luhn, (16, *_ANY)),
     "ean": Scheme(find_ean, (13, 8, 12, 14)),
-    "isbn": Scheme(find_ean, (13,), ("978",)),
+    "isbn": Scheme(find_ean, (13,), ("978",), begins=("978", "979")),
     "mod97": Scheme(find_mod97, (10, *_ANY[1:]), n_checks=2),
-    "routing": Scheme(find_routing, (9,), tuple(f"{number:02d}" for number in _ROUTING)),
+    "routing": Scheme(find_routing, (9,), _ROUTING, begins=_ROUTING),
     "verhoeff": Scheme(find_verhoeff, (12, *_ANY)),
     "damm": Scheme(find_damm, (10, *_ANY)),
 }
@@ -101,6 +104,17 @@ class CodeSettings(LanguageSettings):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _check_begins(self) -> Self:
+        begins = self.scheme.begins
+        for prefix in self.prefixes or ():
+            if not prefix.startswith(begins):
+                raise ValueError(
+                    f"expected prefixes that begin with {', '.join(begins)} with "
+                    f"{self.check_digits}, got {prefix!r}"
+                )
+        return self
+
 
 class Code(LanguageKind):
     """Codes whose last digits check the others."""
@@ -108,6 +122,7 @@ class Code(LanguageKind):
     name = "code"
     Settings = CodeSettings
     settings: CodeSettings
+    example: ClassVar = {"check_digits": "ean", "length": 8, "prefixes": ["40", "76"]}
 
     def language(self) -> Codes:
         """Return all codes of the settings."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
@@ -59,6 +59,7 @@ class Date(LanguageKind):
     name = "date"
     Settings = DateSettings
     settings: DateSettings
+    example: ClassVar = {"format": "DDMMYYYY", "first": "1970-01-01", "last": "2029-12-31"}
 
     def language(self) -> Dates:
         """Return the dates."""

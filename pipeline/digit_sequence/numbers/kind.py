@@ -67,6 +67,8 @@ class NumberKind(ABC):
     """Its key in the block `numbers`."""
     Settings: ClassVar[Any]
     """Type of the value of that key: most often a `Block`."""
+    example: ClassVar[Any] = None
+    """Settings that show it, as a config has them; None: it needs files of the user's."""
 
     def __init__(self, settings: Any) -> None:
         self.settings = settings

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from copy import copy
 from fractions import Fraction
 from itertools import accumulate
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +79,12 @@ class Mixture(NumberKind):
     name = "mixture"
     Settings = MixtureSettings
     settings: MixtureSettings
+    example: ClassVar = {
+        "parts": {
+            "marks": {"weight": 1, "range": {"last": 100}},
+            "students": {"weight": 1, "pattern": {"regex": r"[12]\d{6}"}},
+        }
+    }
 
     @property
     def is_endless(self) -> bool:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field
 
@@ -176,6 +176,7 @@ class Pattern(LanguageKind):
     name = "pattern"
     Settings = PatternSettings
     settings: PatternSettings
+    example: ClassVar = {"regex": r"[1-9]\d{3}(00|50)"}
 
     def language(self) -> Automaton:
         """Return the automaton of the expression."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +75,7 @@ class Random(NumberKind):
     name = "random"
     Settings = RandomSettings
     settings: RandomSettings
+    example: ClassVar = {"lengths": [1, 6], "balance": True}
 
     @property
     def is_endless(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,7 @@ class Range(NumberKind):
     name = "range"
     Settings = RangeSettings
     settings: RangeSettings
+    example: ClassVar = {"first": 5, "last": 995, "step": 5, "width": 4}
 
     def open(self, seed: int, split: str) -> NumberSource:  # noqa: ARG002
         """Return the progression."""

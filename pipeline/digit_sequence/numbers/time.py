@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -67,6 +67,7 @@ class Time(LanguageKind):
     name = "time"
     Settings = TimeSettings
     settings: TimeSettings
+    example: ClassVar = {"first": "08:00", "last": "18:00", "step": 15}
 
     def language(self) -> Times:
         """Return the times."""

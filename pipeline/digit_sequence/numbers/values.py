@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ class Values(NumberKind):
     name = "values"
     Settings = Annotated[tuple[Number, ...], AS_TUPLE]
     settings: tuple[str, ...]
+    example: ClassVar = ("90210", "007", "6", "14543")
 
     def check(self) -> None:
         """Refuse an empty list."""

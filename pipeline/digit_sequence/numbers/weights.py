@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ class Weights(NumberKind):
     name = "weights"
     Settings = dict[Number, Annotated[float, Field(gt=0, le=MAX_WEIGHT)]]
     settings: dict[str, float]
+    example: ClassVar = {"100": 3.0, "75": 1.0}
 
     @property
     def is_endless(self) -> bool:

@@ -181,7 +181,7 @@ class DatasetFiles:
         self._make_labels = partial(ShardLabels, layout, self._storage)
         self._keep_labels = lru_cache(n_tables)(self._make_labels)
         self._open = lru_cache(MAX_OPEN_FILES)(partial(_open_shard, self._storage))
-        self._open_cached = lru_cache(MAX_OPEN_FILES)(self._open_in_cache)
+        self._open_cached = lru_cache(MAX_OPEN_FILES)(partial(_open_cached, self._storage))
         self._threads: ThreadPoolExecutor | None = None
 
     @property
@@ -252,26 +252,11 @@ class DatasetFiles:
             if self.layout.cache is None:
                 file = self._open(path, labels.shard_bytes)
             else:
-                file = self._open_cached(labels)
+                file = self._open_cached(self.layout.cache, labels)
         except OSError as error:
             raise self._file_fault(labels, row, error) from error
         content = file.read_at(stop - start, start)
         return [content[offset - start : offset - start + size] for offset, size in ranges]
-
-    def _open_in_cache(self, labels: ShardLabels) -> RangeFile:
-        """Open a shard in the cache, where its images are one file in any case."""
-        paths = labels.read(["file"])["file"].unique().to_pylist()
-
-        def fetch() -> bytes:
-            # Threads of its own: those of this object may all wait for this.
-            with ThreadPoolExecutor(MAX_REQUESTS) as threads:
-                return b"".join(threads.map(self._storage.read, paths))
-
-        def is_sound(content: bytes) -> bool:
-            return hashlib.sha256(content).hexdigest() == labels.shard_sha256
-
-        assert self.layout.cache is not None
-        return self.layout.cache.open(labels.name, is_sound, fetch)
 
     def decode(self, labels: ShardLabels, row: int, encoded: bytes) -> NDArray[np.uint8]:
         """Decode the image of a row, and check that it is the one that was built."""
@@ -339,6 +324,20 @@ def _open_shard(storage: Storage, path: str, n_bytes: int) -> RangeFile:
     if file.size() != n_bytes:
         raise OSError(f"a file of {file.size():,} bytes instead of {n_bytes:,}")
     return file
+
+
+def _open_cached(storage: Storage, cache: Cache, labels: ShardLabels) -> RangeFile:
+    """Open a shard in a cache, where its images are one file in any case."""
+    paths = labels.read(["file"])["file"].unique().to_pylist()
+
+    def fetch() -> bytes:
+        with ThreadPoolExecutor(MAX_REQUESTS) as threads:
+            return b"".join(threads.map(storage.read, paths))
+
+    def is_sound(content: bytes) -> bool:
+        return hashlib.sha256(content).hexdigest() == labels.shard_sha256
+
+    return cache.open(labels.name, is_sound, fetch)
 
 
 def _columns(labels: ShardLabels, names: Sequence[str]) -> Iterator[tuple[str, pa.ChunkedArray]]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import parse_key, sample_key
+from digit_sequence.codec.sheet import SHOWN, write_sheet
 from digit_sequence.read.backing import Backing
 from digit_sequence.read.samples import BATCH_COLUMNS, Batch, Sample
 from digit_sequence.read.where import (
@@ -248,6 +249,16 @@ class Split(Sequence[Sample]):
     def __repr__(self) -> str:
         total = self.dataset.n_samples[self.name]
         return f"<{len(self):,} of {total:,} samples of {self.name} in {self.dataset.uri}>"
+
+    def list_tiles(self) -> list[tuple[str, bytes]]:
+        """Return the numbers and the encoded images of the first samples, for a notebook."""
+        shown = range(min(SHOWN, len(self)))
+        numbers = self.read_labels(shown, ["number"])["number"].to_pylist()
+        return list(zip(numbers, self.read_encoded(shown), strict=True))
+
+    def _repr_html_(self) -> str:
+        """Return the first samples, for a notebook."""
+        return write_sheet({repr(self): self.list_tiles()})
 
 
 def _to_array(ordinals: range | NDArray[np.int64]) -> NDArray[np.int64]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import parse_key
+from digit_sequence.codec.sheet import write_sheet
 from digit_sequence.read.backing import Backing
 from digit_sequence.read.samples import Sample
 from digit_sequence.read.split import Split
@@ -49,3 +50,7 @@ class Splits(Backing, Mapping[str, Split]):
     def __repr__(self) -> str:
         splits = ", ".join(f"{name} {count:,}" for name, count in self.n_samples.items())
         return f"<dataset {self.uri}: {splits}>"
+
+    def _repr_html_(self) -> str:
+        """Return the first samples of each split, for a notebook."""
+        return write_sheet({repr(split): split.list_tiles() for split in self.values()})

@@ -130,7 +130,7 @@ def _make_cells(
 ) -> tuple[Cells, Row]:
     """Fill cells with glyphs, and set them side by side."""
     ids, height = recipes.glyph_ids, config.canvas.height
-    cells = begin_cells(bank.ink[ids], bank.images.shape[1:], height, recipes.samples)
+    cells = begin_cells(bank.ink[ids], bank.find_frames(ids), height, recipes.samples)
     for transform in config.transforms:
         if isinstance(transform, CellMap):
             transform.shape(cells, recipes.drawn)

@@ -125,13 +125,8 @@ def draw_recipes(
     sizes = np.diff(pool.starts)[digits]
     if not sizes.all():
         raise ConfigError(missing_glyphs(split, {int(digits[sizes.argmin()])}))
-    (words,) = identities.stream("glyph").per_digit(1)
-    glyph_ids = pool.ids[pool.starts[digits] + to_integers(words, 0, sizes - 1)]
-    begun: dict[str, NDArray[Any]] = {}
-    if config.hand:
-        glyph_ids, begun = choose_hands(glyph_ids, pool.hands, config.hand.same, identities)
-    draw = _draw_looks if config.look else _draw
-    drawn, glyph_ids = draw(config, identities, pool, glyph_ids, begun)
+    draw = _draw_source if pool.mixed is None else _draw_mix
+    drawn, glyph_ids = draw(config, identities, pool)
     if pool.writers is not None:
         drawn[WRITERS.name] = pool.writers[glyph_ids]
     return Recipes(
@@ -146,6 +141,43 @@ def draw_recipes(
 
 _Drawn = tuple[dict[str, NDArray[Any]], NDArray[np.int32]]
 """What was drawn, and the glyph of each digit."""
+
+
+def _draw_source(config: Config, identities: Identities, pool: GlyphPool) -> _Drawn:
+    """Draw all of samples whose digits are of one source, or of one part of a mix."""
+    sizes = np.diff(pool.starts)[identities.digits]
+    (words,) = identities.stream("glyph").per_digit(1)
+    places = pool.starts[identities.digits] + to_integers(words, 0, sizes - 1)
+    glyph_ids = pool.ids.take(places, mode="clip")  # of a digit that a part lacks: any, unused
+    begun: dict[str, NDArray[Any]] = {}
+    if config.hand:
+        glyph_ids, begun = choose_hands(glyph_ids, pool.hands, config.hand.same, identities)
+    draw = _draw_looks if config.look else _draw
+    return draw(config, identities, pool, glyph_ids, begun)
+
+
+def _draw_mix(config: Config, identities: Identities, pool: GlyphPool) -> _Drawn:
+    """Draw the part of a mix that each sample, or each digit, is of; then all as of that part."""
+    assert pool.mixed is not None
+    parts = pool.mixed.draw_parts(identities)
+    drawn = pool.mixed.name_parts(parts, identities)
+    sizes = {"sample": len(identities.names), "digit": len(identities.owners)}
+    glyph_ids = np.empty(sizes["digit"], np.int32)
+    for place, part in enumerate(pool.mixed.pools.values()):
+        own = parts == place
+        is_chosen = np.bincount(identities.owners[own], minlength=sizes["sample"]) > 0
+        if not is_chosen.any():
+            continue
+        found, ids = _draw_source(config, identities.choose(is_chosen), part)
+        within = own[is_chosen[identities.owners]]
+        glyph_ids[own] = ids[within]
+        for column in (it for it in config.columns if it.name in found):
+            values = drawn.setdefault(column.name, column.fill(sizes[column.per]))
+            if column.per == "digit":
+                values[own] = found[column.name][within]
+            else:
+                values[is_chosen] = found[column.name]
+    return drawn, glyph_ids
 
 
 def _draw(
@@ -213,9 +245,15 @@ def _find_rows(
     return is_chosen[owners] if column.per == "digit" else is_chosen
 
 
-def missing_glyphs(split: str, digits: set[int]) -> str:
-    """Return the message about digits that a split needs and its source lacks."""
+def missing_glyphs(split: str, digits: set[int], part: str | None = None) -> str:
+    """Return the message about digits that a split needs and its source lacks, or a part of it."""
     names = ", ".join(map(str, sorted(digits)))
+    if part is not None:
+        return (
+            f"splits.{split}.numbers: expected only digits that source.parts.{part} has glyphs of, "
+            f"as all parts must, got {names}; add glyphs of {names}, leave these numbers out, or "
+            "set source.per to glyph"
+        )
     return (
         f"splits.{split}.numbers: expected only digits that the source has glyphs of, got {names}; "
         f"add glyphs of {names}, leave these numbers out, or change the source's fractions"

@@ -74,7 +74,10 @@ def add_allographs(
         if shape.strokes:
             top, _, bottom, _ = bank.ink[bank.digits == digit].T
             place = float(np.median(bottom - top)), float(np.median(top + bottom)) / 2 - 0.5
-            made = _draw_glyphs(name, shape, bank.images.shape[1:], *place, int(N_DRAWN * part))
+            count = int(N_DRAWN * part)
+            # Parts of a mix share no curve.
+            first = 0 if bank.origins is None else N_DRAWN * int(bank.origins[0])
+            made = _draw_glyphs(name, shape, bank.images.shape[1:], *place, count, first)
             shares = _share_out(len(made), counts)
             writers.append(np.full(len(made), NOBODY, np.int32))
         else:
@@ -136,12 +139,18 @@ def _add_strokes(
 
 @lru_cache(maxsize=32)
 def _draw_glyphs(
-    name: str, shape: Shape, size: tuple[int, int], usual: float, middle_row: float, count: int
+    name: str,
+    shape: Shape,
+    size: tuple[int, int],
+    usual: float,
+    middle_row: float,
+    count: int,
+    first: int,
 ) -> NDArray[np.uint8]:
-    """Draw some variants of a shape, of the source's usual height and about its middle row."""
+    """Draw variants of a shape, of the source's usual height and about its middle row."""
     rows, columns = size
     n_points = sum(len(stroke.points) for stroke in shape.strokes)
-    words = _draw_words(name, np.arange(count), 5 + 2 * n_points)
+    words = _draw_words(name, np.arange(first, first + count), 5 + 2 * n_points)
     height, nib, jitter = (
         low + (high - low) * to_uniform(words[:, i])
         for i, (low, high) in enumerate((_HEIGHT, _NIB, _JITTER))

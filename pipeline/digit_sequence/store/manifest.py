@@ -102,7 +102,8 @@ def make_card(config: Config, manifest: Mapping[str, Any]) -> str:
         "# Handwritten numbers",
         "",
         f"Grey images of {image['height']} x {image['width']} pixels, {image['format'].upper()}, "
-        f"composed from digits of the source `{config.source.name}` by {manifest['program']}. "
+        f"composed from digits of the source{'s' * (len(source.names) > 1)} "
+        f"{' and '.join(f'`{name}`' for name in source.names)} by {manifest['program']}. "
         "No digit image is used in two splits.",
         "",
         "| split | samples | shards | bytes |",

@@ -91,19 +91,18 @@ def _follow(
 
 def begin_cells(
     ink: NDArray[np.int16],
-    glyph_shape: tuple[int, int],
+    frames: NDArray[np.float64],
     height: int,
     samples: NDArray[np.int64],
 ) -> Cells:
-    """Return cells that whole glyphs are to fill."""
-    rows, columns = glyph_shape
+    """Return cells that whole glyphs are to fill: `frames` (4, G) of those with an ink (G, 4)."""
     return Cells(
         ink=ink.T.astype(np.float64),
-        frame=np.outer([0.0, 0.0, rows, columns], np.ones(len(ink))),
+        frame=frames,
         samples=samples,
         height=np.full(len(ink), float(height)),
         forward=np.multiply.outer(np.eye(2), np.ones(len(ink))),
-        widths=np.full(len(ink), float(columns)),
+        widths=frames[3] - frames[1],
         drops=np.zeros(len(ink)),
         overhang=np.zeros(len(ink)),
         slides=np.zeros(len(ink)),
