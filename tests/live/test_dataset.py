@@ -164,7 +164,8 @@ def test_filters_by_expression(drawn):
 def test_filters_that_need_drawing_are_refused(drawn):
     """A condition on what was drawn says so, and on what there may be conditions."""
     with pytest.raises(
-        ConfigError, match=r"a config: blur_sigma: .* drawn.* expected conditions on key, split"
+        ConfigError,
+        match=r"config: blur_sigma: only drawing .* expected conditions on key",
     ):
         drawn["train"].where(blur_sigma=0.5)
     with pytest.raises(ConfigError, match="got 'length'; the columns are key, split, number"):

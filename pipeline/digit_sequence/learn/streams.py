@@ -145,7 +145,7 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
         """Return the samples of an epoch on this rank, as it is known now.
 
         To a DataLoader, which divides by its batch size: so many that it arrives at its number of
-        batches. Each of its workers may end with a batch that is not full.
+        batches, the last of which may not be full.
         """
         rank = self._find_rank()
         caller = sys._getframe(1).f_locals.get("self")

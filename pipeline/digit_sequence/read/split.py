@@ -139,9 +139,8 @@ class Split(Sequence[Sample]):
         columns = names if expression is not None else find_columns(conditions, schema)
         if unknown := [name for name in columns if name not in names]:
             raise ConfigError(
-                f"{dataset.uri}: {unknown[0]}: is known of images that are drawn, and none is to "
-                f"find samples; expected conditions on {', '.join(names)}, or a dataset that was "
-                "built"
+                f"{dataset.uri}: {unknown[0]}: only drawing each image would tell; expected "
+                f"conditions on {', '.join(names)}, or a dataset that was built"
             )
         starts = range(0, len(self), _WINDOW_SAMPLES)
         windows = (self._ordinals(self._window(start)) for start in starts)
