@@ -110,9 +110,9 @@ class Palindromes:
         self.half, self.count = half, count
         self.max_digits = 2 * half
 
-    def digits(self):
+    def characters(self):
         """Return all ten."""
-        return set(range(10))
+        return set("0123456789")
 
     def identity(self):
         """Return the length of a half."""

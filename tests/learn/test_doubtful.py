@@ -25,7 +25,7 @@ from glyph_files import encode_idx
 MNIST: dict[str, Any] = {"name": "mnist", "keep_doubtful": True}
 
 
-def pretend(dataset: Dataset, source: dict[str, Any]) -> Dataset:
+def pretend(dataset: Dataset, source: Any) -> Dataset:
     """Return a dataset whose manifest names another source."""
     manifest = deepcopy(dict(dataset.manifest))
     manifest["plan"]["config"]["source"] = source
@@ -71,12 +71,18 @@ def test_which_digits_are_doubtful(tiny_config: Any, tiny_source: Any, tmp_path:
     ):
         found = open_doubtful(pretend(dataset, source))
         assert (None if found is None else found.glyph_ids) == expected
+    for strange in ([], {}, {"name": "mix"}, {"name": "mix", "parts": [1]}, "mnist"):
+        assert open_doubtful(pretend(dataset, strange)) is None
+    (tmp_path / "out/.build/glyphs").unlink()
+    kept = {"name": "mix", "parts": {"b": {"source": MNIST}, "a": {"source": own}}}
+    assert open_doubtful(pretend(dataset, kept)) is None
 
 
 @pytest.mark.extras
 def test_reports_tell_both(tiny_config: Any, tmp_path: Path, monkeypatch: Any) -> None:
     """The reports of train and read have a result without the samples that show such a digit."""
-    pytest.importorskip("torch", reason="needs the extra torch")
+    torch = pytest.importorskip("torch", reason="needs the extra torch")
+    torch.set_num_threads(1)  # several wait for each other where cores are shared
     from digit_sequence.learn.training import Run, TrainOptions, summarize, train, write_report
 
     numbers = {"random": {"lengths": [1, 2]}}

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from builds import build, read_rows
 from conftest import draw_bank
@@ -16,6 +17,7 @@ from digit_sequence.base.names import PLAN_PATH, SPLITS
 from digit_sequence.building.sampler import open_config, open_output
 from digit_sequence.building.shard import pack_shard
 from digit_sequence.building.verify import verify_dataset
+from digit_sequence.config.loading import parse_config
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.render.recipe import draw_recipes
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
@@ -162,6 +164,39 @@ def test_samples_are_those_of_their_part(tiny_config: Any, mixed: dict[str, Any]
             assert (drawn.boxes[of_part] == alone.boxes[of_part]).all()
 
 
+def test_signs_are_those_of_each_part(
+    tiny_config: Any, mixed: dict[str, Any], tmp_path: Path
+) -> None:
+    """A part has signs in its own pen and height; of glyphs only what no part has is drawn."""
+    amounts = {"amount": {"last": 99999, "decimals": 2, "prefix": "$"}}
+    keys = {
+        "splits": {"train": {"numbers": amounts, "samples": 40}},
+        "canvas": {"height": 32, "width": 256},
+        "glyph": {"crop": {"margin": 1}},
+    }
+    drawn = open_config(tiny_config(source=mixed, **keys)).draw("train", 0, 40)
+    alone = tiny_config(source=mixed["parts"]["large"]["source"], **keys)
+    own = drawn.recipes.drawn["source"] == "large"
+    assert 0 < own.sum() < 40
+    assert (drawn.images[own] == open_config(alone).draw("train", 0, 40).images[own]).all()
+
+    images = draw_bank(size=40, n_per_digit=2).images
+    for name in ("U+002E", "U+0024"):
+        folder = tmp_path / "signs" / name
+        folder.mkdir(parents=True)
+        for place, image in enumerate(images[:9]):
+            Image.fromarray(image).save(folder / f"{place}.png")
+    signs = {"name": "folder", "path": str(tmp_path / "signs"), "test_fraction": 0.0}
+    parts = {**mixed["parts"], "own": {"weight": 2, "source": signs}}
+    source = {"name": "mix", "per": "glyph", "parts": parts}
+    sampler = open_config(tiny_config(source=source, **keys))
+    recipes = sampler.draw("train", 0, 40).recipes
+    assert ((recipes.digits >= 10) == (recipes.drawn["sources"] == "own")).all()
+    assert recipes.glyph_ids.max() < len(sampler.bank.digits)
+    with pytest.raises(ConfigError, match=r"source.parts.own has .* got 0, 1, 2, 3, 4, 5, 6, 7, 8"):
+        open_config(tiny_config(source=source | {"per": "sample"}, **keys))
+
+
 @pytest.mark.parametrize("per", ["sample", "glyph"])
 def test_shares_are_the_weights(tiny_config: Any, mixed: dict[str, Any], per: str) -> None:
     """Of 4,000 samples, or of their digits, three quarters are of the part of weight 3."""
@@ -175,7 +210,7 @@ def test_shares_are_the_weights(tiny_config: Any, mixed: dict[str, Any], per: st
         assert recipes.drawn["sources"].tolist() == of_glyphs.tolist()
     else:
         assert recipes.drawn["source"][recipes.samples].tolist() == of_glyphs.tolist()
-    names = next(iter(recipes.drawn.values()))
+    names = recipes.drawn["sources" if per == "glyph" else "source"]
     share, n = (names == "tiny").mean(), len(names)
     assert abs(share - 0.75) < 4 * (0.75 * 0.25 / n) ** 0.5
     if per == "glyph":  # neighbours are drawn apart
@@ -195,6 +230,24 @@ def test_each_sample_is_the_same_alone(tiny_config: Any, mixed: dict[str, Any]) 
             assert (alone.images[0] == together.images[place]).all()
             own = together.recipes.samples == place
             assert (alone.recipes.glyph_ids == together.recipes.glyph_ids[own]).all()
+
+
+@pytest.mark.parametrize("per", ["sample", "glyph"])
+def test_looks_change_no_part(tiny_config: Any, mixed: dict[str, Any], per: str) -> None:
+    """With several looks each sample has its part, drawn apart from the look."""
+    splits = {"train": {"numbers": NUMBERS, "samples": 30}}
+    tree = tiny_config(source=mixed | {"per": per}, splits=splits).model_dump(mode="json")
+    plain = open_config(parse_config(tree, "c.yaml"))
+    looks = {"a": {"glyph": ALLOGRAPHS}, "b": {"line": {"blur": {"sigma": [0.5, 1]}}}}
+    del tree["glyph"], tree["line"]
+    several = open_config(parse_config({**tree, "look": looks}, "c.yaml"))
+    found = [sampler.draw("train", 0, 30).recipes for sampler in (plain, several)]
+    column = "sources" if per == "glyph" else "source"
+    assert found[0].drawn[column].tolist() == found[1].drawn[column].tolist()
+    assert {*found[1].drawn[column]} == {"large", "tiny"}
+    origins = several.glyphs.origins[found[1].glyph_ids]
+    names = found[1].drawn[column][slice(None) if per == "glyph" else found[1].samples]
+    assert np.array(["large", "tiny"])[origins].tolist() == names.tolist()
 
 
 @pytest.mark.parametrize("per", ["sample", "glyph"])

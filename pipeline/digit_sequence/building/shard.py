@@ -129,7 +129,7 @@ def pack_shard(sampler: Sampler, shard: Shard, pack: Pack | None = None) -> tupl
     config = sampler.plan.config
     pack = pack or CONTAINERS[config.output.container].pack
     batch_samples = sampler.fit_batch(shard.split)
-    schema = make_schema(config.columns)
+    schema = make_schema(sampler.plan.columns)
 
     def draw_batches() -> Iterator[Batch]:
         for start in range(shard.start, shard.stop, batch_samples):

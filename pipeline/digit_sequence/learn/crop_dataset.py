@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from digit_sequence.base.characters import count_inked, show_characters
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.codec.encoding import encode_image
 from digit_sequence.learn.crop_files import list_crops, load_crop
@@ -57,12 +58,13 @@ class CropDataset(Splits):
         self._uri, self._taught = uri, taught
         self._paths = list(crops.values())
         lengths = [len(numbers[name]) for name in crops]
+        inked = [count_inked(numbers[name]) for name in crops]
         self._labels = pa.table(
             {
                 "key": pa.array(list(crops), pa.string()),
                 "split": pa.array([NAME] * len(crops), pa.string()),
                 "number": pa.array([numbers[name] for name in crops], pa.string()),
-                "n_digits": pa.array(lengths, pa.int16()),
+                "n_digits": pa.array(inked, pa.int16()),
                 "ordinal": pa.array(range(len(crops)), pa.int64()),
             }
         )
@@ -88,6 +90,11 @@ class CropDataset(Splits):
         return self._taught.height, self._taught.width
 
     @property
+    def alphabet(self) -> str:
+        """The characters of the numbers of those that they are made like."""
+        return self._taught.alphabet
+
+    @property
     def image_format(self) -> str:
         """How they would be encoded."""
         return "png"
@@ -103,7 +110,7 @@ class CropDataset(Splits):
         return {NAME: len(self._paths)}
 
     def max_digits(self, split: str) -> int:  # noqa: ARG002
-        """Return the digits of the longest number."""
+        """Return the characters of the longest number."""
         return self._longest
 
     def schema(self) -> pa.Schema:
@@ -187,5 +194,13 @@ def open_crops(
     crops, _ = list_crops([Path(folder)])
     numbers = read_labels(Path(labels), crops)
     samples = like.read(range(min(len(like), MEASURED)))
-    taught = measure_images((sample.image for sample in samples), *like.dataset.image_shape)
+    alphabet = like.dataset.alphabet
+    for name, number in numbers.items():
+        if unknown := "".join(sorted({*number} - {*alphabet})):
+            raise ConfigError(
+                f"{labels}: {name[:80]}: expected characters of {like.dataset.uri}, "
+                f"{show_characters(alphabet)}, got {show_characters(unknown)} as well"
+            )
+    measured = measure_images((sample.image for sample in samples), *like.dataset.image_shape)
+    taught = replace(measured, alphabet=alphabet)
     return CropDataset(os.fspath(folder), crops, numbers, taught)[NAME]

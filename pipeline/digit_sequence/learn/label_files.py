@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from digit_sequence.base.characters import SIGNS, find_unknown, show_characters
 from digit_sequence.base.documents import parse_json, read_text, take
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import MANIFEST_PATH
@@ -88,9 +89,10 @@ def is_label_file(name: str, labels: Path | None) -> bool:
 
 def _add(numbers: dict[str, str], label: Label, name: str) -> None:
     number = label.number
-    if not (number.isascii() and number.isdigit() and len(number) <= MAX_DIGITS):
+    if not number or find_unknown(number) is not None or len(number) > MAX_DIGITS:
         raise ConfigError(
-            f"{label.where}: number: expected the digits 0 to 9 alone, got {number[:80]!r}"
+            f"{label.where}: number: expected digits 0 to 9 and {show_characters(SIGNS)}, got "
+            f"{number[:80]!r}"
         )
     if name in numbers:
         raise ConfigError(
@@ -179,6 +181,8 @@ def _parse_table(path: str, text: str) -> Iterator[Label]:
             raise ConfigError(f"{path}: line 1: expected the columns file and number, got {got!r}")
         for row in rows:
             file, number = (row[name] or "" for name in chosen)
+            if names == ["filename", "words"]:  # EasyOCR quotes no comma: words are the rest
+                number = ",".join([number, *row.get(None, ())])
             yield Label(f"{path}: line {rows.line_num}", file, number)
     except csv.Error as error:
         raise ConfigError(f"{path}: line {rows.line_num}: expected a CSV file: {error}") from error

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from digit_sequence.base.characters import show_characters
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.learn.batches import Example
 from digit_sequence.learn.course import Part, SplitCourse
@@ -92,6 +93,13 @@ def _check_splits(splits: Mapping[str, Split]) -> None:
         raise ConfigError(
             f"mix: expected splits of images of one height, got {found}; set canvas.height, or "
             "open crops like the others"
+        )
+    alphabets = {name: split.dataset.alphabet for name, split in splits.items()}
+    if len({*alphabets.values()}) != 1:
+        found = "; ".join(f"{name}: {show_characters(it)}" for name, it in alphabets.items())
+        raise ConfigError(
+            f"mix: expected splits whose numbers have one alphabet, got {found}; let their numbers "
+            "have the same signs"
         )
 
 

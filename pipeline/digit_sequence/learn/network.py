@@ -17,7 +17,7 @@ conv, pool             64 x 4 x W/4
 conv                   96 x 4 x W/4
 conv 4 x 1             128 x 1 x W/4
 4 residual conv 1 x 3  128 x 1 x W/4
-conv 1 x 1             11 x W/4: blank, then 0 to 9
+conv 1 x 1             11 x W/4: blank, then 0 to 9; with signs more
 =====================  ==============================
 """
 
@@ -28,7 +28,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from digit_sequence.learn.batches import N_CLASSES
+from digit_sequence.base.characters import DIGITS
+from digit_sequence.learn.batches import count_classes
 
 ROWS = 32
 """Images of another height are scaled to this one."""
@@ -53,9 +54,15 @@ def count_steps(height: int, width: int) -> int:
 
 
 class Recognizer(nn.Module):  # type: ignore[misc]
-    """The network."""
+    """The network.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    alphabet : str
+        Characters of the numbers that it is to read.
+    """
+
+    def __init__(self, alphabet: str = DIGITS) -> None:
         super().__init__()
         first, second, third, fourth = CHANNELS
         self.features = nn.Sequential(
@@ -71,7 +78,7 @@ class Recognizer(nn.Module):  # type: ignore[misc]
         )
         self.sequence = nn.Sequential(*(_Along(WIDTH, dilation) for dilation in DILATIONS))
         self.dropout = nn.Dropout(DROPOUT)
-        self.classify = nn.Conv2d(WIDTH, N_CLASSES, 1)
+        self.classify = nn.Conv2d(WIDTH, count_classes(alphabet), 1)
 
     def forward(self, images: Any) -> Any:
         """Return the log probability of each class at each step.
@@ -82,7 +89,7 @@ class Recognizer(nn.Module):  # type: ignore[misc]
 
         Returns
         -------
-        Tensor of float32, shape (B, T, 11)
+        Tensor of float32, shape (B, T, classes), 11 of digits alone
         """
         if images.shape[2] != ROWS:
             columns = round(images.shape[3] * ROWS / images.shape[2])
@@ -115,8 +122,8 @@ def _convolve(channels: int, features: int, stride: int = 1) -> Any:
     )
 
 
-def make_recognizer() -> Recognizer:
+def make_recognizer(alphabet: str = DIGITS) -> Recognizer:
     """Return a network with fresh weights, laid out for CPUs."""
-    model = Recognizer()
+    model = Recognizer(alphabet)
     model.to(memory_format=torch.channels_last)
     return model

@@ -30,10 +30,10 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.learn.batches import (
     BLANK,
-    N_CLASSES,
     CtcBatch,
     Example,
     collate,
+    count_classes,
     decode_classes,
     encode_numbers,
 )
@@ -56,7 +56,6 @@ from digit_sequence.read.split import Split
 
 __all__ = [
     "BLANK",
-    "N_CLASSES",
     "CtcBatch",
     "Example",
     "Mix",
@@ -64,6 +63,7 @@ __all__ = [
     "NumberStream",
     "ShardBatchSampler",
     "collate",
+    "count_classes",
     "decode_classes",
     "encode_numbers",
 ]

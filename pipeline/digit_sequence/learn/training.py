@@ -20,7 +20,7 @@ import math
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -30,6 +30,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
+from digit_sequence.base.characters import show_characters
 from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.learn.batches import BLANK, CtcBatch, collate, decode_classes
 from digit_sequence.learn.checkpoints import (
@@ -138,7 +139,7 @@ class Run:
         self.dataset, self.folder, self.options = dataset, folder, options
         self.train = dataset["train"][: options.limit]
         torch.manual_seed(options.seed)
-        self.model = make_recognizer()
+        self.model = make_recognizer(dataset.alphabet)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), weight_decay=options.weight_decay
         )
@@ -309,12 +310,12 @@ def load_weights(path: Path, advice: str = "remove it to train anew") -> tuple[R
     OutputError
         If the file has no weights of this network.
     """
-    model = make_recognizer()
     saved = load_checkpoint(path, advice)
     with reading(path, advice):
         if set(saved) != {"taught", "model"}:
             raise OutputError("it does not say what images its weights know")
         taught = parse_record(Taught, saved["taught"])
+        model = make_recognizer(taught.alphabet)
         check_like(saved["model"], model.state_dict(), "model")
         if not all(torch.isfinite(tensor).all() for tensor in saved["model"].values()):
             raise OutputError("model: a weight that is no number")
@@ -325,7 +326,8 @@ def load_weights(path: Path, advice: str = "remove it to train anew") -> tuple[R
 def measure_dataset(dataset: Dataset) -> Taught:
     """Return what the images of a dataset are like, by the first ones of train."""
     samples = dataset["train"].read(range(min(len(dataset["train"]), MEASURED)))
-    return measure_images((sample.image for sample in samples), *dataset.image_shape)
+    taught = measure_images((sample.image for sample in samples), *dataset.image_shape)
+    return replace(taught, alphabet=dataset.alphabet)
 
 
 def check_dataset(dataset: Dataset) -> None:
@@ -344,7 +346,7 @@ def check_splits(where: str, image_shape: tuple[int, int], max_digits: Mapping[s
     image_shape : (int, int)
         Rows and columns of the widest image.
     max_digits : mapping of str to int
-        Digits of the longest number of each split.
+        Characters of the longest number of each split.
 
     Raises
     ------
@@ -362,11 +364,11 @@ def check_splits(where: str, image_shape: tuple[int, int], max_digits: Mapping[s
     if steps < 2 * longest:
         raise ConfigError(
             f"{where}: expected images wide enough for two steps of the network for each of "
-            f"{longest} digits, got {steps} steps; build it with a wider canvas"
+            f"{longest} characters, got {steps} steps; build it with a wider canvas"
         )
 
 
-def check_other(where: str, image_shape: tuple[int, int], other: Dataset) -> None:
+def check_other(where: str, image_shape: tuple[int, int], alphabet: str, other: Dataset) -> None:
     """Refuse a dataset whose test split a network of `where`'s images cannot read."""
     if "test" not in other:
         raise ConfigError(f"{other.uri}: expected a split test to be read, got {', '.join(other)}")
@@ -374,6 +376,11 @@ def check_other(where: str, image_shape: tuple[int, int], other: Dataset) -> Non
         raise ConfigError(
             f"{other.uri}: expected images of {image_shape} rows and columns, those of {where}, "
             f"got {other.image_shape}"
+        )
+    if unknown := "".join(it for it in other.alphabet if it not in alphabet):
+        raise ConfigError(
+            f"{other.uri}: expected numbers of the characters of {where}, "
+            f"{show_characters(alphabet)}, got {show_characters(unknown)} as well"
         )
 
 

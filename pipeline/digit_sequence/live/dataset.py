@@ -105,7 +105,7 @@ class DrawnDataset(Splits):
     def __init__(self, sampler: Sampler, uri: str, epoch_samples: int = EPOCH_SAMPLES) -> None:
         self.sampler = sampler
         self._uri, self._epoch_samples = uri, epoch_samples
-        schema = make_schema(sampler.plan.config.columns)
+        schema = make_schema(sampler.plan.columns)
         self._schema = pa.schema([field for field in schema if field.name not in PLACE_COLUMNS])
         keep_freed_memory()
 
@@ -126,6 +126,11 @@ class DrawnDataset(Splits):
         return canvas.height, canvas.widest
 
     @property
+    def alphabet(self) -> str:
+        """The characters of its numbers: all digits, then signs and the space if there are any."""
+        return self.sampler.plan.alphabet
+
+    @property
     def image_format(self) -> str:
         """How an image would be encoded: png or jpeg."""
         return self.sampler.plan.config.output.image
@@ -141,7 +146,7 @@ class DrawnDataset(Splits):
         return {name: split.n_samples for name, split in self.sampler.plan.splits.items()}
 
     def max_digits(self, split: str) -> int:
-        """Return the digits of the longest number of a split."""
+        """Return the characters of the longest number of a split."""
         return self._find(split).numbers.max_digits
 
     def schema(self) -> pa.Schema:

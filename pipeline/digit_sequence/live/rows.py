@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from digit_sequence.base.arrays import make_array, repeat_text
+from digit_sequence.base.characters import SPACE, count_inked, encode_text
 from digit_sequence.base.names import shard_name
 from digit_sequence.codec.encoding import decode_image, encode_image
 from digit_sequence.config.model import Config
@@ -56,7 +57,7 @@ def make_planned(
         The columns that are wanted.
     """
     numbers, indices = split.identify(ordinals)
-    lengths = [len(number) for number in numbers]
+    lengths = list(map(count_inked, numbers))
     columns = describe_places(split, ordinals) | {
         "number": numbers,
         "n_digits": lengths,
@@ -67,8 +68,8 @@ def make_planned(
 
     def make_column(field: pa.Field) -> pa.Array:
         if field.name == "boxes":
-            digits = np.frombuffer("".join(numbers).encode(), np.uint8) - ord("0")
-            values = make_array(digits, pa.int8())
+            text = "".join(numbers).replace(SPACE, "")
+            values = make_array(np.frombuffer(encode_text(text), np.uint8), pa.int8())
             starts = make_array(np.cumsum([0, *lengths]), pa.int32())
             return pa.ListArray.from_arrays(starts, pa.StructArray.from_arrays([values], ["digit"]))
         column = columns[field.name]

@@ -31,10 +31,10 @@ class NumberSource(Protocol):
 
     @property
     def max_digits(self) -> int:
-        """Digits of the longest number."""
+        """Characters of the longest number."""
 
-    def digits(self) -> set[int]:
-        """Return the digits that may occur."""
+    def characters(self) -> set[str]:
+        """Return the characters that may occur: digits, signs, the space."""
 
     def identity(self) -> dict[str, object]:
         """Return what decides which numbers these are, for the fingerprint: plain JSON values."""

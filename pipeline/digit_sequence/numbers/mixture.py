@@ -148,12 +148,12 @@ class MixedNumbers:
 
     @property
     def max_digits(self) -> int:
-        """Digits of the longest number."""
+        """Characters of the longest number."""
         return max(source.max_digits for source in self._sources.values())
 
-    def digits(self) -> set[int]:
-        """Return the digits that may occur."""
-        return set().union(*(source.digits() for source in self._sources.values()))
+    def characters(self) -> set[str]:
+        """Return the characters that may occur."""
+        return set().union(*(source.characters() for source in self._sources.values()))
 
     def identity(self) -> dict[str, object]:
         """Return what decides which numbers these are."""

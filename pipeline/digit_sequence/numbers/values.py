@@ -53,12 +53,12 @@ class ListedNumbers:
 
     @property
     def max_digits(self) -> int:
-        """Digits of the longest number."""
+        """Characters of the longest number."""
         return max(map(len, self.values))
 
-    def digits(self) -> set[int]:
-        """Return the digits that may occur."""
-        return {int(digit) for value in self.values for digit in set(value)}
+    def characters(self) -> set[str]:
+        """Return the characters that may occur."""
+        return set().union(*self.values)
 
     def identity(self) -> dict[str, object]:
         """Return what decides which numbers these are."""

@@ -64,9 +64,9 @@ class WeightedNumbers:
         self._split = split
         self.max_digits = max(map(len, self._numbers))
 
-    def digits(self) -> set[int]:
-        """Return the digits that may occur."""
-        return {int(digit) for digit in set("".join(self._numbers))}
+    def characters(self) -> set[str]:
+        """Return the characters that may occur."""
+        return set().union(*self._numbers)
 
     def identity(self) -> dict[str, object]:
         """Return what decides which numbers these are."""

@@ -13,12 +13,15 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digit_sequence.base import names
+from digit_sequence.base.characters import DIGITS, order_characters
+from digit_sequence.base.columns import NUMBER_DIGITS, Column
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import SPLITS, SplitName, shard_name
@@ -149,6 +152,18 @@ class Plan:
         text = json.dumps(self.inputs, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
+    @cached_property
+    def alphabet(self) -> str:
+        """The digits, and the signs and the space of the numbers."""
+        return order_characters(
+            set().union(*(split.numbers.characters() for split in self.splits.values()))
+        )
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Label columns of the config; and of numbers with other characters their digits."""
+        return (*(() if self.alphabet == DIGITS else (NUMBER_DIGITS,)), *self.config.columns)
+
     @property
     def n_samples(self) -> int:
         """Samples of all splits."""
@@ -214,7 +229,7 @@ def make_plan(config: Config, source_digest: str) -> Plan:
         if needed > config.canvas.widest:
             raise ConfigError(
                 f"canvas.width: expected at least {needed} columns, {columns} for each of "
-                f"the {numbers.max_digits} digits of the longest number in splits.{name}, got "
+                f"the {numbers.max_digits} characters of the longest number in splits.{name}, got "
                 f"{config.canvas.widest}; widen the canvas or shorten the numbers"
             )
         if split.samples is not None or split.is_endless:

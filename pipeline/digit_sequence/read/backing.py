@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from digit_sequence.base.characters import SPACE
 from digit_sequence.read.samples import Batch, Sample
 
 Ordinals = NDArray[np.int64]
@@ -35,6 +36,16 @@ class Backing(ABC):
 
     @property
     @abstractmethod
+    def alphabet(self) -> str:
+        """The characters of its numbers: all digits, then signs and the space if there are any."""
+
+    @property
+    def classes(self) -> str:
+        """Those of the alphabet that have ink, and boxes."""
+        return self.alphabet.replace(SPACE, "")
+
+    @property
+    @abstractmethod
     def image_format(self) -> str:
         """How an image is encoded: png or jpeg."""
 
@@ -50,7 +61,7 @@ class Backing(ABC):
 
     @abstractmethod
     def max_digits(self, split: str) -> int:
-        """Return the digits of the longest number that was planned for a split."""
+        """Return the characters of the longest number that was planned for a split."""
 
     @abstractmethod
     def schema(self) -> pa.Schema:

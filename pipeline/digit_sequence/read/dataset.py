@@ -29,6 +29,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from digit_sequence.base.characters import DIGITS
 from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.base.names import (
     MANIFEST_PATH,
@@ -95,6 +96,12 @@ class Dataset(Splits):
         return self._layout.height, self._layout.width
 
     @property
+    def alphabet(self) -> str:
+        """The characters of its numbers: all digits, then signs and the space if there are any."""
+        alphabet: str = self.manifest.get("alphabet", DIGITS)
+        return alphabet
+
+    @property
     def image_format(self) -> str:
         """How an image is encoded: png or jpeg."""
         name: str = self.manifest["image"]["format"]
@@ -111,7 +118,7 @@ class Dataset(Splits):
         return self._layout.samples
 
     def max_digits(self, split: str) -> int:
-        """Return the digits of the longest number that was planned for a split."""
+        """Return the characters of the longest number that was planned for a split."""
         digits: int = self.manifest["splits"][split]["max_digits"]
         return digits
 

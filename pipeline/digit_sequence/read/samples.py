@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from digit_sequence.base.characters import SPACE
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.images import cut_images
 from digit_sequence.codec.run_lengths import decode_mask
@@ -35,13 +36,21 @@ class Sample:
 
     @property
     def number(self) -> str:
-        """The digits, zeros kept."""
+        """As it is written, zeros kept."""
         number: str = self.label["number"]
         return number
 
     @property
+    def characters(self) -> str:
+        """The characters of the number that have ink and a box each: all but spaces."""
+        return self.number.replace(SPACE, "")
+
+    @property
     def boxes(self) -> NDArray[np.int32]:
-        """Per digit (digit, top, left, bottom, right), half-open pixels, shape (D, 5)."""
+        """Per digit (digit, top, left, bottom, right), half-open pixels, shape (D, 5).
+
+        Signs have codes from 10 on in place of a digit: `characters` has them.
+        """
         return _to_boxes(self.label["boxes"])
 
     @property

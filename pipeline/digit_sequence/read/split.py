@@ -172,7 +172,7 @@ class Split(Sequence[Sample]):
 
     @property
     def max_digits(self) -> int:
-        """Digits of the longest number that was planned for the split."""
+        """Characters of the longest number that was planned for the split."""
         return self.dataset.max_digits(self.name)
 
     def batches(

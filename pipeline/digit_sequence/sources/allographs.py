@@ -24,7 +24,7 @@ from digit_sequence.pen.nib import draw_ink
 from digit_sequence.pen.shapes import ADDITIONS, Shape
 from digit_sequence.sources.bank import GlyphBank, find_ink
 from digit_sequence.sources.hands import NOBODY
-from digit_sequence.sources.pools import GlyphPool
+from digit_sequence.sources.pools import GlyphPool, share_out
 
 N_DRAWN = 100
 """Variants of a shape that a pen draws; fewer of glyphs above `_MANY_PIXELS`."""
@@ -78,7 +78,7 @@ def add_allographs(
             # Parts of a mix share no curve.
             first = 0 if bank.origins is None else N_DRAWN * int(bank.origins[0])
             made = _draw_glyphs(name, shape, bank.images.shape[1:], *place, count, first)
-            shares = _share_out(len(made), counts)
+            shares = share_out(len(made), counts)
             writers.append(np.full(len(made), NOBODY, np.int32))
         else:
             origins = [_choose_evenly(ids, part * N_ADDED / counts.sum()) for ids in own.values()]
@@ -107,13 +107,6 @@ def add_allographs(
         split: replace(pool, shapes=found[split], writers=extended.writers)
         for split, pool in pools.items()
     }
-
-
-def _share_out(n_made: int, counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return how many of some glyphs each split gets: as it has of the source's, at least one."""
-    shares: NDArray[np.int64] = np.maximum(n_made * counts // counts.sum(), counts > 0)
-    shares[counts.argmax()] += n_made - shares.sum()
-    return shares
 
 
 def _choose_evenly(ids: NDArray[np.int32], share: float) -> NDArray[np.int32]:

@@ -6,7 +6,7 @@ wrong when the source was read, a line each:
 
 ===========  ===============  =========================================================
 images.npy   uint8 (N, H, W)  ink bright on 0
-digits.npy   uint8 (N,)       0 to 9
+digits.npy   uint8 (N,)       0 to 9; of signs their codes in `base.characters`
 parts.npy    uint8 (N,)       0: any split may use the glyph; 1: only test may
 ink.npy      int16 (N, 4)     top, left, bottom, right of the ink, half-open
 writers.npy  int32 (N,)       who wrote each; only there if the source says so
@@ -37,6 +37,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from digit_sequence.base.blocks import shorten
+from digit_sequence.base.characters import DIGITS
 from digit_sequence.base.errors import SourceError, SourceWarning
 from digit_sequence.sources.cache import CACHE_VARIABLE, cache_folder, writing_into
 from digit_sequence.sources.distances import Distances
@@ -59,7 +60,7 @@ class GlyphBank:
     images: NDArray[np.uint8]
     """Shape (N, H, W), ink bright on 0; memory-mapped, read-only."""
     digits: NDArray[np.uint8]
-    """Shape (N,), 0 to 9."""
+    """Shape (N,), 0 to 9; of signs their codes in `base.characters`."""
     parts: NDArray[np.uint8]
     """Shape (N,): 0 if any split may use the glyph, 1 if only test may."""
     ink: NDArray[np.int16]
@@ -74,6 +75,31 @@ class GlyphBank:
     """Shape (P, 4): top, left, bottom, right of the images of a part, half-open, in those here."""
 
     @cached_property
+    def line_rows(self) -> tuple[int, int]:
+        """First row of what digits of the usual height have ink in, and the one behind the last.
+
+        A sign is as high as a digit to whatever scales it: it keeps its size and its place.
+        """
+        return _find_line_rows(self.ink, self.digits)
+
+    @cached_property
+    def bodies(self) -> NDArray[np.int16]:
+        """Shape (N, 4): the ink of digits; of signs the columns, and the rows of digits.
+
+        Those are the `line_rows`; of a mix, of each part.
+        """
+        is_sign = self.digits >= len(DIGITS)
+        if not is_sign.any():
+            return self.ink
+        bodies = self.ink.copy()
+        origins = np.zeros_like(self.digits) if self.origins is None else self.origins
+        for place in np.unique(origins[is_sign]):
+            own = origins == place
+            lines = _find_line_rows(self.ink[own], self.digits[own])
+            bodies[is_sign & own, 0], bodies[is_sign & own, 2] = lines
+        return bodies
+
+    @cached_property
     def distances(self) -> Distances:
         """From the middle of strokes: what a pen draws by."""
         return Distances(self.images)
@@ -83,6 +109,14 @@ class GlyphBank:
         if self.frames is None or self.origins is None:
             return np.outer([0.0, 0.0, *self.images.shape[1:]], np.ones(len(glyph_ids)))
         return self.frames[self.origins[glyph_ids]].T.astype(np.float64)
+
+
+def _find_line_rows(ink: NDArray[np.int16], digits: NDArray[np.uint8]) -> tuple[int, int]:
+    """Return the rows that digits of the usual height have ink in, by those of some glyphs."""
+    is_digit = digits < len(DIGITS)
+    rows = ink[is_digit if is_digit.any() else ~is_digit][:, [0, 2]]
+    top, bottom = np.sort(rows, axis=0)[len(rows) // 2]
+    return int(top), int(bottom)
 
 
 def load_bank(settings: SourceBlock) -> GlyphBank:

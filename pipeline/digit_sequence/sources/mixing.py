@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from digit_sequence.base.characters import INKED
 from digit_sequence.base.errors import SourceError
 from digit_sequence.base.names import SPLITS, SplitName
 from digit_sequence.sources.bank import GlyphBank
@@ -24,7 +25,7 @@ from digit_sequence.sources.registry import open_source
 from digit_sequence.sources.source import SourceBlock
 
 Pools = Mapping[SplitName, GlyphPool]
-AddGlyphs = Callable[[GlyphBank, Pools], tuple[GlyphBank, dict[SplitName, GlyphPool]]]
+AddGlyphs = Callable[[GlyphBank, Pools], tuple[GlyphBank, Pools]]
 _PER_GLYPH = ("images", "digits", "parts", "ink", "writers", "origins")
 """Arrays of a bank that have a row for each glyph."""
 
@@ -50,7 +51,7 @@ def share_glyphs(bank: GlyphBank, settings: SourceBlock) -> dict[SplitName, Glyp
         except SourceError as error:
             raise SourceError(f"source.parts.{name}: {error}") from error
         for split, pool in shared.items():
-            by_digit = [pool.of_digit(digit) + np.int64(start) for digit in range(10)]
+            by_digit = [pool.of_digit(digit) + np.int64(start) for digit in range(len(INKED))]
             used = [ids[is_used[ids]] for ids in by_digit]
             found[split][name] = pool_glyphs(used, bank.writers)
     pools = {split: _join(parts, source, bank.writers) for split, parts in found.items()}
@@ -60,7 +61,7 @@ def share_glyphs(bank: GlyphBank, settings: SourceBlock) -> dict[SplitName, Glyp
 
 def add_per_part(
     add: AddGlyphs, bank: GlyphBank, pools: Pools, settings: SourceBlock
-) -> tuple[GlyphBank, dict[SplitName, GlyphPool]]:
+) -> tuple[GlyphBank, Pools]:
     """Have glyphs added that a source lacks, to each part of a mix by itself.
 
     Parameters
@@ -88,10 +89,10 @@ def add_per_part(
             split: replace(_renumber(_find_part(pool, name), places), writers=part.writers)
             for split, pool in pools.items()
         }
-        extended, own = add(part, own)
+        extended, added = add(part, own)
         n_added = len(extended.digits) - len(ids)
         numbers = np.concatenate([ids, np.arange(n_glyphs, n_glyphs + n_added, dtype=np.int32)])
-        for split, pool in own.items():
+        for split, pool in added.items():
             found[split][name] = _renumber(pool, numbers)
         origins = np.full(len(extended.digits), place, np.uint8)
         banks.append(_take(replace(extended, origins=origins), slice(len(ids), None)))
@@ -131,7 +132,8 @@ def _join(
     """Return the pool of a split by those of the parts of a mix."""
     pools = {name: replace(pool, writers=writers) for name, pool in parts.items()}
     by_digit = [
-        np.concatenate([pool.of_digit(digit) for pool in pools.values()]) for digit in range(10)
+        np.concatenate([pool.of_digit(digit) for pool in pools.values()])
+        for digit in range(len(INKED))
     ]
     shapes: dict[str, list[NDArray[np.int32]]] = {}
     for pool in pools.values():

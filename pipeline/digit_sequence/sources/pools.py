@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from digit_sequence.base.characters import INKED
 from digit_sequence.base.errors import SourceError
 from digit_sequence.base.names import SPLITS, SplitName
 from digit_sequence.base.philox import Words
@@ -24,12 +25,12 @@ from digit_sequence.sources.source import SHARES, SourceBlock
 
 @dataclass(frozen=True)
 class GlyphPool:
-    """The glyphs that one split may use, grouped by digit."""
+    """The glyphs that one split may use, grouped by digit; a sign counts as one, see `INKED`."""
 
     ids: NDArray[np.int32]
     """Shape (M,): glyph ids, ascending within a digit."""
     starts: NDArray[np.int64]
-    """Shape (11,): the ids of digit d are ``ids[starts[d]:starts[d + 1]]``."""
+    """Shape (25,): the ids of digit d are ``ids[starts[d]:starts[d + 1]]``."""
     shapes: Mapping[str, NDArray[np.int32]] = field(default_factory=dict)
     """Ids of glyphs that the source lacks, by digit and name of the shape: ``7/crossed``."""
     writers: NDArray[np.int32] | None = None
@@ -66,7 +67,7 @@ class Mixed:
 
     @cached_property
     def has_digit(self) -> NDArray[np.bool_]:
-        """(P, 10) whether a part has a digit."""
+        """(P, characters) whether a part has one, by its code."""
         return np.array([np.diff(pool.starts) > 0 for pool in self.pools.values()])
 
     def find_lacking(self, digits: Iterable[int]) -> dict[str, set[int]]:
@@ -137,7 +138,7 @@ def partition_glyphs(bank: GlyphBank, settings: SourceBlock) -> dict[SplitName, 
     if settings.split_by == "writer":
         return _partition_writers(bank, words, fractions, is_used)
     shares: dict[SplitName, list[NDArray[np.int64]]] = {split: [] for split in SPLITS}
-    for digit in range(10):
+    for digit in range(len(INKED)):
         free, reserved = (
             np.flatnonzero((bank.digits == digit) & (bank.parts == part)) for part in (0, 1)
         )
@@ -176,12 +177,12 @@ def _partition_writers(
     pools: dict[SplitName, GlyphPool] = {}
     for split in SPLITS:
         is_own = np.isin(bank.writers, writers[split]) & is_used
-        by_digit = [np.flatnonzero(is_own & (bank.digits == digit)) for digit in range(10)]
+        by_digit = [np.flatnonzero(is_own & (bank.digits == digit)) for digit in range(len(INKED))]
         if len(writers[split]) and (lacking := [d for d in present if not len(by_digit[d])]):
             raise SourceError(
                 f"source.split_by: expected writers of every digit in {split}, got none of "
-                f"{', '.join(map(str, lacking))} among its {len(writers[split]):,}; change the "
-                "source's fractions, or split by glyph"
+                f"{', '.join(INKED[code] for code in lacking)} among its {len(writers[split]):,}; "
+                "change the source's fractions, or split by glyph"
             )
         pools[split] = pool_glyphs(by_digit, bank.writers)
     return pools
@@ -259,8 +260,17 @@ def check_writers(pools: Mapping[SplitName, GlyphPool]) -> None:
                 )
 
 
-def pool_glyphs(by_digit: list[NDArray[np.int64]], writers: NDArray[np.int32] | None) -> GlyphPool:
-    """Return the pool of the glyphs of each digit."""
+def share_out(n_made: int, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many of some glyphs each split gets: as it has of the source's, at least one."""
+    shares: NDArray[np.int64] = np.maximum(n_made * counts // counts.sum(), counts > 0)
+    shares[counts.argmax()] += n_made - shares.sum()
+    return shares
+
+
+def pool_glyphs(
+    by_digit: Sequence[NDArray[np.integer[Any]]], writers: NDArray[np.int32] | None
+) -> GlyphPool:
+    """Return the pool of the glyphs of each digit, in the order of their codes."""
     sizes = [len(ids) for ids in by_digit]
     ids = np.concatenate([np.sort(ids) for ids in by_digit]).astype(np.int32)
     starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)

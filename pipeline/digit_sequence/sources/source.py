@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from digit_sequence.base.blocks import AS_TUPLE, Block, InputPath, list_paths, local_fields
+from digit_sequence.base.characters import INKED
 from digit_sequence.base.version import __version__
 
 SELECTION = ("split_by", "exclude", "keep_doubtful")
@@ -29,7 +30,7 @@ class RawGlyphs:
     images: NDArray[np.uint8]
     """Shape (N, H, W), ink bright on 0."""
     digits: NDArray[np.uint8]
-    """Shape (N,), 0 to 9."""
+    """Shape (N,), 0 to 9; of signs their codes in `base.characters`."""
     parts: NDArray[np.uint8]
     """Shape (N,): 0 if any split may use the glyph, 1 if only test may."""
     doubts: tuple[str, ...] = ()
@@ -50,8 +51,8 @@ class RawGlyphs:
         ):
             if array.dtype != np.uint8 or array.ndim != rank or len(array) != len(self.digits):
                 raise ValueError(f"{name}: got {array.dtype} of shape {array.shape}")
-        if not self.images.size or self.digits.max() > 9 or self.parts.max() > 1:
-            raise ValueError("expected digits of 0 to 9 and parts of 0 and 1")
+        if not self.images.size or self.digits.max() >= len(INKED) or self.parts.max() > 1:
+            raise ValueError("expected digits of 0 to 9, or signs, and parts of 0 and 1")
         writers = self.writers
         if writers is not None and (
             writers.dtype != np.int32 or writers.shape != self.digits.shape or writers.min() < -1

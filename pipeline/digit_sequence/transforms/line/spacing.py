@@ -18,7 +18,10 @@ Columns = Annotated[int, Field(ge=-1000, le=1000)]
 
 
 class Spacing(Placement):
-    """Columns between two digits; negative: they overlap, by half the narrower one at most."""
+    """Columns between two digits; negative: they overlap, by half the narrower one at most.
+
+    Signs overlap with none.
+    """
 
     name: ClassVar = "spacing"
     section: ClassVar[Section] = "line"
@@ -38,7 +41,6 @@ class Spacing(Placement):
 
     def place(self, row: Row, drawn: Drawn) -> Drawn:
         """Put the gaps between cells, without hiding one digit behind another."""
-        before = np.roll(row.widths, 1)
-        row.gaps = np.maximum(drawn["spacing"], -(np.minimum(before, row.widths) // 2))
+        row.gaps = np.maximum(drawn["spacing"], row.least_gaps)
         row.gaps[row.starts[:-1]] = 0
         return {"spacing": row.gaps}
