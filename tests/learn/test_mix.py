@@ -112,7 +112,10 @@ def test_damaged_crops_are_named(crops, stored, tmp_path):
     with pytest.raises(ConfigError, match=r"a\.png: expected a PNG, JPEG"):
         broken[0]
     labels.write_text("file,number\na.png,12 EUR\n")
-    with pytest.raises(ConfigError, match="line 2: number: expected the digits 0 to 9 alone"):
+    with pytest.raises(ConfigError, match="line 2: number: expected"):
+        open_crops(tmp_path, labels, like=stored)
+    labels.write_text("file,number\na.png,12:45\n")
+    with pytest.raises(ConfigError, match=r"a\.png: expected characters of .* got : as well"):
         open_crops(tmp_path, labels, like=stored)
 
 
@@ -236,6 +239,10 @@ def test_wrong_mixes_are_refused(parts, tiny_config):
     high = open_config(tiny_config(canvas={"height": 40}))["train"]
     with pytest.raises(ConfigError, match="one height, got a of 28 rows, b of 40 rows; set canvas"):
         Mix({"a": parts["stored"], "b": high}, {"a": 1, "b": 1})
+    signs = {"train": {"numbers": {"values": ["1,5"]}, "samples": 2}}
+    other = open_config(tiny_config(splits=signs))["train"]
+    with pytest.raises(ConfigError, match=r"one alphabet, got a: 0 1 .* 9; b: 0 1 .* 9 ,; let"):
+        Mix({"a": parts["stored"], "b": other}, {"a": 1, "b": 1})
     with pytest.raises(ConfigError, match="weights: real: expected a number above 0, got 0"):
         Mix(parts, {"stored": 1, "drawn": 1, "real": 0})
     with pytest.raises(ConfigError, match="mix: a: expected samples, got none"):

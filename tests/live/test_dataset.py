@@ -91,6 +91,20 @@ def test_widths_masks_and_looks(tiny_config, tmp_path, image):
     np.testing.assert_array_equal(sample.masks, masks)
 
 
+def test_signs_and_spaces(tiny_config, tmp_path):
+    """So are numbers with signs and spaces, and conditions on these."""
+    numbers = {"values": ["-1,5 \N{EURO SIGN}", "12:45", "50 %"]}
+    config = tiny_config(splits={"train": {"numbers": numbers, "samples": 7}})
+    build(config, tmp_path / "out")
+    drawn, stored = open_config(config), open_dataset(tmp_path / "out")
+    check_equal(drawn, stored)
+    assert drawn.alphabet == stored.alphabet != "0123456789"
+    for conditions in ({"digit": ","}, {"digit": [5, "%"]}, {"n_digits": 3}, {"number": "50 %"}):
+        found = drawn["train"].where(**conditions)
+        assert found.ordinals.tolist() == stored["train"].where(**conditions).ordinals.tolist()
+        assert len(found)
+
+
 @settings(max_examples=20)
 @given(st.lists(st.integers(-12, 11), max_size=9))
 def test_any_positions_in_any_order(drawn, positions):
