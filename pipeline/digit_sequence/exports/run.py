@@ -36,7 +36,8 @@ from digit_sequence.base.names import BUILD_FOLDER, sample_key, shard_name
 from digit_sequence.codec.encoding import EXTENSIONS, decode_image, encode_image
 from digit_sequence.exports import EXPORTS
 from digit_sequence.exports.format import POLYGONS, Format, Index, Piece
-from digit_sequence.read.dataset import Dataset, Split, open_dataset
+from digit_sequence.read.dataset import Dataset, open_dataset
+from digit_sequence.read.split import Split
 from digit_sequence.run.jobs import Job, Work, probe_workers
 from digit_sequence.run.run import Run
 from digit_sequence.store.storage import Storage
@@ -372,7 +373,7 @@ def read_piece(split: Split, index: int, kind: Format) -> Piece:
                 f"verify {dataset.uri} --repair"
             )
     images = split.read_encoded(positions, check=True)
-    image_format: str = dataset.manifest["image"]["format"]
+    image_format = dataset.image_format
     if image_format not in kind.images:
         image_format = kind.images[0]
         images = [encode_image(decode_image(image), image_format) for image in images]
