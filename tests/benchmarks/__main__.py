@@ -129,7 +129,8 @@ def _measure_format(
                 "build": lambda: build_one(sampler, storage, 0),
                 "make": lambda: make_one(sampler, 0),
                 "encode": lambda: [
-                    encode_image(pixels, output.image, output.quality) for pixels in rendered
+                    encode_image(pixels, output.image, output.quality, sampler.engine)
+                    for pixels in rendered
                 ],
             }
             for name, call in calls.items():
@@ -141,7 +142,9 @@ def _measure_format(
                 clock["yardstick"].append(seconds / samples * 1e6)
                 cpu["yardstick"].append((cpu_seconds - start_cpu) / samples * 1e6)
             stages.append(measure_stages(sampler, storage, SHARD_SAMPLES))
-    encoded = [encode_image(pixels, output.image, output.quality) for pixels in rendered]
+    encoded = [
+        encode_image(pixels, output.image, output.quality, sampler.engine) for pixels in rendered
+    ]
     result: dict[str, Any] = {
         "file_bytes": round(sum(map(len, encoded)) / samples),
         "stages_us": {name: take_median([once[name] for once in stages]) for name in stages[0]},

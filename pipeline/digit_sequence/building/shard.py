@@ -128,7 +128,8 @@ def pack_shard(sampler: Sampler, shard: Shard, pack: Pack | None = None) -> tupl
     """
     keep_freed_memory()
     config = sampler.plan.config
-    pack = pack or CONTAINERS[config.output.container].pack
+    output = config.output
+    pack = pack or CONTAINERS[output.container].pack
     glyph_pixels = sampler.plan.splits[shard.split].numbers.max_digits * sampler.bank.images[0].size
     batch_samples = fit_batch(config, glyph_pixels, sampler.engine)
 
@@ -138,7 +139,7 @@ def pack_shard(sampler: Sampler, shard: Shard, pack: Pack | None = None) -> tupl
         for start in range(shard.start, shard.stop, batch_samples):
             rendered = sampler.draw(shard.split, start, min(start + batch_samples, shard.stop))
             images = [
-                encode_image(image, config.output.image, config.output.quality)
+                encode_image(image, output.image, output.quality, sampler.engine)
                 for image in rendered.cut()
             ]
             yield make_rows(shard, start - shard.start, rendered, schema), images
