@@ -120,26 +120,26 @@ def _find_tokens(content, size, tokens, counts):
 
 @inner
 def _sort_symbols(counts):
-    """Return the symbols that occur, the rarest first: sorted by six bits at a time."""
+    """Return the symbols that occur, the rarest first: sorted by eight bits at a time."""
     keys, others = np.empty(len(counts), np.int64), np.empty(len(counts), np.int64)
     size = most = 0
     for symbol in range(len(counts)):
         keys[size] = counts[symbol] << 9 | symbol
         size += counts[symbol] > 0
         most = max(most, counts[symbol])
-    places, shift = np.empty(65, np.int64), 9
+    places, shift = np.empty(257, np.int64), 9
     while most:
         places[:] = 0
         for i in range(size):
-            places[(keys[i] >> shift & 63) + 1] += 1
-        for digit in range(64):
+            places[(keys[i] >> shift & 255) + 1] += 1
+        for digit in range(256):
             places[digit + 1] += places[digit]
         for i in range(size):
-            digit = keys[i] >> shift & 63
+            digit = keys[i] >> shift & 255
             others[places[digit]] = keys[i]
             places[digit] += 1
         keys, others = others, keys
-        shift, most = shift + 6, most >> 6
+        shift, most = shift + 8, most >> 8
     for i in range(size):
         keys[i] &= 511
     return keys[:size]
