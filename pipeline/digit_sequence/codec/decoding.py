@@ -1,8 +1,9 @@
 """Bytes to images: what a training job needs of a codec, and nothing that only builds need.
 
-A grey PNG of eight bits whose rows are pixels, or all of them differences of pixels, is zlib and a
-copy or a sum. Anything else goes to Pillow, with which imageio reads too: at every call, imageio
-tries to import two plugins that are not there, 0.3 ms an image, of which decoding is 0.08.
+A grey PNG of eight bits whose rows are pixels, or all of them differences of pixels, is inflated by
+libdeflate, in half of zlib's time, and copied or summed up. Anything else goes to Pillow, which
+imageio reads with too: at every call, imageio tries to import two plugins that are not there, 0.3
+ms an image, of which decoding is 0.08.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import warnings
 import zlib
 
 import numpy as np
+from imagecodecs import DeflateError, deflate_decode
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
@@ -95,20 +97,34 @@ def decode_plain(encoded: bytes) -> NDArray[np.uint8] | None:
     if tuple(kind) != GREY_8_BIT or checksum != zlib.crc32(encoded[12:29]):
         return None
     n_bytes = height * (width + 1)
-    if n_bytes > MAX_PIXELS:
+    if not 0 < n_bytes <= MAX_PIXELS:
         return None
-    # zlib has a checksum of its own, so those of the chunks with pixels need no look.
-    stream = zlib.decompressobj()
-    content = stream.decompress(_join_pixels(encoded), n_bytes + 1)  # one byte to tell of more
-    if len(content) > n_bytes:
-        raise OSError(f"PNG: expected {height} x {width} pixels as its header says, got more")
-    if not stream.eof:  # nor was the checksum looked at
+    packed = _join_pixels(encoded)
+    try:  # a stream has a checksum of its own, so those of the chunks with pixels need no look
+        content = deflate_decode(packed, out=n_bytes)
+    except DeflateError:
+        _check_end(packed, n_bytes, f"{height} x {width}")
+        return None
+    if len(content) < n_bytes:
         return None
     rows = np.frombuffer(content, np.uint8).reshape(height, width + 1)
-    filters, pixels = rows[:, 0], rows[:, 1:]
+    return _undo_filter(rows[:, 0], rows[:, 1:])
+
+
+def _undo_filter(filters: NDArray[np.uint8], rows: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    """Return pixels that are told as they are, or all as differences (Sub); None for others."""
     if not filters.any():
-        return pixels.copy()
-    return np.add.accumulate(pixels, axis=1, dtype=np.uint8) if (filters == 1).all() else None
+        return rows.copy()
+    if (filters != 1).any():
+        return None
+    columns = np.ascontiguousarray(rows.T)  # whole columns are added faster than pixels in a row
+    return np.add.accumulate(columns, axis=0, dtype=np.uint8).T.copy()
+
+
+def _check_end(packed: bytes, n_bytes: int, size: str) -> None:
+    """Raise an OSError if there is more than some bytes: Pillow does not look."""
+    if len(zlib.decompressobj().decompress(packed, n_bytes + 1)) > n_bytes:
+        raise OSError(f"PNG: expected {size} pixels as its header says, got more")
 
 
 def _join_pixels(encoded: bytes) -> bytes:

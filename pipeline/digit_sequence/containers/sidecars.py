@@ -144,8 +144,11 @@ def encode_json(values: pa.Array) -> pa.Array:
         distinct = values.dictionary_encode()
         texts = make_array(list(map(json.dumps, distinct.dictionary.to_pylist())), pa.string())
         return texts.take(distinct.indices)
-    if pa.types.is_integer(kind) and len(values):
-        low, high = pc.min_max(values).as_py().values()
-        if 0 <= low and high < len(_SMALL):
-            return _SMALL.take(values)
-    return values.cast(pa.string())
+    return _SMALL.take(values) if _are_small(values) else values.cast(pa.string())
+
+
+def _are_small(values: pa.Array) -> bool:
+    if not pa.types.is_integer(values.type) or not len(values):
+        return False
+    least, most = pc.min_max(values).as_py().values()
+    return bool(least >= 0 and most < len(_SMALL))
