@@ -12,6 +12,7 @@ import io
 import struct
 import warnings
 import zlib
+from functools import lru_cache
 
 import numpy as np
 from imagecodecs import DeflateError, deflate_decode
@@ -91,15 +92,11 @@ def decode_plain(encoded: bytes) -> NDArray[np.uint8] | None:
 
     Returns None if it is no such file.
     """
-    if not encoded.startswith(PNG_BEGIN):
+    size = _read_size(encoded[:33])
+    if size is None:
         return None
-    width, height, *kind, checksum = struct.unpack_from(">II5BI", encoded, 16)
-    if tuple(kind) != GREY_8_BIT or checksum != zlib.crc32(encoded[12:29]):
-        return None
-    n_bytes = height * (width + 1)
-    if not 0 < n_bytes <= MAX_PIXELS:
-        return None
-    packed = _join_pixels(encoded)
+    height, width = size
+    n_bytes, packed = height * (width + 1), _join_pixels(encoded)
     try:  # a stream has a checksum of its own, so those of the chunks with pixels need no look
         content = deflate_decode(packed, out=n_bytes)
     except DeflateError:
@@ -107,18 +104,24 @@ def decode_plain(encoded: bytes) -> NDArray[np.uint8] | None:
         return None
     if len(content) < n_bytes:
         return None
-    rows = np.frombuffer(content, np.uint8).reshape(height, width + 1)
-    return _undo_filter(rows[:, 0], rows[:, 1:])
-
-
-def _undo_filter(filters: NDArray[np.uint8], rows: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-    """Return pixels that are told as they are, or all as differences (Sub); None for others."""
-    if not filters.any():
+    rows = np.frombuffer(content, np.uint8).reshape(height, width + 1)[:, 1:]
+    filters = content[:: width + 1]
+    if filters == bytes(height):
         return rows.copy()
-    if (filters != 1).any():
+    if filters != b"\1" * height:
         return None
     columns = np.ascontiguousarray(rows.T)  # whole columns are added faster than pixels in a row
     return np.add.accumulate(columns, axis=0, dtype=np.uint8).T.copy()
+
+
+@lru_cache(256)  # the images of a dataset are of few sizes
+def _read_size(header: bytes) -> tuple[int, int] | None:
+    """Return the height and width of a PNG of grey bytes; None for others, and too large ones."""
+    if not header.startswith(PNG_BEGIN):
+        return None
+    width, height, *kind, checksum = struct.unpack_from(">II5BI", header, 16)
+    is_plain = tuple(kind) == GREY_8_BIT and checksum == zlib.crc32(header[12:29])
+    return (height, width) if is_plain and 0 < height * (width + 1) <= MAX_PIXELS else None
 
 
 def _check_end(packed: bytes, n_bytes: int, size: str) -> None:
@@ -129,6 +132,9 @@ def _check_end(packed: bytes, n_bytes: int, size: str) -> None:
 
 def _join_pixels(encoded: bytes) -> bytes:
     """Return the content of the chunks IDAT."""
+    size, name = struct.unpack_from(">I4s", encoded, 33)
+    if name == b"IDAT" and len(encoded) == 57 + size:  # one chunk, and the end
+        return encoded[41 : 41 + size]
     parts, place = [], 33
     while place < len(encoded):
         size, name = struct.unpack_from(">I4s", encoded, place)
