@@ -20,7 +20,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 PYTEST := OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 BUILD := $(BIN)/digit-sequence build $(CONFIG) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(if $(WORKERS),--workers $(WORKERS))
 
-.PHONY: help install install-dev dataset dry-run preview test test-extras test-all train train-real bench engine-equality reference gallery lint format types clean
+.PHONY: help install install-dev dataset dry-run preview report test test-extras test-all train train-real bench engine-equality reference gallery lint format types clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -69,6 +69,9 @@ dry-run: $(RUN_STAMP) ## Print the plan of CONFIG
 preview: $(RUN_STAMP) ## Draw a contact sheet of CONFIG: preview.png
 	@$(BIN)/digit-sequence preview $(CONFIG) -o preview.png
 
+report: $(DEV_STAMP) ## Write a page about OUTPUT, or CONFIG drawn live: report.html
+	@$(BIN)/digit-sequence report $(if $(OUTPUT),$(OUTPUT),$(CONFIG)) -o report.html
+
 test: $(DEV_STAMP) ## Run the tests that need no extra
 	@$(PYTEST)
 
@@ -112,6 +115,6 @@ types: $(DEV_STAMP) ## Check types, as on Linux, Windows and macOS
 	@$(BIN)/mypy --platform win32
 	@$(BIN)/mypy --platform darwin
 
-clean: ## Remove .venv, caches and the pictures of preview; data/ stays
-	@rm -rf $(VENV) $(LOADERS) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist preview.png
+clean: ## Remove .venv, caches, the pictures of preview and the report; data/ stays
+	@rm -rf $(VENV) $(LOADERS) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist preview.png report.html
 	@find pipeline tests -name __pycache__ -type d -exec rm -rf {} +

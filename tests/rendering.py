@@ -15,6 +15,7 @@ from skimage.morphology import dilation, erosion
 from skimage.transform import AffineTransform, warp
 
 from conftest import find_extent, make_bank, make_pool
+from digit_sequence.base.characters import encode_text
 from digit_sequence.base.errors import RenderError
 from digit_sequence.base.names import SplitName
 from digit_sequence.base.randomness import Identities
@@ -148,8 +149,9 @@ def make_identities(*numbers: str, seed: int = 1) -> Identities:
     """Make the identities of the first sample of some numbers."""
     starts = np.cumsum([0, *map(len, numbers)])
     names = [f"train/{number}" for number in numbers]
-    digits = np.array([int(digit) for number in numbers for digit in number])
-    return Identities(seed, names, np.zeros(len(numbers), np.int64), starts, digits)
+    digits = np.frombuffer(encode_text("".join(numbers)), np.uint8).astype(np.int64)
+    spaced = np.zeros(len(digits), np.bool_)
+    return Identities(seed, names, np.zeros(len(numbers), np.int64), starts, digits, spaced)
 
 
 def make_layers(*pictures: Image, top: int = 0, left: int = 0) -> Layers:

@@ -201,6 +201,7 @@ def identify(samples: list[tuple[str, int]], engine: str = "skimage", seed: int 
         indices=np.array([index for _, index in samples], np.int64),
         starts=np.concatenate([[0], np.cumsum(lengths)]),
         digits=np.array([int(digit) for number, _ in samples for digit in number]),
+        spaced=np.zeros(sum(lengths), np.bool_),
         engine=engine,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import time
 
 import pytest
@@ -19,6 +20,9 @@ SAMPLES = {
     "zip": {"train": 20_000, "val": 1_000, "test": 2_000},
     "amounts": {"train": 20_000, "val": 500, "test": 500},
     "dates": {"train": 20_000, "val": 1_000, "test": 1_000},
+    "mdw-amounts": {"train": 10_000, "val": 1_000, "test": 10_000},
+    "mdw-times": {"train": 10_000, "val": 1_000, "test": 10_000},
+    "mdw-zip": {"train": 10_000, "val": 1_000, "test": 10_000},
     "meter": {"train": 20_000, "val": 500, "test": 500},
     "exam-marks": {"train": 20_000, "val": 1_000, "test": 2_000},
     "codes": {"train": 20_000, "val": 1_000, "test": 2_000},
@@ -107,8 +111,7 @@ def test_configs_of_mnist_build(tmp_path, mnist_folder, name):
 
 def is_date(text):
     """Return whether a number is a date in one of the formats of dates.yaml."""
-    formats = ("%d%m%Y", "%Y%m%d") if len(text) == 8 else ("%d%m%y",)
-    for format_ in formats:
+    for format_ in ("%d/%m/%Y", "%d.%m.%y", "%Y-%m-%d"):
         try:
             datetime.datetime.strptime(text, format_)
         except ValueError:
@@ -119,15 +122,18 @@ def is_date(text):
 
 IS_SOUND = {
     "zip": lambda text: len(text) == 5,
-    "amounts": lambda text: 100 <= int(text) <= 9_999_999 and text[0] != "0",
+    "amounts": lambda text: (
+        100 <= int(re.sub("[.,]", "", text)) <= 9_999_999
+        and re.fullmatch(r"[1-9]\d?(,\d{3})?\.\d\d|[1-9]\d\d\.\d\d", text)
+    ),
     "dates": is_date,
     "meter": lambda text: len(text) in (5, 6),
     "exam-marks": lambda text: (len(text) == 7 and text[0] in "12") or int(text) <= 100,
     "codes": lambda text: {
-        16: luhn.is_valid,
+        19: luhn.is_valid,
         13: ean.is_valid,
         9: rtn.is_valid,
-    }[len(text)](text),
+    }[len(text)](text.replace(" ", "")),
 }
 """Whether a number is one of its job."""
 

@@ -30,7 +30,7 @@ from digit_sequence.sources.mnist_5k import Mnist5kSettings
 from strategies import canvases, glyph_transforms, line_transforms, make_legible, number_texts
 
 SOURCE_NAMES = ", ".join(
-    ["mnist", "mnist-5k", "emnist", "qmnist", "idx", "folder", "npz", "csv", "parquet"]
+    ["mnist", "mnist-5k", "emnist", "qmnist", "idx", "folder", "npz", "csv", "parquet", "mix"]
 )
 KINDS = ", ".join(NUMBER_KINDS)
 SOURCE = "source: {name: mnist-5k}\n"
@@ -217,12 +217,15 @@ REFUSED_NUMBERS = [
     ("{values: [007]}", 'values.0: expected a number in quotes, such as "007", got 7: quote it'),
     ("{values: ['1', 1e5]}", 'values.1: expected a number in quotes, such as "007", got 100000.0'),
     ("{values: ['1', true]}", 'values.1: expected a number in quotes, such as "007", got True'),
-    ("{values: ['1a']}", "values.0: expected a string of digits 0-9, got '1a'"),
+    (
+        "{values: ['1a']}",
+        "values.0: expected a string of digits 0-9 and . , - / : + = # % ( ) $ € £ ",
+    ),
     ("{values: ['']}", "values.0: expected a string of digits 0-9, got ''"),
-    ("{values: ['-1']}", "values.0: expected a string of digits 0-9, got '-1'"),
-    ("{values: ['\u0663']}", "values.0: expected a string of digits 0-9, got '\u0663'"),
+    ("{values: ['1\t']}", r"and space, got '\t' (U+0009) in '1\t'"),
+    ("{values: ['\u0663']}", "and space, got '\u0663' (U+0663) in '\u0663'"),
     ("{values: [null]}", "values.0: expected a string of digits 0-9, got None"),
-    (f"{{values: ['{'1' * 65}']}}", "values.0: expected at most 64 digits, got 65"),
+    (f"{{values: ['{'1' * 65}']}}", "values.0: expected at most 64 characters, got 65"),
     ("{range: {first: 5, last: 2}}", "numbers.range: expected first <= last, got 5 and 2"),
     ("{range: {first: 5}}", "numbers.range.last: expected a value, got none"),
     ("{range: {last: 5, step: 0}}", "numbers.range.step: expected greater than or equal to 1, got"),

@@ -18,7 +18,7 @@ from builds import ROOT, run_program
 from digit_sequence.numbers.registry import NUMBER_KINDS
 
 SOURCE_NAMES = ", ".join(
-    ["mnist", "mnist-5k", "emnist", "qmnist", "idx", "folder", "npz", "csv", "parquet"]
+    ["mnist", "mnist-5k", "emnist", "qmnist", "idx", "folder", "npz", "csv", "parquet", "mix"]
 )
 KINDS = ", ".join(NUMBER_KINDS)
 SOURCE = '''
@@ -110,9 +110,9 @@ class Palindromes:
         self.half, self.count = half, count
         self.max_digits = 2 * half
 
-    def digits(self):
+    def characters(self):
         """Return all ten."""
-        return set(range(10))
+        return set("0123456789")
 
     def identity(self):
         """Return the length of a half."""

@@ -8,17 +8,18 @@ an environment of their own, which `make test-all` makes; their rules are checke
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -35,6 +36,9 @@ from digit_sequence.exports.run import Export, Request, export_dataset, open_exp
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 
+SIGNED = ["-1,234.50", "$12:45", "(5+3)=8", "31/12/2026", "€99,-", "£0.07", "7%", "#5"]
+"""Numbers with signs, in train and in test."""
+WITH_SIGNS = pytest.mark.parametrize("dataset", ["digits", "signs"], indirect=True)
 FILE_EXPORTS = [name for name in EXPORTS if name != "lmdb"]
 
 
@@ -44,33 +48,60 @@ def export(dataset, kind, folder, scheduler="synchronous", **options):
         return export_dataset(Export(dataset, kind, folder, **options), run)
 
 
-@pytest.fixture(scope="module")
-def folder_with_shapes(tiny_config, tmp_path_factory):
-    """Build a dataset that has whatever a format may ask for, to read only."""
+@pytest.fixture(scope="session")
+def build_with_shapes(tiny_config, tmp_path_factory):
+    """Return a function that builds a dataset that has whatever a format asks for, to read only."""
     folder = tmp_path_factory.mktemp("shapes")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DIGIT_SEQUENCE_CACHE", str(folder / "cache"))
-        labels = {"masks": "rle", "polygons": True}
-        build(tiny_config(**ALL_TRANSFORMS, labels=labels), folder / "out")
-    return folder / "out"
+    signs = {
+        "train": {"numbers": {"values": SIGNED[:3]}, "samples_per_number": 4},
+        "test": {"numbers": {"values": SIGNED[3:]}, "samples_per_number": 1},
+    }
+
+    @cache
+    def build_once(kind):
+        splits = {"splits": signs} if kind == "signs" else {}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("DIGIT_SEQUENCE_CACHE", str(folder / "cache"))
+            labels = {"masks": "rle", "polygons": True}
+            build(tiny_config(**ALL_TRANSFORMS, **splits, labels=labels), folder / kind)
+        return folder / kind
+
+    return build_once
 
 
 @pytest.fixture(scope="module")
-def dataset(folder_with_shapes):
-    """Return a dataset of 12 and 5 samples whose numbers begin with zeros."""
-    return open_dataset(folder_with_shapes)
+def folder_with_shapes(build_with_shapes):
+    """Return the folder of the dataset of digits."""
+    return build_with_shapes("digits")
 
 
 @pytest.fixture(scope="module")
-def exported(dataset, tmp_path_factory):
-    """Return a function that exports to a format, once, to read only."""
+def dataset(build_with_shapes, request):
+    """Return a dataset of 12 and 5 samples whose numbers begin with zeros, or have signs."""
+    return open_dataset(build_with_shapes(getattr(request, "param", "digits")))
+
+
+@pytest.fixture(scope="session")
+def exports(tmp_path_factory):
+    """Return a function that exports a dataset to a format, once, to read only."""
     folders = {}
 
+    def export_once(dataset, kind):
+        name = (dataset.uri, kind)
+        if name not in folders:
+            folders[name] = tmp_path_factory.mktemp(kind)
+            assert export(dataset, kind, folders[name]) == 17
+        return folders[name]
+
+    return export_once
+
+
+@pytest.fixture(scope="module")
+def exported(dataset, exports):
+    """Return a function that exports the dataset to a format, once, to read only."""
+
     def export_once(kind):
-        if kind not in folders:
-            folders[kind] = tmp_path_factory.mktemp(kind)
-            assert export(dataset, kind, folders[kind]) == 17
-        return folders[kind]
+        return exports(dataset, kind)
 
     return export_once
 
@@ -88,6 +119,7 @@ def open_image(path):
 # -- formats, by the rules of their readers --------------------------------------------------------
 
 
+@WITH_SIGNS
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_paddleocr(dataset, exported, split):
     """SimpleDataSet: each line, without its end, is split at the tab; the path joins data_dir."""
@@ -98,10 +130,12 @@ def test_paddleocr(dataset, exported, split):
         name, label = line.decode("utf-8").strip("\n").split("\t")
         found.append((label, open_image(os.path.join(folder, name))))  # noqa: PTH118 - as it does
     assert found == expect(dataset, split)
-    characters = [line.strip("\n\r") for line in (folder / "digits.txt").read_text().splitlines()]
-    assert characters == list("0123456789")
+    lines = (folder / "digits.txt").read_text(encoding="utf-8").splitlines()
+    assert [line.strip("\n\r") for line in lines] == list(dataset.alphabet)
+    assert {*"".join(label for label, _ in found)} <= {*lines}
 
 
+@WITH_SIGNS
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_doctr(dataset, exported, split):
     """RecognitionDataset: a JSON object from the name of each image, which must exist, to a str."""
@@ -115,6 +149,7 @@ def test_doctr(dataset, exported, split):
     assert found == expect(dataset, split)
 
 
+@WITH_SIGNS
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_mmocr(dataset, exported, split):
     """LineJsonParser: the keys filename and text of each line; paths are relative to data_root."""
@@ -125,26 +160,29 @@ def test_mmocr(dataset, exported, split):
     assert found == expect(dataset, split)
 
 
+@WITH_SIGNS
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_tesstrain(dataset, exported, split):
     """Each .png has a .gt.txt of one line beside it, of the same name."""
     folder = exported("tesstrain") / f"{split}-ground-truth"
     found = []
     for path in sorted(folder.glob("*.png")):
-        text = path.with_name(f"{path.stem}.gt.txt").read_text()
+        text = path.with_name(f"{path.stem}.gt.txt").read_text(encoding="utf-8")
         assert text.count("\n") == 1
         found.append((text.strip(), open_image(path)))
     assert found == expect(dataset, split)
     assert len(list(folder.iterdir())) == 2 * len(found)
 
 
+@WITH_SIGNS
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_easyocr_file_is_right(dataset, exported, split):
-    """The file keeps the zeros: any reader of CSV that does not guess types finds them."""
+    """The file keeps zeros and commas: words are what stands behind the first comma of a line."""
     folder = exported("easyocr") / split
-    with (folder / "labels.csv").open(newline="") as file:
-        records = list(csv.DictReader(file))
-    found = [(record["words"], open_image(folder / record["filename"])) for record in records]
+    head, *lines = (folder / "labels.csv").read_text(encoding="utf-8").splitlines()
+    assert head == "filename,words"
+    records = [re.split("^([^,]+),", line)[1:] for line in lines]  # as EasyOCR has pandas do it
+    found = [(words, open_image(folder / name)) for name, words in records]
     assert found == expect(dataset, split)
 
 
@@ -160,6 +198,7 @@ def test_easyocr_reader_has_the_fault_that_is_told(exported):
     assert "dtype=str" in EXPORTS["easyocr"].note
 
 
+@WITH_SIGNS
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_yolo(dataset, exported, split):
     """A text of the image's name in labels/; class, centre and size in shares; boxes are exact."""
@@ -174,20 +213,23 @@ def test_yolo(dataset, exported, split):
         centre_x, centre_y = table[:, 1] * width, table[:, 2] * height
         half_x, half_y = table[:, 3] * width / 2, table[:, 4] * height / 2
         edges = [centre_y - half_y, centre_x - half_x, centre_y + half_y, centre_x + half_x]
-        found = np.stack([table[:, 0], *edges], axis=1)
-        np.testing.assert_allclose(found, sample.boxes, atol=1e-5)
+        np.testing.assert_allclose(np.stack(edges, axis=1), sample.boxes[:, 1:], atol=1e-5)
+        assert "".join(dataset.classes[int(it)] for it in table[:, 0]) == sample.characters
 
 
-def test_yolo_names_classes_and_splits(exported):
-    """data.yaml names the folder of each split and the ten classes, as strings."""
+@WITH_SIGNS
+def test_yolo_names_classes_and_splits(dataset, exported):
+    """data.yaml names the folder of each split and the classes, as strings; class 7 is 7."""
     from ruamel.yaml import YAML
 
     tree = YAML(typ="safe").load(exported("yolo") / "data.yaml")
-    assert tree["names"] == {digit: str(digit) for digit in range(10)}
+    assert tree["names"] == dict(enumerate(dataset.classes))
+    assert list(tree["names"].values())[:10] == list("0123456789")
     assert (tree["train"], tree["test"]) == ("images/train", "images/test")
     assert "path" not in tree
 
 
+@WITH_SIGNS
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_coco_by_its_rules(dataset, exported, split):
     """Ids are unique, each box lies in its image, and stands for a digit of its number."""
@@ -212,6 +254,7 @@ def test_coco_by_its_rules(dataset, exported, split):
 
 
 @pytest.mark.extras
+@WITH_SIGNS
 def test_coco_with_pycocotools(dataset, exported):
     """The package indexes the file; boxes are those of the labels, and detections match them."""
     coco = pytest.importorskip("pycocotools.coco", reason="needs pycocotools")
@@ -219,12 +262,13 @@ def test_coco_with_pycocotools(dataset, exported):
 
     index = coco.COCO(str(exported("coco") / "annotations/instances_train.json"))
     assert len(index.getImgIds()) == 12
-    assert [c["name"] for c in index.loadCats(index.getCatIds())] == list("0123456789")
+    assert [c["name"] for c in index.loadCats(index.getCatIds())] == list(dataset.classes)
     for image, sample in zip(index.loadImgs(index.getImgIds()), dataset["train"], strict=True):
         boxes = index.loadAnns(index.getAnnIds(imgIds=image["id"]))
         found = [[b["category_id"] - 1, *b["bbox"]] for b in boxes]
-        digit, top, left, bottom, right = sample.boxes.T
-        expected = np.stack([digit, left, top, right - left, bottom - top], axis=1)
+        _, top, left, bottom, right = sample.boxes.T
+        classes = [dataset.classes.index(it) for it in sample.characters]
+        expected = np.stack([classes, left, top, right - left, bottom - top], axis=1)
         assert found == expected.tolist()
     perfect = [
         {name: box[name] for name in ("image_id", "category_id", "bbox")} | {"score": 1.0}
@@ -250,6 +294,7 @@ def read_with_its_loader(kind, folder, split):
 
 
 @pytest.mark.extras
+@WITH_SIGNS
 @pytest.mark.parametrize("kind", ["doctr", "mds"])
 def test_with_its_own_loader(dataset, exported, kind):
     """The RecognitionDataset of docTR and StreamingDataset give numbers and pixels, in order."""
@@ -295,6 +340,7 @@ def decode_mds(content, shard):
     return sample
 
 
+@WITH_SIGNS
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_mds(dataset, exported, split):
     """MDSReader's steps give back each sample, in order."""
@@ -305,6 +351,7 @@ def test_mds(dataset, exported, split):
 
 
 @pytest.mark.extras
+@WITH_SIGNS
 @pytest.mark.parametrize("streaming", [False, True])
 def test_imagefolder_with_hugging_face(dataset, exported, tmp_path, monkeypatch, streaming):
     """load_dataset("imagefolder", data_dir=DIR) finds splits, texts and images."""
@@ -319,6 +366,7 @@ def test_imagefolder_with_hugging_face(dataset, exported, tmp_path, monkeypatch,
         assert sorted(examples) == sorted(expect(dataset, split))
 
 
+@WITH_SIGNS
 def test_imagefolder_by_its_rules(dataset, exported):
     """Each line names a file beside it, and its text is a JSON string."""
     folder = exported("imagefolder") / "train"
@@ -328,6 +376,7 @@ def test_imagefolder_by_its_rules(dataset, exported):
 
 
 @pytest.mark.extras
+@WITH_SIGNS
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_lmdb(dataset, exported, split):
     """Counted from 1 to num-samples, as deep-text-recognition-benchmark and parseq read it."""
@@ -536,13 +585,29 @@ def test_long_numbers_are_refused_before_writing(tiny_config, tmp_path):
     splits = {"train": {"numbers": {"values": ["0" * 26, "1"]}, "samples_per_number": 2}}
     build(tiny_config(splits=splits), tmp_path / "dataset")
     dataset = open_dataset(tmp_path / "dataset")
-    with pytest.raises(ConfigError, match=r"26 digits; .* more than 25 .* --max-digits 26"):
+    with pytest.raises(ConfigError, match=r"26 characters; .* more than 25 .* --max-digits 26"):
         export(dataset, "paddleocr", tmp_path / "paddleocr")
     assert_untouched(tmp_path / "paddleocr")
     assert export(dataset, "paddleocr", tmp_path / "long", max_digits=26) == 4
     with pytest.raises(ConfigError, match="more than 5 unless"):
         export(dataset, "doctr", tmp_path / "doctr", max_digits=5)
     assert export(dataset, "easyocr", tmp_path / "easyocr") == 4  # takes 34
+
+
+def test_characters_that_readers_lack_are_refused_before_writing(tiny_config, tmp_path):
+    """A space is in no vocabulary of docTR; formats whose readers take it have it in the text."""
+    splits = {"train": {"numbers": {"values": ["50 %", "1 234"]}, "samples": 4}}
+    build(tiny_config(splits=splits), tmp_path / "dataset")
+    dataset = open_dataset(tmp_path / "dataset")
+    assert (dataset.alphabet, dataset.classes) == ("0123456789% ", "0123456789%")
+    message = r"expected numbers of 0 1 .* £, which readers of doctr take, got space among them; "
+    with pytest.raises(ConfigError, match=message):
+        export(dataset, "doctr", tmp_path / "doctr")
+    assert_untouched(tmp_path / "doctr")
+    assert export(dataset, "paddleocr", tmp_path / "paddleocr") == 4
+    lines = (tmp_path / "paddleocr/train.txt").read_text().splitlines()
+    assert [line.partition("\t")[2] for line in lines] == ["50 %", "1 234"] * 2
+    assert (tmp_path / "paddleocr/digits.txt").read_text().endswith("9\n%\n \n")
 
 
 def test_missing_package_is_told_before_writing(dataset, tmp_path, monkeypatch):

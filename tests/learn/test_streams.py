@@ -212,7 +212,9 @@ def test_batch_is_tensors_alone(train):
         }
 
 
-@pytest.mark.parametrize("numbers", [["007", "42"], ["0"], ["1111", "2", "909"]])
+@pytest.mark.parametrize(
+    "numbers", [["007", "42"], ["0"], ["1111", "2", "909"], ["-1,234.50", "€ 9"]]
+)
 def test_numbers_survive_ctc(numbers):
     """Encoded with a blank between digits, numbers are decoded again, zeros and pairs kept."""
     targets, lengths = encode_numbers(numbers)

@@ -13,10 +13,12 @@ from digit_sequence.look.gallery import (
     JOBS,
     STEPS,
     draw_job,
+    draw_kinds,
     draw_looks,
     draw_transform,
     list_tiles,
 )
+from digit_sequence.numbers.registry import NUMBER_KINDS
 from digit_sequence.transforms.registry import TRANSFORMS
 
 FOLDER = ROOT / "configs/gallery"
@@ -52,6 +54,13 @@ def test_picture_of_looks_is_as_drawn():
     """`make gallery` would not change the picture of the looks."""
     drawn = Image.open(io.BytesIO(draw_looks()))
     assert np.array_equal(Image.open(FOLDER / "looks.png"), drawn)
+
+
+def test_picture_of_kinds_is_as_drawn():
+    """`make gallery` would not change the picture of the kinds of numbers, but for files all."""
+    assert [name for name, kind in NUMBER_KINDS.items() if kind.example is None] == ["file"]
+    drawn = Image.open(io.BytesIO(draw_kinds()))
+    assert np.array_equal(Image.open(FOLDER / "numbers.png"), drawn)
 
 
 @pytest.mark.slow

@@ -143,18 +143,18 @@ def test_parts_of_ink():
     assert count_digits(np.array([[0, 0, 20, 12], [0, 20, 20, 52]])) == 3
 
 
-def _write_photos(folder: Path) -> None:
-    """Write pictures without a line of ink: clouds."""
+def _write_photos(folder: Path, smoothness: float) -> None:
+    """Write pictures without a line of ink: clouds or, with less smoothness, noise."""
     from scipy.ndimage import gaussian_filter
 
     for k in range(10):
         noise = np.random.default_rng(k).normal(size=(60, 160))
-        cloud = gaussian_filter(noise, 12)
+        cloud = gaussian_filter(noise, smoothness)
         grey = 255 * (cloud - cloud.min()) / np.ptp(cloud)
         Image.fromarray(grey.astype(np.uint8)).save(folder / f"{k}.png")
 
 
-@pytest.mark.parametrize("kind", ["none", "empty", "few", "photos", "blank", "broken"])
+@pytest.mark.parametrize("kind", ["none", "empty", "few", "photos", "noise", "blank", "broken"])
 def test_bad_folders_are_refused(tmp_path, kind, scans):
     """One message says what was expected and what there is."""
     folder = tmp_path / "crops"
@@ -163,8 +163,8 @@ def test_bad_folders_are_refused(tmp_path, kind, scans):
     if kind in ("few", "broken"):
         for path in sorted(scans.glob("*.png"))[: 7 if kind == "few" else 12]:
             (folder / path.name).write_bytes(path.read_bytes())
-    if kind == "photos":
-        _write_photos(folder)
+    if kind in ("photos", "noise"):
+        _write_photos(folder, 12 if kind == "photos" else 0)
     if kind == "blank":
         for k in range(9):
             Image.new("L", (90, 30), 255).save(folder / f"{k}.png")
@@ -175,6 +175,7 @@ def test_bad_folders_are_refused(tmp_path, kind, scans):
         "empty": "at least 8 images of numbers, got 0",
         "few": "at least 8 images of numbers, got 7",
         "photos": "expected lines of digits, dark or bright on an even ground, got",
+        "noise": "expected lines of digits, dark or bright on an even ground, got",
         "blank": "got 9 of 9 images without",
         "broken": "x.png: expected an image file, got",
     }[kind]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -40,7 +41,47 @@ def test_amounts(ends: list[int], distribution: str, width: int, positions: list
         assert first <= int(number) <= last
         assert number == f"{int(number):0{width}d}"
         assert len(number) <= source.max_digits
-        assert set(map(int, number)) <= source.digits()
+        assert set(number) <= source.characters()
+
+
+@pytest.mark.parametrize(
+    ("settings", "amount", "text"),
+    [
+        ({"decimals": 2, "grouping": ","}, 123450, "1,234.50"),
+        ({"decimals": 2, "grouping": ",", "prefix": "-$"}, 99999999, "-$999,999.99"),
+        ({"decimals": 2}, 5, "0.05"),
+        (
+            {"decimals": 2, "point": ",", "grouping": ".", "suffix": " €"},
+            100000000,
+            "1.000.000,00 €",
+        ),
+        ({"decimals": 0, "grouping": " "}, 1234567, "1 234 567"),
+        ({"decimals": 0, "suffix": ",-"}, 99, "99,-"),
+        ({"decimals": 1, "width": 5, "grouping": ","}, 7, "0,000.7"),
+        ({"grouping": "."}, 999, "999"),
+        ({"grouping": "."}, 1000, "1.000"),
+    ],
+)
+def test_amounts_as_people_write_them(settings: dict[str, Any], amount: int, text: str) -> None:
+    """Point, thousands and currency stand where they belong; such a number can be excluded."""
+    block = {"first": amount, "last": amount, "distribution": "uniform", **settings}
+    source = open_block({"amount": block})
+    assert take(source, 0, 1) == [text, text]
+    assert source.characters() == set(text)
+    assert source.max_digits == len(text)
+    others = open_block({"amount": {**block, "first": amount - 1, "last": amount + 1}})
+    left = others.without(frozenset({text, "1,2", "-"}))
+    assert text in take(others, *range(60))
+    assert text not in take(left, *range(60))
+
+
+@given(st.integers(0, 10**12), st.integers(0, 4), st.sampled_from(["", ",", " "]))
+def test_written_amounts_mean_themselves(amount: int, decimals: int, grouping: str) -> None:
+    """Without its thousands a written amount is the number of cents, as Python writes it."""
+    block = {"first": amount, "last": amount, "distribution": "uniform"}
+    source = open_block({"amount": {**block, "decimals": decimals, "grouping": grouping}})
+    written = f"{Decimal(amount).scaleb(-decimals):,.{decimals}f}".replace(",", grouping)
+    assert take(source, 3) == [written]
 
 
 def expect(distribution: str, first: int, last: int) -> dict[int, float]:

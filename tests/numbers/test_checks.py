@@ -6,13 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from digit_sequence.base.characters import CHARACTERS
 from digit_sequence.numbers.checks import check_number, check_number_list
 
 
-@given(st.text(max_size=70) | st.text("0123456789", max_size=70))
+@given(st.text(max_size=70) | st.text("0123456789", max_size=70) | st.text(CHARACTERS, max_size=9))
 def test_check_number(text: str) -> None:
-    """A number is 1 to 64 of the ten ASCII digits, and stays as it is."""
-    if 1 <= len(text) <= 64 and set(text) <= set("0123456789"):
+    """A number is 1 to 64 known characters, spaces one by one between others; it stays as it is."""
+    is_spaced = "  " in text or text != text.strip(" ")
+    if 1 <= len(text) <= 64 and set(text) <= set(CHARACTERS) and not is_spaced:
         assert check_number(text) == text
     else:
         with pytest.raises(ValueError, match="expected"):

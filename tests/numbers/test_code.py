@@ -63,6 +63,21 @@ def test_all_codes_are_there(name: str) -> None:
     assert take(source, *range(len(chosen))) == chosen
 
 
+def test_groups() -> None:
+    """Codes may be written in groups; the check digits are those of the digits alone."""
+    grouped = {"check_digits": "luhn", "groups": [4, 4, 4, 4], "separator": " "}
+    source = open_block({"code": grouped})
+    assert source.max_digits == 19
+    assert source.characters() == set("0123456789 ")
+    for code in take(source, *range(9)):
+        assert re.fullmatch(r"\d{4}( \d{4}){3}", code)
+        assert luhn.is_valid(code.replace(" ", ""))
+    books = open_block({"code": {"check_digits": "isbn", "groups": [3, 1, 2, 6, 1]}})
+    (book,) = take(books, 5)
+    assert isbn.is_valid(book)
+    assert book not in take(books.without(frozenset({book, book.replace("-", "")})), *range(50))
+
+
 def test_prefixes() -> None:
     """Codes begin with what is asked for, else with what such codes begin with."""
     cards = open_block({"code": {"check_digits": "luhn", "prefixes": ["4", "51"]}})
@@ -75,7 +90,7 @@ def test_prefixes() -> None:
     whole = {"check_digits": "luhn", "length": 3, "prefixes": ["12", "34"], "order": "ascending"}
     fixed = open_block({"code": whole})
     assert take(fixed, 0, 1) == ["125", "349"]
-    assert fixed.digits() == {1, 2, 3, 4, 5, 9}
+    assert fixed.characters() == set("123459")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +105,17 @@ def test_prefixes() -> None:
         ({"check_digits": "mod97", "length": 2}, "a length of 3 to 64 digits with mod97, got 2"),
         ({"check_digits": "luhn", "length": 65}, "less than or equal to 64"),
         ({"check_digits": "luhn", "prefixes": ["4a"]}, "expected a string of digits"),
+        ({"check_digits": "luhn", "prefixes": ["4-"]}, "expected digits 0-9 alone, got '4-'"),
         ({"check_digits": "luhn", "prefixes": []}, "at least 1 item"),
+        (
+            {"check_digits": "isbn", "prefixes": ["9791", "123"]},
+            "expected prefixes that begin with 978, 979 with isbn, got '123'",
+        ),
+        ({"check_digits": "routing", "prefixes": ["13"]}, "begin with 00, 01, 02, 03, 04"),
+        (
+            {"check_digits": "luhn", "groups": [4, 4]},
+            "groups of 16 digits in all, got [4, 4], which",
+        ),
         (
             {"check_digits": "luhn", "length": 3, "prefixes": ["123"]},
             "expected prefixes of at most 2 digits in a code of 3 digits, 1 of which are made, got",

@@ -19,6 +19,7 @@ from scipy.stats import chisquare
 from digit_sequence.config.model import Numbers
 from digit_sequence.numbers.code import SCHEMES
 from digit_sequence.numbers.permutation import Permutation
+from digit_sequence.numbers.registry import NUMBER_KINDS
 from digit_sequence.plan.plan import make_plan
 from number_blocks import open_block, take
 
@@ -32,7 +33,6 @@ LANGUAGES: list[dict[str, Any]] = [
     {"code": {"check_digits": "mod97", "length": 64}},
 ]
 """Blocks of kinds whose numbers are a language."""
-MIXTURE = {"mixture": {"parts": {"dates": {"date": {}}, "codes": LANGUAGES[-1]}}}
 
 
 def _with(block: dict[str, dict[str, object]], **more: object) -> dict[str, dict[str, object]]:
@@ -94,7 +94,7 @@ def test_number_is_the_same_alone_in_any_batch_and_engine(block, order) -> None:
     batch = take(source, *positions)
     assert batch == [take(source, position)[0] for position in positions]
     assert batch == source.take(np.array(positions), "numba")
-    assert set(map(int, "".join(batch))) <= source.digits()
+    assert set("".join(batch)) <= source.characters()
     assert max(map(len, batch)) <= source.max_digits
 
 
@@ -118,7 +118,10 @@ def test_count() -> None:
     assert open_block({"pattern": {"regex": "[0-4]", "count": 6, "order": "drawn"}}).count == 6
 
 
-@pytest.mark.parametrize("block", [*LANGUAGES, {"pattern": {"regex": r"\d{64}"}}, MIXTURE])
+EXAMPLES = [{name: kind.example} for name, kind in NUMBER_KINDS.items() if kind.example]
+
+
+@pytest.mark.parametrize("block", [*LANGUAGES, {"pattern": {"regex": r"\d{64}"}}, *EXAMPLES])
 def test_plan_of_a_billion(tiny_config, block) -> None:
     """A billion samples plan in under a second, hold no list, and any of them can be asked for."""
     split = {"numbers": block, "samples": 10**9}

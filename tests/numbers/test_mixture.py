@@ -38,7 +38,7 @@ def test_mixture() -> None:
     }
     source = open_block({"mixture": {"parts": parts}})
     assert (source.count, source.max_digits, source.repeats) == (None, 8, True)
-    assert source.digits() == set(range(10))
+    assert source.characters() == set("0123456789")
     seen: list[str] = []
     for block in range(3):
         numbers = take(source, *range(block * BLOCK, (block + 1) * BLOCK))

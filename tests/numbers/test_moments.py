@@ -25,7 +25,7 @@ def list_all(kind: str, **settings: Any) -> list[str]:
     numbers = take(source, *range(source.count))
     assert source.max_digits == max(map(len, numbers))
     assert source.repeats or len(set(numbers)) == len(numbers)
-    assert source.digits() == set(map(int, "".join(numbers)))
+    assert source.characters() == set("".join(numbers))
     return numbers
 
 
@@ -48,6 +48,23 @@ def test_months_and_years(first: datetime.date, n_days: int, parts: list[str]) -
     codes = "".join(CODES[part] for part in parts)
     expected = list(dict.fromkeys(day.strftime(codes) for day in days))
     assert list_all("date", format="".join(parts), first=first, last=days[-1]) == expected
+
+
+def test_formats_with_signs() -> None:
+    """What stands between the parts of a format stands in each number, and only so it is found."""
+    days = {"first": "2024-02-28", "last": "2024-03-01"}
+    assert list_all("date", format="DD/MM/YYYY", **days) == [
+        "28/02/2024",
+        "29/02/2024",
+        "01/03/2024",
+    ]
+    assert list_all("date", format="DD.MM.", **days) == ["28.02.", "29.02.", "01.03."]
+    assert list_all("date", format="YY MM-DD", **days) == ["24 02-28", "24 02-29", "24 03-01"]
+    assert list_all("time", format="HH:MM", first="23:58") == ["23:58", "23:59"]
+    excluded = {"first": "2024-02-28", "last": "2024-03-01", "format": "DD/MM/YY"}
+    left = open_block({"date": excluded}).without(frozenset({"29/02/24", "28-02-24", "280224"}))
+    assert sorted(take(left, 0, 1)) == ["01/03/24", "28/02/24"]
+    assert left.count == 2
 
 
 def test_dates_without_a_year_repeat() -> None:
@@ -75,9 +92,13 @@ def test_times() -> None:
 @pytest.mark.parametrize(
     ("block", "message"),
     [
-        ({"date": {"format": "DD-MM"}}, "expected YYYY, YY, MM, DD in some order"),
+        ({"date": {"format": "DD_MM"}}, "expected YYYY, YY, MM, DD in some order"),
+        (
+            {"date": {"format": "DD/MM "}},
+            "and between them / - . : and space or nothing, got 'DD/MM '",
+        ),
         ({"date": {"format": ""}}, "expected YYYY, YY, MM, DD in some order"),
-        ({"date": {"format": "DDMMDD"}}, "each at most once and nothing else, got 'DDMMDD'"),
+        ({"date": {"format": "DDMMDD"}}, "each at most once, and between them"),
         ({"date": {"format": "YYYYYY"}}, "each at most once"),
         ({"date": {"format": "DDYY"}}, "expected MM beside DD, got 'DDYY'"),
         (
@@ -88,7 +109,7 @@ def test_times() -> None:
         ({"date": {"last": 20240131}}, "valid date"),
         ({"date": {"count": 20_000}}, "at most the 10,958 numbers that there are, got 20,000"),
         ({"time": {"format": "HHSS"}}, "expected MM between HH and SS, got 'HHSS'"),
-        ({"time": {"format": "HH:MM"}}, "expected HH, MM, SS in some order"),
+        ({"time": {"format": "HHhMM"}}, "expected HH, MM, SS in some order"),
         ({"time": {"last": "24:00"}}, 'expected a time of day in quotes, such as "08:30"'),
         ({"time": {"last": 510}}, "expected a time of day in quotes"),
         (

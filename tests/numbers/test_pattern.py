@@ -37,7 +37,34 @@ def test_pattern_means_what_python_means(regex: str) -> None:
     expected = sorted(text for text in texts if pattern.fullmatch(text))
     assert [found.unrank(index) for index in range(found.count)] == expected
     assert found.max_digits == max(map(len, expected))
-    assert found.digits() == set(map(int, "".join(expected)))
+    assert found.characters() == set("".join(expected))
+
+
+@pytest.mark.parametrize(
+    ("regex", "expected"),
+    [
+        (r"-?1\.5", ["1.5", "-1.5"]),
+        ("[,.]", [".", ","]),
+        (r"[+\-]1|[5-]", ["5", "-", "-1", "+1"]),
+        (r"[$€]? ?5", None),
+        (r"(\$|€ )?[5.]", ["5", ".", "$5", "$.", "€ 5", "€ ."]),
+        ("1[^0-8]%|a{0}2", None),
+        ("1[^0-8]%|/:=#£", ["19%", "/:=#£"]),
+        (r"\(1\)\+2", ["(1)+2"]),
+        (r"\/", ["/"]),
+    ],
+)
+def test_signs(regex: str, expected: list[str] | None) -> None:
+    """Signs mean themselves; those with a meaning in expressions, behind a backslash or in [ ]."""
+    if expected is None:
+        with pytest.raises(ValueError, match="expected"):
+            parse_pattern(regex)
+        return
+    found = parse_pattern(regex)
+    assert [found.unrank(index) for index in range(found.count)] == expected
+    assert [list(found.find(number)) for number in expected] == [[i] for i in range(found.count)]
+    assert found.characters() == set("".join(expected))
+    assert found.max_digits == max(map(len, expected))
 
 
 def test_large_patterns_are_counted_exactly() -> None:
@@ -61,10 +88,18 @@ def test_pattern_of_a_config() -> None:
 @pytest.mark.parametrize(
     ("regex", "message"),
     [
-        ("12-4", r"expected digits 0-9, . \d [ ] ( ) | ? and { }, got '-4' at character 3 of"),
+        ("12$4", r"\$ \( and \) mean themselves), got '$4' at character 3 of '12$4'"),
+        (
+            "12;4",
+            r"expected digits 0-9, . \d [ ] ( ) | ? { } and signs (. , - / : + = # % ( ) $ € £ ",
+        ),
+        (r"12\;4", "at character 3 of"),
+        ("[1;]", "got '[1;]' at character 1"),
+        ("1 ?", "expected spaces one by one, between other characters, got '1 ?', which may have"),
+        (" 1", "expected spaces one by one, between other characters"),
+        ("1 ?(2| )3", "expected spaces one by one, between other characters"),
         ("ab", "got 'ab' at character 1"),
         ("[1-x]", "got '[1-x]' at character 1"),
-        ("1 2", "got ' 2' at character 2"),
         ("^1$", "got '^1$' at character 1"),
         ("\N{ARABIC-INDIC DIGIT ONE}", "at character 1"),
         (r"\w", "at character 1"),
@@ -72,15 +107,15 @@ def test_pattern_of_a_config() -> None:
         ("(1", "expected a regular expression, got '(1'"),
         ("?1", "expected a regular expression"),
         ("1{3,1}", "expected a regular expression"),
-        ("[3-1]", "expected a regular expression"),
+        ("[3-1]", "got '[3-1]' at character 1"),
         ("(" * 240 + "1" + ")" * 240, "expected a regular expression"),
-        ("1*", "expected a pattern of at most 64 digits, got '1*', which may have any number"),
+        ("1*", "expected a pattern of at most 64 characters, got '1*', which may have any number"),
         ("1+2", "any number of them; say how many as in {1,6}"),
         ("1{2,}", "any number of them"),
         (r"\d{65}", "which may have 65;"),
         (r"((\d{64}){64}){64}", "which may have 262,144;"),
         ("[^0-9]", "expected a pattern that means a number, got '[^0-9]'"),
-        ("1?", "expected a pattern of at least one digit, got '1?', which may be empty"),
+        ("1?", "expected a pattern of at least one character, got '1?', which may be empty"),
         ("(1|)", "which may be empty"),
         ("", "at least 1 character"),
     ],

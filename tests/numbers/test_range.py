@@ -26,7 +26,7 @@ def test_range_equals_the_range_of_python(first: int, span: int, step: int, widt
     assert source.count == len(expected)
     assert take(source, *range(len(expected))) == expected
     assert source.max_digits == max(map(len, expected))
-    assert source.digits() == {int(digit) for number in expected for digit in number}
+    assert source.characters() == set("".join(expected))
 
 
 def test_huge_range() -> None:
@@ -34,4 +34,4 @@ def test_huge_range() -> None:
     source = RangeNumbers(0, 10**18 - 1, 1, 20)
     assert take(source, 10**18 - 1) == ["00" + "9" * 18]
     assert source.max_digits == 20
-    assert source.digits() == set(range(10))
+    assert source.characters() == set("0123456789")

@@ -12,7 +12,7 @@ def test_list_keeps_order_and_zeros() -> None:
     assert take(source, 2, 0, 1, 0) == ["45", "007", "7", "007"]
     assert source.count == 3
     assert source.max_digits == 3
-    assert source.digits() == {0, 7, 4, 5}
+    assert source.characters() == set("0745")
     assert not source.repeats
 
 

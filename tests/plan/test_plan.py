@@ -231,12 +231,12 @@ def test_too_many_samples() -> None:
     ],
 )
 def test_canvas_too_narrow(numbers: dict[str, Any], n_digits: int) -> None:
-    """Four columns a digit are just enough; one column less is refused with the remedy."""
+    """Four columns a character are just enough; one column less is refused with the remedy."""
     width = 4 * n_digits
     assert plan_split(numbers, width=width, samples=1).numbers.max_digits == n_digits
     message = (
-        rf"canvas\.width: expected at least {width} columns, 4 for each of the {n_digits} digits "
-        rf"of the longest number in splits\.train, got {width - 1}; widen"
+        rf"canvas\.width: expected at least {width} columns, 4 for each of the {n_digits} "
+        rf"characters of the longest number in splits\.train, got {width - 1}; widen"
     )
     with pytest.raises(ConfigError, match=message):
         plan_split(numbers, width=width - 1, samples=1)

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from conftest import find_extent
+from digit_sequence.base.characters import INKED
 from digit_sequence.base.errors import SourceError, SourceWarning
 from digit_sequence.sources.bank import load_bank
 from digit_sequence.sources.folder import FolderSettings
@@ -51,6 +52,28 @@ def test_folder_order_and_digits(tmp_path, folder):
     assert glyphs.digits.tolist() == [0, 7, 7, 7]
     assert bytes(glyphs.images[:, 0, 0]) == b"zBab"
     assert not glyphs.parts.any()
+
+
+def test_folders_of_signs(tmp_path, folder):
+    """Signs have folders called by themselves or by their code; they keep their place."""
+    dot = np.zeros((28, 28), np.uint8)
+    dot[22:25, 12:15] = 255
+    for name in ("7/a.png", "1/a.png", "U+002E/a.png", "-/b.png", "U+002D/a.png", "U+20AC/x.png"):
+        folder(name, dot if name[0] == "U" else PICTURE)
+    folder("U+0041/a.png", PICTURE)  # of no character of numbers
+    glyphs = read_folder(tmp_path)
+    assert [INKED[code] for code in glyphs.digits] == ["1", "7", ".", "-", "-", "€"]
+    assert (glyphs.images[2] == dot).all()
+
+
+def test_signs_that_fill_their_pictures_are_told(tmp_path, folder):
+    """A comma as high as a digit does not stand as beside one."""
+    digit = np.zeros((28, 28), np.uint8)
+    digit[4:24, 10:18] = 255
+    for name in "0123456789,":
+        folder(f"{name}/a.png", digit)
+    (doubt,) = [it for it in read_folder(tmp_path).doubts if "signs" in it]
+    assert doubt.startswith("the signs , are more than half as high as digits")
 
 
 RGB = np.repeat(PICTURE[..., None], 3, axis=2)

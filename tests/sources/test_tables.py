@@ -313,6 +313,14 @@ def test_emnist(tmp_path: Path, compress: Any) -> None:
             path = tmp_path / f"emnist-digits-{part}-{kind}-ubyte{suffix}"
             path.write_bytes(compress(encode_idx(array)))
     check_both(read(name="emnist", path=str(tmp_path)))
+    writers = np.arange(len(DIGITS) + len(TEST_DIGITS)) // 3
+    (tmp_path / "writers").write_bytes(compress("\n".join(map(str, writers)).encode()))
+    found = read(name="emnist", path=str(tmp_path), writers=str(tmp_path / "writers"))
+    check_both(found)
+    assert found.writers is not None
+    assert found.writers.tolist() == writers.tolist()
+    with pytest.raises(SourceError, match=r"expected a file, got none; see source.writers"):
+        read(name="emnist", path=str(tmp_path), writers=str(tmp_path / "nobody"))
     with pytest.raises(SourceError, match=r"expected emnist-mnist-train-images-idx3-ubyte or"):
         read(name="emnist", path=str(tmp_path), subset="mnist")
 

@@ -323,7 +323,8 @@ def test_no_writer_in_two_splits(n_writers, fractions, seed):
     found = {split: set(bank.writers[pool.ids].tolist()) for split, pool in pools.items()}
     assert sum(map(len, found.values())) == n_writers
     assert sum(len(pool.ids) for pool in pools.values()) == len(digits)
-    assert abs(len(found["val"]) - fractions[0] * n_writers) <= 1.5
+    # Rounded, and of few writers one is left to each of the others.
+    assert abs(len(found["val"]) - fractions[0] * n_writers) <= 2
     for pool in pools.values():
         for digit in range(10):
             own = pool.of_digit(digit)

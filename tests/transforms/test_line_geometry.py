@@ -88,7 +88,7 @@ def make_line(columns, rows, height, width):
     """Make a line of cells that have not moved."""
     n = len(columns)
     ink = np.array([[0, 0, 10, 10]] * n, np.int16)
-    cells = begin_cells(ink, (28, 28), height, np.zeros(n, np.int64))
+    cells = begin_cells(ink, np.outer([0.0, 0, 28, 28], np.ones(n)), height, np.zeros(n, np.int64))
     return begin_line(
         cells,
         np.array([columns, rows]),

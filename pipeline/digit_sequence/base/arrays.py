@@ -9,12 +9,13 @@ import pyarrow as pa
 
 
 def make_array(values: Any, kind: pa.DataType) -> pa.Array:
-    """Return values without nulls as an Arrow array; strings are ASCII."""
+    """Return values without nulls as an Arrow array."""
     if pa.types.is_string(kind):
         values = values.tolist() if isinstance(values, np.ndarray) else values
-        text = "".join(values).encode()  # ASCII, so characters are bytes
-        bounds = np.cumsum([0, *map(len, values)], dtype=np.int32)
-        buffers = [None, pa.py_buffer(bounds), pa.py_buffer(text)]
+        text = "".join(values)
+        sizes = map(len, values if text.isascii() else map(str.encode, values))
+        bounds = np.cumsum([0, *sizes], dtype=np.int32)
+        buffers = [None, pa.py_buffer(bounds), pa.py_buffer(text.encode())]
     elif pa.types.is_boolean(kind):
         buffers = [None, pa.py_buffer(np.packbits(values, bitorder="little"))]
     else:

@@ -41,6 +41,7 @@ class Column:
         return np.full(count, neutral if self.neutral is None else self.neutral, kind)
 
 
+NUMBER_DIGITS = Column("digits", "string", "those of the number, without its signs and spaces")
 MASKS = Column(
     "masks", "string", "the pixels of its ink: COCO's run lengths, of height by width", "digit"
 )

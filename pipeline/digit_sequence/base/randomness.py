@@ -150,7 +150,9 @@ class Identities:
     starts: NDArray[np.int64]
     """(B + 1,): the digits of sample b are ``starts[b]:starts[b + 1]``."""
     digits: NDArray[np.int64]
-    """(G,) all digits."""
+    """(G,) all digits; of signs their codes in `base.characters`."""
+    spaced: NDArray[np.bool_]
+    """(G,) whether a space stands before a digit."""
     engine: Engine = "skimage"
 
     @cached_property
@@ -177,6 +179,7 @@ class Identities:
             indices=self.indices[is_chosen],
             starts=np.concatenate([[0], np.cumsum(lengths)]),
             digits=self.digits[is_chosen[self.owners]],
+            spaced=self.spaced[is_chosen[self.owners]],
             engine=self.engine,
         )
 

@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from digit_sequence.base.columns import MASKS, POLYGONS
+from digit_sequence.base.characters import SPACE, count_inked, encode_text, keep_digits
+from digit_sequence.base.columns import MASKS, NUMBER_DIGITS, POLYGONS
 from digit_sequence.base.errors import OutputError
 from digit_sequence.base.names import SplitName, sample_key
 from digit_sequence.building.sampler import Sampler
@@ -182,7 +183,7 @@ def _check_contents(
         reason = f"sha256: expected {commit.shard_sha256}, got {digest.hexdigest()}"
         changed = _find_changed(subject, shard, rows, files)
         return [(path, reason) for path in changed or [label_path(shard)]]
-    if subject.sampler and not rows.schema.equals(make_schema(subject.sampler.plan.config.columns)):
+    if subject.sampler and not rows.schema.equals(make_schema(subject.sampler.plan.columns)):
         return [(label_path(shard), "its columns are not those of a label file")]
     if hash_rows(rows) != commit.labels_sha256:
         reason = f"sha256 of its rows: expected {commit.labels_sha256}, got {hash_rows(rows)}"
@@ -232,7 +233,9 @@ def _check_rows(
         split = subject.plan.splits[shard.split]
         numbers, indices = split.identities(shard.start, shard.stop)
         expected |= {"number": numbers, "sample_index": indices.tolist()}
-    expected["n_digits"] = [len(number) for number in numbers]
+    expected["n_digits"] = [count_inked(number) for number in numbers]
+    if NUMBER_DIGITS.name in rows.column_names:
+        expected[NUMBER_DIGITS.name] = [keep_digits(number) for number in numbers]
     for column, values in expected.items():
         if subject.sampler is None and column not in rows.column_names:
             continue
@@ -286,7 +289,7 @@ def check_glyphs(
         name: boxes.values.field(name).to_numpy() for name in ("top", "left", "bottom", "right")
     }
     glyphs = rows["glyph_ids"].combine_chunks().values.to_numpy()
-    digits = np.frombuffer("".join(numbers).encode(), np.uint8) - ord("0")
+    digits = np.frombuffer(encode_text("".join(numbers).replace(SPACE, "")), np.uint8)
     widths = np.clip(rows["width"].to_numpy(), canvas.narrowest, canvas.widest)
     checks = {
         "boxes: digits are not the number's": np.array_equal(
@@ -298,7 +301,7 @@ def check_glyphs(
             and (edges["top"] < edges["bottom"]).all()
             and (edges["left"] < edges["right"]).all()
             and (edges["bottom"] <= canvas.height).all()
-            and (edges["right"] <= np.repeat(widths, list(map(len, numbers)))).all()
+            and (edges["right"] <= np.repeat(widths, list(map(count_inked, numbers)))).all()
         ),
         "glyph_ids: outside the pool of the split": bool(np.isin(glyphs, ids).all()),
     }
@@ -366,7 +369,7 @@ def _check_redrawn(
     """Draw samples again; image bytes and rows must be the same."""
     reasons = []
     output = sampler.plan.config.output
-    schema = make_schema(sampler.plan.config.columns)
+    schema = make_schema(sampler.plan.columns)
     for ordinal in ordinals:
         rendered = sampler.draw(shard.split, ordinal, ordinal + 1)
         (row,) = rows.slice(ordinal - shard.start, 1).to_pylist()

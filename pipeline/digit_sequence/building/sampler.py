@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
+from digit_sequence.base.characters import INKED, SIGNS, SPACE, encode_text
 from digit_sequence.base.engines import Engine, choose_engine
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import SplitName
+from digit_sequence.codec.encoding import encode_image
+from digit_sequence.codec.sheet import SHOWN, write_sheet
 from digit_sequence.config.model import Config
 from digit_sequence.plan.plan import Plan, make_plan
 from digit_sequence.render.draw import Rendered, render_batch
 from digit_sequence.render.recipe import draw_recipes, missing_glyphs
 from digit_sequence.sources.bank import GlyphBank, load_bank
+from digit_sequence.sources.mix import MixSettings
+from digit_sequence.sources.mixing import add_per_part, share_glyphs
 from digit_sequence.sources.pools import (
     GlyphPool,
     check_disjoint,
     check_writers,
-    partition_glyphs,
 )
+from digit_sequence.sources.signs import add_signs
 from digit_sequence.store.glyphs import load_glyphs
 from digit_sequence.store.plan_file import load_plan
 from digit_sequence.store.storage import Storage
@@ -47,6 +54,20 @@ class Sampler:
         recipes = draw_recipes(config, self.pools[split], split, numbers, indices, self.engine)
         return render_batch(recipes, self.glyphs, config, self.engine)
 
+    def _repr_html_(self) -> str:
+        """Return the first samples of each split, drawn for a notebook."""
+        return write_sheet(
+            {
+                f"{name}: {split.n_samples:,} samples": self._list_tiles(name)
+                for name, split in self.plan.splits.items()
+            }
+        )
+
+    def _list_tiles(self, split: SplitName) -> Iterator[tuple[str, bytes]]:
+        rendered = self.draw(split, 0, min(SHOWN, self.plan.splits[split].n_samples))
+        for number, image in zip(rendered.recipes.numbers, rendered.cut(), strict=True):
+            yield number, encode_image(image, "png")
+
 
 def open_config(config: Config, engine: str | None = None) -> Sampler:
     """Plan the dataset of a config.
@@ -74,17 +95,36 @@ def open_output(storage: Storage, engine: str | None = None) -> Sampler:
     return _make_sampler(plan, load_glyphs(storage, plan), engine)
 
 
+def _list_signs(plan: Plan, bank: GlyphBank) -> str:
+    """Return the signs that a source needs glyphs of: of a mix by glyph those that no part has."""
+    source = plan.config.source
+    is_one = isinstance(source, MixSettings) and source.per == "glyph"
+    known = {INKED[code] for code in np.unique(bank.digits)} if is_one else set()
+    return "".join(it for it in plan.alphabet if it in SIGNS and it not in known)
+
+
 def _make_sampler(plan: Plan, bank: GlyphBank, engine: str | None) -> Sampler:
-    glyphs, pools = bank, partition_glyphs(bank, plan.config.source)
+    source = plan.config.source
+    glyphs: GlyphBank = bank
+    pools: Mapping[SplitName, GlyphPool] = share_glyphs(bank, source)
     choices = {it.name: it for it in plan.config.transforms if isinstance(it, Choice)}
     for choice in choices.values():
-        glyphs, pools = choice.add_glyphs(glyphs, pools)
+        glyphs, pools = add_per_part(choice.add_glyphs, glyphs, pools, source)
+    signs = _list_signs(plan, bank)
+    if signs:
+        glyphs, pools = add_per_part(
+            lambda bank, pools: add_signs(bank, pools, signs), glyphs, pools, source
+        )
     check_disjoint(pools)
-    if plan.config.source.split_by == "writer":
+    if source.split_by == "writer":
         check_writers(pools)
     for name, split in plan.splits.items():
         starts = pools[name].starts
-        lacking = {digit for digit in split.numbers.digits() if starts[digit] == starts[digit + 1]}
+        codes = encode_text("".join(split.numbers.characters() - {SPACE}))
+        lacking = [INKED[code] for code in codes if starts[code] == starts[code + 1]]
         if lacking:
             raise ConfigError(missing_glyphs(name, lacking))
+        if mixed := pools[name].mixed:
+            for part, found in mixed.find_lacking(codes).items():
+                raise ConfigError(missing_glyphs(name, (INKED[code] for code in found), part))
     return Sampler(plan, bank, glyphs, pools, choose_engine(engine))

@@ -133,7 +133,7 @@ def pack_shard(sampler: Sampler, shard: Shard, pack: Pack | None = None) -> tupl
     glyph_pixels = sampler.plan.splits[shard.split].numbers.max_digits * sampler.bank.images[0].size
     batch_samples = fit_batch(config, glyph_pixels, sampler.engine)
 
-    schema = make_schema(config.columns)
+    schema = make_schema(sampler.plan.columns)
 
     def draw_batches() -> Iterator[Batch]:
         for start in range(shard.start, shard.stop, batch_samples):

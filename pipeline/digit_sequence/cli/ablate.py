@@ -108,9 +108,10 @@ def ablate(
     settings = load_config(config, overrides)
     image_shape = (settings.canvas.height, settings.canvas.widest)
     samplers = ablation.plan_variants(str(config), make_variants(settings, without))
+    alphabet = samplers[BASE].plan.alphabet
     chosen: dict[str, Split | Crops] = {}
     for name, other in open_others(tests).items():
-        training.check_other(str(config), image_shape, other)
+        training.check_other(str(config), image_shape, alphabet, other)
         for _ in other["test"].batches(training.EVALUATION_BATCH):
             pass  # a test that is damaged is found now, and not after all trainings
         chosen[f"test of {name}"] = other["test"]

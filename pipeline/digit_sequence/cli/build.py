@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from digit_sequence.base.characters import DIGITS, INKED, show_characters
 from digit_sequence.base.current_folder import leave_lost_folder, make_absolute
 from digit_sequence.base.errors import ConfigError, how_to_install
 from digit_sequence.cli.options import config_options, memory_option, scheduler_options
@@ -110,13 +111,20 @@ def _report_performance(run: Run, path: Path | None) -> AbstractContextManager[A
 
 def _describe_plan(sampler: Sampler, n_bytes: int, uri: str) -> str:
     plan = sampler.plan
-    lines = [f"{'split':8}{'samples':>16}{'shards':>10}{'glyphs':>10}  digits"]
+    lines = [f"{'split':8}{'samples':>16}{'shards':>10}{'glyphs':>10}  characters"]
     for name, split in plan.splits.items():
         glyphs = len(sampler.pools[name].ids)
         lines.append(
             f"{name:8}{split.n_samples:16,}{split.n_shards:10,}{glyphs:10,}  "
             f"up to {split.numbers.max_digits}"
         )
+    if plan.alphabet != DIGITS:
+        signs = plan.alphabet[len(DIGITS) :]
+        drawn = "".join(
+            it for it in signs if it in INKED and INKED.index(it) not in sampler.bank.digits
+        )
+        how = f"; a pen draws {show_characters(drawn)}" if drawn else ""
+        lines.append(f"{'signs':8}{show_characters(signs)}{how}")
     lines += [_describe_excluded(plan, split) for split in plan.splits.values() if split.excluded]
     lines += [
         f"{'total':8}{plan.n_samples:16,}{plan.n_shards:10,}",

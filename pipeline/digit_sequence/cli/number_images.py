@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from digit_sequence.base.characters import name_number
 from digit_sequence.base.current_folder import leave_lost_folder
 from digit_sequence.base.errors import ConfigError, OutputError, SourceError
 from digit_sequence.building.sampler import open_config
@@ -144,20 +145,21 @@ def write_images(
         sampler = open_config(config)
     split = sampler.plan.splits["train"]
     (number,), _ = split.identities(0, 1)
-    labels = f"{number}/labels.parquet"
+    folder = name_number(number)
+    labels = f"{folder}/labels.parquet"
 
     def pack(target: Target, batches: Iterable[Batch]) -> Packed:
         return pack_folders("", batches, target.extension)
 
     packed, commit = pack_shard(sampler, Shard("train", 0, 0, split.n_samples), pack)
-    _claim_folder(storage, number, labels, packed, commit, overwrite, _name("image_dir", typed))
+    _claim_folder(storage, folder, labels, packed, commit, overwrite, _name("image_dir", typed))
     write_shard(storage, packed, labels, commit)
     return [Path(image_dir, path) for path in packed.files], commit.scaled
 
 
 def _claim_folder(
     storage: Storage,
-    number: str,
+    name: str,
     labels: str,
     packed: Packed,
     commit: Commit,
@@ -165,7 +167,7 @@ def _claim_folder(
     option: str,
 ) -> None:
     """Refuse a folder whose images these would mix with or cut short; empty it to overwrite."""
-    there = storage.list(number)
+    there = storage.list(name)
     if all(path in packed.files and storage.read(path) == packed.files[path] for path in there):
         return  # none yet, or what a run that was stopped has left
     if labels in there:
@@ -179,7 +181,7 @@ def _claim_folder(
         overwrite = False
     if not overwrite:
         raise OutputError(
-            f"{storage.uri}/{number}: {problem}; choose another {option}"
+            f"{storage.uri}/{name}: {problem}; choose another {option}"
             + ("" if labels not in there else ", or --overwrite to replace them")
         )
     for path in sorted(there, key=lambda path: path == labels):  # labels last: they say whose

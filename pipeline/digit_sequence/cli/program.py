@@ -56,7 +56,7 @@ class Commands(Mapping[str, click.Command]):
 
 COMMANDS = Commands(
     *("build", "verify", "status", "sample", "export", "preview"),
-    *("train", "ablate", "read", "match", "number", "completion"),
+    *("report", "train", "ablate", "read", "match", "number", "doctor", "completion"),
 )
 
 

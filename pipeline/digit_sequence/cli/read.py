@@ -16,6 +16,10 @@ from digit_sequence.cli.terminal import echo, show_progress, write_file
 from digit_sequence.cli.torch_import import importing_torch
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from digit_sequence.learn.doubtful import Doubtful
     from digit_sequence.learn.reader import CropReading, Reader
     from digit_sequence.learn.report import Reading
 
@@ -74,6 +78,7 @@ def read(
     extra torch.
     """
     from digit_sequence.learn.crop_files import list_crops, show
+    from digit_sequence.learn.doubtful import find_doubtful
     from digit_sequence.learn.label_files import is_label_file, read_labels
 
     crops, others = list_crops(images)
@@ -95,7 +100,8 @@ def read(
     else:
         write_file(output / "readings.csv", (table + "\n").encode("utf-8", "surrogateescape"))
     if truths is not None:
-        _report(reader, crops, readings, truths, output, min_confidence)
+        doubtful = find_doubtful(labels, crops) if labels else None
+        _report(reader, crops, readings, truths, doubtful, output, min_confidence)
     _tell_problems(readings)
 
 
@@ -120,12 +126,14 @@ def _report(
     crops: Mapping[str, Path],
     readings: Mapping[str, CropReading],
     truths: Mapping[str, str],
+    doubtful: tuple[Doubtful, NDArray[np.bool_]] | None,
     output: Path | None,
     min_confidence: float,
 ) -> None:
     """Say, and write, how well the labels were read; what cannot be read counts as read wrong."""
     import numpy as np
 
+    from digit_sequence.learn.doubtful import measure_both
     from digit_sequence.learn.reader import load_crop
     from digit_sequence.learn.report import (
         Reading,
@@ -145,7 +153,15 @@ def _report(
     result = measure(compared) | {"bounds": measure_bounds(compared)}
     result |= {"surest": measure_surest(compared), "ways": list(reader.ways)}
     result |= {"confusions": count_confusions(compared)}
-    for line in _summarize(result, compared, min_confidence):
+    lines = [*_summarize(result, compared, min_confidence)]
+    if doubtful is not None:
+        digits, is_doubtful = doubtful
+        remark = digits.describe("images", int(is_doubtful.sum()))
+        for without in [*measure_both("images", compared, is_doubtful).values()][1:]:
+            remark += f"; exact match of the others {without['exact_match']:.1%}"
+            result |= {"without_doubtful": without}
+        lines.append(remark)
+    for line in lines:
         echo(line, err=output is None)
     if output is None:
         return

@@ -63,6 +63,7 @@ def show_progress(n_samples: int) -> Iterator[Callable[[int, bool], None]]:
     """Show one line with done, total, images/s and time left; nothing if not on a terminal."""
     from tqdm import tqdm  # help and refusals do without
 
+    tqdm.monitor_interval = 0  # no thread that watches the bar
     with tqdm(total=n_samples, unit=" images", disable=None, dynamic_ncols=True) as bar:
 
         def advance(samples: int, is_new: bool) -> None:

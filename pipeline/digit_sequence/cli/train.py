@@ -63,7 +63,7 @@ def train(dataset: str, output: Path | None, also: tuple[str, ...], **options: A
     opened = open_dataset(dataset)
     others = open_others(also)
     for other in others.values():
-        training.check_other(opened.uri, opened.image_shape, other)
+        training.check_other(opened.uri, opened.image_shape, opened.alphabet, other)
     folder = _choose_run_folder(dataset, output)
     overwrite = options.pop("overwrite")
     run = training.Run(opened, folder, training.TrainOptions(**options), overwrite)

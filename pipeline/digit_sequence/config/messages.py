@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from digit_sequence.base.blocks import Block, shorten
 from digit_sequence.config.model import Config
 from digit_sequence.config.sections import WeightedLook
-from digit_sequence.sources.registry import SOURCES
+from digit_sequence.sources.registry import MIX, SOURCES
 
 _KINDS = {
     "bool_type": "true or false",
@@ -67,9 +67,9 @@ def _name_looks(names: Sequence[str]) -> str:
 
 def _describe(problem: Mapping[str, Any], root: type[Block]) -> str:
     """Turn one of pydantic's errors into `path.to.key: expected, got`."""
-    place = list(problem["loc"])
-    if place[:1] == ["source"] and len(place) > 1:
-        del place[1]  # the name of the source, which is no key
+    steps = enumerate(problem["loc"])
+    place = [step for depth, step in steps if not _is_source(problem["loc"][:depth])]
+    sources = SOURCES if len(place) == 1 else MIX.kinds
     if place and place[-1] == "[key]":
         place.pop()
     message = problem["msg"]
@@ -83,10 +83,10 @@ def _describe(problem: Mapping[str, Any], root: type[Block]) -> str:
             message = "expected a value, got none"
         case "union_tag_not_found":
             place.append("name")
-            message = f"expected one of {', '.join(SOURCES)}, got none"
+            message = f"expected one of {', '.join(sources)}, got none"
         case "union_tag_invalid":
             place.append("name")
-            message = f"expected one of {', '.join(SOURCES)}, got {shorten(problem['ctx']['tag'])}"
+            message = f"expected one of {', '.join(sources)}, got {shorten(problem['ctx']['tag'])}"
         case "value_error":
             message = message.removeprefix("Value error, ")
         case "model_type" | "model_attributes_type":
@@ -111,13 +111,21 @@ def _valid_keys(root: type[Block], place: Sequence[str | int]) -> list[str]:
     """List the keys of the block at `place` below another."""
     kind: Any = root
     for depth, step in enumerate(place):
-        if depth == 1 and place[0] == "source":
+        if _is_source(place[:depth]):
             kind = SOURCES[str(step)].Settings
         elif get_origin(kind) is dict:
             kind = _find_keys(get_args(kind)[1])
         elif isinstance(step, str):  # a position in a list leads to no other block
             kind = _find_keys(kind.model_fields[step].annotation)
     return list(kind.model_fields)
+
+
+def _is_source(place: Sequence[str | int]) -> bool:
+    """Return whether what follows a place is the name of a source, which is no key."""
+    match tuple(place):
+        case ("source",) | ("source", MIX.name, "parts", _, "source"):
+            return True
+    return False
 
 
 def _find_keys(annotation: Any) -> Any:

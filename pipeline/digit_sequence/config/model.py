@@ -42,6 +42,7 @@ from digit_sequence.numbers.choice import OneKind, make_choice
 from digit_sequence.numbers.exclude import Exclude
 from digit_sequence.numbers.registry import NUMBER_KINDS
 from digit_sequence.sources.hands import HAND, LACKED, WRITERS
+from digit_sequence.sources.mix import MixSettings, list_columns
 from digit_sequence.sources.registry import SOURCES, open_source
 from digit_sequence.sources.source import SourceBlock
 from digit_sequence.transforms.registry import TRANSFORMS
@@ -253,9 +254,10 @@ class Config(Block):
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """Label columns of all that is on: writers, look, transforms, shapes."""
+        """Label columns of all that is on: parts of a mix, writers, look, transforms, shapes."""
         chosen = {it.name: (*it.columns, *it.measured) for it in self.transforms}
         return (
+            *list_columns(self.source),
             *((WRITERS,) if self.has_writers else ()),
             *((HAND, LACKED) if self.hand else ()),
             *((LOOK,) if self.look else ()),
@@ -290,6 +292,16 @@ class Config(Block):
                     f"{keys[0]}: expected a source that says who wrote its digits, got "
                     f"{self.source.name} without; set source.writers, or leave {keys[0]} out"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _check_hand(self) -> Self:
+        """Refuse a hand of which each digit may be of another source."""
+        if self.hand and isinstance(self.source, MixSettings) and self.source.per == "glyph":
+            raise ValueError(
+                "hand: expected source.per: sample beside it, since a hand is of one part, got "
+                "glyph"
+            )
         return self
 
     @model_validator(mode="after")

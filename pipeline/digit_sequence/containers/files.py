@@ -1,12 +1,14 @@
 """A file for each image, in a folder for each number: ``images/SPLIT/NUMBER/NUMBER_INDEX.png``.
 
-INDEX is the sample index; JPEG images end in ``.jpg``.
+INDEX is the sample index; JPEG images end in ``.jpg``. Signs in NUMBER are spelled as `name_number`
+does it: 1,5 is 1x2c5.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from digit_sequence.base.characters import name_number
 from digit_sequence.containers.container import (
     Batch,
     Container,
@@ -59,4 +61,5 @@ def _find_root(target: Target) -> str:
 
 
 def _name_images(root: str, identities: Iterable[tuple[str, int]], extension: str) -> list[str]:
-    return [f"{root}{number}/{number}_{index}{extension}" for number, index in identities]
+    names = ((name_number(number), index) for number, index in identities)
+    return [f"{root}{name}/{name}_{index}{extension}" for name, index in names]

@@ -5,8 +5,8 @@
     SPLIT/KEY.png
     annotations/instances_SPLIT.json    boxes [left, top, width, height] in pixels
 
-category_id = digit + 1, for 0 means background to many detectors. Of polygons and masks, polygons
-are taken, which more readers understand; they enclose the same pixels.
+category_id = digit + 1, for 0 means background to many detectors; signs follow, 11 and up. Of
+polygons and masks, polygons are taken, which more readers understand; they enclose the same pixels.
 """
 
 from __future__ import annotations
@@ -28,12 +28,15 @@ from digit_sequence.exports.format import (
 
 _IDS_PER_IMAGE = 100
 """More than digits of a number: annotation ids are unique in a split and need no counting."""
-_CATEGORIES = [{"id": digit + 1, "name": str(digit)} for digit in range(10)]
 _TEXTS = (
-    f'{{"info": {{}}, "licenses": [], "categories": {json.dumps(_CATEGORIES)},\n"images": [\n',
+    '{"info": {}, "licenses": [], "categories": {classes},\n"images": [\n',
     '\n],\n"annotations": [\n',
     "\n]}\n",
 )
+
+
+def _list_classes(classes: str) -> str:
+    return json.dumps([{"id": n, "name": name} for n, name in enumerate(classes, start=1)])
 
 
 def _make_image(piece: Piece, row: Row) -> str:
@@ -50,18 +53,18 @@ def _make_image(piece: Piece, row: Row) -> str:
 
 def _make_annotations(piece: Piece) -> list[str]:
     return [
-        json.dumps(_make_box(row["ordinal"] + 1, slot, box) | _make_shape(row, slot))
+        json.dumps(_make_box(piece, row["ordinal"] + 1, slot, box) | _make_shape(row, slot))
         for row in piece.rows
         for slot, box in enumerate(row["boxes"])
     ]
 
 
-def _make_box(image_id: int, slot: int, box: dict[str, int]) -> dict[str, Any]:
+def _make_box(piece: Piece, image_id: int, slot: int, box: dict[str, int]) -> dict[str, Any]:
     width, height = box["right"] - box["left"], box["bottom"] - box["top"]
     return {
         "id": image_id * _IDS_PER_IMAGE + slot,
         "image_id": image_id,
-        "category_id": box["digit"] + 1,
+        "category_id": piece.find_class(box) + 1,
         "bbox": [box["left"], box["top"], width, height],
         "area": width * height,
         "iscrowd": 0,
@@ -95,6 +98,7 @@ COCO = Format(
             (list_entries(_make_image), _make_annotations),
             _TEXTS,
             ",\n",
+            _list_classes,
         ),
     ),
     columns=BOX_COLUMNS,

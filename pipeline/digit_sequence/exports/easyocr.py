@@ -3,7 +3,8 @@
 ::
 
     SPLIT/KEY.png
-    SPLIT/labels.csv        filename,words
+    SPLIT/labels.csv        filename,words; the number is all behind the first comma, as EasyOCR
+                            takes it, without quotes
 """
 
 from __future__ import annotations

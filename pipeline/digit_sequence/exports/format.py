@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from digit_sequence.base.characters import CHARACTERS, INKED
+
 if TYPE_CHECKING:  # for types alone: help lists the formats
     from digit_sequence.read.dataset import Dataset, Split
 
@@ -36,10 +38,16 @@ class Piece:
     """Encoded."""
     extension: str
     """Of the images: .png or .jpg."""
+    classes: str
+    """The characters that boxes may be of, in the order of the dataset's alphabet."""
 
     def image_name(self, row: Row) -> str:
         """Return the file name of a sample's image."""
         return f"{row['key']}{self.extension}"
+
+    def find_class(self, box: Mapping[str, int]) -> int:
+        """Return the place of a box's character in `classes`: of a digit the digit."""
+        return self.classes.index(INKED[box["digit"]])
 
 
 @dataclass(frozen=True)
@@ -51,9 +59,11 @@ class Index:
     sections: tuple[Callable[[Piece], list[str]], ...]
     """The entries of a shard, for each place between two texts."""
     texts: tuple[str, ...] = ("", "")
-    """One more than there are sections."""
+    """One more than there are sections; ``{classes}`` in the first is what `list_classes` makes."""
     separator: str = ""
     """Between two entries."""
+    list_classes: Callable[[str], str] | None = None
+    """Returns a text about the classes of a dataset, see `Piece.classes`."""
 
 
 def put_images(folder: str) -> Callable[[Piece], dict[str, bytes]]:
@@ -100,6 +110,8 @@ class Format:
     """Label columns that it takes as well where a dataset has them."""
     max_digits: int | None = None
     """Readers leave out longer numbers unless they are told otherwise."""
+    takes: str = CHARACTERS
+    """Characters that readers take."""
     images: tuple[str, ...] = ("png", "jpeg")
     """Image formats that readers take; others are encoded anew as the first of these."""
     package: str | None = None

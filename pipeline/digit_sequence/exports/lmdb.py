@@ -92,5 +92,7 @@ LMDB = Format(
     write_split=write_split,
     package="lmdb",
     max_digits=25,
-    note="Readers leave out labels of more than 25 characters unless they are told otherwise.",
+    note="Readers leave out labels of more than 25 characters unless they are told otherwise, and "
+    "characters that they are not told of: --character, character_dict_path, charset_train. "
+    "parseq leaves out spaces unless remove_whitespace is false.",
 )

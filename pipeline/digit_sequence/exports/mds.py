@@ -81,7 +81,7 @@ def _make_files(piece: Piece) -> dict[str, bytes]:
 
 def _make_entry(piece: Piece) -> list[str]:
     n_bytes = _head_bytes(piece) + sum(
-        12 + 8 + len(image) + len(row["key"]) + len(row["number"])
+        12 + 8 + len(image) + len(row["key"]) + len(row["number"].encode())
         for row, image in zip(piece.rows, piece.images, strict=True)
     )
     entry = _describe_columns(piece) | {

@@ -21,8 +21,8 @@ def _make_line(piece: Piece, row: Row) -> str:
     return f"images/{piece.split}/{piece.image_name(row)}\t{row['number']}\n"
 
 
-def _make_extras(_dataset: Dataset) -> dict[str, str]:
-    return {"digits.txt": "".join(f"{digit}\n" for digit in range(10))}
+def _make_extras(dataset: Dataset) -> dict[str, str]:
+    return {"digits.txt": "".join(f"{character}\n" for character in dataset.alphabet)}
 
 
 PADDLEOCR = Format(

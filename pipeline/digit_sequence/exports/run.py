@@ -21,6 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from digit_sequence.base.characters import encode_text, find_unknown, show_characters
 from digit_sequence.base.documents import parse_json, take
 from digit_sequence.base.engines import choose_engine
 from digit_sequence.base.errors import (
@@ -219,6 +220,11 @@ def check_fit(export: Export) -> Format:
             f"got none of {', '.join(lacking)}; nothing was written"
             + ("; build it with labels.polygons: true" if POLYGONS in lacking else "")
         )
+    if unfit := [it for it in dataset.alphabet if it not in kind.takes]:
+        raise ConfigError(
+            f"{dataset.uri}: expected numbers of {show_characters(kind.takes)}, which readers of "
+            f"{name} take, got {show_characters(''.join(unfit))} among them; nothing was written"
+        )
     limit = export.max_digits or kind.max_digits
     if limit is None:
         return kind
@@ -226,7 +232,7 @@ def check_fit(export: Export) -> Format:
         longest = split.max_digits
         if longest > limit:
             raise ConfigError(
-                f"{dataset.uri}: {split.name} may have numbers of {longest} digits; readers of "
+                f"{dataset.uri}: {split.name} may have numbers of {longest} characters; readers of "
                 f"{name} silently leave out or cut those of more than {limit} unless they are "
                 f"set to take them; set them so and give --max-digits {longest}; "
                 "nothing was written"
@@ -351,13 +357,20 @@ def read_piece(split: Split, index: int, kind: Format) -> Piece:
     there = dataset.columns if kind.optional else ()
     columns = (*kind.columns, *(column for column in kind.optional if column in there))
     rows = split.read_labels(positions, columns).to_pylist()
+    codes = {*encode_text(dataset.classes)}
     for ordinal, row in zip(positions, rows, strict=True):
-        # Both become names of files, so they must be what a build has written.
+        # They become names of files, and classes, so they must be what a build has written.
         if row["key"] != sample_key(split.name, ordinal) or not _is_number(row["number"]):
             raise OutputError(
                 f"{dataset.uri}: {split.name}: row {ordinal}: expected the key "
                 f"{sample_key(split.name, ordinal)} and a number, got {row['key']!r} and "
                 f"{row['number']!r}; digit-sequence verify {dataset.uri} --repair"
+            )
+        if unknown := {box["digit"] for box in row.get("boxes", ())} - codes:
+            raise OutputError(
+                f"{dataset.uri}: {split.name}: row {ordinal}: expected boxes of the characters "
+                f"{show_characters(dataset.classes)}, got the code {min(unknown)}; digit-sequence "
+                f"verify {dataset.uri} --repair"
             )
     images = split.read_encoded(positions, check=True)
     image_format: str = dataset.manifest["image"]["format"]
@@ -374,11 +387,12 @@ def read_piece(split: Split, index: int, kind: Format) -> Piece:
         rows=rows,
         images=images,
         extension=EXTENSIONS[image_format],
+        classes=dataset.classes,
     )
 
 
 def _is_number(number: str) -> bool:
-    return number.isascii() and number.isdecimal()
+    return bool(number) and find_unknown(number) is None
 
 
 def _write_files(root: Path, files: dict[str, bytes]) -> None:
@@ -411,7 +425,7 @@ def _finish(
     for index in kind.indexes:
         for split in dataset:
             parts = [unit for unit in units if unit.split == split]
-            _join_index(storage, index, split, parts)
+            _join_index(storage, index, dataset, split, parts)
     for path, text in kind.make_extras(dataset).items():
         storage.write(path, text.encode())
     storage.write(PLAN_PATH, json.dumps(plan | {"complete": True}).encode())
@@ -436,12 +450,17 @@ def _parse_part(storage: Storage, unit: Unit, index: Index) -> list[list[str]]:
     return sections
 
 
-def _join_index(storage: Storage, index: Index, split: str, units: list[Unit]) -> None:
+def _join_index(
+    storage: Storage, index: Index, dataset: Dataset, split: str, units: list[Unit]
+) -> None:
     """Write an index file, part by part."""
     path = Path(storage.locate(index.path.format(split=split)))
     try:
         with open_new(path, root=Path(storage.locate(BUILD_FOLDER)).parent) as file:
-            file.write(index.texts[0].encode())
+            begin = index.texts[0]
+            if index.list_classes is not None:
+                begin = begin.replace("{classes}", index.list_classes(dataset.classes))
+            file.write(begin.encode())
             for number, text in enumerate(index.texts[1:]):
                 separator = ""
                 for unit in units:

@@ -7,7 +7,8 @@
 A record holds, little-endian: uint64 length; its checksum; the data; their checksum. Checksums are
 masked CRC32C. The data are a ``tf.train.Example`` with ``image/encoded``, ``image/format``,
 ``image/height``, ``image/width``, ``key``, ``text`` and, for each digit, ``digit`` and
-``bbox/ymin``, ``bbox/xmin``, ``bbox/ymax``, ``bbox/xmax`` as shares of height and width.
+``bbox/ymin``, ``bbox/xmin``, ``bbox/ymax``, ``bbox/xmax`` as shares of height and width. Of signs
+``digit`` is 10 and up, in the order of the dataset's alphabet.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ def _list_features(piece: Piece, row: Row, image: bytes) -> dict[str, Value]:
         "image/width": width,
         "key": row["key"].encode(),
         "text": row["number"].encode(),
-        "digit": [box["digit"] for box in boxes],
+        "digit": [piece.find_class(box) for box in boxes],
     }
     return features | {
         f"bbox/{name}": [box[side] / size for box in boxes] for name, side, size in sides

@@ -1,4 +1,4 @@
-"""Boxes as Ultralytics reads them, class 0 = digit 0.
+"""Boxes as Ultralytics reads them, class 0 = digit 0; signs follow, class 10 and up.
 
 ::
 
@@ -18,38 +18,45 @@ if TYPE_CHECKING:
     from digit_sequence.read.dataset import Dataset
 
 
-def put_labels(make_lines: Callable[[Row], list[str]]) -> Callable[[Piece], dict[str, bytes]]:
+def put_labels(
+    make_lines: Callable[[Piece, Row], list[str]],
+) -> Callable[[Piece], dict[str, bytes]]:
     """Return what puts the images of a shard, and a file of lines for each, into their folders."""
 
     def make_files(piece: Piece) -> dict[str, bytes]:
         files = {}
         for row, image in zip(piece.rows, piece.images, strict=True):
             files[f"images/{piece.split}/{piece.image_name(row)}"] = image
-            files[f"labels/{piece.split}/{row['key']}.txt"] = "".join(make_lines(row)).encode()
+            files[f"labels/{piece.split}/{row['key']}.txt"] = "".join(
+                make_lines(piece, row)
+            ).encode()
         return files
 
     return make_files
 
 
-def _make_lines(row: Row) -> list[str]:
-    return [_make_line(box, row["height"], row["width"]) for box in row["boxes"]]
+def _make_lines(piece: Piece, row: Row) -> list[str]:
+    return [
+        f"{piece.find_class(box)} {_make_shares(box, row['height'], row['width'])}\n"
+        for box in row["boxes"]
+    ]
 
 
-def _make_line(box: dict[str, int], height: int, width: int) -> str:
+def _make_shares(box: dict[str, int], height: int, width: int) -> str:
     shares = (
         (box["left"] + box["right"]) / 2 / width,
         (box["top"] + box["bottom"]) / 2 / height,
         (box["right"] - box["left"]) / width,
         (box["bottom"] - box["top"]) / height,
     )
-    return f"{box['digit']} {' '.join(f'{share:.8f}' for share in shares)}\n"
+    return " ".join(f"{share:.8f}" for share in shares)
 
 
 def make_extras(dataset: Dataset) -> dict[str, str]:
     """Return data.yaml."""
     # Without `path`, Ultralytics looks beside the file itself.
     lines = [f"{split}: images/{split}\n" for split in dataset]
-    names = [f'  {digit}: "{digit}"\n' for digit in range(10)]
+    names = [f'  {n}: "{name}"\n' for n, name in enumerate(dataset.classes)]
     return {"data.yaml": "".join([*lines, "names:\n", *names])}
 
 

@@ -1,4 +1,4 @@
-"""Outlines as Ultralytics reads them to segment, class 0 = digit 0.
+"""Outlines as Ultralytics reads them to segment, class 0 = digit 0; signs follow, class 10 and up.
 
 ::
 
@@ -11,11 +11,11 @@ A line is one polygon: those of a digit in several parts are joined by cuts with
 
 from __future__ import annotations
 
-from digit_sequence.exports.format import BOX_COLUMNS, POLYGONS, Format, Row
+from digit_sequence.exports.format import BOX_COLUMNS, POLYGONS, Format, Piece, Row
 from digit_sequence.exports.yolo import make_extras, put_labels
 
 
-def _make_lines(row: Row) -> list[str]:
+def _make_lines(piece: Piece, row: Row) -> list[str]:
     from digit_sequence.codec.polygons import join_polygons  # noqa: PLC0415 - -h needs none
 
     lines = []
@@ -23,7 +23,7 @@ def _make_lines(row: Row) -> list[str]:
         corners = join_polygons(polygons)
         sides = [row["width"], row["height"]] * (len(corners) // 2)
         shares = (corner / side for corner, side in zip(corners, sides, strict=True))
-        lines.append(f"{box['digit']} {' '.join(f'{share:.6f}' for share in shares)}\n")
+        lines.append(f"{piece.find_class(box)} {' '.join(f'{share:.6f}' for share in shares)}\n")
     return lines
 
 

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from digit_sequence.base.characters import CHARACTERS, encode_text
 from digit_sequence.base.errors import ConfigError
 
 BLANK = 0
-"""CTC class that stands for no digit; digit d is class d + 1."""
-N_CLASSES = 11
+"""CTC class that stands for no character; digit d is class d + 1, a sign its code + 1."""
 _KEY_BYTES = 32
 """Keys are padded to a multiple of this, so that those of all batches have the same width."""
 _CHANNELS = (1, 3, 4)
@@ -34,7 +34,7 @@ class Example(NamedTuple):
     boxes: NDArray[np.int32]
     """(D, 5) digit, top, left, bottom, right; (0, 5) unless asked for."""
     max_digits: int = 0
-    """Digits of the longest number of the split: `collate` pads to so many."""
+    """Characters of the longest number of the split: `collate` pads to so many."""
 
 
 class CtcBatch(NamedTuple):
@@ -45,7 +45,7 @@ class CtcBatch(NamedTuple):
     padded_targets: Any
     """int64 (B, S), the classes of each number, then blanks; S is that of all batches."""
     target_lengths: Any
-    """int64 (B,), digits of each number."""
+    """int64 (B,), characters of each number."""
     input_widths: Any
     """int64 (B,), columns of each image; divide by the stride of the network."""
     padded_keys: Any
@@ -64,7 +64,7 @@ class CtcBatch(NamedTuple):
     def numbers(self) -> list[str]:
         """The number of each sample."""
         rows = zip(self.padded_targets.tolist(), self.target_lengths.tolist(), strict=True)
-        return ["".join(str(label - 1) for label in row[:length]) for row, length in rows]
+        return ["".join(CHARACTERS[label - 1] for label in row[:length]) for row, length in rows]
 
     @property
     def keys(self) -> list[str]:
@@ -75,7 +75,8 @@ class CtcBatch(NamedTuple):
     def boxes(self) -> list[dict[str, Any]]:
         """Boxes as torchvision's detectors take them, empty unless asked for.
 
-        `boxes` float32 (D, 4) left, top, right, bottom, and `labels` int64 (D,), digit + 1.
+        `boxes` float32 (D, 4) left, top, right, bottom, and `labels` int64 (D,), digit + 1,
+        of signs code + 1.
         """
         if not self.padded_boxes.shape[1]:
             return []
@@ -89,15 +90,24 @@ def _to_target(boxes: Any) -> dict[str, Any]:
     }
 
 
+def count_classes(alphabet: str) -> int:
+    """Return how many CTC classes an alphabet needs: the blank, and all codes up to its last.
+
+    >>> count_classes("0123456789"), count_classes("0123456789,")
+    (11, 13)
+    """
+    return 2 + CHARACTERS.index(alphabet[-1])
+
+
 def encode_numbers(numbers: Sequence[str]) -> tuple[Any, Any]:
     """Return the classes of numbers one after another, and the length of each, both int64.
 
     >>> encode_numbers(["007", "4"])
     (tensor([1, 1, 8, 5]), tensor([3, 1]))
     """
-    digits = np.frombuffer("".join(numbers).encode(), np.uint8).astype(np.int64)
+    codes = np.frombuffer(encode_text("".join(numbers)), np.uint8).astype(np.int64)
     lengths = torch.tensor([len(number) for number in numbers], dtype=torch.int64)
-    return torch.from_numpy(digits - ord("0") + 1), lengths
+    return torch.from_numpy(codes + 1), lengths
 
 
 def decode_classes(classes: Any) -> list[str]:
@@ -121,7 +131,7 @@ def _collapse(row: list[int]) -> Iterator[str]:
     previous = BLANK
     for label in row:
         if label not in (previous, BLANK):
-            yield str(label - 1)
+            yield CHARACTERS[label - 1]
         previous = label
 
 

@@ -18,13 +18,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from statistics import median
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from scipy import ndimage
+
+from digit_sequence.base.characters import DIGITS, order_characters
 
 MAX_BREADTH = 64
 """Columns of a crop for each of its rows, at most: more is no line of digits."""
@@ -38,6 +40,14 @@ TIGHT_MARGIN = 0.15
 BLANK_SHARE = 0.5
 """Paper right of a crop that is wider than the images of the dataset, by the rows."""
 
+
+def _check_alphabet(alphabet: str) -> str:
+    if order_characters(set(alphabet)) != alphabet:
+        raise ValueError("expected digits, then known characters in their order")
+    return alphabet
+
+
+Alphabet = Annotated[str, AfterValidator(_check_alphabet)]
 Side = Annotated[int, Field(ge=1, le=1 << 12)]
 Grey = Annotated[float, Field(ge=0, le=255)]
 
@@ -53,8 +63,8 @@ class Taught:
     """Median grey level of the paper, 0 to 255."""
     ink: Grey
     """Of the ink."""
-    alphabet: Literal["0123456789"] = "0123456789"
-    """Characters of the classes from 1 on; class 0 is CTC's blank."""
+    alphabet: Alphabet = DIGITS
+    """Characters of the numbers; their codes + 1 are CTC's classes, 0 is its blank."""
 
 
 def find_levels(grey: NDArray[np.uint8]) -> tuple[float, float]:

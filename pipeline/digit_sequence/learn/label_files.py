@@ -22,11 +22,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from digit_sequence.base.characters import SIGNS, find_unknown, show_characters
 from digit_sequence.base.documents import parse_json, read_text, take
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import MANIFEST_PATH
 from digit_sequence.learn.crop_files import show
-from digit_sequence.read.dataset import open_dataset
+from digit_sequence.read.dataset import Dataset, open_dataset
 
 MAX_DIGITS = 1000
 """Of a label."""
@@ -88,9 +89,10 @@ def is_label_file(name: str, labels: Path | None) -> bool:
 
 def _add(numbers: dict[str, str], label: Label, name: str) -> None:
     number = label.number
-    if not (number.isascii() and number.isdigit() and len(number) <= MAX_DIGITS):
+    if not number or find_unknown(number) is not None or len(number) > MAX_DIGITS:
         raise ConfigError(
-            f"{label.where}: number: expected the digits 0 to 9 alone, got {number[:80]!r}"
+            f"{label.where}: number: expected digits 0 to 9 and {show_characters(SIGNS)}, got "
+            f"{number[:80]!r}"
         )
     if name in numbers:
         raise ConfigError(
@@ -121,6 +123,28 @@ def _read_folder(path: Path, crops: Mapping[str, Path]) -> dict[str, str]:
 
 
 def _read_dataset(path: Path, crops: Mapping[str, Path]) -> dict[str, str]:
+    numbers = match_dataset(open_dataset(path), path, crops, "number")
+    if bare := [name for name in crops if name not in numbers]:
+        raise ConfigError(
+            f"{path}: expected images called by keys of the dataset, or its own, got {show(bare)}"
+        )
+    return numbers
+
+
+def match_dataset(
+    dataset: Dataset, path: Path, crops: Mapping[str, Path], column: str
+) -> dict[str, Any]:
+    """Return what a label column of a dataset says of each crop of its images, by their names.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    path : Path
+        Its folder.
+    crops : mapping of str to Path
+        Files that have the key of a sample, or are files of the dataset.
+    column : str
+    """
     root = path.resolve()
     keys = {name: crop.stem for name, crop in crops.items()}
     files = {
@@ -128,17 +152,13 @@ def _read_dataset(path: Path, crops: Mapping[str, Path]) -> dict[str, str]:
         for name, crop in crops.items()
         if crop.resolve().is_relative_to(root)
     }
-    found: dict[str, str] = {}
-    for split in open_dataset(path).values():
-        for column, wanted in (("key", keys), ("file", files)):
-            rows = split.where(**{column: set(wanted.values())}).labels([column, "number"])
-            found |= dict(zip(*(rows[name].to_pylist() for name in rows.schema.names), strict=True))
-    numbers = {name: found.get(keys[name], found.get(files.get(name, ""))) for name in crops}
-    if bare := [name for name, number in numbers.items() if number is None]:
-        raise ConfigError(
-            f"{path}: expected images called by keys of the dataset, or its own, got {show(bare)}"
-        )
-    return {name: number for name, number in numbers.items() if number is not None}
+    found: dict[str, Any] = {}
+    for split in dataset.values():
+        for by, wanted in (("key", keys), ("file", files)):
+            rows = split.where(**{by: set(wanted.values())}).labels([by, column])
+            found |= dict(zip(rows[by].to_pylist(), rows[column].to_pylist(), strict=True))
+    values = {name: found.get(keys[name], found.get(files.get(name, ""))) for name in crops}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 # -- files -----------------------------------------------------------------------------------------
@@ -161,6 +181,8 @@ def _parse_table(path: str, text: str) -> Iterator[Label]:
             raise ConfigError(f"{path}: line 1: expected the columns file and number, got {got!r}")
         for row in rows:
             file, number = (row[name] or "" for name in chosen)
+            if names == ["filename", "words"]:  # EasyOCR quotes no comma: words are the rest
+                number = ",".join([number, *row.get(None, ())])
             yield Label(f"{path}: line {rows.line_num}", file, number)
     except csv.Error as error:
         raise ConfigError(f"{path}: line {rows.line_num}: expected a CSV file: {error}") from error

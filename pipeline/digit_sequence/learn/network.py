@@ -1,20 +1,24 @@
-"""A small CRNN that reads a line of digits: convolutions, one recurrent layer, CTC.
+"""A small network that reads a line of digits: convolutions alone, and CTC.
 
-After Shi, Bai and Yao, "An end-to-end trainable neural network for image-based sequence
-recognition", PAMI 2017, made small for CPUs: 0.2 million parameters.
+Columns of features become steps of a sequence, as in Shi, Bai and Yao, "An end-to-end trainable
+neural network for image-based sequence recognition", PAMI 2017. Convolutions along the line take
+the place of its recurrent layers (Bai, Kolter and Koltun, "An empirical evaluation of generic
+convolutional and recurrent networks for sequence modeling", 2018): they learn faster, and know
+no more of a line than a digit and its neighbours, so that they read longer numbers than they
+were taught. Made small for CPUs: 0.3 million parameters.
 
-===============  ==============================
-layer            size, channels x rows x columns
-===============  ==============================
-image            1 x 32 x W
-conv, stride 2   16 x 16 x W/2
-conv, pool       32 x 8 x W/4
-conv, pool       64 x 4 x W/4
-conv             96 x 4 x W/4
-conv 4 x 1       128 x 1 x W/4
-LSTM, both ways 128 x W/4
-linear           11 x W/4: blank, then 0 to 9
-===============  ==============================
+=====================  ==============================
+layer                  size, channels x rows x columns
+=====================  ==============================
+image                  1 x 32 x W
+conv, stride 2         16 x 16 x W/2
+conv, pool             32 x 8 x W/4
+conv, pool             64 x 4 x W/4
+conv                   96 x 4 x W/4
+conv 4 x 1             128 x 1 x W/4
+4 residual conv 1 x 3  128 x 1 x W/4
+conv 1 x 1             11 x W/4: blank, then 0 to 9; with signs more
+=====================  ==============================
 """
 
 from __future__ import annotations
@@ -24,7 +28,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from digit_sequence.learn.batches import N_CLASSES
+from digit_sequence.base.characters import DIGITS
+from digit_sequence.learn.batches import count_classes
 
 ROWS = 32
 """Images of another height are scaled to this one."""
@@ -33,8 +38,10 @@ STRIDE = 4
 DROPOUT = 0.1
 CHANNELS = (16, 32, 64, 96)
 """Of the first four convolutions."""
-HIDDEN = 64
-"""Of the recurrent layer, each way."""
+WIDTH = 128
+"""Channels of a step."""
+DILATIONS = (1, 2, 4, 1)
+"""Of the convolutions along the line, in steps: a step sees 8 on either side, 68 columns."""
 
 
 def count_steps(height: int, width: int) -> int:
@@ -47,9 +54,15 @@ def count_steps(height: int, width: int) -> int:
 
 
 class Recognizer(nn.Module):  # type: ignore[misc]
-    """The network."""
+    """The network.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    alphabet : str
+        Characters of the numbers that it is to read.
+    """
+
+    def __init__(self, alphabet: str = DIGITS) -> None:
         super().__init__()
         first, second, third, fourth = CHANNELS
         self.features = nn.Sequential(
@@ -59,13 +72,13 @@ class Recognizer(nn.Module):  # type: ignore[misc]
             _convolve(second, third),
             nn.MaxPool2d((2, 1)),
             _convolve(third, fourth),
-            nn.Conv2d(fourth, 2 * HIDDEN, (ROWS // 8, 1), bias=False),
-            nn.BatchNorm2d(2 * HIDDEN),
+            nn.Conv2d(fourth, WIDTH, (ROWS // 8, 1), bias=False),
+            nn.BatchNorm2d(WIDTH),
             nn.ReLU(inplace=True),
         )
-        self.sequence = nn.LSTM(2 * HIDDEN, HIDDEN, bidirectional=True, batch_first=True)
+        self.sequence = nn.Sequential(*(_Along(WIDTH, dilation) for dilation in DILATIONS))
         self.dropout = nn.Dropout(DROPOUT)
-        self.classify = nn.Linear(2 * HIDDEN, N_CLASSES)
+        self.classify = nn.Conv2d(WIDTH, count_classes(alphabet), 1)
 
     def forward(self, images: Any) -> Any:
         """Return the log probability of each class at each step.
@@ -76,15 +89,29 @@ class Recognizer(nn.Module):  # type: ignore[misc]
 
         Returns
         -------
-        Tensor of float32, shape (B, T, 11)
+        Tensor of float32, shape (B, T, classes), 11 of digits alone
         """
         if images.shape[2] != ROWS:
             columns = round(images.shape[3] * ROWS / images.shape[2])
             images = nn.functional.interpolate(images, (ROWS, columns), mode="bilinear")
         images = images.contiguous(memory_format=torch.channels_last)  # a fifth faster on CPUs
-        columns = self.features(images).squeeze(2).transpose(1, 2)
-        hidden, _ = self.sequence(self.dropout(columns))
-        return self.classify(self.dropout(hidden)).log_softmax(-1)
+        steps = self.dropout(self.sequence(self.features(images)))
+        return self.classify(steps).squeeze(2).transpose(1, 2).log_softmax(-1)
+
+
+class _Along(nn.Module):  # type: ignore[misc]
+    """What a convolution along the line adds to each step."""
+
+    def __init__(self, channels: int, dilation: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, channels, (1, 3), 1, (0, dilation), (1, dilation), bias=False),
+            nn.BatchNorm2d(channels),
+        )
+
+    def forward(self, steps: Any) -> Any:
+        """Return steps as they come, float32 (B, C, 1, T)."""
+        return nn.functional.relu(steps + self.body(steps))
 
 
 def _convolve(channels: int, features: int, stride: int = 1) -> Any:
@@ -95,8 +122,8 @@ def _convolve(channels: int, features: int, stride: int = 1) -> Any:
     )
 
 
-def make_recognizer() -> Recognizer:
+def make_recognizer(alphabet: str = DIGITS) -> Recognizer:
     """Return a network with fresh weights, laid out for CPUs."""
-    model = Recognizer()
+    model = Recognizer(alphabet)
     model.to(memory_format=torch.channels_last)
     return model

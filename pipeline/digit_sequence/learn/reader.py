@@ -119,7 +119,7 @@ def score_numbers(scores: Any, numbers: Sequence[str]) -> Any:
 
     Parameters
     ----------
-    scores : Tensor of float32, shape (T, 11)
+    scores : Tensor of float32, shape (T, classes)
         Log probabilities of one image.
     numbers : sequence of str
     """

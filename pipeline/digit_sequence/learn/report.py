@@ -6,6 +6,7 @@ import io
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,14 @@ class Reading:
     predictions: list[str]
     confidences: list[float]
     """Probability of the best path, 0 to 1."""
+
+    def choose(self, is_chosen: NDArray[np.bool_]) -> Reading:
+        """Return what was read in some of the samples."""
+        return Reading(
+            [*compress(self.truths, is_chosen)],
+            [*compress(self.predictions, is_chosen)],
+            [*compress(self.confidences, is_chosen)],
+        )
 
 
 def find_edits(truth: str, prediction: str) -> list[tuple[str, str]]:
@@ -237,6 +246,8 @@ def write_markdown(report: Mapping[str, Any]) -> str:
             f"| {row['exact_match']:.2%} | {row['character_error_rate']:.3%} |"
             for digits, row in rows.items()
         ]
+    for remark in report["doubtful"]:
+        lines += ["", f"{remark}."]
     options = ", ".join(f"{name} {value}" for name, value in report["options"].items())
     lines += ["", f"Options: {options}.", "", "![learning curve](curve.png)"]
     if report["has_mistakes"]:

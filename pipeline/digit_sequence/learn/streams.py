@@ -29,10 +29,10 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_in
 
 from digit_sequence.learn.batches import (
     BLANK,
-    N_CLASSES,
     CtcBatch,
     Example,
     collate,
+    count_classes,
     decode_classes,
     encode_numbers,
 )
@@ -44,13 +44,13 @@ from digit_sequence.read.dataset import Batch, Positions, Split
 
 __all__ = [
     "BLANK",
-    "N_CLASSES",
     "CtcBatch",
     "Example",
     "NumberDataset",
     "NumberStream",
     "ShardBatchSampler",
     "collate",
+    "count_classes",
     "decode_classes",
     "encode_numbers",
 ]

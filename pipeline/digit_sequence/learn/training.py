@@ -20,15 +20,17 @@ import math
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
+from digit_sequence.base.characters import show_characters
 from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.learn.batches import BLANK, CtcBatch, collate, decode_classes
 from digit_sequence.learn.checkpoints import (
@@ -39,6 +41,7 @@ from digit_sequence.learn.checkpoints import (
     save_atomically,
 )
 from digit_sequence.learn.crops import Taught, measure_images
+from digit_sequence.learn.doubtful import measure_both, open_doubtful
 from digit_sequence.learn.network import Recognizer, count_steps, make_recognizer
 from digit_sequence.learn.report import Reading, draw_curve, draw_mistakes, measure, write_markdown
 from digit_sequence.learn.sampler import ShardBatchSampler
@@ -135,7 +138,7 @@ class Run:
         self.dataset, self.folder, self.options = dataset, folder, options
         self.train = dataset["train"][: options.limit]
         torch.manual_seed(options.seed)
-        self.model = make_recognizer()
+        self.model = make_recognizer(dataset.alphabet)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), weight_decay=options.weight_decay
         )
@@ -306,12 +309,12 @@ def load_weights(path: Path, advice: str = "remove it to train anew") -> tuple[R
     OutputError
         If the file has no weights of this network.
     """
-    model = make_recognizer()
     saved = load_checkpoint(path, advice)
     with reading(path, advice):
         if set(saved) != {"taught", "model"}:
             raise OutputError("it does not say what images its weights know")
         taught = parse_record(Taught, saved["taught"])
+        model = make_recognizer(taught.alphabet)
         check_like(saved["model"], model.state_dict(), "model")
         if not all(torch.isfinite(tensor).all() for tensor in saved["model"].values()):
             raise OutputError("model: a weight that is no number")
@@ -322,7 +325,8 @@ def load_weights(path: Path, advice: str = "remove it to train anew") -> tuple[R
 def measure_dataset(dataset: Dataset) -> Taught:
     """Return what the images of a dataset are like, by the first ones of train."""
     samples = dataset["train"].read(range(min(len(dataset["train"]), MEASURED)))
-    return measure_images((sample.image for sample in samples), *dataset.image_shape)
+    taught = measure_images((sample.image for sample in samples), *dataset.image_shape)
+    return replace(taught, alphabet=dataset.alphabet)
 
 
 def check_dataset(dataset: Dataset) -> None:
@@ -341,7 +345,7 @@ def check_splits(where: str, image_shape: tuple[int, int], max_digits: Mapping[s
     image_shape : (int, int)
         Rows and columns of the widest image.
     max_digits : mapping of str to int
-        Digits of the longest number of each split.
+        Characters of the longest number of each split.
 
     Raises
     ------
@@ -359,11 +363,11 @@ def check_splits(where: str, image_shape: tuple[int, int], max_digits: Mapping[s
     if steps < 2 * longest:
         raise ConfigError(
             f"{where}: expected images wide enough for two steps of the network for each of "
-            f"{longest} digits, got {steps} steps; build it with a wider canvas"
+            f"{longest} characters, got {steps} steps; build it with a wider canvas"
         )
 
 
-def check_other(where: str, image_shape: tuple[int, int], other: Dataset) -> None:
+def check_other(where: str, image_shape: tuple[int, int], alphabet: str, other: Dataset) -> None:
     """Refuse a dataset whose test split a network of `where`'s images cannot read."""
     if "test" not in other:
         raise ConfigError(f"{other.uri}: expected a split test to be read, got {', '.join(other)}")
@@ -371,6 +375,11 @@ def check_other(where: str, image_shape: tuple[int, int], other: Dataset) -> Non
         raise ConfigError(
             f"{other.uri}: expected images of {image_shape} rows and columns, those of {where}, "
             f"got {other.image_shape}"
+        )
+    if unknown := "".join(it for it in other.alphabet if it not in alphabet):
+        raise ConfigError(
+            f"{other.uri}: expected numbers of the characters of {where}, "
+            f"{show_characters(alphabet)}, got {show_characters(unknown)} as well"
         )
 
 
@@ -424,10 +433,15 @@ def write_report(run: Run, others: Mapping[str, Dataset]) -> dict[str, Any]:
     model = run.load_best()
     splits = {"val": run.dataset["val"], "test": run.dataset["test"]}
     splits |= {f"test of {name}": other["test"] for name, other in others.items()}
-    results, mistakes = {}, None
+    results: dict[str, Any] = {}
+    mistakes, remarks = None, []
     for name, split in splits.items():
         _, reading = read_split(model, split)
-        results[name] = measure(reading)
+        is_doubtful = np.zeros(len(split), np.bool_)
+        if split.name == "test" and (doubtful := open_doubtful(split.dataset)):
+            is_doubtful = doubtful.find(split.labels(["glyph_ids"])["glyph_ids"].to_pylist())
+            remarks.append(doubtful.describe(name, int(is_doubtful.sum())))
+        results |= measure_both(name, reading, is_doubtful)
         if name == "test":
             mistakes = draw_mistakes(split, reading)
     progress = run.progress
@@ -443,6 +457,7 @@ def write_report(run: Run, others: Mapping[str, Dataset]) -> dict[str, Any]:
         "machine": describe_machine(),
         "results": results,
         "history": progress.history,
+        "doubtful": remarks,
         "has_mistakes": mistakes is not None,
     }
     files = {
@@ -478,9 +493,10 @@ def train(run: Run, on_batch: Callable[[int, float], None]) -> Iterator[EpochRec
 
 
 def summarize(report: Mapping[str, Any]) -> Sequence[str]:
-    """Return a line for each result."""
-    return [
+    """Return a line for each result, then what is to be said of doubtful digits."""
+    lines = [
         f"{name:24} {result['samples']:8,} samples   exact match {result['exact_match']:7.2%}   "
         f"character error rate {result['character_error_rate']:.3%}"
         for name, result in report["results"].items()
     ]
+    return [*lines, *report["doubtful"]]

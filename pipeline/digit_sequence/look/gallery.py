@@ -1,10 +1,11 @@
-"""The gallery: a picture of each transform over its range, of all looks, of the configs of jobs.
+"""The gallery: a picture of each transform over its range, of looks, kinds of numbers and jobs.
 
 ``make gallery`` writes configs/gallery by this module.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,6 +16,7 @@ from digit_sequence.building.sampler import open_config
 from digit_sequence.config.loading import load_config, parse_config
 from digit_sequence.config.looks import list_looks, write_out_looks
 from digit_sequence.look.preview import Tile, draw_sheet, draw_tiles
+from digit_sequence.numbers.registry import NUMBER_KINDS
 from digit_sequence.transforms.registry import TRANSFORMS
 from digit_sequence.transforms.transform import Transform
 
@@ -36,6 +38,8 @@ _NUMBERS: dict[str, Any] = {
     "splits": {"train": {"numbers": {"random": {"lengths": [3, 5]}}, "samples": 4}},
     "canvas": {"height": 36, "width": [40, 148]},
 }
+_KIND_SAMPLES = 4
+_KINDS: dict[str, Any] = {"canvas": {"height": 24, "width": [24, 150]}}
 
 
 def draw_transform(transform: type[Transform]) -> bytes:
@@ -98,6 +102,20 @@ def draw_looks() -> bytes:
     return draw_sheet(rows, boxes=False)
 
 
+def draw_kinds() -> bytes:
+    """Return a picture as PNG: a row of samples of each kind of numbers, with their settings."""
+    rows: dict[str, list[Tile]] = {}
+    for name, kind in NUMBER_KINDS.items():
+        if kind.example is None:
+            continue
+        split = {"numbers": {name: kind.example}, "samples": _KIND_SAMPLES}
+        tree = {**_PLAIN, **_KINDS, "splits": {"train": split}}
+        sampler = open_config(parse_config(tree, name))
+        heading = f"{name}: {json.dumps(kind.example)}"
+        rows[heading] = draw_tiles(sampler, _KIND_SAMPLES)["train"]
+    return draw_sheet(rows, boxes=False)
+
+
 def draw_job(path: Path) -> bytes:
     """Return a picture as PNG: the first samples of a config's train split."""
     tiles = draw_tiles(open_config(load_config(path)), _JOB_SAMPLES)["train"]
@@ -111,6 +129,7 @@ def main(folder: Path) -> None:
     for name in JOBS:
         (folder / f"{name}.png").write_bytes(draw_job(folder.parent / f"{name}.yaml"))
     (folder / "looks.png").write_bytes(draw_looks())
+    (folder / "numbers.png").write_bytes(draw_kinds())
     for transform in (it for it in TRANSFORMS.values() if it.example is not None):
         path = folder / f"{transform.section}.{transform.name}.png"
         path.write_bytes(draw_transform(transform))

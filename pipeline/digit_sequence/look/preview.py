@@ -76,7 +76,7 @@ def read_tiles(storage: Storage, plan: Plan, per_split: int) -> dict[SplitName, 
 
 
 def _read_split(storage: Storage, plan: Plan, split: SplitPlan, per_shard: int) -> Iterator[Tile]:
-    files = DatasetFiles(_make_layout(storage, plan))
+    files = DatasetFiles(make_layout(storage, plan))
     for shard in split.shards():
         if storage.size(label_path(shard)) is None:
             raise _not_built(storage, shard)
@@ -92,7 +92,7 @@ def _not_built(storage: Storage, shard: Shard) -> OutputError:
     return OutputError(f"{storage.uri}: {shard.name} is not built yet; run the build again")
 
 
-def _make_layout(storage: Storage, plan: Plan) -> DatasetLayout:
+def make_layout(storage: Storage, plan: Plan) -> DatasetLayout:
     """Return where the samples of a dataset are, which may not be complete."""
     canvas = plan.config.canvas
     return DatasetLayout(

@@ -17,10 +17,12 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from digit_sequence.base.blocks import Block, find_bounds
-from digit_sequence.base.columns import Column
+from digit_sequence.base.columns import MASKS, NUMBER_DIGITS, POLYGONS, Column
 from digit_sequence.config.looks import list_looks
 from digit_sequence.config.model import Config
 from digit_sequence.config.sections import LOOK, GlyphSection, LineSection, WeightedLook
+from digit_sequence.sources.hands import HAND, LACKED, WRITERS
+from digit_sequence.sources.mix import ORIGIN, ORIGINS
 from digit_sequence.store.labels import COLUMNS, PIXEL_HASH
 from digit_sequence.transforms.registry import TRANSFORMS
 from digit_sequence.transforms.transform import Transform
@@ -50,11 +52,11 @@ Each is a beginning for a config of your own: change the numbers and the look.
 | config | numbers | test is unseen by |
 | --- | --- | --- |
 | [zip.yaml](zip.yaml) | ZIP codes; or a file, by weight | a slice for each split |
-| [amounts.yaml](amounts.yaml) | amounts in cents, as Benford's law says | `exclude` |
-| [dates.yaml](dates.yaml) | dates in three formats | `exclude` |
+| [amounts.yaml](amounts.yaml) | amounts such as 1,234.50, as Benford's law says | `exclude` |
+| [dates.yaml](dates.yaml) | dates in three formats, with the signs between | `exclude` |
 | [meter.yaml](meter.yaml) | meter readings, balanced over pairs of digits | `exclude` |
 | [exam-marks.yaml](exam-marks.yaml) | marks, and numbers of students | slices of the students |
-| [codes.yaml](codes.yaml) | codes with check digits | slices of each kind |
+| [codes.yaml](codes.yaml) | codes with check digits, cards in groups | slices of each kind |
 
 ![ZIP codes](gallery/zip.png)
 ![Amounts](gallery/amounts.png)
@@ -62,6 +64,11 @@ Each is a beginning for a config of your own: change the numbers and the look.
 ![Meter readings](gallery/meter.png)
 ![Exam marks](gallery/exam-marks.png)
 ![Codes](gallery/codes.png)
+
+[mdw-zip.yaml](mdw-zip.yaml), [mdw-amounts.yaml](mdw-amounts.yaml) and
+[mdw-times.yaml](mdw-times.yaml) are the three benchmarks of Wagstaff, "Realistic Handwritten
+Multi-Digit Writer Number Recognition Challenges" (2025), by their recipe: each number of one
+writer, no writer in two splits, 10,000 numbers for test.
 
 `--dry-run` states what a split never shows: `train shows none of the 987 numbers of val and test`.
 """
@@ -101,6 +108,9 @@ def describe_config() -> str:
         "A label row has these columns, then those of the transforms that its config switches on, "
         f"then `{PIXEL_HASH.name}`.",
         describe_columns((*COLUMNS, PIXEL_HASH)),
+        "Before those of the transforms stand what numbers with signs add, a mix of sources, a "
+        "source that knows its writers, and `hand`; behind them what `labels` asks for.",
+        describe_columns((NUMBER_DIGITS, ORIGIN, ORIGINS, WRITERS, HAND, LACKED, MASKS, POLYGONS)),
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
@@ -181,6 +191,8 @@ def _describe_field(
         variant = _find_name(block)
         yield f"{'#' * level} `{name}`" + (f": `{variant}`" if variant else "")
         yield f"{' '.join((inspect.getdoc(block) or '').split())}\n\n{_describe_block(block)}"
+        if name == "splits.numbers":
+            yield "![Each kind of numbers, by an example](gallery/numbers.png)"
         for key, field in block.model_fields.items():
             yield from _describe_field(f"{name}.{key}", field.annotation, level + 1, told)
 
@@ -254,7 +266,9 @@ def _describe_number(kind: Any, plain: Any) -> str:
         return name
     if bounds.high is None:
         return f"{name}, {bounds.low:,} or more"
-    return f"{name}, {bounds.low if bounds.low is not None else ''} to {bounds.high:,}"
+    if bounds.low is None:
+        return f"{name}, up to {bounds.high:,}"
+    return f"{name}, {bounds.low} to {bounds.high:,}"
 
 
 def _find_blocks(kind: Any) -> list[type[Block]]:

@@ -21,6 +21,8 @@ MOST_INK = 0.4
 """Share of a crop that its ink covers, at most."""
 MOST_STROKE = 0.4
 """Width of a stroke, share of the height of a digit, at most: what is wider is no line of a pen."""
+MOST_TEXTURE = 0.5
+"""Standard deviation of the paper, share of the contrast, at most: on cheques it is about 0.12."""
 LINE = 0.15
 """Ink of a ruled line, share of the contrast, at least: half of those of cheques are seen."""
 FINE = 4
@@ -183,6 +185,9 @@ def _measure(
     stroke = _find_stroke(image, strokes, (paper + ink) / 2) / digit
     if not 0 < stroke < MOST_STROKE:
         return None
+    of_paper = _measure_paper(image, mask | inside, paper - ink)
+    if max(of_paper.get("texture", [0.0])) > MOST_TEXTURE:
+        return None
     gaps = (boxes[1:, 1] - boxes[:-1, 3]) / digit
     slope = np.hypot(*np.gradient(image))
     figures = {
@@ -205,7 +210,7 @@ def _measure(
         line = np.polyfit(middles, boxes[:, 2], 1)
         figures["tilt"] = [-float(np.degrees(np.arctan(line[0])))]
         figures["baseline"] = ((np.polyval(line, middles) - boxes[:, 2]) / digit).tolist()
-    return figures | _measure_paper(image, mask | inside, paper - ink)
+    return figures | of_paper
 
 
 def _find_stroke(image: NDArray[np.float64], strokes: NDArray[np.bool_], level: float) -> float:

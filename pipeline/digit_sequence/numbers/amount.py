@@ -1,4 +1,4 @@
-"""Amounts of money in their smallest unit, as cents, drawn from a distribution.
+"""Amounts of money, drawn from a distribution in their smallest unit and written as people do.
 
 ::
 
@@ -17,16 +17,17 @@ from __future__ import annotations
 import math
 from decimal import Context
 from itertools import pairwise
-from typing import Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from digit_sequence.base.blocks import Block
+from digit_sequence.base.blocks import Block, shorten
+from digit_sequence.base.characters import DIGITS, SPACE, keep_digits
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.randomness import draw_words
-from digit_sequence.numbers.checks import MAX_DIGITS
+from digit_sequence.numbers.checks import MAX_DIGITS, check_number
 from digit_sequence.numbers.exclusion import (
     check_redrawn,
     draw_others,
@@ -40,8 +41,20 @@ _WORD = 64
 """Bits of a word."""
 
 
+def _check_text(text: str) -> str:
+    """Return what stands beside an amount: no digits, and only characters of numbers."""
+    if keep_digits(text):
+        raise ValueError(f"expected signs and spaces without digits, got {shorten(text)}")
+    if text:
+        check_number(f"0{text.strip(SPACE)}0")
+    return text
+
+
+_Text = Annotated[str, Field(max_length=8), AfterValidator(_check_text)]
+
+
 class AmountSettings(Block):
-    """Amounts of money in their smallest unit, such as 123450 for 1,234.50."""
+    """Amounts of money: in cents, as 123450, or written out, as $1,234.50."""
 
     first: int = Field(1, ge=0, lt=10**18)
     """The least amount, in cents."""
@@ -52,6 +65,16 @@ class AmountSettings(Block):
     benford: likewise, but all lengths of digits equally often."""
     width: int = Field(1, ge=1, le=MAX_DIGITS)
     """Pad with zeros on the left to this many digits: with 3, five cents are 005."""
+    decimals: int = Field(0, ge=0, le=4)
+    """Digits behind the point: with 2, 123450 is 1234.50, and five cents are 0.05."""
+    point: Literal[".", ","] = "."
+    """What stands before the decimals."""
+    grouping: Literal["", ",", ".", " "] = ""
+    """What stands between thousands."""
+    prefix: _Text = ""
+    """What stands before the digits, such as $ or -."""
+    suffix: _Text = ""
+    """What stands behind them, such as " €" or ",-"."""
     count: int | None = Field(None, ge=1, le=10**12)
     """How many amounts to draw; default: a new one for every sample."""
 
@@ -61,15 +84,35 @@ class AmountSettings(Block):
             raise ValueError(f"expected first <= last, got {self.first} and {self.last}")
         if self.first == 0 and self.distribution != "uniform":
             raise ValueError(f"expected a first amount above 0 with {self.distribution}, got 0")
+        if self.decimals and self.grouping == self.point:
+            raise ValueError(
+                f"expected a grouping other than the point, got {self.point!r} for both"
+            )
+        check_number(self.write(self.last))
         return self
+
+    def write(self, amount: int) -> str:
+        """Return the text of an amount of cents.
+
+        >>> AmountSettings(last=123450, decimals=2, grouping=",", prefix="$").write(123450)
+        '$1,234.50'
+        """
+        text = f"{amount:0{max(self.width, self.decimals + 1)}d}"
+        whole, rest = text[: len(text) - self.decimals], text[len(text) - self.decimals :]
+        if self.grouping:
+            head = len(whole) % 3
+            groups = [whole[:head], *(whole[n : n + 3] for n in range(head, len(whole), 3))]
+            whole = self.grouping.join(filter(None, groups))
+        return f"{self.prefix}{whole}{self.point if rest else ''}{rest}{self.suffix}"
 
 
 class Amount(NumberKind):
-    """Amounts of money in their smallest unit, drawn from a distribution."""
+    """Amounts of money, drawn from a distribution and written as people do."""
 
     name = "amount"
     Settings = AmountSettings
     settings: AmountSettings
+    example: ClassVar = {"first": 100, "last": 999_999, "decimals": 2, "grouping": ","}
 
     @property
     def is_endless(self) -> bool:
@@ -104,7 +147,7 @@ class DrawnAmounts:
         excluded: frozenset[str] = frozenset(),
     ) -> None:
         self.count = settings.count
-        self.max_digits = max(settings.width, len(str(settings.last)))
+        self.max_digits = len(settings.write(settings.last))
         self._settings = settings
         self._seed = seed
         self._split = split
@@ -114,12 +157,12 @@ class DrawnAmounts:
         self._scales = [_EXACT.ln(_EXACT.divide(stop, start or 1)) for start, stop in self._pieces]
         check_redrawn(sum(map(self._find_share, excluded)))
 
-    def digits(self) -> set[int]:
-        """Return the digits that may occur."""
+    def characters(self) -> set[str]:
+        """Return the characters that may occur."""
         first, last = self._settings.first, self._settings.last
         if last - first >= 10_000:
-            return set(range(10))
-        return {int(digit) for value in range(first, last + 1) for digit in self._write(value)}
+            return {*DIGITS, *self._write(last)}
+        return set().union(*map(self._write, range(first, last + 1)))
 
     def identity(self) -> dict[str, object]:
         """Return what decides which numbers these are."""
@@ -151,7 +194,7 @@ class DrawnAmounts:
 
     def _find_share(self, number: str) -> float:
         """Return how often a number is drawn, 0 to 1."""
-        amount = int(number)
+        amount = int(keep_digits(number) or "0")
         if number != self._write(amount):
             return 0.0
         for start, stop in self._pieces:
@@ -162,7 +205,7 @@ class DrawnAmounts:
         return 0.0
 
     def _write(self, amount: int) -> str:
-        return f"{amount:0{self._settings.width}d}"
+        return self._settings.write(amount)
 
 
 def _cut_pieces(settings: AmountSettings) -> list[tuple[int, int]]:

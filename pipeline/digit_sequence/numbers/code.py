@@ -6,11 +6,12 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from digit_sequence.base.blocks import AS_TUPLE
+from digit_sequence.base.characters import DIGITS, keep_digits
 from digit_sequence.numbers.check_digits import (
     find_damm,
     find_ean,
@@ -19,7 +20,7 @@ from digit_sequence.numbers.check_digits import (
     find_routing,
     find_verhoeff,
 )
-from digit_sequence.numbers.checks import MAX_DIGITS, Number
+from digit_sequence.numbers.checks import MAX_DIGITS, Digits
 from digit_sequence.numbers.language import LanguageKind, LanguageSettings
 
 
@@ -35,16 +36,19 @@ class Scheme:
     """What such codes begin with, if nothing else is asked for."""
     n_checks: int = 1
     """Check digits at the end."""
+    begins: tuple[str, ...] = ("",)
+    """What all such codes begin with, one of these."""
 
 
-_ROUTING = (*range(13), *range(21, 33), *range(61, 73), 80)  # districts of the Federal Reserve
+# Districts of the Federal Reserve.
+_ROUTING = tuple(f"{it:02d}" for it in (*range(13), *range(21, 33), *range(61, 73), 80))
 _ANY = tuple(range(2, MAX_DIGITS + 1))
 SCHEMES = {
     "luhn": Scheme(find_luhn, (16, *_ANY)),
     "ean": Scheme(find_ean, (13, 8, 12, 14)),
-    "isbn": Scheme(find_ean, (13,), ("978",)),
+    "isbn": Scheme(find_ean, (13,), ("978",), begins=("978", "979")),
     "mod97": Scheme(find_mod97, (10, *_ANY[1:]), n_checks=2),
-    "routing": Scheme(find_routing, (9,), tuple(f"{number:02d}" for number in _ROUTING)),
+    "routing": Scheme(find_routing, (9,), _ROUTING, begins=_ROUTING),
     "verhoeff": Scheme(find_verhoeff, (12, *_ANY)),
     "damm": Scheme(find_damm, (10, *_ANY)),
 }
@@ -60,8 +64,12 @@ class CodeSettings(LanguageSettings):
     length: int | None = Field(None, ge=2, le=MAX_DIGITS)
     """Digits of a code, those that check included; default: luhn 16, ean 13 (or 8, 12, 14), isbn
     13, mod97 10, routing 9, verhoeff 12, damm 10."""
-    prefixes: Annotated[tuple[Number, ...], AS_TUPLE] | None = Field(None, min_length=1)
+    prefixes: Annotated[tuple[Digits, ...], AS_TUPLE] | None = Field(None, min_length=1)
     """What codes begin with, in quotes; default: isbn 978, routing the districts, else anything."""
+    groups: Annotated[tuple[Annotated[int, Field(ge=1)], ...], AS_TUPLE] | None = None
+    """Digits of each group that a code is written in, all digits in all: [4, 4, 4, 4]."""
+    separator: Literal["-", " ", ".", "/"] = "-"
+    """What stands between two groups."""
 
     @property
     def scheme(self) -> Scheme:
@@ -86,6 +94,11 @@ class CodeSettings(LanguageSettings):
             raise ValueError(
                 f"expected a length of {valid} digits with {self.check_digits}, got {length}"
             )
+        if self.groups is not None and sum(self.groups) != length:
+            raise ValueError(
+                f"expected groups of {length} digits in all, got {list(self.groups)}, which are "
+                f"{sum(self.groups)}"
+            )
         prefixes = sorted(self.prefixes or ())
         longest = max(prefixes, key=len, default="")
         if len(longest) > length - scheme.n_checks:
@@ -101,6 +114,17 @@ class CodeSettings(LanguageSettings):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _check_begins(self) -> Self:
+        begins = self.scheme.begins
+        for prefix in self.prefixes or ():
+            if not prefix.startswith(begins):
+                raise ValueError(
+                    f"expected prefixes that begin with {', '.join(begins)} with "
+                    f"{self.check_digits}, got {prefix!r}"
+                )
+        return self
+
 
 class Code(LanguageKind):
     """Codes whose last digits check the others."""
@@ -108,6 +132,7 @@ class Code(LanguageKind):
     name = "code"
     Settings = CodeSettings
     settings: CodeSettings
+    example: ClassVar = {"check_digits": "ean", "length": 8, "prefixes": ["40", "76"]}
 
     def language(self) -> Codes:
         """Return all codes of the settings."""
@@ -120,30 +145,34 @@ class Codes:
     repeats = False
 
     def __init__(self, settings: CodeSettings) -> None:
-        self.max_digits = settings.n_digits
+        self._groups = settings.groups or (settings.n_digits,)
+        self._separator = settings.separator
+        self.max_digits = settings.n_digits + len(self._groups) - 1
         self._scheme = settings.scheme
         self._prefixes = sorted(settings.prefixes or self._scheme.prefixes)
-        body = self.max_digits - self._scheme.n_checks
+        body = settings.n_digits - self._scheme.n_checks
         self._free = [body - len(prefix) for prefix in self._prefixes]
         """Digits behind each prefix that may be anything."""
         self._stops = list(accumulate(10**free for free in self._free))
         self.count = self._stops[-1]
 
-    def digits(self) -> set[int]:
-        """Return the digits that occur."""
+    def characters(self) -> set[str]:
+        """Return the characters that occur."""
         if any(self._free):
-            return set(range(10))
-        return {int(digit) for index in range(self.count) for digit in self.unrank(index)}
+            return {*DIGITS, *self.unrank(0)}
+        return set().union(*map(self.unrank, range(self.count)))
 
     def find(self, number: str) -> Sequence[int]:
         """Return the index of a code; none of what is no such code."""
-        place = bisect_right(self._prefixes, number) - 1
-        body = number[: len(number) - self._scheme.n_checks]
+        code = keep_digits(number)
+        place = bisect_right(self._prefixes, code) - 1
+        body = code[: len(code) - self._scheme.n_checks]
         if (
-            len(number) != self.max_digits
+            len(code) != sum(self._groups)
+            or self._write(code) != number
             or place < 0
-            or not number.startswith(self._prefixes[place])
-            or body + self._scheme.find(body) != number
+            or not code.startswith(self._prefixes[place])
+            or body + self._scheme.find(body) != code
         ):
             return ()
         free = self._free[place]
@@ -156,4 +185,9 @@ class Codes:
         prefix, free = self._prefixes[place], self._free[place]
         rest = index - self._stops[place] + 10**free
         body = f"{prefix}{rest:0{free}d}" if free else prefix
-        return body + self._scheme.find(body)
+        return self._write(body + self._scheme.find(body))
+
+    def _write(self, code: str) -> str:
+        """Return a code in its groups."""
+        stops = list(accumulate(self._groups, initial=0))
+        return self._separator.join(code[start:stop] for start, stop in pairwise(stops))

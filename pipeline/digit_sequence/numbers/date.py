@@ -1,16 +1,16 @@
-"""Dates of a range, written in digits."""
+"""Dates of a range, written in a format."""
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from digit_sequence.base.blocks import shorten
 from digit_sequence.numbers.language import LanguageKind, LanguageSettings
-from digit_sequence.numbers.moments import Moments, check_format, split_format
+from digit_sequence.numbers.moments import Moments, check_format, cut_number, split_format
 
 _PARTS = ("YYYY", "YY", "MM", "DD")
 
@@ -36,11 +36,11 @@ def _check_format(text: str) -> str:
 
 
 class DateSettings(LanguageSettings):
-    """Dates of a range, such as 31122024."""
+    """Dates of a range, such as 31122024 or 31/12/2024."""
 
     format: Annotated[str, AfterValidator(_check_format)] = "DDMMYYYY"
-    """YYYY or YY, MM and DD in some order; without DD each month stands for one number, without
-    both each year."""
+    """YYYY or YY, MM and DD in some order, and between them / - . : or a space, as in DD/MM/YYYY;
+    without DD each month stands for one number, without both each year."""
     first: _Day = datetime.date(2000, 1, 1)
     """The first day, year-month-day."""
     last: _Day = datetime.date(2029, 12, 31)
@@ -54,11 +54,12 @@ class DateSettings(LanguageSettings):
 
 
 class Date(LanguageKind):
-    """Dates of a range, written in digits."""
+    """Dates of a range, written in a format."""
 
     name = "date"
     Settings = DateSettings
     settings: DateSettings
+    example: ClassVar = {"format": "DD.MM.YYYY", "first": "1970-01-01", "last": "2029-12-31"}
 
     def language(self) -> Dates:
         """Return the dates."""
@@ -70,7 +71,7 @@ class Dates(Moments):
 
     def __init__(self, settings: DateSettings) -> None:
         first, last, text = settings.first, settings.last, settings.format
-        self._parts = split_format(text, _PARTS)
+        self._pieces = split_format(text, _PARTS)
         self._first, self._last_year = first, last.year
         self._has_days, self._has_months = "DD" in text, "MM" in text
         years = last.year - first.year
@@ -81,17 +82,16 @@ class Dates(Moments):
         else:
             count = years + 1
         alike = {"YYYY": 10_000, "YY": 100}.get(
-            next((p for p in self._parts if p[0] == "Y"), ""), 1
+            next((p for p in self._pieces if p[0] == "Y"), ""), 1
         )
         super().__init__(count, len(text), repeats=years >= alike)
 
     def find(self, number: str) -> Sequence[int]:
         """Return the indices at which a number stands: of a year left open, one in each year."""
-        texts, rest = {}, number
-        for part in self._parts:
-            texts[part[0]], rest = rest[: len(part)], rest[len(part) :]
-        if rest or "" in texts.values():
+        found = cut_number(number, self._pieces, _PARTS)
+        if found is None:
             return ()
+        texts = {part[0]: digits for part, digits in found.items()}
         month, day = int(texts.get("M", 1)), int(texts.get("D", 1))
         indices = (self._find_index(year, month, day) for year in self._list_years(texts))
         return [
@@ -127,7 +127,7 @@ class Dates(Moments):
             "MM": f"{month:02d}",
             "DD": f"{day:02d}",
         }
-        return "".join(texts[part] for part in self._parts)
+        return "".join(texts.get(piece, piece) for piece in self._pieces)
 
     def _find_day(self, index: int) -> tuple[int, int, int]:
         first = self._first

@@ -31,10 +31,10 @@ class NumberSource(Protocol):
 
     @property
     def max_digits(self) -> int:
-        """Digits of the longest number."""
+        """Characters of the longest number."""
 
-    def digits(self) -> set[int]:
-        """Return the digits that may occur."""
+    def characters(self) -> set[str]:
+        """Return the characters that may occur: digits, signs, the space."""
 
     def identity(self) -> dict[str, object]:
         """Return what decides which numbers these are, for the fingerprint: plain JSON values."""
@@ -67,6 +67,8 @@ class NumberKind(ABC):
     """Its key in the block `numbers`."""
     Settings: ClassVar[Any]
     """Type of the value of that key: most often a `Block`."""
+    example: ClassVar[Any] = None
+    """Settings that show it, as a config has them; None: it needs files of the user's."""
 
     def __init__(self, settings: Any) -> None:
         self.settings = settings

@@ -41,14 +41,14 @@ class Language(Protocol):
 
     @property
     def max_digits(self) -> int:
-        """Digits of the longest one."""
+        """Characters of the longest one."""
 
     @property
     def repeats(self) -> bool:
         """Whether one number may stand at several indices."""
 
-    def digits(self) -> set[int]:
-        """Return the digits that occur."""
+    def characters(self) -> set[str]:
+        """Return the characters that occur."""
 
     def unrank(self, index: int) -> str:
         """Return the number at `index`, from 0 to count - 1."""
@@ -159,9 +159,9 @@ class LanguageNumbers:
                 f"excluded, got {settings.count:,}"
             )
 
-    def digits(self) -> set[int]:
-        """Return the digits that may occur."""
-        return self.language.digits()
+    def characters(self) -> set[str]:
+        """Return the characters that may occur."""
+        return self.language.characters()
 
     def identity(self) -> dict[str, object]:
         """Return what decides which numbers these are."""

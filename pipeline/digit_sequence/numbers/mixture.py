@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from copy import copy
 from fractions import Fraction
 from itertools import accumulate
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +79,12 @@ class Mixture(NumberKind):
     name = "mixture"
     Settings = MixtureSettings
     settings: MixtureSettings
+    example: ClassVar = {
+        "parts": {
+            "marks": {"weight": 1, "range": {"last": 100}},
+            "students": {"weight": 1, "pattern": {"regex": r"[12]\d{6}"}},
+        }
+    }
 
     @property
     def is_endless(self) -> bool:
@@ -142,12 +148,12 @@ class MixedNumbers:
 
     @property
     def max_digits(self) -> int:
-        """Digits of the longest number."""
+        """Characters of the longest number."""
         return max(source.max_digits for source in self._sources.values())
 
-    def digits(self) -> set[int]:
-        """Return the digits that may occur."""
-        return set().union(*(source.digits() for source in self._sources.values()))
+    def characters(self) -> set[str]:
+        """Return the characters that may occur."""
+        return set().union(*(source.characters() for source in self._sources.values()))
 
     def identity(self) -> dict[str, object]:
         """Return what decides which numbers these are."""

@@ -13,27 +13,36 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field
 
 from digit_sequence.base.blocks import shorten
+from digit_sequence.base.characters import CHARACTERS, DIGITS, SIGNS, SPACE, show_characters
 from digit_sequence.numbers.checks import MAX_DIGITS
 from digit_sequence.numbers.language import LanguageKind, LanguageSettings
 
 MAX_SECONDS = 10
+_PLAIN = r"[,/:=#%€£ ]"
+"""Signs that mean themselves, in brackets and outside."""
 _TOKEN = re.compile(
-    r"[0-9.|?*+]|\\d|\((?:\?:)?|\)|\[\^?(?:[0-9]-[0-9]|[0-9]|\\d)+\]|\{[0-9]{1,4}(?:,[0-9]{0,4})?\}"
+    rf"(?P<syntax>[|?*+]|\((?:\?:)?|\)|\{{[0-9]{{1,4}}(?:,[0-9]{{0,4}})?\}})"
+    rf"|(?P<any>\.|\\d)|\\(?P<escaped>[^0-9A-Za-z])|(?P<plain>[0-9-]|{_PLAIN})"
+    rf"|\[(?P<others>\^?)(?P<inside>(?:[0-9]-[0-9]|[0-9.+()$]|{_PLAIN}|\\d|\\[^0-9A-Za-z])+-?)\]"
 )
+_INSIDE = re.compile(r"[0-9]-[0-9]|\\.|.")
+_LETTERS = dict(zip(SIGNS + SPACE, "abcdefghijklmnopqrstuvwxyz", strict=False))
+"""What greenery has in place of each sign, so that no sign means anything to it."""
 
 
 class Automaton:
-    """A deterministic automaton of digits without circles; its numbers in order of their texts.
+    """A deterministic automaton of characters without circles; its numbers in order of their codes.
 
     Parameters
     ----------
     arrows : list of dict
-        For each state the state that each digit leads to; only states from which a number can end.
+        For each state the state that each character leads to, by its code; only states from which
+        a number can end.
     is_final : list of bool
         Whether a number may end in each state; not in the first one, where numbers begin.
     """
@@ -52,9 +61,9 @@ class Automaton:
         self.count = self._counts[0]
         self.max_digits = longest[0]
 
-    def digits(self) -> set[int]:
-        """Return the digits that occur."""
-        return {digit for digits in self._arrows for digit in digits}
+    def characters(self) -> set[str]:
+        """Return the characters that occur."""
+        return {CHARACTERS[code] for arrows in self._arrows for code in arrows}
 
     def unrank(self, index: int) -> str:
         """Return the number at `index`."""
@@ -63,9 +72,9 @@ class Automaton:
         state, number = 0, ""
         while index or not self._is_final[state]:
             index -= self._is_final[state]
-            for digit, other in self._arrows[state].items():
+            for code, other in self._arrows[state].items():
                 if index < self._counts[other]:
-                    number += str(digit)
+                    number += CHARACTERS[code]
                     state = other
                     break
                 index -= self._counts[other]
@@ -74,14 +83,14 @@ class Automaton:
     def find(self, number: str) -> Sequence[int]:
         """Return the index of a number; none of what the automaton does not take."""
         state, index = 0, 0
-        for digit in map(int, number):
-            if digit not in self._arrows[state]:
+        for code in map(CHARACTERS.index, number):
+            if code not in self._arrows[state]:
                 return ()
             before = (
-                other for other_digit, other in self._arrows[state].items() if other_digit < digit
+                other for other_code, other in self._arrows[state].items() if other_code < code
             )
             index += self._is_final[state] + sum(self._counts[other] for other in before)
-            state = self._arrows[state][digit]
+            state = self._arrows[state][code]
         return (index,) if self._is_final[state] else ()
 
     def _sort(self) -> list[int]:
@@ -99,7 +108,7 @@ class Automaton:
 
 @lru_cache(maxsize=16)
 def parse_pattern(regex: str) -> Automaton:
-    r"""Return the automaton of a regular expression of digits.
+    r"""Return the automaton of a regular expression of digits and signs.
 
     >>> months = parse_pattern(r"0[1-9]|1[0-2]")
     >>> months.count, months.unrank(11)
@@ -113,10 +122,10 @@ def parse_pattern(regex: str) -> Automaton:
     from greenery import parse  # noqa: PLC0415 - only configs with patterns need it
     from greenery.parse import NoMatch  # noqa: PLC0415
 
-    _check_characters(regex)
+    spelled = _spell(regex)
     try:
         with _bounded(regex):
-            tree = parse(regex)
+            tree = parse(spelled)
         longest = _find_longest(tree)
         is_short = longest is not None and longest <= MAX_DIGITS
         with _bounded(regex):
@@ -128,8 +137,9 @@ def parse_pattern(regex: str) -> Automaton:
     if machine is not None:
         return _to_automaton(machine, regex)
     raise ValueError(
-        f"expected a pattern of at most {MAX_DIGITS} digits, got {shorten(regex)}, which may have "
-        f"{'any number of them' if longest is None else f'{longest:,}'}; say how many as in {{1,6}}"
+        f"expected a pattern of at most {MAX_DIGITS} characters, got {shorten(regex)}, which may "
+        f"have {'any number of them' if longest is None else f'{longest:,}'}; say how many as in "
+        "{1,6}"
     )
 
 
@@ -166,8 +176,9 @@ class PatternSettings(LanguageSettings):
     """Numbers that a regular expression means, such as `0[1-9][0-9]{2}`."""
 
     regex: Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_check_regex)]
-    r"""The expression, for the whole number: digits, `.` or `\d` for any, `[1-4]`, `[^0]`, `( )`,
-    a bar between alternatives, `?`, `{3}`, `{2,5}`; all that it means has 1 to 64 digits."""
+    r"""The expression, for the whole number: digits, `.` or `\d` for any digit, `[1-4]`, `[^0]` for
+    any other digit, `( )`, a bar between alternatives, `?`, `{3}`, `{2,5}`; signs as they are, but
+    `\.`, `\+`, `\$`, `\(` and `\)`; all that it means has 1 to 64 characters."""
 
 
 class Pattern(LanguageKind):
@@ -176,28 +187,70 @@ class Pattern(LanguageKind):
     name = "pattern"
     Settings = PatternSettings
     settings: PatternSettings
+    example: ClassVar = {"regex": r"[1-9]\d{1,2}(\.[05]0)?%?"}
 
     def language(self) -> Automaton:
         """Return the automaton of the expression."""
         return parse_pattern(self.settings.regex)
 
 
-def _check_characters(regex: str) -> None:
-    """Raise a ValueError at the first part that is no expression of digits."""
-    place = 0
+def _spell(regex: str) -> str:
+    """Return an expression with letters for signs, as greenery gets it.
+
+    Raises
+    ------
+    ValueError
+        At the first part that is no expression of characters.
+    """
+    place, spelled = 0, ""
     while place < len(regex):
         token = _TOKEN.match(regex, place)
-        if token is None:
+        inside = "" if token is None else _list_characters(token)
+        is_empty = token is not None and not (inside or token["syntax"] or token["others"])
+        if token is None or is_empty or not set(inside) <= set(CHARACTERS):
             raise ValueError(
-                r"expected digits 0-9, . \d [ ] ( ) | ? and { }, "
+                r"expected digits 0-9, . \d [ ] ( ) | ? { } and signs "
+                rf"({show_characters(SIGNS + SPACE)}; \. \+ \$ \( and \) mean themselves), "
                 f"got {shorten(regex[place : place + 10])} at character {place + 1} of "
                 f"{shorten(regex)}"
             )
+        letters = "".join(_LETTERS.get(it, it) for it in inside)
+        spelled += token["syntax"] or f"[{letters}]"
         place = token.end()
+    return spelled
+
+
+def _list_characters(token: re.Match[str]) -> str:
+    """Return the characters that one part of an expression may stand for, in order."""
+    if token["any"]:
+        return DIGITS
+    if token["inside"] is None:
+        return token["escaped"] or token["plain"] or ""
+    found = ""
+    for piece in _INSIDE.findall(token["inside"]):
+        if piece == r"\d":
+            found += DIGITS
+        elif len(piece) == 3:
+            found += DIGITS[int(piece[0]) : int(piece[2]) + 1]
+        else:
+            found += piece[-1]
+    return "".join(it for it in DIGITS if it not in found) if token["others"] else found
+
+
+def _check_spaces(arrows: Any, live: set[Any], machine: Any, regex: str) -> None:
+    """Raise a ValueError if a number may begin or end with a space, or have two in a row."""
+    space = CHARACTERS.index(SPACE)
+    behind = {it[space] for state, it in arrows.items() if state in live and space in it} & live
+    is_doubled = any(arrows[state].get(space) in live for state in behind)
+    if arrows[machine.initial].get(space) in live or behind & machine.finals or is_doubled:
+        raise ValueError(
+            f"expected spaces one by one, between other characters, got {shorten(regex)}, which "
+            "may have others"
+        )
 
 
 def _find_longest(pattern: Any) -> int | None:
-    """Return the digits of the longest number of a pattern as greenery has it; None: endless."""
+    """Return the length of the longest number of a pattern as greenery has it; None: endless."""
     return max(map(_add_up, pattern.concs), default=0, key=lambda n: math.inf if n is None else n)
 
 
@@ -214,13 +267,13 @@ def _add_up(parts: Any) -> int | None:
 
 
 def _to_automaton(machine: Any, regex: str) -> Automaton:
-    """Return the part of a machine as greenery has it that digits pass to an end of a number."""
+    """Return the part of a machine as greenery has it that leads to an end of a number."""
     arrows = {
         state: {
-            digit: other
+            code: other
             for characters, other in arrows.items()
-            for digit in range(10)
-            if characters.accepts(str(digit))
+            for code, character in enumerate(CHARACTERS)
+            if characters.accepts(_LETTERS.get(character, character))
         }
         for state, arrows in machine.map.items()
     }
@@ -237,8 +290,10 @@ def _to_automaton(machine: Any, regex: str) -> Automaton:
         raise ValueError(f"expected a pattern that means a number, got {shorten(regex)}")
     if machine.initial in machine.finals:
         raise ValueError(
-            f"expected a pattern of at least one digit, got {shorten(regex)}, which may be empty"
+            f"expected a pattern of at least one character, got {shorten(regex)}, which may be "
+            "empty"
         )
+    _check_spaces(arrows, live, machine, regex)
     states = [machine.initial, *sorted(live - {machine.initial})]
     place = {state: number for number, state in enumerate(states)}
     return Automaton(

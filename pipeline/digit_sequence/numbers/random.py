@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from digit_sequence.base.blocks import Block, check_order, shorten
+from digit_sequence.base.characters import DIGITS
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.randomness import draw_words, to_uniform
 from digit_sequence.numbers.checks import MAX_DIGITS
@@ -75,6 +76,7 @@ class Random(NumberKind):
     name = "random"
     Settings = RandomSettings
     settings: RandomSettings
+    example: ClassVar = {"lengths": [1, 6], "balance": True}
 
     @property
     def is_endless(self) -> bool:
@@ -115,9 +117,9 @@ class DrawnNumbers:
         self._length_steps = np.cumsum(weights / weights.sum())[:-1]
         check_redrawn(sum(map(self._find_share, excluded)) / sum(weights))
 
-    def digits(self) -> set[int]:
-        """Return the digits that may occur."""
-        return set(range(10))
+    def characters(self) -> set[str]:
+        """Return the characters that may occur: all digits."""
+        return set(DIGITS)
 
     def identity(self) -> dict[str, object]:
         """Return what decides which numbers these are."""
@@ -146,6 +148,8 @@ class DrawnNumbers:
 
     def _find_share(self, number: str) -> float:
         """Return how often a number is drawn, in proportion to the weights of the lengths."""
+        if not number.isdigit():
+            return 0.0
         length = len(number)
         weight: float = self.spec.lengths.get(length, 0.0)
         if length == 1 or self.spec.leading_zeros:

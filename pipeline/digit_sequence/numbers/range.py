@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from digit_sequence.base.blocks import Block
+from digit_sequence.base.characters import DIGITS
 from digit_sequence.base.engines import Engine
 from digit_sequence.numbers.checks import MAX_DIGITS
 from digit_sequence.numbers.exclusion import Gaps, check_rest, identify_excluded
@@ -42,6 +43,7 @@ class Range(NumberKind):
     name = "range"
     Settings = RangeSettings
     settings: RangeSettings
+    example: ClassVar = {"first": 5, "last": 995, "step": 5, "width": 4}
 
     def open(self, seed: int, split: str) -> NumberSource:  # noqa: ARG002
         """Return the progression."""
@@ -78,18 +80,22 @@ class RangeNumbers:
     @cached_property
     def _gaps(self) -> Gaps:
         """The steps that are left out."""
-        places = ((number, divmod(int(number) - self.first, self.step)) for number in self.excluded)
+        places = (
+            (number, divmod(int(number) - self.first, self.step))
+            for number in self.excluded
+            if number.isdigit()
+        )
         return Gaps(
             step
             for number, (step, rest) in places
             if rest == 0 and 0 <= step < self._n_steps and number == self._write(step)
         )
 
-    def digits(self) -> set[int]:
+    def characters(self) -> set[str]:
         """Return the digits that may occur."""
         if self.count > 10_000:  # all of them then, or so nearly that asking for all is fair
-            return set(range(10))
-        return {int(digit) for value in self.take(np.arange(self.count)) for digit in value}
+            return set(DIGITS)
+        return set().union(*self.take(np.arange(self.count)))
 
     def identity(self) -> dict[str, object]:
         """Return what decides which numbers these are."""

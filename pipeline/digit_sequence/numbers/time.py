@@ -1,11 +1,11 @@
-"""Times of day of a range, written in digits."""
+"""Times of day of a range, written in a format."""
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -41,10 +41,10 @@ _Time = Annotated[datetime.time, BeforeValidator(_to_time)]
 
 
 class TimeSettings(LanguageSettings):
-    """Times of day of a range, such as 0830."""
+    """Times of day of a range, such as 0830 or 08:30."""
 
     format: Annotated[str, AfterValidator(_check_format)] = "HHMM"
-    """HH (00 to 23), MM and SS in some order."""
+    """HH (00 to 23), MM and SS in some order, and between them / - . : or a space, as in HH:MM."""
     first: _Time = datetime.time(0, 0)
     """The first time, "HH:MM" or "HH:MM:SS"."""
     last: _Time = datetime.time(23, 59, 59)
@@ -62,11 +62,12 @@ class TimeSettings(LanguageSettings):
 
 
 class Time(LanguageKind):
-    """Times of day of a range, written in digits."""
+    """Times of day of a range, written in a format."""
 
     name = "time"
     Settings = TimeSettings
     settings: TimeSettings
+    example: ClassVar = {"format": "HH:MM", "first": "08:00", "last": "18:00", "step": 15}
 
     def language(self) -> Times:
         """Return the times."""
@@ -77,12 +78,13 @@ class Times(Moments):
     """Times from the first one of the settings to the last, a step between two."""
 
     def __init__(self, settings: TimeSettings) -> None:
-        self._parts = split_format(settings.format, tuple(_SECONDS))
-        self._step = settings.step * min(_SECONDS[part] for part in self._parts)
+        self._pieces = split_format(settings.format, tuple(_SECONDS))
+        parts = [piece for piece in self._pieces if piece in _SECONDS]
+        self._step = settings.step * min(_SECONDS[part] for part in parts)
         self._first, last = map(_to_seconds, (settings.first, settings.last))
         count = (last - self._first) // self._step + 1
-        without_hours = "HH" not in self._parts and settings.first.hour < settings.last.hour
-        without_minutes = self._parts == ["SS"] and last - self._first >= 60
+        without_hours = "HH" not in parts and settings.first.hour < settings.last.hour
+        without_minutes = parts == ["SS"] and last - self._first >= 60
         super().__init__(count, len(settings.format), without_hours or without_minutes)
 
     @cached_property
@@ -100,7 +102,7 @@ class Times(Moments):
         """Return the number at `index`."""
         moment = self._first + index * self._step
         texts = {"HH": moment // 3600, "MM": moment // 60 % 60, "SS": moment % 60}
-        return "".join(f"{texts[part]:02d}" for part in self._parts)
+        return "".join(f"{texts[piece]:02d}" if piece in texts else piece for piece in self._pieces)
 
 
 def _to_seconds(time: datetime.time) -> int:

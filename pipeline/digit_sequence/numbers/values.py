@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ class Values(NumberKind):
     name = "values"
     Settings = Annotated[tuple[Number, ...], AS_TUPLE]
     settings: tuple[str, ...]
+    example: ClassVar = ("90210", "007", "6", "14543")
 
     def check(self) -> None:
         """Refuse an empty list."""
@@ -52,12 +53,12 @@ class ListedNumbers:
 
     @property
     def max_digits(self) -> int:
-        """Digits of the longest number."""
+        """Characters of the longest number."""
         return max(map(len, self.values))
 
-    def digits(self) -> set[int]:
-        """Return the digits that may occur."""
-        return {int(digit) for value in self.values for digit in set(value)}
+    def characters(self) -> set[str]:
+        """Return the characters that may occur."""
+        return set().union(*self.values)
 
     def identity(self) -> dict[str, object]:
         """Return what decides which numbers these are."""

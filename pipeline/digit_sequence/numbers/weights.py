@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ class Weights(NumberKind):
     name = "weights"
     Settings = dict[Number, Annotated[float, Field(gt=0, le=MAX_WEIGHT)]]
     settings: dict[str, float]
+    example: ClassVar = {"100": 3.0, "75": 1.0}
 
     @property
     def is_endless(self) -> bool:
@@ -63,9 +64,9 @@ class WeightedNumbers:
         self._split = split
         self.max_digits = max(map(len, self._numbers))
 
-    def digits(self) -> set[int]:
-        """Return the digits that may occur."""
-        return {int(digit) for digit in set("".join(self._numbers))}
+    def characters(self) -> set[str]:
+        """Return the characters that may occur."""
+        return set().union(*self._numbers)
 
     def identity(self) -> dict[str, object]:
         """Return what decides which numbers these are."""

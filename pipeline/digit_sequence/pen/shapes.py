@@ -54,10 +54,27 @@ class Shape:
 @cache
 def load_shapes() -> dict[str, Shape]:
     """Return the shapes of this package: of digits as ``7/hook``, of marks as ``comma``."""
-    path = Path(__file__).with_name("shapes.yaml")
-    tree = parse_yaml(path.read_text(encoding="utf-8"), path.name)
+    tree = _read_tree()
+    del tree["signs"]
     marks = {name: _parse_shape(name, value, name) for name, value in tree.pop("marks").items()}
     return parse_shapes(tree) | marks
+
+
+@cache
+def load_signs() -> dict[str, Shape]:
+    """Return the shapes of signs, by sign and name: ``,/hook``."""
+    return {
+        f"{sign}/{name}": _parse_shape(name, value, f"signs.{sign}.{name}")
+        for sign, shapes in _read_tree()["signs"].items()
+        for name, value in shapes.items()
+    }
+
+
+def _read_tree() -> dict[str, Any]:
+    """Read the shapes of this package."""
+    path = Path(__file__).with_name("shapes.yaml")
+    tree: dict[str, Any] = parse_yaml(path.read_text(encoding="utf-8"), path.name)
+    return tree
 
 
 def parse_shapes(tree: object) -> dict[str, Shape]:

@@ -48,16 +48,11 @@ def collect_inputs(
     if config.output.image != "jpeg":
         del settings["output"]["quality"]
     source = open_source(config.source)
-    shares: dict[str, Any] = {**source.shares}
-    if config.source.split_by == "writer":
-        shares["split_by"] = "writer"
     plugins = _hash_plugins(config)
-    excluded = sorted(set(source.excluded))
-    rows = {"excluded": hashlib.sha256(repr(excluded).encode()).hexdigest()} if excluded else {}
     return {
         "schema_version": SCHEMA_VERSION,
         "seed": config.seed,
-        "source": {"name": source.name, "digest": source_digest, **shares, **rows},
+        "source": {"name": source.name, "digest": source_digest, **source.use},
         "numbers": dict(numbers),
         **settings,
         "versions": {"digit-sequence": __version__, "code": _hash_code()}

@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digit_sequence.base import names
+from digit_sequence.base.characters import DIGITS, order_characters
+from digit_sequence.base.columns import NUMBER_DIGITS, Column
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import SPLITS, SplitName, shard_name
@@ -143,6 +145,18 @@ class Plan:
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     @property
+    def alphabet(self) -> str:
+        """The digits, and the signs and the space of the numbers."""
+        return order_characters(
+            set().union(*(split.numbers.characters() for split in self.splits.values()))
+        )
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Label columns of the config; and of numbers with other characters their digits."""
+        return (*(() if self.alphabet == DIGITS else (NUMBER_DIGITS,)), *self.config.columns)
+
+    @property
     def n_samples(self) -> int:
         """Samples of all splits."""
         return sum(split.n_samples for split in self.splits.values())
@@ -191,7 +205,7 @@ def make_plan(config: Config, source_digest: str) -> Plan:
         if needed > config.canvas.widest:
             raise ConfigError(
                 f"canvas.width: expected at least {needed} columns, {columns} for each of "
-                f"the {numbers.max_digits} digits of the longest number in splits.{name}, got "
+                f"the {numbers.max_digits} characters of the longest number in splits.{name}, got "
                 f"{config.canvas.widest}; widen the canvas or shorten the numbers"
             )
         if split.samples is not None:

@@ -31,6 +31,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from digit_sequence.base.characters import DIGITS, SPACE
 from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.base.images import cut_images
 from digit_sequence.base.names import (
@@ -43,6 +44,7 @@ from digit_sequence.base.names import (
     shard_name,
 )
 from digit_sequence.codec.run_lengths import decode_mask
+from digit_sequence.codec.sheet import SHOWN, write_sheet
 from digit_sequence.read.files import DatasetFiles, DatasetLayout, LabelRow, ShardLabels
 from digit_sequence.read.where import find_columns, match_expression, match_rows, prepare_conditions
 from digit_sequence.store.labels import PLACE_COLUMNS
@@ -83,13 +85,21 @@ class Sample:
 
     @property
     def number(self) -> str:
-        """The digits, zeros kept."""
+        """As it is written, zeros kept."""
         number: str = self.label["number"]
         return number
 
     @property
+    def characters(self) -> str:
+        """The characters of the number that have ink and a box each: all but spaces."""
+        return self.number.replace(SPACE, "")
+
+    @property
     def boxes(self) -> NDArray[np.int32]:
-        """Per digit (digit, top, left, bottom, right), half-open pixels, shape (D, 5)."""
+        """Per digit (digit, top, left, bottom, right), half-open pixels, shape (D, 5).
+
+        Signs have codes from 10 on in place of a digit: `characters` has them.
+        """
         return _to_boxes(self.label["boxes"])
 
     @property
@@ -158,6 +168,17 @@ class Dataset(Mapping[str, "Split"]):
         return self._layout.height, self._layout.width
 
     @property
+    def alphabet(self) -> str:
+        """The characters of its numbers: all digits, then signs and the space if there are any."""
+        alphabet: str = self.manifest.get("alphabet", DIGITS)
+        return alphabet
+
+    @property
+    def classes(self) -> str:
+        """Those of the alphabet that have ink, and boxes."""
+        return self.alphabet.replace(SPACE, "")
+
+    @property
     def shard_samples(self) -> int:
         """Samples of a shard, but for the last of a split."""
         return self._layout.shard_samples
@@ -215,6 +236,10 @@ class Dataset(Mapping[str, "Split"]):
     def __repr__(self) -> str:
         splits = ", ".join(f"{name} {count:,}" for name, count in self._layout.samples.items())
         return f"<dataset {self.uri}: {splits}>"
+
+    def _repr_html_(self) -> str:
+        """Return the first samples of each split, for a notebook."""
+        return write_sheet({repr(split): split.list_tiles() for split in self.values()})
 
 
 class _Stored(NamedTuple):
@@ -357,7 +382,7 @@ class Split(Sequence[Sample]):
 
     @property
     def max_digits(self) -> int:
-        """Digits of the longest number that was planned for the split."""
+        """Characters of the longest number that was planned for the split."""
         digits: int = self.dataset.manifest["splits"][self.name]["max_digits"]
         return digits
 
@@ -505,6 +530,16 @@ class Split(Sequence[Sample]):
     def __repr__(self) -> str:
         total = self.dataset.manifest["splits"][self.name]["samples"]
         return f"<{len(self):,} of {total:,} samples of {self.name} in {self.dataset.uri}>"
+
+    def list_tiles(self) -> list[tuple[str, bytes]]:
+        """Return the numbers and the encoded images of the first samples, for a notebook."""
+        shown = range(min(SHOWN, len(self)))
+        numbers = self.read_labels(shown, ["number"])["number"].to_pylist()
+        return list(zip(numbers, self.read_encoded(shown), strict=True))
+
+    def _repr_html_(self) -> str:
+        """Return the first samples, for a notebook."""
+        return write_sheet({repr(self): self.list_tiles()})
 
 
 def _to_array(ordinals: range | NDArray[np.int64]) -> NDArray[np.int64]:

@@ -4,7 +4,7 @@
 ``n_digits=6``        the column has this value
 ``number=["7", "9"]`` the column has one of these values; also ``range(2, 5)``
 ``glyph_ids=4711``    of a column with a value for each digit: one digit has it
-``digit=7``           short for the digits of `boxes`
+``digit=7``           short for the digits of `boxes`; ``digit=","`` for a sign
 ``glyph_id=4711``     short for `glyph_ids`
 ====================  =============================================================
 """
@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from digit_sequence.base.characters import INKED, show_characters
 from digit_sequence.base.errors import ConfigError
 
 ALIASES = {"digit": "boxes", "glyph_id": "glyph_ids"}
@@ -68,10 +69,23 @@ def prepare_conditions(conditions: Mapping[str, Any], schema: pa.Schema) -> list
         If there is no such column, or a value does not fit it.
     """
     find_columns(conditions, schema)
+    if "digit" in conditions:
+        conditions = {**conditions, "digit": _encode_signs(conditions["digit"])}
     return [
         Condition(name, _prepare_values(name, _find_type(name, schema), wanted))
         for name, wanted in conditions.items()
     ]
+
+
+def _encode_signs(wanted: Any) -> Any:
+    """Return the digits that are wanted, signs by their codes."""
+    if isinstance(wanted, str):
+        if len(wanted) != 1 or wanted not in INKED:
+            raise ConfigError(f"digit: expected one of {show_characters(INKED)}, got {wanted!r}")
+        return INKED.index(wanted)
+    if isinstance(wanted, list | tuple | set | frozenset):
+        return list(map(_encode_signs, wanted))
+    return wanted
 
 
 def match_rows(rows: pa.Table, conditions: Iterable[Condition]) -> NDArray[np.bool_]:

@@ -16,7 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from digit_sequence.base.characters import DIGITS
 from digit_sequence.base.engines import Engine
+from digit_sequence.base.randomness import to_uniform
 from digit_sequence.base.rounding import round_factor
 from digit_sequence.config.model import MIN_DIGIT_WIDTH, Config
 from digit_sequence.render.outlines import trace_outlines
@@ -39,6 +41,8 @@ from digit_sequence.transforms.transform import (
     Placement,
 )
 
+SPACE_SHARES = 0.25, 0.55
+"""Columns of a space, in heights of the cell behind it; the column `spacing` has them too."""
 SMOOTHING_FREE = 1.25
 """Glyph pixels per canvas pixel up to which no smoothing is needed against aliasing."""
 _SMOOTHING_STEP = 0.25
@@ -96,6 +100,9 @@ def lay_out(
     for transform in config.transforms:
         if isinstance(transform, Placement):
             recipes = recipes.apply(transform.place(row, recipes.drawn))
+    if row.spaces.any():
+        row.gaps = row.gaps + row.spaces
+        recipes = recipes.apply({"spacing": row.gaps})
     lefts, widths, image_widths, share = _fit_rows(row, config, cells.is_rigid)
     cells.scale(widths / natural, share[recipes.samples] if cells.is_rigid else 1.0)
     # The centre of each frame on its canvas.
@@ -130,7 +137,9 @@ def _make_cells(
 ) -> tuple[Cells, Row]:
     """Fill cells with glyphs, and set them side by side."""
     ids, height = recipes.glyph_ids, config.canvas.height
-    cells = begin_cells(bank.ink[ids], bank.images.shape[1:], height, recipes.samples)
+    ink, bodies = bank.ink, bank.bodies
+    own = None if bodies is ink else bodies[ids]
+    cells = begin_cells(ink[ids], bank.find_frames(ids), height, recipes.samples, own)
     for transform in config.transforms:
         if isinstance(transform, CellMap):
             transform.shape(cells, recipes.drawn)
@@ -139,10 +148,29 @@ def _make_cells(
         outlines = trace_outlines(bank.images, ids, cells, height, engine)
         _fit_to_ink(cells, outlines, height)
     widths = np.maximum(1, np.floor(cells.widths + 0.5)).astype(np.int64)
-    row = Row(widths, np.zeros_like(widths), recipes.samples, recipes.starts, cells.height)
+    row = Row(
+        widths,
+        np.zeros_like(widths),
+        recipes.samples,
+        recipes.starts,
+        cells.height,
+        _draw_spaces(recipes, cells.height),
+        recipes.digits >= len(DIGITS),
+    )
     if outlines:
         row.outlines = outlines.shift(widths / 2 + cells.slides)
     return cells, row
+
+
+def _draw_spaces(recipes: Recipes, heights: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Draw the columns (G,) of the spaces of numbers, by the rows of the cells behind them."""
+    identities = recipes.identities
+    if not identities.spaced.any():
+        return np.zeros(len(heights), np.int64)
+    (words,) = identities.stream("space").per_digit(1)
+    low, high = SPACE_SHARES
+    columns = np.floor((low + (high - low) * to_uniform(words)) * heights + 0.5)
+    return np.where(identities.spaced, columns, 0.0).astype(np.int64)
 
 
 def _fit_to_ink(cells: Cells, outlines: Outlines, height: int) -> None:

@@ -14,6 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from digit_sequence.base.characters import (
+    CHARACTERS,
+    INKED,
+    SPACE,
+    count_inked,
+    encode_text,
+)
 from digit_sequence.base.columns import Column
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import ConfigError
@@ -78,7 +85,7 @@ class Recipes:
 
     @property
     def digits(self) -> NDArray[np.int64]:
-        """All digits, (G,)."""
+        """All digits, (G,); of signs their codes in `base.characters`."""
         return self.identities.digits
 
     def apply(self, drawn: Mapping[str, NDArray[Any]]) -> Recipes:
@@ -117,21 +124,13 @@ def draw_recipes(
     ConfigError
         If a digit has no glyph in the pool.
     """
-    lengths = np.array([len(number) for number in numbers])
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    names = [f"{split}/{number}" for number in numbers]
-    digits = np.frombuffer("".join(numbers).encode(), np.uint8).astype(np.int64) - ord("0")
-    identities = Identities(config.seed, names, sample_indices, starts, digits, engine)
+    identities = _identify(config.seed, split, numbers, sample_indices, engine)
+    digits = identities.digits
     sizes = np.diff(pool.starts)[digits]
     if not sizes.all():
-        raise ConfigError(missing_glyphs(split, {int(digits[sizes.argmin()])}))
-    (words,) = identities.stream("glyph").per_digit(1)
-    glyph_ids = pool.ids[pool.starts[digits] + to_integers(words, 0, sizes - 1)]
-    begun: dict[str, NDArray[Any]] = {}
-    if config.hand:
-        glyph_ids, begun = choose_hands(glyph_ids, pool.hands, config.hand.same, identities)
-    draw = _draw_looks if config.look else _draw
-    drawn, glyph_ids = draw(config, identities, pool, glyph_ids, begun)
+        raise ConfigError(missing_glyphs(split, INKED[digits[sizes.argmin()]]))
+    draw = _draw_source if pool.mixed is None else _draw_mix
+    drawn, glyph_ids = draw(config, identities, pool)
     if pool.writers is not None:
         drawn[WRITERS.name] = pool.writers[glyph_ids]
     return Recipes(
@@ -144,8 +143,72 @@ def draw_recipes(
     )
 
 
+def _identify(
+    seed: int,
+    split: SplitName,
+    numbers: list[str],
+    sample_indices: NDArray[np.int64],
+    engine: Engine,
+) -> Identities:
+    """Return the identities of samples; spaces are no digits, but stand before some."""
+    lengths = np.array([len(number) for number in numbers])
+    digits = np.frombuffer(encode_text("".join(numbers)), np.uint8).astype(np.int64)
+    spaced = np.zeros(len(digits), np.bool_)
+    is_space = digits == CHARACTERS.index(SPACE)
+    if is_space.any():
+        spaced[1:] = is_space[:-1]
+        lengths = np.array([count_inked(number) for number in numbers])
+        digits, spaced = digits[~is_space], spaced[~is_space]
+    return Identities(
+        seed=seed,
+        names=[f"{split}/{number}" for number in numbers],
+        indices=sample_indices,
+        starts=np.concatenate([[0], np.cumsum(lengths)]),
+        digits=digits,
+        spaced=spaced,
+        engine=engine,
+    )
+
+
 _Drawn = tuple[dict[str, NDArray[Any]], NDArray[np.int32]]
 """What was drawn, and the glyph of each digit."""
+
+
+def _draw_source(config: Config, identities: Identities, pool: GlyphPool) -> _Drawn:
+    """Draw all of samples whose digits are of one source, or of one part of a mix."""
+    sizes = np.diff(pool.starts)[identities.digits]
+    (words,) = identities.stream("glyph").per_digit(1)
+    places = pool.starts[identities.digits] + to_integers(words, 0, sizes - 1)
+    glyph_ids = pool.ids.take(places, mode="clip")  # of a digit that a part lacks: any, unused
+    begun: dict[str, NDArray[Any]] = {}
+    if config.hand:
+        glyph_ids, begun = choose_hands(glyph_ids, pool.hands, config.hand.same, identities)
+    draw = _draw_looks if config.look else _draw
+    return draw(config, identities, pool, glyph_ids, begun)
+
+
+def _draw_mix(config: Config, identities: Identities, pool: GlyphPool) -> _Drawn:
+    """Draw the part of a mix that each sample, or each digit, is of; then all as of that part."""
+    assert pool.mixed is not None
+    parts = pool.mixed.draw_parts(identities)
+    drawn: dict[str, NDArray[Any]] = {}
+    sizes = {"sample": len(identities.names), "digit": len(identities.owners)}
+    glyph_ids = np.empty(sizes["digit"], np.int32)
+    for place, part in enumerate(pool.mixed.pools.values()):
+        own = parts == place
+        is_chosen = np.bincount(identities.owners[own], minlength=sizes["sample"]) > 0
+        if not is_chosen.any():
+            continue
+        found, ids = _draw_source(config, identities.choose(is_chosen), part)
+        within = own[is_chosen[identities.owners]]
+        glyph_ids[own] = ids[within]
+        for column in (it for it in config.columns if it.name in found):
+            values = drawn.setdefault(column.name, column.fill(sizes[column.per]))
+            if column.per == "digit":
+                values[own] = found[column.name][within]
+            else:
+                values[is_chosen] = found[column.name]
+    return drawn | pool.mixed.name_parts(parts, identities), glyph_ids
 
 
 def _draw(
@@ -213,9 +276,15 @@ def _find_rows(
     return is_chosen[owners] if column.per == "digit" else is_chosen
 
 
-def missing_glyphs(split: str, digits: set[int]) -> str:
-    """Return the message about digits that a split needs and its source lacks."""
-    names = ", ".join(map(str, sorted(digits)))
+def missing_glyphs(split: str, characters: Iterable[str], part: str | None = None) -> str:
+    """Return the message about characters that a split needs and its source, or a part, lacks."""
+    names = ", ".join(sorted(characters, key=CHARACTERS.index))
+    if part is not None:
+        return (
+            f"splits.{split}.numbers: expected only digits that source.parts.{part} has glyphs of, "
+            f"as all parts must, got {names}; add glyphs of {names}, leave these numbers out, or "
+            "set source.per to glyph"
+        )
     return (
         f"splits.{split}.numbers: expected only digits that the source has glyphs of, got {names}; "
         f"add glyphs of {names}, leave these numbers out, or change the source's fractions"

@@ -88,13 +88,19 @@ class RunLog:
             self.write("progress", **fields)
 
 
+def read_runs(storage: Storage, count: int) -> list[list[dict[str, Any]]]:
+    """Return the events of the runs that began last, `count` at most, in order of time."""
+    runs = sorted(storage.list(RUNS_FOLDER))[-count:]
+    return [list(_parse_lines(storage.read(path))) for path in runs]
+
+
 def read_last_run(storage: Storage) -> list[dict[str, Any]]:
     """Return the events of the run that began last; none if there was none.
 
     A line that is not whole, because a process was killed while it wrote it, is left out.
     """
-    runs = sorted(storage.list(RUNS_FOLDER))
-    return list(_parse_lines(storage.read(runs[-1]))) if runs else []
+    runs = read_runs(storage, 1)
+    return runs[0] if runs else []
 
 
 def _parse_lines(content: bytes) -> Iterator[dict[str, Any]]:

@@ -24,7 +24,7 @@ from digit_sequence.pen.nib import draw_ink
 from digit_sequence.pen.shapes import ADDITIONS, Shape
 from digit_sequence.sources.bank import GlyphBank, find_ink
 from digit_sequence.sources.hands import NOBODY
-from digit_sequence.sources.pools import GlyphPool
+from digit_sequence.sources.pools import GlyphPool, share_out
 
 N_DRAWN = 100
 """Variants of a shape that a pen draws; fewer of glyphs above `_MANY_PIXELS`."""
@@ -74,8 +74,11 @@ def add_allographs(
         if shape.strokes:
             top, _, bottom, _ = bank.ink[bank.digits == digit].T
             place = float(np.median(bottom - top)), float(np.median(top + bottom)) / 2 - 0.5
-            made = _draw_glyphs(name, shape, bank.images.shape[1:], *place, int(N_DRAWN * part))
-            shares = _share_out(len(made), counts)
+            count = int(N_DRAWN * part)
+            # Parts of a mix share no curve.
+            first = 0 if bank.origins is None else N_DRAWN * int(bank.origins[0])
+            made = _draw_glyphs(name, shape, bank.images.shape[1:], *place, count, first)
+            shares = share_out(len(made), counts)
             writers.append(np.full(len(made), NOBODY, np.int32))
         else:
             origins = [_choose_evenly(ids, part * N_ADDED / counts.sum()) for ids in own.values()]
@@ -106,13 +109,6 @@ def add_allographs(
     }
 
 
-def _share_out(n_made: int, counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return how many of some glyphs each split gets: as it has of the source's, at least one."""
-    shares: NDArray[np.int64] = np.maximum(n_made * counts // counts.sum(), counts > 0)
-    shares[counts.argmax()] += n_made - shares.sum()
-    return shares
-
-
 def _choose_evenly(ids: NDArray[np.int32], share: float) -> NDArray[np.int32]:
     """Return a share of ids, evenly among them; all of few."""
     count = min(len(ids), max(int(len(ids) * share), 20))
@@ -136,12 +132,18 @@ def _add_strokes(
 
 @lru_cache(maxsize=32)
 def _draw_glyphs(
-    name: str, shape: Shape, size: tuple[int, int], usual: float, middle_row: float, count: int
+    name: str,
+    shape: Shape,
+    size: tuple[int, int],
+    usual: float,
+    middle_row: float,
+    count: int,
+    first: int,
 ) -> NDArray[np.uint8]:
-    """Draw some variants of a shape, of the source's usual height and about its middle row."""
+    """Draw variants of a shape, of the source's usual height and about its middle row."""
     rows, columns = size
     n_points = sum(len(stroke.points) for stroke in shape.strokes)
-    words = _draw_words(name, np.arange(count), 5 + 2 * n_points)
+    words = _draw_words(name, np.arange(first, first + count), 5 + 2 * n_points)
     height, nib, jitter = (
         low + (high - low) * to_uniform(words[:, i])
         for i, (low, high) in enumerate((_HEIGHT, _NIB, _JITTER))

@@ -6,10 +6,12 @@ wrong when the source was read, a line each:
 
 ===========  ===============  =========================================================
 images.npy   uint8 (N, H, W)  ink bright on 0
-digits.npy   uint8 (N,)       0 to 9
+digits.npy   uint8 (N,)       0 to 9; of signs their codes in `base.characters`
 parts.npy    uint8 (N,)       0: any split may use the glyph; 1: only test may
 ink.npy      int16 (N, 4)     top, left, bottom, right of the ink, half-open
 writers.npy  int32 (N,)       who wrote each; only there if the source says so
+origins.npy  uint8 (N,)       part of a mix that each is of; only there for a mix
+frames.npy   int16 (P, 4)     top, left, bottom, right of the images of each part; likewise
 bank.json    UTF-8            format, digest, shape, bytes and sha256 of each file above,
                               and sha256 of all that
 ===========  ===============  =========================================================
@@ -35,6 +37,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from digit_sequence.base.blocks import shorten
+from digit_sequence.base.characters import DIGITS
 from digit_sequence.base.errors import SourceError, SourceWarning
 from digit_sequence.sources.cache import CACHE_VARIABLE, cache_folder, writing_into
 from digit_sequence.sources.distances import Distances
@@ -46,6 +49,8 @@ _PACKED_HEAD = 65
 """Bytes of the line before a packed bank."""
 _REMEDY = f"set {CACHE_VARIABLE} to another cache folder"
 _ARRAYS = ("images", "digits", "parts", "ink")
+_EXTRAS = ("writers", "origins", "frames")
+"""Arrays that only some sources have."""
 
 
 @dataclass(frozen=True)
@@ -55,20 +60,63 @@ class GlyphBank:
     images: NDArray[np.uint8]
     """Shape (N, H, W), ink bright on 0; memory-mapped, read-only."""
     digits: NDArray[np.uint8]
-    """Shape (N,), 0 to 9."""
+    """Shape (N,), 0 to 9; of signs their codes in `base.characters`."""
     parts: NDArray[np.uint8]
     """Shape (N,): 0 if any split may use the glyph, 1 if only test may."""
     ink: NDArray[np.int16]
     """Shape (N, 4): top, left, bottom, right of the pixels above 0, half-open."""
     digest: str
-    """SHA-256 over shape, images, digits, parts and writers: identifies the source."""
+    """SHA-256 over shape, images, digits, parts and `_EXTRAS`: identifies the source."""
     writers: NDArray[np.int32] | None = None
     """Shape (N,): who wrote each, 0 or more, -1 where nobody knows; None if no writer is known."""
+    origins: NDArray[np.uint8] | None = None
+    """Shape (N,): which of the P parts of a mix each is of; None if of no mix."""
+    frames: NDArray[np.int16] | None = None
+    """Shape (P, 4): top, left, bottom, right of the images of a part, half-open, in those here."""
+
+    @cached_property
+    def line_rows(self) -> tuple[int, int]:
+        """First row of what digits of the usual height have ink in, and the one behind the last.
+
+        A sign is as high as a digit to whatever scales it: it keeps its size and its place.
+        """
+        return _find_line_rows(self.ink, self.digits)
+
+    @cached_property
+    def bodies(self) -> NDArray[np.int16]:
+        """Shape (N, 4): the ink of digits; of signs the columns, and the rows of digits.
+
+        Those are the `line_rows`; of a mix, of each part.
+        """
+        is_sign = self.digits >= len(DIGITS)
+        if not is_sign.any():
+            return self.ink
+        bodies = self.ink.copy()
+        origins = np.zeros_like(self.digits) if self.origins is None else self.origins
+        for place in np.unique(origins[is_sign]):
+            own = origins == place
+            lines = _find_line_rows(self.ink[own], self.digits[own])
+            bodies[is_sign & own, 0], bodies[is_sign & own, 2] = lines
+        return bodies
 
     @cached_property
     def distances(self) -> Distances:
         """From the middle of strokes: what a pen draws by."""
         return Distances(self.images)
+
+    def find_frames(self, glyph_ids: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Return top, left, bottom, right of what was the image of some glyphs, (4, G)."""
+        if self.frames is None or self.origins is None:
+            return np.outer([0.0, 0.0, *self.images.shape[1:]], np.ones(len(glyph_ids)))
+        return self.frames[self.origins[glyph_ids]].T.astype(np.float64)
+
+
+def _find_line_rows(ink: NDArray[np.int16], digits: NDArray[np.uint8]) -> tuple[int, int]:
+    """Return the rows that digits of the usual height have ink in, by those of some glyphs."""
+    is_digit = digits < len(DIGITS)
+    rows = ink[is_digit if is_digit.any() else ~is_digit][:, [0, 2]]
+    top, bottom = np.sort(rows, axis=0)[len(rows) // 2]
+    return int(top), int(bottom)
 
 
 def load_bank(settings: SourceBlock) -> GlyphBank:
@@ -124,7 +172,7 @@ def pack_bank(bank: GlyphBank) -> bytes:
     buffer = io.BytesIO()
     arrays: dict[str, Any] = {
         name: getattr(bank, name)
-        for name in ("images", "digits", "parts", "writers")
+        for name in ("images", "digits", "parts", *_EXTRAS)
         if getattr(bank, name) is not None
     }
     np.savez(buffer, **arrays)
@@ -226,8 +274,7 @@ def _write_bank(glyphs: RawGlyphs, folder: Path) -> None:
         "parts": glyphs.parts,
         "ink": find_ink(glyphs.images),
     }
-    if glyphs.writers is not None:
-        arrays["writers"] = glyphs.writers
+    arrays |= _list_extras(glyphs)
     files = {}
     for name, array in arrays.items():
         path = folder / f"{name}.npy"
@@ -256,10 +303,15 @@ def _digest_glyphs(glyphs: RawGlyphs) -> str:
     digest = hashlib.sha256(repr(glyphs.images.shape).encode())
     for array in (glyphs.images, glyphs.digits, glyphs.parts):
         digest.update(np.ascontiguousarray(array).data)
-    if glyphs.writers is not None:
-        digest.update(b"writers")
-        digest.update(np.ascontiguousarray(glyphs.writers).data)
+    for name, array in _list_extras(glyphs).items():
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
+
+
+def _list_extras(glyphs: RawGlyphs) -> dict[str, NDArray[Any]]:
+    found = {name: getattr(glyphs, name) for name in _EXTRAS}
+    return {name: array for name, array in found.items() if array is not None}
 
 
 def _hash_file(path: Path) -> str:
@@ -274,7 +326,7 @@ def _hash_record(record: Mapping[str, Any]) -> str:
 def _open_bank(folder: Path) -> GlyphBank:
     try:
         record = _read_record(folder / "bank.json")
-        names = (*_ARRAYS, *(["writers"] if "writers.npy" in record["files"] else []))
+        names = (*_ARRAYS, *(name for name in _EXTRAS if f"{name}.npy" in record["files"]))
         for name in names:
             _check_file(folder / f"{name}.npy", record["files"][f"{name}.npy"])
         arrays = {

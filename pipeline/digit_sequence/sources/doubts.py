@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from digit_sequence.base.characters import DIGITS, INKED
 from digit_sequence.sources.ink import frame_pixels
 from digit_sequence.sources.source import RawGlyphs, SourceBlock
 
@@ -27,6 +28,7 @@ _UPRIGHT = (
     "YTZHXsTC"
 )
 """The mean of each digit of MNIST as 8 x 8 bytes, by Base85."""
+_LOW_SIGNS = ".,-="
 _LEAST_LIKENESS = 0.6
 _LEAST_LEAD = 0.15
 """By how much more digits must look like the upright ones once they are turned. Of one to 500
@@ -53,12 +55,15 @@ def find_doubts(glyphs: RawGlyphs, settings: SourceBlock) -> list[str]:
     if not {"ink", "transpose"} <= type(settings).model_fields.keys():
         return []
     rows = _choose_rows(glyphs.digits)
+    if not len(rows):
+        return []
     images, digits = glyphs.images[rows], glyphs.digits[rows]
     keys = settings.model_dump()
     found = [
         _doubt_ground(images, keys["ink"]),
         _doubt_contrast(images),
         _doubt_turn(images, digits, keys["transpose"]),
+        _doubt_signs(glyphs),
     ]
     return [doubt for doubt in found if doubt is not None]
 
@@ -69,6 +74,21 @@ def _choose_rows(digits: NDArray[np.uint8]) -> NDArray[np.int64]:
         of_digit = np.flatnonzero(digits == digit)
         rows.append(of_digit[:: -(-len(of_digit) // _N_LOOKED_AT) or 1])
     return np.concatenate(rows)
+
+
+def _doubt_signs(glyphs: RawGlyphs) -> str | None:
+    """Doubt low signs that are as high as digits: their pictures were cut to the ink."""
+    heights = glyphs.images.any(axis=2).sum(axis=1)
+    usual = np.median(heights[glyphs.digits < len(DIGITS)])
+    own = {sign: heights[glyphs.digits == INKED.index(sign)] for sign in _LOW_SIGNS}
+    high = [sign for sign, rows in own.items() if len(rows) and np.median(rows) > usual / 2]
+    if not high:
+        return None
+    return (
+        f"the signs {' '.join(high)} are more than half as high as digits: each is to stand in its "
+        "picture as beside a digit; scale and move them so, or remove their folders and have them "
+        "drawn"
+    )
 
 
 def _doubt_ground(images: NDArray[np.uint8], ink: str) -> str | None:

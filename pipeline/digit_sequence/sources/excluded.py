@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from digit_sequence.base.blocks import shorten
 from digit_sequence.base.errors import SourceError
 from digit_sequence.sources.idx_format import MAX_GLYPHS, bound_bytes, read_plain
+from digit_sequence.sources.mix import MixSettings
 from digit_sequence.sources.source import Source, SourceBlock
 
 _KEYS = "see source.exclude and source.exclude_file"
@@ -23,6 +24,12 @@ def inline_excluded(settings: SourceBlock) -> SourceBlock:
     SourceError
         If the file cannot be read, or a line holds no row.
     """
+    if isinstance(settings, MixSettings):
+        parts = {
+            name: part.model_copy(update={"source": inline_excluded(part.source)})
+            for name, part in settings.parts.items()
+        }
+        settings = settings.model_copy(update={"parts": parts})
     if settings.exclude_file is None:
         return settings
     path = Path(settings.exclude_file)
@@ -39,6 +46,12 @@ def inline_excluded(settings: SourceBlock) -> SourceBlock:
             )
         rows.update([int(text)] if text else [])
     return settings.model_copy(update={"exclude": tuple(sorted(rows)), "exclude_file": None})
+
+
+def has_file(settings: SourceBlock) -> bool:
+    """Return whether a block, or a part of a mix, names a file of rows."""
+    parts = settings.parts.values() if isinstance(settings, MixSettings) else ()
+    return settings.exclude_file is not None or any(has_file(part.source) for part in parts)
 
 
 def find_used(source: Source, n_glyphs: int) -> NDArray[np.bool_]:

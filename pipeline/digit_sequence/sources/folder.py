@@ -1,6 +1,8 @@
 """Folders of image files, one for each digit: PATH/0/*.png ... PATH/9/*.png.
 
-Glyphs go by digit and then by file name. Files are decoded by name of format, so that bytes which
+Signs may have folders too, called by the sign, or as U+002C where a system takes it for no name; a
+sign lies in its picture as beside a digit, a comma at the foot. Glyphs go by digit, then sign, and
+then by file name. Files are decoded by name of format, so that bytes which
 claim to be a program's (PostScript) start none, and after a look at the size that they declare.
 """
 
@@ -20,6 +22,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from pydantic import Field
 
 from digit_sequence.base.blocks import InputPath, shorten
+from digit_sequence.base.characters import INKED, name_character, parse_character
 from digit_sequence.base.errors import SourceError
 from digit_sequence.sources.ink import Appearance, Ink, extract_ink
 from digit_sequence.sources.source import HeldOut, RawGlyphs, Source, SourceBlock
@@ -49,7 +52,10 @@ _READ_AS = {"P": "RGBA", "PA": "RGBA", "RGBa": "RGBA", "La": "LA", "RGBX": "RGB"
 
 
 class FolderSettings(SourceBlock, HeldOut, Appearance):
-    """One folder of image files per digit: PATH/0/*.png ... PATH/9/*.png."""
+    """One folder of image files per digit: PATH/0/*.png ... PATH/9/*.png.
+
+    Likewise of signs, as PATH/U+002C for commas, each in its picture as it stands beside a digit.
+    """
 
     name: Literal["folder"]
     """A folder of image files for each digit."""
@@ -113,7 +119,13 @@ class Folder(Source):
     def _scan(self) -> Iterator[tuple[Path, bool]]:
         """Yield what the digits' folders hold, and whether it is to be read."""
         for root in self._folders.values():
-            for folder in (root / digit for digit in "0123456789"):
+            names = (
+                name
+                for character in INKED
+                for name in dict.fromkeys((character, name_character(character)))
+                if name not in "./"
+            )
+            for folder in (root / name for name in names):
                 if folder.is_dir():
                     for path in sorted(folder.iterdir()):
                         yield path, is_image_file(path)
@@ -131,7 +143,8 @@ class Folder(Source):
                 image[:] = self._read_glyph(path)
         if self.settings.transpose:
             images = images.transpose(0, 2, 1)
-        digits = np.array([int(path.parent.name) for path in files], np.uint8)
+        names = (path.parent.name for path in files)
+        digits = np.array([INKED.index(parse_character(name) or "") for name in names], np.uint8)
         test = self._folders.get("test_path")
         parts = np.array([path.parent.parent == test for path in files], np.uint8)
         return RawGlyphs(images, digits, parts, writers=writers)

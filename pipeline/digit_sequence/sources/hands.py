@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from digit_sequence.base.characters import DIGITS, INKED
 from digit_sequence.base.columns import Column
 from digit_sequence.base.philox import Words
 from digit_sequence.base.randomness import Identities, to_integers, to_uniform
@@ -20,20 +21,21 @@ HAND = Column("hand", "int32", "writer of the number; -1: each digit is of anybo
 LACKED = Column("hand_lacked", "int16", "digits that this writer did not write, which are others'")
 WRITERS = Column("writers", "int32", "who wrote the glyph; -1: nobody knows, or a pen", "digit", -1)
 NOBODY = -1
+_N = len(INKED)
 
 
 @dataclass(frozen=True)
 class Hands:
-    """The glyphs of a split by writer, W of them, and by digit."""
+    """The glyphs of a split by writer, W of them, and by digit, C with the signs: see `INKED`."""
 
     writers: NDArray[np.int32]
     """(W,) ascending."""
     ids: NDArray[np.int32]
     """(M,) glyph ids, by writer, then by digit."""
     starts: NDArray[np.int64]
-    """(W, 10) where the glyphs of a digit start in `ids`."""
+    """(W, C) where the glyphs of a digit start in `ids`."""
     counts: NDArray[np.int64]
-    """(W, 10) how many they are."""
+    """(W, C) how many they are."""
 
 
 def find_hands(
@@ -48,17 +50,17 @@ def find_hands(
     writers : ndarray of int32, shape (N,)
         By glyph id.
     """
-    digits = np.repeat(np.arange(10), np.diff(starts))
+    digits = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
     is_known = writers[ids] >= 0
     ids, digits = ids[is_known], digits[is_known]
     found, owners = np.unique(writers[ids], return_inverse=True)
-    cells = owners * 10 + digits
-    counts = np.bincount(cells, minlength=10 * len(found)).astype(np.int64)
+    cells = owners * _N + digits
+    counts = np.bincount(cells, minlength=_N * len(found)).astype(np.int64)
     return Hands(
         writers=found,
         ids=ids[np.argsort(cells, kind="stable")],
-        starts=(np.cumsum(counts) - counts).reshape(-1, 10),
-        counts=counts.reshape(-1, 10),
+        starts=(np.cumsum(counts) - counts).reshape(-1, _N),
+        counts=counts.reshape(-1, _N),
     )
 
 
@@ -98,22 +100,24 @@ def choose_hands(
     first, rank = _count_repeats(identities, own)
     (words,) = stream.part("glyph").per_digit(1)
     turn = (to_integers(words[first], 0, n_glyphs[own] - 1) + rank) % n_glyphs[own]
+    is_penned = (digits >= len(DIGITS)) & (hands.counts.sum(axis=0)[digits] == 0)  # a sign
+    is_lacked = (writer >= 0) & (n_glyphs == 0) & ~is_penned
     glyph_ids = glyph_ids.copy()
     glyph_ids[own] = hands.ids[hands.starts[writer[own], digits[own]] + turn]
     return glyph_ids, {
         HAND.name: np.where(hand < 0, NOBODY, hands.writers[hand]),
-        LACKED.name: np.bincount(owners[(writer >= 0) & (n_glyphs == 0)], minlength=n_samples),
+        LACKED.name: np.bincount(owners[is_lacked], minlength=n_samples),
     }
 
 
 def _draw_hands(hands: Hands, identities: Identities, words: Words) -> NDArray[np.int64]:
     """Draw the writer of each number (B,), of those who wrote the most of its digits."""
-    has_digit = np.zeros((len(words), 10), np.bool_)
+    has_digit = np.zeros((len(words), _N), np.bool_)
     has_digit[identities.owners, identities.digits] = True
-    sets, kinds = np.unique(has_digit @ (1 << np.arange(10)), return_inverse=True)
+    sets, kinds = np.unique(has_digit @ (1 << np.arange(_N)), return_inverse=True)
     drawn = np.empty(len(words), np.int64)
     for kind, bits in enumerate(sets.tolist()):
-        wanted = [digit for digit in range(10) if bits >> digit & 1]
+        wanted = [digit for digit in range(_N) if bits >> digit & 1]
         n_written = (hands.counts[:, wanted] > 0).sum(axis=1)
         able = np.flatnonzero(n_written == n_written.max())
         own = kinds == kind
@@ -125,7 +129,7 @@ def _count_repeats(
     identities: Identities, chosen: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return where each of some digits stands first in its number, and how often before."""
-    cells = identities.owners[chosen] * 10 + identities.digits[chosen]
+    cells = identities.owners[chosen] * _N + identities.digits[chosen]
     order = np.argsort(cells, kind="stable")
     ordered = cells[order]
     is_first = np.r_[True, ordered[1:] != ordered[:-1]] if len(order) else ordered == 0

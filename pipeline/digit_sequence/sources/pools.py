@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from digit_sequence.base.characters import INKED
 from digit_sequence.base.errors import SourceError
 from digit_sequence.base.names import SPLITS, SplitName
-from digit_sequence.base.randomness import RandomWords
+from digit_sequence.base.philox import Words
+from digit_sequence.base.randomness import Identities, RandomWords, to_uniform
 from digit_sequence.sources.bank import GlyphBank
 from digit_sequence.sources.excluded import find_used
 from digit_sequence.sources.hands import Hands, find_hands
+from digit_sequence.sources.mix import ORIGIN, ORIGINS
 from digit_sequence.sources.registry import open_source
 from digit_sequence.sources.source import SHARES, SourceBlock
 
 
 @dataclass(frozen=True)
 class GlyphPool:
-    """The glyphs that one split may use, grouped by digit."""
+    """The glyphs that one split may use, grouped by digit; a sign counts as one, see `INKED`."""
 
     ids: NDArray[np.int32]
     """Shape (M,): glyph ids, ascending within a digit."""
     starts: NDArray[np.int64]
-    """Shape (11,): the ids of digit d are ``ids[starts[d]:starts[d + 1]]``."""
+    """Shape (25,): the ids of digit d are ``ids[starts[d]:starts[d + 1]]``."""
     shapes: Mapping[str, NDArray[np.int32]] = field(default_factory=dict)
     """Ids of glyphs that the source lacks, by digit and name of the shape: ``7/crossed``."""
     writers: NDArray[np.int32] | None = None
     """Who wrote each glyph, by its id, those of other splits too; -1: nobody knows."""
+    mixed: Mixed | None = None
+    """The same glyphs by the parts of a mix."""
 
     def of_digit(self, digit: int) -> NDArray[np.int32]:
         """Return the ids of the source's glyphs of a digit."""
@@ -46,6 +52,58 @@ class GlyphPool:
         """The source's glyphs of the split by who wrote them."""
         assert self.writers is not None
         return find_hands(self.ids, self.starts, self.writers)
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """The glyphs of one split by the P parts of a mix."""
+
+    pools: Mapping[str, GlyphPool]
+    """Those of each part, by its name; of a part that has nothing for the split an empty one."""
+    weights: NDArray[np.float64]
+    """(P,) how often each is drawn from."""
+    per: Literal["sample", "glyph"]
+    """What is drawn from one part."""
+
+    @cached_property
+    def has_digit(self) -> NDArray[np.bool_]:
+        """(P, characters) whether a part has one, by its code."""
+        return np.array([np.diff(pool.starts) > 0 for pool in self.pools.values()])
+
+    def find_lacking(self, digits: Iterable[int]) -> dict[str, set[int]]:
+        """Return which digits some parts lack, where a part needs all or none of them."""
+        lacking = {
+            name: {digit for digit in digits if not has_digit[digit]}
+            for name, has_digit in zip(self.pools, self.has_digit, strict=True)
+            if self.per == "sample" and has_digit.any()
+        }
+        return {name: found for name, found in lacking.items() if found}
+
+    def draw_parts(self, identities: Identities) -> NDArray[np.int64]:
+        """Draw which part each digit is of, by weight among those that can have it: (G,)."""
+        stream = identities.stream(ORIGIN.name)
+        if self.per == "glyph":
+            (words,) = stream.per_digit(1)
+            return _pick(words, (self.weights[:, None] * self.has_digit)[:, identities.digits])
+        (words,) = stream.per_sample(1)
+        weights = self.weights * self.has_digit.any(axis=1)
+        return _pick(words, np.outer(weights, np.ones(len(words))))[identities.owners]
+
+    def name_parts(
+        self, parts: NDArray[np.int64], identities: Identities
+    ) -> dict[str, NDArray[np.object_]]:
+        """Return the label column that says of which part each sample, or each digit, is."""
+        names = np.array([*self.pools], np.object_)
+        if self.per == "glyph":
+            return {ORIGINS.name: names[parts]}
+        return {ORIGIN.name: names[parts[identities.starts[:-1]]]}
+
+
+def _pick(words: Words, weights: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Turn words (N,) into one of P things each, by weights (P, N)."""
+    steps = np.cumsum(weights, axis=0)
+    picked: NDArray[np.int64] = (to_uniform(words) * steps[-1] >= steps[:-1]).sum(axis=0)
+    return picked
 
 
 def partition_glyphs(bank: GlyphBank, settings: SourceBlock) -> dict[SplitName, GlyphPool]:
@@ -80,7 +138,7 @@ def partition_glyphs(bank: GlyphBank, settings: SourceBlock) -> dict[SplitName, 
     if settings.split_by == "writer":
         return _partition_writers(bank, words, fractions, is_used)
     shares: dict[SplitName, list[NDArray[np.int64]]] = {split: [] for split in SPLITS}
-    for digit in range(10):
+    for digit in range(len(INKED)):
         free, reserved = (
             np.flatnonzero((bank.digits == digit) & (bank.parts == part)) for part in (0, 1)
         )
@@ -91,7 +149,7 @@ def partition_glyphs(bank: GlyphBank, settings: SourceBlock) -> dict[SplitName, 
         shares["val"].append(val)
         shares["test"].append(np.concatenate([reserved, test]))
     return {
-        split: _pool_glyphs([ids[is_used[ids]] for ids in by_digit], bank.writers)
+        split: pool_glyphs([ids[is_used[ids]] for ids in by_digit], bank.writers)
         for split, by_digit in shares.items()
     }
 
@@ -119,14 +177,14 @@ def _partition_writers(
     pools: dict[SplitName, GlyphPool] = {}
     for split in SPLITS:
         is_own = np.isin(bank.writers, writers[split]) & is_used
-        by_digit = [np.flatnonzero(is_own & (bank.digits == digit)) for digit in range(10)]
+        by_digit = [np.flatnonzero(is_own & (bank.digits == digit)) for digit in range(len(INKED))]
         if len(writers[split]) and (lacking := [d for d in present if not len(by_digit[d])]):
             raise SourceError(
                 f"source.split_by: expected writers of every digit in {split}, got none of "
-                f"{', '.join(map(str, lacking))} among its {len(writers[split]):,}; change the "
-                "source's fractions, or split by glyph"
+                f"{', '.join(INKED[code] for code in lacking)} among its {len(writers[split]):,}; "
+                "change the source's fractions, or split by glyph"
             )
-        pools[split] = _pool_glyphs(by_digit, bank.writers)
+        pools[split] = pool_glyphs(by_digit, bank.writers)
     return pools
 
 
@@ -202,7 +260,17 @@ def check_writers(pools: Mapping[SplitName, GlyphPool]) -> None:
                 )
 
 
-def _pool_glyphs(by_digit: list[NDArray[np.int64]], writers: NDArray[np.int32] | None) -> GlyphPool:
+def share_out(n_made: int, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many of some glyphs each split gets: as it has of the source's, at least one."""
+    shares: NDArray[np.int64] = np.maximum(n_made * counts // counts.sum(), counts > 0)
+    shares[counts.argmax()] += n_made - shares.sum()
+    return shares
+
+
+def pool_glyphs(
+    by_digit: Sequence[NDArray[np.integer[Any]]], writers: NDArray[np.int32] | None
+) -> GlyphPool:
+    """Return the pool of the glyphs of each digit, in the order of their codes."""
     sizes = [len(ids) for ids in by_digit]
     ids = np.concatenate([np.sort(ids) for ids in by_digit]).astype(np.int32)
     starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from digit_sequence.base.blocks import AS_TUPLE, Block, InputPath, list_paths, local_fields
+from digit_sequence.base.characters import INKED
 from digit_sequence.base.version import __version__
 
 SELECTION = ("split_by", "exclude", "keep_doubtful")
@@ -28,13 +30,17 @@ class RawGlyphs:
     images: NDArray[np.uint8]
     """Shape (N, H, W), ink bright on 0."""
     digits: NDArray[np.uint8]
-    """Shape (N,), 0 to 9."""
+    """Shape (N,), 0 to 9; of signs their codes in `base.characters`."""
     parts: NDArray[np.uint8]
     """Shape (N,): 0 if any split may use the glyph, 1 if only test may."""
     doubts: tuple[str, ...] = ()
     """What may be wrong with them, each with the key that mends it."""
     writers: NDArray[np.int32] | None = None
     """Shape (N,): who wrote each, 0 or more, -1 where nobody knows; None if no writer is known."""
+    origins: NDArray[np.uint8] | None = None
+    """Shape (N,) ascending: which of the P parts of a mix each is of; None if of no mix."""
+    frames: NDArray[np.int16] | None = None
+    """Shape (P, 4): top, left, bottom, right of the images of a part, half-open, in those here."""
 
     def check(self) -> None:
         """Raise a ValueError unless the arrays are what they are declared to be."""
@@ -45,13 +51,30 @@ class RawGlyphs:
         ):
             if array.dtype != np.uint8 or array.ndim != rank or len(array) != len(self.digits):
                 raise ValueError(f"{name}: got {array.dtype} of shape {array.shape}")
-        if not self.images.size or self.digits.max() > 9 or self.parts.max() > 1:
-            raise ValueError("expected digits of 0 to 9 and parts of 0 and 1")
+        if not self.images.size or self.digits.max() >= len(INKED) or self.parts.max() > 1:
+            raise ValueError("expected digits of 0 to 9, or signs, and parts of 0 and 1")
         writers = self.writers
-        if writers is None:
-            return
-        if writers.dtype != np.int32 or writers.shape != self.digits.shape or writers.min() < -1:
+        if writers is not None and (
+            writers.dtype != np.int32 or writers.shape != self.digits.shape or writers.min() < -1
+        ):
             raise ValueError(f"writers: got {writers.dtype} of shape {writers.shape}")
+        self._check_origins()
+
+    def _check_origins(self) -> None:
+        origins, frames = self.origins, self.frames
+        if origins is None or frames is None:
+            if origins is not None or frames is not None:
+                raise ValueError("expected origins and frames, or neither")
+            return
+        if origins.dtype != np.uint8 or origins.shape != self.digits.shape:
+            raise ValueError(f"origins: got {origins.dtype} of shape {origins.shape}")
+        if frames.dtype != np.int16 or frames.shape != (len(frames), 4):
+            raise ValueError(f"frames: got {frames.dtype} of shape {frames.shape}")
+        if (np.diff(origins.astype(int)) < 0).any() or origins[-1] >= len(frames):
+            raise ValueError("expected origins that ascend, one for each frame")
+        low, high = frames[:, :2], frames[:, 2:]
+        if (low < 0).any() or (low >= high).any() or (high > self.images.shape[1:]).any():
+            raise ValueError("expected frames that lie in the images")
 
 
 def join_glyphs(*several: RawGlyphs) -> RawGlyphs:
@@ -129,6 +152,19 @@ class Source(ABC):
         super().__init_subclass__(**options)
         if hasattr(cls, "Settings"):  # what several sources share has none
             (cls.name,) = get_args(cls.Settings.model_fields["name"].annotation)
+
+    @property
+    def names(self) -> list[str]:
+        """What a dataset card calls it: its name, or those of what it is made of."""
+        return [self.name]
+
+    @property
+    def use(self) -> dict[str, Any]:
+        """What of its block decides in which splits its glyphs are, in JSON values."""
+        by_writer = {"split_by": "writer"} if self.settings.split_by == "writer" else {}
+        excluded = sorted(set(self.excluded))
+        rows = {"excluded": hashlib.sha256(repr(excluded).encode()).hexdigest()} if excluded else {}
+        return {**self.shares, **by_writer, **rows}
 
     @property
     def shares(self) -> dict[str, float]:

@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from digit_sequence.base.arrays import cut_text, make_array, repeat_text
-from digit_sequence.base.columns import MASKS, POLYGONS, Column
+from digit_sequence.base.characters import INKED, keep_digits
+from digit_sequence.base.columns import MASKS, NUMBER_DIGITS, POLYGONS, Column
 from digit_sequence.base.documents import parse_json
 from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.base.names import SCHEMA_VERSION, sample_key
@@ -46,8 +47,8 @@ _OWN_KINDS = {"box": BOX, "polygons": pa.list_(pa.field("element", _POLYGON, nul
 COLUMNS = (
     Column("key", "string", "name of the sample, unique in the dataset: train-000000042"),
     Column("split", "string", "train, val or test"),
-    Column("number", "string", "the digits; zeros are kept"),
-    Column("n_digits", "int16", "how many"),
+    Column("number", "string", "as it is written; zeros are kept"),
+    Column("n_digits", "int16", "how many digits and signs, which have a box each"),
     Column("sample_index", "int64", "counts the samples of a number"),
     Column("ordinal", "int64", "position in the split"),
     Column("shard", "string", "name of the shard"),
@@ -58,7 +59,12 @@ COLUMNS = (
     Column("height", "int32", "of the image, pixels"),
     Column("width", "int32", "of the image, pixels"),
     Column("scaled", "bool", "the line was wider than the canvas and was shrunk to fit"),
-    Column("boxes", "box", "the digit, and the extent of its ink: half-open pixels", "digit"),
+    Column(
+        "boxes",
+        "box",
+        "the digit (of signs a code), and the extent of its ink: half-open pixels",
+        "digit",
+    ),
     Column("glyph_ids", "int32", "row of the glyph in its source", "digit"),
 )
 """Columns of every build."""
@@ -180,6 +186,8 @@ def make_rows(shard: Shard, first_row: int, rendered: Rendered, schema: pa.Schem
         "split": repeat_text(shard.split, n_samples),
         "shard": repeat_text(shard.name, n_samples),
     }
+    if NUMBER_DIGITS.name in schema.names:
+        columns[NUMBER_DIGITS.name] = list(map(keep_digits, recipes.numbers))
     starts = make_array(recipes.starts, pa.int32())
 
     def make_column(field: pa.Field) -> pa.Array:
@@ -432,7 +440,7 @@ def _check_extents(rows: pa.Table, height: int, width: int) -> None:
         if not len(boxes):
             continue
         for name, limit in (
-            ("digit", 9),
+            ("digit", len(INKED) - 1),
             ("top", height),
             ("bottom", height),
             ("left", width),

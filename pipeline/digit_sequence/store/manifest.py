@@ -21,6 +21,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from digit_sequence.base.characters import DIGITS, INKED, SPACE, show_characters
 from digit_sequence.base.errors import OutputError
 from digit_sequence.base.names import CARD_PATH, MANIFEST_PATH, SCHEMA_VERSION
 from digit_sequence.config.model import Config
@@ -73,6 +74,7 @@ def make_manifest(plan: Plan, ledger: Ledger) -> dict[str, Any]:
             "width": config.canvas.widest,
             "min_width": config.canvas.narrowest,
         },
+        **({} if plan.alphabet == DIGITS else {"alphabet": plan.alphabet}),
         "source": {"name": config.source.name, "digest": plan.source_digest},
         "plan": describe_plan(plan),
     }
@@ -102,7 +104,8 @@ def make_card(config: Config, manifest: Mapping[str, Any]) -> str:
         "# Handwritten numbers",
         "",
         f"Grey images of {image['height']} x {image['width']} pixels, {image['format'].upper()}, "
-        f"composed from digits of the source `{config.source.name}` by {manifest['program']}. "
+        f"composed from digits of the source{'s' * (len(source.names) > 1)} "
+        f"{' and '.join(f'`{name}`' for name in source.names)} by {manifest['program']}. "
         "No digit image is used in two splits.",
         "",
         "| split | samples | shards | bytes |",
@@ -113,6 +116,18 @@ def make_card(config: Config, manifest: Mapping[str, Any]) -> str:
         "string, a box for every digit, where the image's bytes are (`file`, `offset`, `size`), "
         "and every parameter that was drawn. `dataset.json` identifies the build.",
     ]
+    if "alphabet" in manifest:
+        lines += ["", _describe_signs(manifest["alphabet"][len(DIGITS) :])]
     for credit in source.list_credits():
         lines += ["", credit]
     return "\n".join(lines) + "\n"
+
+
+def _describe_signs(signs: str) -> str:
+    """Return what a dataset card says of the signs of numbers, and of the space."""
+    codes = ", ".join(f"{INKED.index(sign)} `{sign}`" for sign in signs if sign != SPACE)
+    return (
+        f"Beside digits the numbers have {show_characters(signs)}: `number` is the text as it is "
+        "written, and `digits` has its digits alone. Each character but the space has a box, whose "
+        f"`digit` is the code of a sign: {codes or 'there is none'}."
+    )

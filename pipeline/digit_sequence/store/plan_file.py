@@ -34,6 +34,7 @@ from digit_sequence.base.names import (
 from digit_sequence.config.loading import parse_config
 from digit_sequence.plan.plan import Plan, make_plan
 from digit_sequence.sources.bank import GlyphBank, pack_bank
+from digit_sequence.sources.excluded import has_file
 from digit_sequence.store.glyphs import GLYPHS_PATH, has_glyphs
 from digit_sequence.store.records import (
     MAX_SHARDS,
@@ -66,7 +67,7 @@ def load_outline(storage: Storage) -> Outline:
     OutputError
         If the directory holds no plan.
     """
-    return make_outline(_read_published(storage))
+    return make_outline(read_published(storage))
 
 
 def publish_plan(storage: Storage, plan: Plan, bank: GlyphBank, overwrite: bool = False) -> None:
@@ -176,7 +177,7 @@ def hash_plan(plan: Plan) -> str:
 
 def check_owner(storage: Storage, plan_sha256: str) -> None:
     """Raise an OutputError if the directory's plan is another one by now."""
-    if _read_published(storage)["sha256"] != plan_sha256:
+    if read_published(storage)["sha256"] != plan_sha256:
         raise OutputError(
             f"{storage.uri}: another build has taken over the directory while this one ran; "
             "build into another directory"
@@ -196,7 +197,7 @@ def load_plan(storage: Storage, any_versions: bool = False) -> Plan:
     OutputError
         If there is none, or it was made with other versions of this package or its libraries.
     """
-    return _parse_plan(storage, _read_published(storage), any_versions)
+    return _parse_plan(storage, read_published(storage), any_versions)
 
 
 def load_plan_copy(storage: Storage, any_versions: bool = False) -> Plan | None:
@@ -229,7 +230,7 @@ def _parse_plan(storage: Storage, published: Mapping[str, Any], any_versions: bo
                 f"{storage.uri}: {PLAN_PATH}: expected numbers, got the name of a file of numbers; "
                 "no build has written that"
             )
-        if config.source.exclude_file is not None:
+        if has_file(config.source):
             raise OutputError(
                 f"{storage.uri}: {PLAN_PATH}: expected rows in source.exclude, got the name of a "
                 "file; no build has written that"
@@ -278,7 +279,14 @@ def _shorten(value: Any) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
-def _read_published(storage: Storage) -> dict[str, Any]:
+def read_published(storage: Storage) -> dict[str, Any]:
+    """Return what the plan file of a dataset directory says, whatever version wrote it.
+
+    Raises
+    ------
+    OutputError
+        If there is none, or it is not sound.
+    """
     published = _read_plan(storage)
     if published is None:
         raise OutputError(f"{storage.uri}: expected a dataset built by this program, got none")

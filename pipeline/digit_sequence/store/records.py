@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from digit_sequence.base.characters import DIGITS, order_characters
 from digit_sequence.base.documents import parse_json, take, take_count
 from digit_sequence.base.errors import OutputError
 from digit_sequence.base.names import MANIFEST_PATH, SCHEMA_VERSION, SPLITS, SplitName
@@ -159,6 +160,9 @@ def _check_manifest(manifest: Mapping[str, Any]) -> None:
     take_count(image, "min_width", 1, width, "image")
     if height * width > MAX_PIXELS:
         raise ValueError(f"image: expected at most {MAX_PIXELS:,} pixels, got {height} x {width}")
+    alphabet = take(manifest, "alphabet", str) if "alphabet" in manifest else DIGITS
+    if order_characters(set(alphabet)) != alphabet:
+        raise ValueError("alphabet: expected digits, then known characters in order, got others")
     splits = take(manifest, "splits", dict)
     samples = {}
     for name in splits:

@@ -23,6 +23,8 @@ class Cells:
 
     ink: NDArray[np.float64]
     """(4, G) ink box of each glyph: top, left, bottom, right, half-open."""
+    body: NDArray[np.float64]
+    """(4, G) likewise, but a sign is as high as a digit: see `GlyphBank.bodies`."""
     frame: NDArray[np.float64]
     """(4, G) the part of the glyph that fills the cell; likewise."""
     samples: NDArray[np.int64]
@@ -42,6 +44,8 @@ class Cells:
     outline: NDArray[np.float64]
     """(4, G) top, left, bottom, right of the ink on the canvas, about the centre of the frame; 0
     where no transform asks for outlines."""
+    canvas_height: int
+    """Rows of the canvas."""
     is_clipped: bool = False
     """Whether ink is cut where it stands out of its cell."""
     is_rigid: bool = False
@@ -53,9 +57,38 @@ class Cells:
         top, left, bottom, right = self.frame
         return np.stack([(left + right) / 2, (top + bottom) / 2])
 
+    @property
+    def room(self) -> NDArray[np.float64]:
+        """(G,) rows that ink may reach from the centre of its cell, up and down.
+
+        That is half the cell; of a sign as much more as it stands out of the frame by itself, where
+        the canvas has it.
+        """
+        half = self.height / 2
+        if self.body is self.ink:
+            return half
+        top, _, bottom, _ = self.frame
+        own = np.maximum(top - self.ink[0], self.ink[2] - bottom).clip(0) / (bottom - top)
+        room: NDArray[np.float64] = np.minimum(
+            half * (1 + 2 * own), np.maximum(half, self.canvas_height / 2)
+        )
+        return room
+
     def transform(self, a: Factor, b: Factor, c: Factor, d: Factor) -> None:
         """Follow the maps by ``[[a, b], [c, d]]`` of (column, row), each (G,) or a number."""
         self.forward = _follow(self.forward, a, b, c, d)
+
+    def turn(self, a: Factor, b: Factor, c: Factor, d: Factor) -> None:
+        """Follow the maps likewise, those of signs about their ink, which stays in its place."""
+        if self.body is not self.ink:
+            is_sign = (self.body != self.ink).any(axis=0)
+            middle = (self.ink[:2] + self.ink[2:]) / 2
+            x, y = middle[1] - self.centres[0], middle[0] - self.centres[1]
+            (e, f), (g, h) = self.forward
+            across, down = e * x + f * y, g * x + h * y
+            self.slides = self.slides + is_sign * (across - (a * across + b * down))
+            self.drops = self.drops + is_sign * (down - (c * across + d * down))
+        self.transform(a, b, c, d)
 
     def scale(self, across: Factor, down: Factor) -> None:
         """Scale cells as they are to stand on the canvas."""
@@ -91,23 +124,26 @@ def _follow(
 
 def begin_cells(
     ink: NDArray[np.int16],
-    glyph_shape: tuple[int, int],
+    frames: NDArray[np.float64],
     height: int,
     samples: NDArray[np.int64],
+    bodies: NDArray[np.int16] | None = None,
 ) -> Cells:
-    """Return cells that whole glyphs are to fill."""
-    rows, columns = glyph_shape
+    """Return cells that whole glyphs are to fill: `frames` (4, G) of those with an ink (G, 4)."""
+    boxes = ink.T.astype(np.float64)
     return Cells(
-        ink=ink.T.astype(np.float64),
-        frame=np.outer([0.0, 0.0, rows, columns], np.ones(len(ink))),
+        ink=boxes,
+        body=boxes if bodies is None else bodies.T.astype(np.float64),
+        frame=frames,
         samples=samples,
         height=np.full(len(ink), float(height)),
         forward=np.multiply.outer(np.eye(2), np.ones(len(ink))),
-        widths=np.full(len(ink), float(columns)),
+        widths=frames[3] - frames[1],
         drops=np.zeros(len(ink)),
         overhang=np.zeros(len(ink)),
         slides=np.zeros(len(ink)),
         outline=np.zeros((4, len(ink))),
+        canvas_height=height,
     )
 
 
@@ -125,8 +161,22 @@ class Row:
     """(B + 1,): the cells of number b are ``starts[b]:starts[b + 1]``."""
     heights: NDArray[np.float64]
     """(G,) rows of each cell."""
+    spaces: NDArray[np.int64]
+    """(G,) columns of the space before a cell, on top of the gap; 0 where there is none."""
+    has_sign: NDArray[np.bool_]
+    """(G,) whether a cell is of a sign."""
     outlines: Outlines | None = None
     """Of the ink, in columns of its cell; where a transform asks for them."""
+
+    @property
+    def least_gaps(self) -> NDArray[np.int64]:
+        """(G,) the least gaps at which no cell hides another: half of the narrower one overlaps.
+
+        Signs overlap with none, for a dot on a digit is not seen.
+        """
+        before = np.roll(self.widths, 1)
+        least: NDArray[np.int64] = -(np.minimum(before, self.widths) // 2)
+        return np.where(self.has_sign | np.roll(self.has_sign, 1), 0, least)
 
 
 @dataclass(frozen=True)

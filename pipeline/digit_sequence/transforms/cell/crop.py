@@ -16,7 +16,7 @@ INK_ROWS = 20
 
 
 class Crop(CellMap):
-    """Fill the cell with the ink box instead of the whole glyph."""
+    """Fill the cell with the ink box instead of the whole glyph; a sign keeps its place."""
 
     name: ClassVar = "crop"
     section: ClassVar[Section] = "glyph"
@@ -35,4 +35,4 @@ class Crop(CellMap):
     def shape(self, cells: Cells, drawn: Drawn) -> None:  # noqa: ARG002
         """Frame the ink."""
         margin = self.settings.margin
-        cells.frame = cells.ink + np.array([[-margin], [0], [margin], [0]])
+        cells.frame = cells.body + np.array([[-margin], [0], [margin], [0]])

@@ -11,7 +11,10 @@ from digit_sequence.transforms.transform import CellMap, Drawn, Section
 
 
 class Overflow(CellMap):
-    """Scale ink down to the height of the canvas (fit), or cut what stands out (clip)."""
+    """Scale ink down to the height of the canvas (fit), or cut what stands out (clip).
+
+    A sign, such as a comma, may stand out of its cell as far as it does by itself.
+    """
 
     name: ClassVar = "overflow"
     section: ClassVar[Section] = "glyph"
@@ -26,6 +29,6 @@ class Overflow(CellMap):
             cells.widths = cells.widths + cells.overhang
             return
         across, down = cells.reach()
-        shrink = np.minimum(1.0, cells.height / 2 / down)
+        shrink = np.minimum(1.0, cells.room / down)
         cells.transform(shrink, 0.0, 0.0, shrink)
         cells.widths = shrink * np.maximum(cells.widths, 2 * across)

@@ -29,7 +29,7 @@ class Rotate(CellMap):
         """Positive: counter-clockwise."""
 
     def shape(self, cells: Cells, drawn: Drawn) -> None:
-        """Turn about the centre of the cell."""
+        """Turn about the centre of the cell, signs about their own."""
         angle = np.radians(drawn["rotate_degrees"])
         cosine, sine = np.cos(angle), np.sin(angle)
-        cells.transform(cosine, sine, -sine, cosine)  # rows count downwards
+        cells.turn(cosine, sine, -sine, cosine)  # rows count downwards

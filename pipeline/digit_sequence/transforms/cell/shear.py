@@ -29,7 +29,7 @@ class Shear(CellMap):
         """Positive: the top of the digit moves right."""
 
     def shape(self, cells: Cells, drawn: Drawn) -> None:
-        """Shear about the centre of the cell."""
+        """Shear about the centre of the cell, signs about their own."""
         slope = np.tan(np.radians(drawn["shear_degrees"]))
-        cells.transform(1.0, -slope, 0.0, 1.0)  # rows count downwards
+        cells.turn(1.0, -slope, 0.0, 1.0)  # rows count downwards
         cells.overhang = cells.overhang + np.abs(slope) * cells.height

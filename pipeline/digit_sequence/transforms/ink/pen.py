@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from digit_sequence.base.blocks import AS_RANGE, Block, Decimals
+from digit_sequence.base.characters import DIGITS
 from digit_sequence.base.columns import Column
 from digit_sequence.base.randomness import Stream, to_decimals
 from digit_sequence.sources.distances import LEVELS, REACH
@@ -145,4 +146,8 @@ def _choose_nibs(
     rims = rims * (widths / 2 - HAIRLINE / 2).clip(0, 1)
     # Distances are known so far, and no farther.
     radii = np.minimum(widths / 2, (REACH - 0.25) * scales - edges / 2)
+    signs = np.flatnonzero(stream.identities.digits >= len(DIGITS))
+    if len(signs):  # of a dot there may be no more than a point, between pixels
+        nearest = _list_distances()[layers.choose(signs).stack().max(axis=(1, 2))] * scales[signs]
+        radii[signs] = np.maximum(radii[signs], np.where(nearest < FAR, nearest, 0))
     return widths, np.stack([np.maximum(radii, HAIRLINE / 2), edges, rims, scales], axis=-1)

@@ -27,7 +27,8 @@ class Gap(Placement):
     """Gaps between the inks of two digits, as shares of the height of a digit.
 
     They take the place of `line.spacing`, whose label column says what became of them in columns.
-    Negative gaps are overlaps of ink boxes, by half the narrower one at most.
+    Negative gaps are overlaps of ink boxes, by half the narrower one at most;
+    signs overlap with none.
     """
 
     name: ClassVar = "gap"
@@ -69,7 +70,7 @@ class Gap(Placement):
     def place(self, row: Row, drawn: Drawn) -> Drawn:
         """Set the gaps between cells, which are as wide as their ink."""
         gaps = np.floor(drawn["gap"] * row.heights + 0.5).astype(np.int64)
-        row.gaps = np.maximum(gaps, -(np.minimum(np.roll(row.widths, 1), row.widths) // 2))
+        row.gaps = np.maximum(gaps, row.least_gaps)
         row.gaps[row.starts[:-1]] = 0
         is_narrow = row.gaps > gaps
         applied = np.where(is_narrow, np.round(row.gaps / row.heights, 3), drawn["gap"])

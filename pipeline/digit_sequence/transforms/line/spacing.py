@@ -38,7 +38,6 @@ class Spacing(Placement):
 
     def place(self, row: Row, drawn: Drawn) -> Drawn:
         """Put the gaps between cells, without hiding one digit behind another."""
-        before = np.roll(row.widths, 1)
-        row.gaps = np.maximum(drawn["spacing"], -(np.minimum(before, row.widths) // 2))
+        row.gaps = np.maximum(drawn["spacing"], row.least_gaps)
         row.gaps[row.starts[:-1]] = 0
         return {"spacing": row.gaps}

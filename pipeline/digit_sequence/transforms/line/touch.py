@@ -51,11 +51,12 @@ class Touch(Placement):
 
         A row is compared with that of the other digit and the two beside it. A digit begins and
         ends behind the one before it, so that the order of digits is seen. Pairs with a separator
-        between them stay apart.
+        or a space between them stay apart, and signs from digits: a dot in a digit is not seen.
         """
         assert row.outlines
         touch = np.array(drawn["touch"], np.int64)
         touch[row.starts[:-1]] = 0
+        touch[(row.spaces > 0) | row.has_sign | np.roll(row.has_sign, 1)] = 0
         if "separator_room" in drawn:
             touch[drawn["separator_room"] > 0] = 0
         (here,) = np.nonzero(touch)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from digit_sequence.base.blocks import AS_RANGE, Decimals
+from digit_sequence.base.characters import DIGITS
 from digit_sequence.base.randomness import Stream, to_uniform
 from digit_sequence.transforms.canvas import Pages
 from digit_sequence.transforms.mark.marks import (
@@ -42,9 +43,12 @@ class Ending(Marks):
     """Whether it stands before the first digit."""
 
     def draw(self, stream: Stream) -> dict[str, NDArray[Any]]:
-        """Draw a chance and a kind."""
+        """Draw a chance and a kind; a number with a sign of its own at that end has no mark."""
         chance, kind = stream.per_sample(2)
-        return {self.name: np.where(self.is_chosen(chance), pick_names(kind, self.kinds), "")}
+        identities = stream.identities
+        ends = identities.starts[:-1] if self.is_before else identities.starts[1:] - 1
+        is_chosen = self.is_chosen(chance) & (identities.digits[ends] < len(DIGITS))
+        return {self.name: np.where(is_chosen, pick_names(kind, self.kinds), "")}
 
     def trace(self, pages: Pages, drawn: Drawn, stream: Stream) -> list[Traced]:
         """Put a mark beside the first or the last digit."""

@@ -51,7 +51,7 @@ class Joins(Marks):
         is_zeros = (digits == 0) & (before == 0)
         share = self.settings.probability * np.where(is_zeros, self.settings.zeros, 1.0)
         is_pair = np.isin(before, _LEAVING) & np.isin(digits, _ENTERED)
-        is_pair &= stream.identities.slots > 0
+        is_pair &= (stream.identities.slots > 0) & ~stream.identities.spaced
         return {"joined": (to_uniform(chance) < share) & is_pair}
 
     def trace(self, pages: Pages, drawn: Drawn, stream: Stream) -> list[Traced]:

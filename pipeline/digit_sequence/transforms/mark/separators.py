@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from digit_sequence.base.blocks import AS_RANGE, Decimals, Probability
+from digit_sequence.base.characters import DIGITS
 from digit_sequence.base.columns import Column
 from digit_sequence.base.randomness import Stream, to_decimals, to_uniform
 from digit_sequence.transforms.canvas import Pages
@@ -29,7 +30,10 @@ _COMMAS = (("comma", 0.6), ("tick", 0.4))
 
 
 class Separators(Marks, Placement):
-    """Write a dot or comma between thousands, and make room for it; the label leaves it out."""
+    """Write a dot or comma between thousands of a number of digits alone, and make room for it.
+
+    The label leaves it out.
+    """
 
     name: ClassVar = "separators"
     section: ClassVar[Section] = "line"
@@ -59,7 +63,8 @@ class Separators(Marks, Placement):
         names = np.where(is_comma, pick_names(kind, _COMMAS), pick_names(kind, _DOTS))
         identities = stream.identities
         lengths = np.diff(identities.starts)
-        is_chosen = self.is_chosen(chance) & (lengths > 3)
+        has_signs = np.maximum.reduceat(identities.digits, identities.starts[:-1]) >= len(DIGITS)
+        is_chosen = self.is_chosen(chance) & (lengths > 3) & ~has_signs
         low, high = self.settings.room
         (words,) = stream.per_digit(1)
         is_place = (lengths[identities.owners] - identities.slots) % 3 == 0

@@ -1,0 +1,102 @@
+"""The command ``report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from digit_sequence.base.errors import ConfigError, how_to_install
+from digit_sequence.cli.terminal import describe_bytes, echo, show_progress, write_file
+from digit_sequence.cli.torch_import import importing_torch
+
+
+@click.command()
+@click.argument("origin", metavar="OUT|CONFIG")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default="report.html",
+    show_default=True,
+    help="Page to write.",
+)
+@click.option(
+    "-n",
+    "--count",
+    default=500,
+    show_default=True,
+    type=click.IntRange(1, 20_000),
+    help="Samples of each split that are drawn; of a config alone.",
+)
+@click.option(
+    "--against",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="Real crops: what they measure, beside this, and where they differ most.",
+)
+@click.option(
+    "--labels",
+    metavar="CSV|names",
+    help="Of the real crops, as of `match`.",
+)
+@click.option(
+    "--weights",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="What `train` wrote: what the network cannot read. Needs the extra torch.",
+)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="SECTION.KEY=VALUE",
+    help="Override a key of the config; not for a dataset.",
+)
+def report(
+    origin: str,
+    output: Path,
+    count: int,
+    against: Path | None,
+    labels: str | None,
+    weights: Path | None,
+    overrides: tuple[str, ...],
+) -> None:
+    """Write a page about a dataset: samples, distributions, doubles, comparisons.
+
+    One HTML file that needs no network. Of a config, samples are drawn for it. Needs the extra
+    report.
+    """
+    from digit_sequence.cli.origins import is_dataset, open_origin, open_storage
+    from digit_sequence.match.crops import read_crops
+
+    if labels is not None and against is None:
+        raise ConfigError("--labels: expected --against, whose crops they are of")
+    if weights is not None:
+        with importing_torch("reading"):
+            from digit_sequence.learn.reader import Reader
+        Reader(weights)  # refused before anything is read
+    try:
+        from digit_sequence.report.report import make_report
+        from digit_sequence.report.subject import BuiltSubject, LiveSubject, Subject
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"a report needs the package {error.name}: {how_to_install('report')}"
+        ) from error
+    if is_dataset(origin):
+        if overrides:
+            raise ConfigError(f"--set: {origin} is a dataset, whose config cannot change")
+        subject: Subject = BuiltSubject(open_storage(origin))
+    else:
+        subject = LiveSubject(origin, open_origin(origin, overrides), count)
+    crops = None
+    if against is not None:
+        crops, notes = read_crops(against, labels, subject.image_shape[0])
+        for note in notes:
+            echo(f"note: {note}", err=True)
+    with show_progress(sum(subject.planned.values())) as on_progress:
+        page = make_report(subject, crops, weights, on_progress)
+    write_file(output, page.encode("utf-8", "backslashreplace"))
+    for fault in subject.faults:
+        echo(f"note: {fault}", err=True)
+    echo(f"{output}: a page of {describe_bytes(len(page))}; open it in a browser")
