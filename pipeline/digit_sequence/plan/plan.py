@@ -13,6 +13,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -144,7 +145,7 @@ class Plan:
         text = json.dumps(self.inputs, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
-    @property
+    @cached_property
     def alphabet(self) -> str:
         """The digits, and the signs and the space of the numbers."""
         return order_characters(
