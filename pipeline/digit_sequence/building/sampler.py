@@ -78,7 +78,7 @@ class Sampler:
     def _list_tiles(self, split: SplitName) -> Iterator[tuple[str, bytes]]:
         rendered = self.draw(split, 0, min(SHOWN, self.plan.splits[split].n_samples))
         for number, image in zip(rendered.recipes.numbers, rendered.cut(), strict=True):
-            yield number, encode_image(image, "png")
+            yield number, encode_image(image, "png", engine=self.engine)
 
 
 def open_config(config: Config, engine: str | None = None) -> Sampler:

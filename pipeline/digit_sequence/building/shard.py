@@ -127,7 +127,8 @@ def pack_shard(sampler: Sampler, shard: Shard, pack: Pack | None = None) -> tupl
     """
     keep_freed_memory()
     config = sampler.plan.config
-    pack = pack or CONTAINERS[config.output.container].pack
+    output = config.output
+    pack = pack or CONTAINERS[output.container].pack
     batch_samples = sampler.fit_batch(shard.split)
     schema = make_schema(sampler.plan.columns)
 
@@ -135,7 +136,7 @@ def pack_shard(sampler: Sampler, shard: Shard, pack: Pack | None = None) -> tupl
         for start in range(shard.start, shard.stop, batch_samples):
             rendered = sampler.draw(shard.split, start, min(start + batch_samples, shard.stop))
             images = [
-                encode_image(image, config.output.image, config.output.quality)
+                encode_image(image, output.image, output.quality, sampler.engine)
                 for image in rendered.cut()
             ]
             yield make_rows(shard, start - shard.start, rendered, schema), images

@@ -23,6 +23,7 @@ from typing import Any
 
 from digit_sequence.base.characters import encode_text, find_unknown, show_characters
 from digit_sequence.base.documents import parse_json, take
+from digit_sequence.base.engines import choose_engine
 from digit_sequence.base.errors import (
     BuildError,
     BuildStopped,
@@ -376,7 +377,10 @@ def read_piece(split: Split, index: int, kind: Format) -> Piece:
     image_format = dataset.image_format
     if image_format not in kind.images:
         image_format = kind.images[0]
-        images = [encode_image(decode_image(image), image_format) for image in images]
+        engine = choose_engine()
+        images = [
+            encode_image(decode_image(image), image_format, engine=engine) for image in images
+        ]
     return Piece(
         split=split.name,
         name=shard_name(split.name, index),

@@ -36,7 +36,7 @@ MAX_SAMPLES = 10**12
 """Samples of one split, at most: as many as `samples` may ask for."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Shard:
     """Consecutive samples of a split that are written together."""
 
