@@ -29,7 +29,7 @@ from builds import (
     write_config,
 )
 from digit_sequence.base.errors import SourceError
-from digit_sequence.building.sampler import open_config
+from digit_sequence.building.sampler import open_sampler
 from digit_sequence.cli.program import Program, main
 
 COMMANDS = [
@@ -624,7 +624,7 @@ def limit_files():
 
 def test_full_disk(built, config, tiny_config, work):
     """A disk that is full is one message with what to do; the same command goes on later."""
-    open_config(tiny_config())  # fills the cache of glyphs
+    open_sampler(tiny_config())  # fills the cache of glyphs
     arguments = ("build", config, "-o", "out", *HERE, "--set", "output.shard_samples=20")
     done = run_program(*arguments, preexec_fn=limit_files)
     assert (done.returncode, done.stdout) == (2, "")
