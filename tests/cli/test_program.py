@@ -431,7 +431,7 @@ ERRORS = {
     ),
     "file of numbers": (
         build_with("splits.train.numbers={file: {path: numbers.txt}}"),
-        "numbers.txt: line 2: expected a string of digits 0-9, got '1x2'",
+        "numbers.txt: line 2: expected a string of digits 0-9 .* got 'x' .* in '1x2'",
     ),
     "unknown source": (
         build_with("source.name=mnist6"),
@@ -445,7 +445,7 @@ ERRORS = {
     "override of a value": (build_with("seed.x=1"), "--set: seed.x: seed holds no keys"),
     "narrow canvas": (
         build_with("splits.train.numbers={values: ['1234567890']}", "canvas.width=39"),
-        "canvas.width: expected at least 80 columns, 8 for each of the 10 digits .* got 39; widen",
+        "canvas.width: expected at least 80 columns, 8 for each of the 10 characters .* got 39;",
     ),
     "no glyphs": (
         build_with("source.test_fraction=0"),
@@ -522,7 +522,7 @@ ERRORS = {
         "--set: out is a dataset, whose config cannot change",
     ),
     "no number": (["number"], "expected one NUMBER, as an argument or with -n, got 0"),
-    "bad number": (["number", "1x2"], "expected a string of digits 0-9, got '1x2'"),
+    "bad number": (["number", "1x2"], "expected a string of digits 0-9 .* got 'x' .* in '1x2'"),
     "other images": (
         ["number", "12", "--source", "mnist-5k", "-s", "images", "-c"],
         "images/12: holds images made with other options, .* or --overwrite to replace them",
