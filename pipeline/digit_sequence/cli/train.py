@@ -122,9 +122,7 @@ def _choose_run_folder(origin: str, output: Path | None) -> Path:
     if output is None:
         path = Path(origin)
         if (name := path.name if is_dataset(origin) else path.stem) in ("", ".."):
-            raise ConfigError(
-                f"{origin} has no name for a folder of the run; name one by --output"
-            )
+            raise ConfigError(f"{origin} has no name for a folder of the run; name one by --output")
         return Path("runs", name)
     if is_remote(output):
         raise ConfigError(f"--output: expected a folder that is mounted here, got {output}")
