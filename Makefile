@@ -86,7 +86,7 @@ train: $(ALL_STAMP) ## Build configs/train.yaml and teach a small network to rea
 
 train-real: $(ALL_STAMP) ## Build configs/real.yaml and teach a reader of real crops: runs/real
 	@$(BIN)/digit-sequence build configs/real.yaml
-	@$(BIN)/digit-sequence train data/real --epochs 3
+	@$(BIN)/digit-sequence train data/real --epochs 3 --batch-size 32
 
 bench: $(ALL_STAMP) ## Measure speed and memory, under ten minutes: bench.json
 	@$(BIN)/python -m tests.benchmarks $(BENCH)

@@ -15,8 +15,8 @@ SOURCE = ROOT / "pipeline/digit_sequence"
 README = ROOT / "pipeline/README.md"
 ORDER = (
     *("base", "codec", "pen", "sources", "numbers", "transforms", "containers", "config", "plan"),
-    *("render", "store", "run", "building", "read", "exports", "look", "learn", "match"),
-    *("report", "cli"),
+    *("render", "store", "run", "building", "read", "live", "exports", "look", "learn"),
+    *("match", "report", "cli"),
 )
 """A package imports only from those before it."""
 MODULES = sorted(SOURCE.rglob("*.py"))

@@ -18,6 +18,7 @@ from digit_sequence.building.programs import build
 from digit_sequence.building.sampler import Sampler
 from digit_sequence.config.loading import load_config
 from digit_sequence.config.looks import list_looks
+from digit_sequence.live.dataset import open_config
 from digit_sequence.read.dataset import open_dataset
 
 # -- import digit_sequence ------------------------------------------------------------------------
@@ -43,17 +44,20 @@ def test_names():
     """What the package gives is the function or class at home elsewhere."""
     assert digit_sequence.Sampler is Sampler
     assert digit_sequence.load_config is load_config
+    assert digit_sequence.open_config is open_config
     assert digit_sequence.open_dataset is open_dataset
     assert digit_sequence.build is build
     assert {*digit_sequence.__all__, "__version__"} <= set(dir(digit_sequence))
 
 
-@pytest.mark.parametrize("first", ["Sampler", "build", "load_config", "open_dataset"])
+@pytest.mark.parametrize(
+    "first", ["Sampler", "build", "load_config", "open_config", "open_dataset"]
+)
 def test_names_in_any_order(first):
     """Whatever is imported first, all of it is there."""
     list_imports(
         f"from digit_sequence import {first}; from digit_sequence import *; "
-        "assert all(map(callable, (Sampler, build, load_config, open_dataset)))"
+        "assert all(map(callable, (Sampler, build, load_config, open_config, open_dataset)))"
     )
 
 

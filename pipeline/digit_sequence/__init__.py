@@ -1,8 +1,8 @@
 """Build labelled image datasets of handwritten numbers, in parallel and reproducibly.
 
-Programs use these four; each is imported when it is asked for::
+Programs use these five; each is imported when it is asked for::
 
-    from digit_sequence import Sampler, build, load_config, open_dataset
+    from digit_sequence import Sampler, build, load_config, open_config, open_dataset
 """
 
 from digit_sequence.base.version import __version__
@@ -12,14 +12,16 @@ if TYPE_CHECKING:
     from digit_sequence.building.programs import build
     from digit_sequence.building.sampler import Sampler
     from digit_sequence.config.loading import load_config
+    from digit_sequence.live.dataset import open_config
     from digit_sequence.read.dataset import open_dataset
 
-__all__ = ["Sampler", "__version__", "build", "load_config", "open_dataset"]
+__all__ = ["Sampler", "__version__", "build", "load_config", "open_config", "open_dataset"]
 
 _HOMES = {
     "build": ".building.programs",
     "Sampler": ".building.sampler",
     "load_config": ".config.loading",
+    "open_config": ".live.dataset",
     "open_dataset": ".read.dataset",
 }
 

@@ -74,7 +74,7 @@ sys.stdin.readline()
 count, start = 0, time.perf_counter()
 while time.perf_counter() - start < 3:
     for pixels in images:
-        encode_image(pixels, output.image, output.quality)
+        encode_image(pixels, output.image, output.quality, sampler.engine)
     count += len(images)
 print(count / (time.perf_counter() - start))
 """

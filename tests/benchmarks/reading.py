@@ -1,7 +1,8 @@
 """How fast a dataset is read: images a second, decoded, each with its number, all in one run.
 
 ``python -m tests.benchmarks.reading [OUT]``; without OUT, 6,000 images are built first. OUT
-must be of the container webdataset. Every loader gives each image as an array and its number.
+must be of the container webdataset. Every loader gives each image as an array and its number. The
+same images are drawn from configs/default.yaml, and read from an object store on loopback.
 """
 
 from __future__ import annotations
@@ -18,7 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from digit_sequence.read.dataset import Split, open_dataset
+from digit_sequence.building.programs import build
+from digit_sequence.config.loading import load_config
+from digit_sequence.config.model import Config
+from digit_sequence.live.dataset import open_config
+from digit_sequence.read.dataset import open_dataset
+from digit_sequence.read.split import Split
+from digit_sequence.store.storage import Storage
 
 ROOT = Path(__file__).resolve().parents[2]
 REPEATS = 3
@@ -110,6 +117,38 @@ def measure(read: Callable[[], Iterator[int]]) -> float:
     return max(rates)
 
 
+def measure_drawn() -> dict[str, float]:
+    """Return images a second of drawing what reading reads."""
+    split = open_config(_load_config())["train"]
+    ways = {
+        "drawn, batches in order": read_in_order,
+        "drawn, NumberStream, no workers": partial(read_torch, num_workers=0),
+        f"drawn, NumberStream, {WORKERS} workers": partial(read_torch, num_workers=WORKERS),
+    }
+    return {name: measure(partial(read, split)) for name, read in ways.items()}
+
+
+def measure_store(folder: str, temporary: str) -> dict[str, float]:
+    """Return images a second from an object store on this machine, without a cache and with one."""
+    from tests.servers import BUCKET, open_store
+
+    Path(temporary).mkdir()
+    with open_store(Path(temporary)) as store:
+        os.environ.update(store.environment)
+        storage = Storage(f"s3://{BUCKET}/dataset")
+        for path in filter(Path.is_file, sorted(Path(folder).rglob("*"))):
+            storage.write(path.relative_to(folder).as_posix(), path.read_bytes())
+        bare = open_dataset(storage.uri)["train"]
+        cached = open_dataset(storage.uri, cache=f"{temporary}/cache")["train"]
+        ways = {
+            "object store, NumberStream, no workers": partial(read_torch, bare, 0),
+            f"object store, NumberStream, {WORKERS} workers": partial(read_torch, bare, WORKERS),
+            "the same with a cache, no workers": partial(read_torch, cached, 0),
+            f"the same with a cache, {WORKERS} workers": partial(read_torch, cached, WORKERS),
+        }
+        return {name: measure(read) for name, read in ways.items()}
+
+
 def measure_all(split: Split, cache: str) -> dict[str, float]:
     """Return images a second of every way of reading, by its name."""
     ways = {
@@ -138,22 +177,19 @@ def run(folder: str | None = None) -> dict[str, float]:
         if folder is None:
             folder = f"{temporary}/dataset"
             _build(folder)
-        return measure_all(open_dataset(folder)["train"], f"{temporary}/hf")
+        rates = measure_all(open_dataset(folder)["train"], f"{temporary}/hf")
+        return rates | measure_drawn() | measure_store(folder, f"{temporary}/store")
+
+
+def _load_config() -> Config:
+    sizes = {"train": 6000, "val": 1, "test": 1}
+    overrides = [f"splits.{name}.samples={size}" for name, size in sizes.items()]
+    return load_config(ROOT / "configs/default.yaml", overrides)
 
 
 def _build(folder: str) -> None:
     """Build 6,000 images of configs/default.yaml, in shards of 1,000."""
-    from digit_sequence.building.dataset import build_dataset
-    from digit_sequence.building.sampler import open_config
-    from digit_sequence.config.loading import load_config
-    from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
-    from digit_sequence.store.storage import Storage
-
-    sizes = {"train": 6000, "val": 1, "test": 1}
-    overrides = [f"splits.{name}.samples={size}" for name, size in sizes.items()]
-    config = load_config(ROOT / "configs/default.yaml", overrides)
-    with open_scheduler(SchedulerOptions("processes")) as scheduler:
-        build_dataset(open_config(config), Storage(folder), scheduler)
+    build(_load_config(), folder)
 
 
 def describe(rates: dict[str, float]) -> str:

@@ -136,7 +136,7 @@ def measure_stages(sampler: Sampler, storage: Storage, samples: int) -> dict[str
             lay_out(recipes, bank, config, engine)
         with stage("encode"):
             images = [
-                encode_image(image, config.output.image, config.output.quality)
+                encode_image(image, config.output.image, config.output.quality, engine)
                 for image in rendered.images
             ]
         with stage("label rows"):

@@ -17,18 +17,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builds import ALL_TRANSFORMS, read_encoded, read_rows, read_tree
+from builds import ALL_TRANSFORMS, build, read_encoded, read_rows, read_tree
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import sample_key
 from digit_sequence.building.sampler import open_config
 from digit_sequence.building.shard import pack_shard
+from digit_sequence.building.verify import verify_dataset
 from digit_sequence.codec.encoding import decode_image
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.containers.container import Packed, Target
 from digit_sequence.containers.sidecars import SIDECARS
 from digit_sequence.containers.webdataset import Buffer, make_headers
 from digit_sequence.plan.plan import Shard
+from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 from digit_sequence.store.labels import PLACE_COLUMNS, hash_pixels, make_schema
+from digit_sequence.store.storage import Storage
 
 IMAGE_FILES = {"png": b"\x89PNG\r\n\x1a\n", "jpeg": b"\xff\xd8\xff"}
 
@@ -57,6 +60,28 @@ def test_rows_point_at_images(built, container, image):
             assert hash_pixels(pixels) == row["pixel_hash"]
     places = [(row["file"], row["offset"]) for row in rows]
     assert len(set(places)) == len(places)
+
+
+@pytest.mark.parametrize(
+    ("container", "sidecar"),
+    [
+        (name, it)
+        for name in CONTAINERS
+        for it in dict.fromkeys(("brief", *CONTAINERS[name].sidecars))
+    ],
+)
+def test_signs_pass_through_every_container(tiny_config, tmp_path, container, sidecar):
+    """Whatever characters a number has, files have safe names, and the container is sound."""
+    numbers = ["-1,234.50", "50 %", "€9/#(+):=", "$£1"]
+    splits = {"train": {"numbers": {"values": numbers}, "samples_per_number": 2}}
+    output = {"container": container, "sidecar": sidecar, "shard_samples": 5}
+    build(tiny_config(splits=splits, output=output), tmp_path / "out")
+    assert [row["number"] for row in read_rows(tmp_path / "out").to_pylist()] == numbers * 2
+    for path in (tmp_path / "out/images").rglob("*"):
+        assert re.fullmatch(r"[a-z0-9_-]+(\.[a-z]+)?", path.name)
+        assert len(path.name) < 255
+    with open_scheduler(SchedulerOptions("synchronous")) as run:
+        assert verify_dataset(Storage(str(tmp_path / "out")), run).problems == ()
 
 
 def test_images_are_the_same_in_every_container(built):

@@ -25,7 +25,7 @@ from glyph_files import encode_idx
 MNIST: dict[str, Any] = {"name": "mnist", "keep_doubtful": True}
 
 
-def pretend(dataset: Dataset, source: dict[str, Any]) -> Dataset:
+def pretend(dataset: Dataset, source: Any) -> Dataset:
     """Return a dataset whose manifest names another source."""
     manifest = deepcopy(dict(dataset.manifest))
     manifest["plan"]["config"]["source"] = source
@@ -71,6 +71,11 @@ def test_which_digits_are_doubtful(tiny_config: Any, tiny_source: Any, tmp_path:
     ):
         found = open_doubtful(pretend(dataset, source))
         assert (None if found is None else found.glyph_ids) == expected
+    for strange in ([], {}, {"name": "mix"}, {"name": "mix", "parts": [1]}, "mnist"):
+        assert open_doubtful(pretend(dataset, strange)) is None
+    (tmp_path / "out/.build/glyphs").unlink()
+    kept = {"name": "mix", "parts": {"b": {"source": MNIST}, "a": {"source": own}}}
+    assert open_doubtful(pretend(dataset, kept)) is None
 
 
 @pytest.mark.extras

@@ -64,6 +64,19 @@ def test_labels_of_a_dataset(container, built, tmp_path):
                 assert numbers[row["file"].removeprefix("images/")] == row["number"]
 
 
+def test_commas_of_numbers(tmp_path):
+    """EasyOCR's words are the rest of a line, commas and all; other tables quote them."""
+    crops = {name: tmp_path / name for name in ("1.png", "2.png")}
+    labels = tmp_path / "labels.csv"
+    for text in (
+        "filename,words\n1.png,-1,234.50\n2.png,7\n",
+        'filename,words\n1.png,"-1,234.50"\n2.png,7\n',
+        'file,number\n1.png,"-1,234.50"\n2.png,7\n',
+    ):
+        labels.write_text(text)
+        assert read_labels(labels, crops) == {"1.png": "-1,234.50", "2.png": "7"}
+
+
 def test_names_alone_must_be_unique(tmp_path):
     """A label is of the crop of its name, else of the only one whose last part it has."""
     crops = {name: tmp_path / name for name in ("a/1.png", "b/1.png", "b/2.png")}

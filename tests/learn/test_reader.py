@@ -27,6 +27,7 @@ from digit_sequence.read.dataset import open_dataset
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 from digit_sequence.learn.batches import decode_classes  # noqa: E402
+from digit_sequence.learn.crop_files import load_crop  # noqa: E402
 from digit_sequence.learn.crops import (  # noqa: E402
     WAYS,
     Taught,
@@ -34,7 +35,7 @@ from digit_sequence.learn.crops import (  # noqa: E402
     measure_images,
     prepare_crop,
 )
-from digit_sequence.learn.reader import Reader, load_crop, score_numbers  # noqa: E402
+from digit_sequence.learn.reader import Reader, score_numbers  # noqa: E402
 from digit_sequence.learn.report import (  # noqa: E402
     Reading,
     count_confusions,

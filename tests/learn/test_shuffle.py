@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digit_sequence.learn.shuffle import EpochOrder, find_blocks, share
+from digit_sequence.learn.shuffle import EpochOrder, find_blocks
 from digit_sequence.read.dataset import Dataset as NumberDataset
-from digit_sequence.read.dataset import DatasetLayout, Split, open_dataset
+from digit_sequence.read.dataset import DatasetLayout, open_dataset
+from digit_sequence.read.split import Split
 
 
 def make_split(n_samples: int, shard_samples: int) -> Split:
@@ -49,14 +50,14 @@ def test_blocks_are_the_shards(split):
 
 @given(splits(), st.integers(0, 3), st.booleans(), st.integers(1, 5), st.data())
 def test_order_is_a_permutation_in_parts(split, epoch, is_shuffled, window_shards, data):
-    """An epoch shows each sample once, and any part of its order is that part of the whole."""
+    """An epoch shows each sample once, and any parts of its order are those of the whole."""
     order = EpochOrder(find_blocks(split), 7, epoch, is_shuffled, window_shards)
-    whole = [p for window in order.positions(0, len(split)) for p in window.tolist()]
+    whole = [p for window in order.positions([(0, len(split))]) for p in window.tolist()]
     assert sorted(whole) == list(range(len(split)))
-    start = data.draw(st.integers(0, len(split)))
-    stop = data.draw(st.integers(start, len(split)))
-    part = [p for window in order.positions(start, stop) for p in window.tolist()]
-    assert part == whole[start:stop]
+    ends = sorted(data.draw(st.lists(st.integers(0, len(split)), max_size=8)))
+    parts = list(zip(ends[::2], ends[1::2], strict=False))
+    found = [p for window in order.positions(parts) for p in window.tolist()]
+    assert found == [p for start, stop in parts for p in whole[start:stop]]
 
 
 def test_order_depends_on_seed_and_epoch():
@@ -64,7 +65,7 @@ def test_order_depends_on_seed_and_epoch():
     blocks = find_blocks(make_split(1000, 10))
 
     def order(seed: int, epoch: int) -> list[int]:
-        return np.concatenate(list(EpochOrder(blocks, seed, epoch).positions(0, 1000))).tolist()
+        return np.concatenate(list(EpochOrder(blocks, seed, epoch).positions([(0, 1000)]))).tolist()
 
     assert order(1, 0) == order(1, 0)
     assert len({tuple(order(seed, epoch)) for seed in (1, 2) for epoch in (0, 1)}) == 4
@@ -74,13 +75,13 @@ def test_order_depends_on_seed_and_epoch():
 def test_unshuffled_order_is_that_of_the_split():
     """Without shuffling, samples come as they stand."""
     order = EpochOrder(find_blocks(make_split(25, 4)), 1, 5, is_shuffled=False)
-    assert np.concatenate(list(order.positions(3, 20))).tolist() == list(range(3, 20))
+    assert np.concatenate(list(order.positions([(3, 20)]))).tolist() == list(range(3, 20))
 
 
 def test_a_window_stays_in_its_shards():
     """Eight shards at a time are read, all of their samples before any other's."""
     order = EpochOrder(find_blocks(make_split(1000, 10)), 1, 0)
-    for window in order.positions(0, 1000):
+    for window in order.positions([(0, 1000)]):
         shards = {int(position) // 10 for position in window}
         assert len(window) == 10 * len(shards)
         assert len(shards) <= 8
@@ -90,7 +91,7 @@ def test_memory_is_that_of_a_window():
     """The order of ten million samples takes a few windows' memory, not theirs."""
     blocks = find_blocks(make_split(10**7, 1000))
     tracemalloc.start()
-    for count, _ in enumerate(EpochOrder(blocks, 1, 0).positions(5_000_000, 10**7)):
+    for count, _ in enumerate(EpochOrder(blocks, 1, 0).positions([(5_000_000, 10**7)])):
         if count == 20:
             break
     _, peak = tracemalloc.get_traced_memory()
@@ -98,20 +99,10 @@ def test_memory_is_that_of_a_window():
     assert peak < 4_000_000  # one int64 for each sample would be 80,000,000
 
 
-@given(st.integers(0, 1000), st.integers(1, 40))
-def test_shares_cover_everything(n_samples, n_streams):
-    """Shares follow each other, cover everything and differ by one at most."""
-    parts = [share(n_samples, stream, n_streams) for stream in range(n_streams)]
-    edges = [start for start, _ in parts] + [n_samples]
-    assert edges == [0, *(stop for _, stop in parts)]
-    sizes = {stop - start for start, stop in parts}
-    assert max(sizes) - min(sizes) <= 1
-
-
 def test_reads_what_is_there(built):
     """Positions of a shuffled order read the samples that they name."""
     train = open_dataset(built(container="webdataset"))["train"]
-    (window,) = EpochOrder(find_blocks(train), 3, 0).positions(0, 12)
+    (window,) = EpochOrder(find_blocks(train), 3, 0).positions([(0, 12)])
     found = train.read_batch(window, ["ordinal"]).labels["ordinal"].to_pylist()
     assert found == window.tolist()
     assert sorted(found) == list(range(12))

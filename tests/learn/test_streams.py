@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import pickle
+from functools import partial
+from itertools import islice, zip_longest
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
+from builds import ALL_TRANSFORMS
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.live.dataset import open_config
 from digit_sequence.read.dataset import open_dataset
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
@@ -357,7 +364,7 @@ def test_epochs_advance_by_themselves(train, keys, persists, method):
     assert orders[0] == orders[5]
     assert orders[2] == orders[4]
     assert len({str(order) for order in orders}) == 4
-    assert stream.state_after(0, 2, 2)["epoch"] == 0
+    assert stream.state_after(0, 2)["epoch"] == 0
 
 
 def test_epochs_without_workers_and_with(train, keys):
@@ -371,7 +378,7 @@ def test_epochs_without_workers_and_with(train, keys):
         assert [[keys[position] for position in batch] for batch in sampler] == order
     next(iter(DataLoader(stream, 2, num_workers=2, collate_fn=collate)))
     load(stream, num_workers=2)
-    assert stream.state_after(0, 2, 2)["epoch"] == 4
+    assert stream.state_after(0, 2)["epoch"] == 4
     copy = pickle.loads(pickle.dumps(stream))
     assert load(copy) == load(stream)
     assert copy.state_dict()["epoch"] == stream.state_dict()["epoch"] == 5
@@ -403,7 +410,7 @@ def test_stream_goes_on_after_any_batch(train, num_workers):
     stream.set_epoch(4)
     expected = load(stream, batch_size=2, num_workers=num_workers)
     for done in range(len(expected) + 1):
-        state = pickle.loads(pickle.dumps(stream.state_after(done, 2, num_workers)))
+        state = pickle.loads(pickle.dumps(stream.state_after(done, 2)))
         other = NumberStream(train, seed=2)
         other.load_state_dict(state)
         other.set_epoch(4)
@@ -452,10 +459,11 @@ def test_sampler_goes_on_after_any_batch(train):
     sampler.set_epoch(2)
     expected = list(sampler)
     finished = sampler.state_dict()
-    assert (finished["epoch"], finished["batches"]) == (2, 3)
-    state = finished | {"finished": None}
+    assert (finished["epoch"], finished["samples"], finished["finished"]) == (2, 12, True)
     for done in range(4):
-        sampler.load_state_dict(state | {"batches": done})
+        sampler.set_epoch(2)
+        state = sampler.state_after(done)
+        sampler.load_state_dict(json.loads(json.dumps(state)))
         assert list(sampler) == expected[done:]
         whole = list(sampler)
         assert sampler.state_dict() == finished | {"epoch": 3}
@@ -463,7 +471,7 @@ def test_sampler_goes_on_after_any_batch(train):
     sampler.set_epoch(2)
     batches = iter(sampler)
     next(batches)
-    assert sampler.state_dict() == state | {"batches": 1}
+    assert sampler.state_dict() == finished | {"samples": 5, "finished": False}
     sampler.set_epoch(2)
     assert list(sampler) == expected  # to look at a batch costs nothing
     sampler.load_state_dict(finished)  # nothing is left of epoch 2
@@ -479,7 +487,7 @@ def test_stream_goes_on_again_and_again(train, num_workers):
     for done in range(len(expected)):
         stream = NumberStream(train, seed=5)
         if done:
-            stream.load_state_dict(stream.state_after(done, 2, num_workers))
+            stream.load_state_dict(stream.state_after(done, 2))
         seen.append(load(stream, batch_size=2, num_workers=num_workers)[0])
     assert seen == expected
 
@@ -490,7 +498,7 @@ def test_epochs_after_a_resumed_one_are_whole(train, num_workers, persists):
     """A loaded state is for one iteration, whichever process took it; also if the epoch is set."""
     stream = NumberStream(train, seed=5)
     orders = [load(stream, batch_size=2, num_workers=num_workers) for _ in range(3)]
-    state = stream.state_after(2, 2, num_workers) | {"epoch": 0}
+    state = stream.state_after(2, 2) | {"epoch": 0}
     resumed = NumberStream(train, seed=5)
     resumed.load_state_dict(state)
     options = {"persistent_workers": persists} if num_workers else {}
@@ -510,19 +518,174 @@ def test_unshuffled_order_is_that_of_any_split(train):
     assert list(sampler) == [[0, 1, 2], [3]]
 
 
-@pytest.mark.parametrize("other", [{"seed": 2}, {"rank": 1, "world_size": 2}])
-def test_state_of_another_sampler_is_refused(train, other):
-    """A state fits the same batches only."""
-    state = ShardBatchSampler(train, 2, seed=1).state_dict()
-    with pytest.raises(ConfigError, match=r"state: expected (seed 2|rank 1), as here"):
-        ShardBatchSampler(train, 2, **({"seed": 1} | other)).load_state_dict(state)
-    with pytest.raises(ConfigError, match="expected batch_size 3, as here, got 2"):
-        ShardBatchSampler(train, 3, seed=1).load_state_dict(state)
+# -- going on with others --------------------------------------------------------------------------
 
 
-def test_state_of_other_workers_is_refused(train):
-    """A state does not fit another number of ranks or workers; the error says which it was."""
-    stream = NumberStream(train)
-    stream.load_state_dict(stream.state_after(1, 2, 2))
-    with pytest.raises(ConfigError, match="state: expected workers 1, as here, got 2"):
-        load(stream)
+class Jobs:
+    """All ranks of a job that goes on with a state."""
+
+    def __init__(self, kind, train, batch_size, world_size, state, num_workers=0, epoch=0):
+        self.sizes = [batch_size] if kind == "stream" else []
+        self.jobs, self.loaders = [], []
+        for rank in range(world_size):
+            options = {"seed": 6, "rank": rank, "world_size": world_size}
+            if kind == "stream":
+                job = NumberStream(train, **options)
+                loader = DataLoader(job, batch_size, collate_fn=collate, num_workers=num_workers)
+            else:
+                job = ShardBatchSampler(train, batch_size, **options)
+                loader = DataLoader(NumberDataset(train), batch_sampler=job, collate_fn=collate)
+            job.set_epoch(epoch)
+            if state is not None:
+                job.load_state_dict(state)
+            self.jobs.append(job)
+            self.loaders.append(loader)
+
+    def read(self, n_steps):
+        """Return the keys of some steps: in each those of all ranks, one after another."""
+        steps = zip_longest(*(islice(it, n_steps) for it in self.loaders), fillvalue=None)
+        return [key for step in steps for batch in step if batch is not None for key in batch.keys]
+
+    def save(self, n_steps):
+        """Return the state after some steps, the same on each rank, as it is written to a file."""
+        states = [json.dumps(job.state_after(n_steps, *self.sizes)) for job in self.jobs]
+        assert len({*states}) == 1
+        assert len(states[0]) < 200
+        return json.loads(states[0])
+
+
+def read_order(train, epoch=0):
+    """Return the keys of an epoch in their order."""
+    return Jobs("stream", train, len(train), 1, None, epoch=epoch).read(1)
+
+
+def test_stream_goes_on_with_other_ranks_and_workers(train):
+    """In one epoch 2 x 2, then 5 x 1, then 1 x 3: the same order, each sample once."""
+    many = train.take(np.arange(48) % 12)
+    order = read_order(many)
+    state, seen = None, []
+    for world_size, num_workers, batch_size, n_steps in ((2, 2, 3, 3), (5, 1, 2, 2), (1, 3, 4, 9)):
+        jobs = Jobs("stream", many, batch_size, world_size, state, num_workers)
+        seen += jobs.read(n_steps)
+        assert seen == order[: len(seen)]
+        state = jobs.save(n_steps)
+    assert seen == order
+
+
+@settings(max_examples=25)
+@given(
+    st.lists(st.tuples(st.integers(1, 6), st.integers(1, 5), st.integers(0, 4)), max_size=3),
+    st.integers(0, 2),
+    st.sampled_from(["stream", "sampler"]),
+)
+def test_any_ranks_and_batches_go_on(train, sessions, epoch, kind):
+    """Jobs of any ranks and batches that follow each other in an epoch see each sample once."""
+    order = read_order(train, epoch)
+    state, seen = None, []
+    for world_size, batch_size, n_steps in [*sessions, (1, 12, 99)]:
+        jobs = Jobs(kind, train, batch_size, world_size, state, epoch=epoch)
+        seen += jobs.read(n_steps)
+        assert seen == order[: len(seen)]
+        state = jobs.save(n_steps)
+    assert seen == order
+
+
+def test_global_batches_do_not_depend_on_ranks(train):
+    """Two ranks with batches of 3 see together what one sees with batches of 6."""
+    (first, second), (whole,) = (
+        [load(NumberStream(train, rank=r, world_size=n), 6 // n) for r in range(n)] for n in (2, 1)
+    )
+    assert [a + b for a, b in zip(first, second, strict=True)] == whole
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_state_after_counts_from_where_it_went_on(train, num_workers):
+    """Saved again in a resumed epoch, a state counts the batches since then; not in the next."""
+    expected = load(NumberStream(train, seed=8), batch_size=2)
+    stream = NumberStream(train, seed=8)
+    stream.load_state_dict(stream.state_after(2, 2))
+    assert load(stream, batch_size=2, num_workers=num_workers) == expected[2:]
+    state = stream.state_after(3, 2)
+    assert state["samples"] == 10
+    again = NumberStream(train, seed=8)
+    again.load_state_dict(state)
+    assert load(again, batch_size=1) == [[key] for key in expected[5]]
+    load(stream, batch_size=2, num_workers=num_workers)
+    state = stream.state_after(1, 2)
+    assert (state["epoch"], state["samples"]) == (1, 2)
+
+
+@pytest.mark.parametrize("make", [NumberStream, partial(ShardBatchSampler, batch_size=2)])
+def test_states_of_others_are_refused(train, make):
+    """A state of other samples, another order, version or epoch says what differs."""
+    state = make(train, seed=1).state_dict()
+    for other, message in [
+        (make(train, seed=2), "expected seed 2, as here, got 1; go on with"),
+        (make(train, seed=1, shuffle=False), "expected shuffle False, as here, got True"),
+        (
+            make(train[1:], seed=1),
+            r"expected dataset [0-9a-f]{16}/train/1-12, as here, got .*/0-12",
+        ),
+        (make(train.take([3, 1]), seed=1), r"expected dataset .{16}/train/2-[0-9a-f]{8}"),
+    ]:
+        with pytest.raises(ConfigError, match=f"state: {message}"):
+            other.load_state_dict(state)
+    for change, message in [
+        ({"version": 0}, "expected version 1, as here, got 0"),
+        ({"samples": 13}, "samples: expected 0 to 12, got 13"),
+        ({"epoch": -1}, "epoch: expected 0 to"),
+        ({"epoch": "1"}, "epoch: expected 0 to"),
+    ]:
+        with pytest.raises(ConfigError, match=f"state: {message}"):
+            make(train, seed=1).load_state_dict(state | change)
+    with pytest.raises(ConfigError, match="expected version 1, as here, got None; dataset"):
+        make(train, seed=1).load_state_dict({"epoch": 0, "turn": 0, "done": {"0": 2}})
+
+
+def test_state_of_one_worker_stays_with_it(train):
+    """What one worker or one rank says of itself in the middle of a batch is no state of all."""
+    stream = NumberStream(train, rank=0, world_size=2)
+    examples = iter(DataLoader(stream, 3, collate_fn=collate))
+    next(examples)
+    state = stream.state_dict()
+    assert (state["samples"], state["turn"], state["begun"]) == (6, 0, 0)
+    NumberStream(train, rank=1, world_size=3).load_state_dict(state)  # all ranks are there
+    begun = state | {"begun": 1}
+    for rank, world_size in ((1, 2), (0, 1)):
+        other = NumberStream(train, rank=rank, world_size=world_size)
+        other.load_state_dict(begun)
+        with pytest.raises(ConfigError, match=r"worker 0/1 of rank ./., as here, got worker 0/1"):
+            next(iter(other))
+    same = NumberStream(train, rank=0, world_size=2)
+    same.load_state_dict(begun)
+    with pytest.raises(ConfigError, match="expected that of batches of 2 samples, as here, got 3"):
+        load(same, batch_size=2)
+    same.load_state_dict(begun)
+    assert flatten(load(same, batch_size=3)) == sorted(load(stream, 6)[0][4:])
+
+
+def test_endless_split(tiny_config):
+    """Of a split without end, stream and sampler show new samples every epoch, in their order."""
+    splits = {"train": {"numbers": {"random": {"lengths": [1, 4]}}, "samples": None}}
+    train = open_config(tiny_config(splits=splits), epoch_samples=6)["train"]
+    stream, sampler = NumberStream(train, seed=3), ShardBatchSampler(train, 4, seed=3)
+    batches = DataLoader(NumberDataset(train), batch_sampler=sampler, collate_fn=collate)
+    for epoch in range(3):
+        found = load(stream, batch_size=4, num_workers=2)
+        assert flatten(found) == [f"train-{epoch * 6 + i:09d}" for i in range(6)]
+        assert [batch.keys for batch in batches] == found
+    resumed = NumberStream(train, seed=3)
+    resumed.load_state_dict(stream.state_after(1, 4))
+    assert load(resumed, batch_size=4) == found[1:]
+
+
+def test_drawn_split_is_that_of_the_build(train, tiny_config):
+    """A config gives the batches of its build, and goes on with the states of it."""
+    drawn = open_config(tiny_config(**ALL_TRANSFORMS))["train"]
+    first, second = (
+        [*DataLoader(NumberStream(split, seed=3, boxes=True), 5, collate_fn=collate, num_workers=2)]
+        for split in (train, drawn)
+    )
+    for batch, expected in zip(first, second, strict=True):
+        assert all(torch.equal(part, other) for part, other in zip(batch, expected, strict=True))
+    NumberStream(drawn).load_state_dict(NumberStream(train).state_after(1, 2))

@@ -21,12 +21,15 @@ from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.read.dataset import open_dataset
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
+from digit_sequence.learn.batches import count_classes  # noqa: E402
 from digit_sequence.learn.network import count_steps, make_recognizer  # noqa: E402
 from digit_sequence.learn.report import Reading, count_edits, draw_mistakes, measure  # noqa: E402
 from digit_sequence.learn.training import (  # noqa: E402
     Run,
     TrainOptions,
+    check_other,
     compute_loss,
+    load_weights,
     read_split,
     summarize,
     train,
@@ -84,6 +87,26 @@ def test_steps_are_as_counted(shape):
         scores = make_recognizer().eval()(torch.rand(2, 1, *shape))
     assert scores.shape == (2, count_steps(*shape), 11)
     torch.testing.assert_close(scores.exp().sum(-1), torch.ones(scores.shape[:2]))
+
+
+def test_signs_are_classes(tiny_config, tmp_path):
+    """A dataset with signs teaches them: weights say which, and are read back; others refuse it."""
+    splits = {
+        name: {"numbers": {"values": ["1,5", "-2", "7 %"]}, "samples": 6}
+        for name in ("train", "val", "test")
+    }
+    build(tiny_config(splits=splits, canvas={"height": 32, "width": 96}), tmp_path / "out")
+    signed = open_dataset(tmp_path / "out")
+    run = Run(signed, tmp_path / "run", TrainOptions(epochs=1, batch_size=6))
+    finish(run)
+    model, taught = load_weights(tmp_path / "run/best.pt")
+    assert taught.alphabet == signed.alphabet == "0123456789,-% "
+    assert model(torch.rand(1, 1, 32, 96)).shape[2] == count_classes(signed.alphabet) == 26
+    with pytest.raises(
+        ConfigError, match=r"of it, 0 1 .* 9, got , - % and space as well"
+    ):
+        check_other("it", signed.image_shape, "0123456789", signed)
+    check_other("it", signed.image_shape, signed.alphabet, signed)
 
 
 def test_same_seed_same_weights(dataset, finished, tmp_path):

@@ -61,11 +61,15 @@ def test_csv_file(tmp_path: Path, content: bytes) -> None:
             None,
             "n.txt: line 3: expected a string of digits 0-9 and . , - / : + = # % ",
         ),
-        (b"1;2\n", None, "and space, got ';' (U+003B) in '1;2'"),
+        (b"1;2\n", None, "n.txt: line 1: expected a string of digits 0-9 and . , - / "),
         (b"\n \n", None, "n.txt: expected at least one number, got none"),
         (b"1\n\xff\n", None, "n.txt: numbers cannot be read: 'utf-8' codec"),
         (b"1" * 65, None, "n.txt: line 1: expected at most 64 characters, got 65"),
-        (b"id,text\n1,2\n3,4e5\n", "text", "and space, got 'e' (U+0065) in '4e5'"),
+        (
+            b"id,text\n1,2\n3,4e5\n",
+            "text",
+            "n.txt: line 3: expected a string of digits 0-9 and . , ",
+        ),
         (b"id,text\n1,2\n", "txt", "n.txt: expected one column 'txt', got 'id', 'text'"),
         (b"", "text", "n.txt: expected one column 'text', got an empty file"),
         (

@@ -22,8 +22,9 @@ from builds import ROOT, read_encoded, read_rows
 from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.codec.encoding import decode_image
 from digit_sequence.read import files as dataset_files
-from digit_sequence.read.dataset import Dataset, Split, open_dataset
+from digit_sequence.read.dataset import Dataset, open_dataset
 from digit_sequence.read.files import MERGE_GAP_BYTES, MERGE_MAX_BYTES, merge_ranges
+from digit_sequence.read.split import Split
 from digit_sequence.store.storage import Storage
 
 CONTAINERS = ("webdataset", "parquet", "files")

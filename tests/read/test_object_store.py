@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from digit_sequence.base.errors import OutputError
-from digit_sequence.read.dataset import Split, open_dataset
+from digit_sequence.read.dataset import open_dataset
+from digit_sequence.read.split import Split
 from digit_sequence.store.storage import RangeFile, Storage
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from digit_sequence.base.characters import INKED
 from digit_sequence.sources.hands import choose_hands, find_hands
 from rendering import make_identities
 
@@ -18,7 +19,7 @@ def make_hands(*glyphs):
     writers = np.array([writer for writer, _ in glyphs], np.int32)
     digits = np.array([digit for _, digit in glyphs])
     ids = np.argsort(digits, kind="stable").astype(np.int32)
-    return find_hands(ids, np.searchsorted(digits[ids], np.arange(11)), writers), writers, digits
+    return find_hands(ids, np.searchsorted(digits[ids], np.arange(25)), writers), writers, digits
 
 
 def choose(hands, share, *numbers, seed=1):
@@ -97,6 +98,19 @@ def test_each_number_is_of_its_hand(glyphs, numbers, share):
             else:
                 assert glyph == 10_000
         assert lacked == sum(int(digit) not in written[hand] for digit in number)
+
+
+def test_signs_of_a_pen_are_not_lacked():
+    """A sign that nobody wrote stays the pen's in any hand; one that some wrote may be lacked."""
+    hands, *_ = make_hands((3, 1), (3, 1), (5, 1))
+    (ids,), (hand,), (lacked,) = choose(hands, 1.0, "1,1")
+    assert hand in (3, 5)
+    assert ids[1] == 10_000
+    assert lacked == 0
+    comma = INKED.index(",")
+    hands, *_ = make_hands((3, 1), (3, 7), (5, comma))
+    (ids,), (hand,), (lacked,) = choose(hands, 1.0, "17,")
+    assert (ids, hand, lacked) == ([0, 1, 10_000], 3, 1)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.8, 1.0])

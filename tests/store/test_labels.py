@@ -328,7 +328,7 @@ def test_rows_of_batches_are_those_of_one(tiny_config, monkeypatch):
     sampler = open_config(tiny_config(**ALL_TRANSFORMS, output={"shard_samples": 100}))
     shard = sampler.plan.splits["train"].shard(0)
     whole, commit = pack_shard(sampler, shard)
-    monkeypatch.setattr("digit_sequence.building.shard.fit_batch", lambda *_: 5)
+    monkeypatch.setattr("digit_sequence.building.sampler.fit_batch", lambda *_: 5)
     pieces, same_commit = pack_shard(sampler, shard)
     assert commit == same_commit
     assert pieces.files == whole.files

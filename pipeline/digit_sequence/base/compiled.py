@@ -78,8 +78,9 @@ def _describe_code(function: Any, found: dict[Any, str]) -> dict[Any, str]:
     code = function.__code__
     found[function] = repr((code.co_code, code.co_consts, code.co_names))
     for name in code.co_names:
-        called = getattr(function.__globals__.get(name), "py_func", function)
-        if called not in found:
+        called = function.__globals__.get(name)
+        called = getattr(called, "py_func", called)
+        if isinstance(called, FunctionType) and called not in found:
             _describe_code(called, found)
     return found
 

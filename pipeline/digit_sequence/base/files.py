@@ -125,6 +125,19 @@ def remove_orphans(paths: Iterable[Path], root: Path | None = None) -> int:
 
 
 @contextmanager
+def hold_file(path: Path) -> Iterator[None]:
+    """Hold a lock on a file, which is made, while a block runs; wait for it.
+
+    Where a system or a file system has no locks nobody waits.
+    """
+    with path.open("ab") as file:
+        if fcntl is not None:
+            with contextlib.suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
 def hold_folder(folder: Path) -> Iterator[bool]:
     """Hold a lock on a folder, which is made, while a block runs; tell whether it was free.
 

@@ -375,7 +375,8 @@ def _check_redrawn(
         (row,) = rows.slice(ordinal - shard.start, 1).to_pylist()
         drawn = make_rows(shard, ordinal - shard.start, rendered, schema).to_pylist()[0]
         encoded = files[row["file"]][row["offset"] : row["offset"] + row["size"]]
-        if encode_image(next(rendered.cut()), output.image, output.quality) != encoded:
+        image = next(rendered.cut())
+        if encode_image(image, output.image, output.quality, sampler.engine) != encoded:
             reasons.append((row["file"], f"{row['key']}: drawn again, its image is another"))
         if drawn != {name: row[name] for name in drawn}:
             reasons.append((label_path(shard), f"{row['key']}: drawn again, its row is another"))

@@ -95,6 +95,7 @@ def build_dataset(
     """
     if should_stop():
         raise BuildStopped("stopped before anything was touched")
+    sampler.plan.check_ends()
     if limit := run.find_memory_limit():
         check_room(sampler, limit)
     storage.check_links()

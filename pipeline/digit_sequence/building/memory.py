@@ -36,8 +36,8 @@ _MASK_BYTES, _POLYGON_BYTES = 6, 16
 _CANVAS_BYTES: dict[Engine, int] = {"skimage": 40, "numba": 3}
 _GLYPH_BYTES: dict[Engine, int] = {"skimage": 40, "numba": 0}
 """For each pixel of the canvases and of the glyphs of a batch."""
-_SCRATCH_BYTES: dict[Engine, int] = {"skimage": 0, "numba": 45}
-"""For each pixel of the one canvas that is being drawn."""
+_SCRATCH_BYTES: dict[Engine, int] = {"skimage": 100, "numba": 45}
+"""For each pixel of the one canvas that is being drawn, or encoded."""
 _DIGIT_BYTES = 1000
 """For each digit of a batch: its geometry and its draws."""
 _LOOK_BYTES = 4

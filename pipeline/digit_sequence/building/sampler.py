@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from digit_sequence.base.characters import INKED, SIGNS, SPACE, encode_text
 from digit_sequence.base.engines import Engine, choose_engine
@@ -15,7 +16,7 @@ from digit_sequence.codec.encoding import encode_image
 from digit_sequence.codec.sheet import SHOWN, write_sheet
 from digit_sequence.config.model import Config
 from digit_sequence.plan.plan import Plan, make_plan
-from digit_sequence.render.draw import Rendered, render_batch
+from digit_sequence.render.draw import Rendered, fit_batch, render_batch
 from digit_sequence.render.recipe import draw_recipes, missing_glyphs
 from digit_sequence.sources.bank import GlyphBank, load_bank
 from digit_sequence.sources.mix import MixSettings
@@ -49,8 +50,19 @@ class Sampler:
 
         Each is the same whatever others are drawn with it.
         """
+        return self._draw(split, *self.plan.splits[split].identities(start, stop, self.engine))
+
+    def draw_ordinals(self, split: SplitName, ordinals: NDArray[np.int64]) -> Rendered:
+        """Draw and render the samples with some ordinals, (B,), of a split, as `draw` does."""
+        return self._draw(split, *self.plan.splits[split].identify(ordinals, self.engine))
+
+    def fit_batch(self, split: SplitName) -> int:
+        """Return how many samples of a split to draw at a time, at least one."""
+        glyph_pixels = self.plan.splits[split].numbers.max_digits * self.bank.images[0].size
+        return fit_batch(self.plan.config, glyph_pixels, self.engine)
+
+    def _draw(self, split: SplitName, numbers: list[str], indices: NDArray[np.int64]) -> Rendered:
         config = self.plan.config
-        numbers, indices = self.plan.splits[split].identities(start, stop, self.engine)
         recipes = draw_recipes(config, self.pools[split], split, numbers, indices, self.engine)
         return render_batch(recipes, self.glyphs, config, self.engine)
 
@@ -66,7 +78,7 @@ class Sampler:
     def _list_tiles(self, split: SplitName) -> Iterator[tuple[str, bytes]]:
         rendered = self.draw(split, 0, min(SHOWN, self.plan.splits[split].n_samples))
         for number, image in zip(rendered.recipes.numbers, rendered.cut(), strict=True):
-            yield number, encode_image(image, "png")
+            yield number, encode_image(image, "png", engine=self.engine)
 
 
 def open_config(config: Config, engine: str | None = None) -> Sampler:

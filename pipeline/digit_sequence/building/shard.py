@@ -23,7 +23,6 @@ from digit_sequence.codec.encoding import encode_image
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.containers.container import Batch, Packed, Target
 from digit_sequence.plan.plan import Plan, Shard
-from digit_sequence.render.draw import fit_batch
 from digit_sequence.store.labels import Commit, encode_labels, hash_rows, make_rows, make_schema
 from digit_sequence.store.ledger import label_path, make_target
 from digit_sequence.store.plan_file import PROBE_PATH, check_owner, hash_plan
@@ -128,17 +127,16 @@ def pack_shard(sampler: Sampler, shard: Shard, pack: Pack | None = None) -> tupl
     """
     keep_freed_memory()
     config = sampler.plan.config
-    pack = pack or CONTAINERS[config.output.container].pack
-    glyph_pixels = sampler.plan.splits[shard.split].numbers.max_digits * sampler.bank.images[0].size
-    batch_samples = fit_batch(config, glyph_pixels, sampler.engine)
-
+    output = config.output
+    pack = pack or CONTAINERS[output.container].pack
+    batch_samples = sampler.fit_batch(shard.split)
     schema = make_schema(sampler.plan.columns)
 
     def draw_batches() -> Iterator[Batch]:
         for start in range(shard.start, shard.stop, batch_samples):
             rendered = sampler.draw(shard.split, start, min(start + batch_samples, shard.stop))
             images = [
-                encode_image(image, config.output.image, config.output.quality)
+                encode_image(image, output.image, output.quality, sampler.engine)
                 for image in rendered.cut()
             ]
             yield make_rows(shard, start - shard.start, rendered, schema), images

@@ -53,13 +53,11 @@ def _find_done(storage: Storage, outline: Outline) -> list[Shard]:
     """Return the shards that are done; what is in them, `verify` tells."""
     labelled = storage.list("labels")  # before the images: what has a label file has those by now
     sizes = storage.list("images")
-    shards = find_labelled(outline, labelled)
 
-    def is_done(shard: Shard) -> bool:
-        return check_shard(storage, outline, shard, sizes.get)[1] is None
+    def find(shard: Shard) -> Shard | None:
+        return None if check_shard(storage, outline, shard, sizes.get)[1] else shard
 
-    found = map_shards(is_done, shards)
-    return [shard for shard, shard_is_done in zip(shards, found, strict=True) if shard_is_done]
+    return [shard for shard in map_shards(find, find_labelled(outline, labelled)) if shard]
 
 
 def _describe_run(events: list[dict[str, Any]], samples_left: int, done: set[str]) -> list[str]:

@@ -117,7 +117,7 @@ def verify_dataset(
     if redraw:
         check_versions(storage, plan, "to draw samples again")
     problems += _check_glyphs(storage, plan)
-    labelled = find_labelled(outline_plan(plan), storage.list_with_links()[0])
+    labelled = list(find_labelled(outline_plan(plan), storage.list_with_links()[0]))
     problems += _find_strays(storage, plan, labelled)
     ledger = Ledger(plan)
     redrawn = 0

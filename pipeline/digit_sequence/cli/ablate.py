@@ -20,7 +20,7 @@ from digit_sequence.cli.train import open_others
 
 if TYPE_CHECKING:
     from digit_sequence.learn.ablation import Ablation, Crops, Outcome
-    from digit_sequence.read.dataset import Split
+    from digit_sequence.read.split import Split
 
 BUDGET = ("epochs", "batch_size", "learning_rate", "limit")
 

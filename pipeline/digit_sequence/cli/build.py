@@ -79,6 +79,7 @@ def build(
     storage = Storage(uri)
     leave_lost_folder()
     sampler = open_config(settings, engine)
+    sampler.plan.check_ends()
     if dry_run:
         echo(_describe_plan(sampler, estimate_bytes(sampler), uri))
         return

@@ -133,8 +133,8 @@ def _report(
     """Say, and write, how well the labels were read; what cannot be read counts as read wrong."""
     import numpy as np
 
+    from digit_sequence.learn.crop_files import load_crop
     from digit_sequence.learn.doubtful import measure_both
-    from digit_sequence.learn.reader import load_crop
     from digit_sequence.learn.report import (
         Reading,
         count_confusions,

@@ -1,8 +1,9 @@
 """Bytes to images: what a training job needs of a codec, and nothing that only builds need.
 
-A grey PNG of eight bits whose rows are not filtered is zlib and a copy. Anything else goes to
-Pillow, with which imageio reads too: at every call, imageio tries to import two plugins that are
-not there, 0.3 ms an image, of which decoding is 0.08.
+A grey PNG of eight bits whose rows are pixels, or all of them differences of pixels, is inflated by
+libdeflate, in half of zlib's time, and copied or summed up. Anything else goes to Pillow, which
+imageio reads with too: at every call, imageio tries to import two plugins that are not there, 0.3
+ms an image, of which decoding is 0.08.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import io
 import struct
 import warnings
 import zlib
+from functools import lru_cache
 
 import numpy as np
+from imagecodecs import DeflateError, deflate_decode
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
@@ -37,7 +40,7 @@ def decode_image(encoded: bytes) -> NDArray[np.uint8]:
         wrong makes Pillow raise errors of several kinds.
     """
     try:
-        image = decode_unfiltered(encoded)
+        image = decode_plain(encoded)
     except (struct.error, zlib.error, ValueError):
         image = None  # Pillow finds the words for what is wrong with it
     if image is not None:
@@ -84,29 +87,54 @@ def decode_picture(encoded: bytes) -> NDArray[np.uint8]:
         return np.array(upright.convert("L"))
 
 
-def decode_unfiltered(encoded: bytes) -> NDArray[np.uint8] | None:
-    """Decode a PNG (ISO/IEC 15948) of grey bytes without row filters; None if it is not one."""
-    if not encoded.startswith(PNG_BEGIN):
+def decode_plain(encoded: bytes) -> NDArray[np.uint8] | None:
+    """Decode a PNG (ISO/IEC 15948) of grey bytes without row filters, or all of the filter Sub.
+
+    Returns None if it is no such file.
+    """
+    size = _read_size(encoded[:33])
+    if size is None:
         return None
-    width, height, *kind, checksum = struct.unpack_from(">II5BI", encoded, 16)
-    if tuple(kind) != GREY_8_BIT or checksum != zlib.crc32(encoded[12:29]):
+    height, width = size
+    n_bytes, packed = height * (width + 1), _join_pixels(encoded)
+    try:  # a stream has a checksum of its own, so those of the chunks with pixels need no look
+        content = deflate_decode(packed, out=n_bytes)
+    except DeflateError:
+        _check_end(packed, n_bytes, f"{height} x {width}")
         return None
-    n_bytes = height * (width + 1)
-    if n_bytes > MAX_PIXELS:
+    if len(content) < n_bytes:
         return None
-    # zlib has a checksum of its own, so those of the chunks with pixels need no look.
-    stream = zlib.decompressobj()
-    content = stream.decompress(_join_pixels(encoded), n_bytes + 1)  # one byte to tell of more
-    if len(content) > n_bytes:
-        raise OSError(f"PNG: expected {height} x {width} pixels as its header says, got more")
-    if not stream.eof:  # nor was the checksum looked at
+    rows = np.frombuffer(content, np.uint8).reshape(height, width + 1)[:, 1:]
+    filters = content[:: width + 1]
+    if filters == bytes(height):
+        return rows.copy()
+    if filters != b"\1" * height:
         return None
-    rows = np.frombuffer(content, np.uint8).reshape(height, width + 1)
-    return None if rows[:, 0].any() else rows[:, 1:].copy()
+    columns = np.ascontiguousarray(rows.T)  # whole columns are added faster than pixels in a row
+    return np.add.accumulate(columns, axis=0, dtype=np.uint8).T.copy()
+
+
+@lru_cache(256)  # the images of a dataset are of few sizes
+def _read_size(header: bytes) -> tuple[int, int] | None:
+    """Return the height and width of a PNG of grey bytes; None for others, and too large ones."""
+    if not header.startswith(PNG_BEGIN):
+        return None
+    width, height, *kind, checksum = struct.unpack_from(">II5BI", header, 16)
+    is_plain = tuple(kind) == GREY_8_BIT and checksum == zlib.crc32(header[12:29])
+    return (height, width) if is_plain and 0 < height * (width + 1) <= MAX_PIXELS else None
+
+
+def _check_end(packed: bytes, n_bytes: int, size: str) -> None:
+    """Raise an OSError if there is more than some bytes: Pillow does not look."""
+    if len(zlib.decompressobj().decompress(packed, n_bytes + 1)) > n_bytes:
+        raise OSError(f"PNG: expected {size} pixels as its header says, got more")
 
 
 def _join_pixels(encoded: bytes) -> bytes:
     """Return the content of the chunks IDAT."""
+    size, name = struct.unpack_from(">I4s", encoded, 33)
+    if name == b"IDAT" and len(encoded) == 57 + size:  # one chunk, and the end
+        return encoded[41 : 41 + size]
     parts, place = [], 33
     while place < len(encoded):
         size, name = struct.unpack_from(">I4s", encoded, place)

@@ -72,16 +72,22 @@ else:
 
 
 class Split(Block):
-    """What one split holds; exactly one of `samples` and `samples_per_number`."""
+    """What one split holds; exactly one of `samples` and `samples_per_number`, or no end."""
 
     numbers: Numbers
     """Which numbers it shows."""
     samples: int | None = Field(None, ge=1, le=10**12)
-    """How many samples in all; the numbers take turns."""
+    """How many samples in all; the numbers take turns. null: they have no end, for training that
+    draws while it learns and never sees one twice; such a split is not built."""
     samples_per_number: int | None = Field(None, ge=1, le=10**12)
     """How many samples of each number; of a number that is listed twice, twice as many."""
     exclude: Exclude | None = None
     """Numbers that it never shows: those of other splits, a list, or a file."""
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether its samples have no end."""
+        return self.samples is None and self.samples_per_number is None
 
     @property
     def has_paths(self) -> bool:
@@ -91,7 +97,8 @@ class Split(Block):
 
     @model_validator(mode="after")
     def _check_one(self) -> Self:
-        if (self.samples is None) == (self.samples_per_number is None):
+        has_both = None not in (self.samples, self.samples_per_number)
+        if has_both or (self.is_endless and "samples" not in self.model_fields_set):
             raise ValueError("expected exactly one of samples, samples_per_number")
         kind = self.numbers.kind
         if self.samples_per_number is not None and kind.is_endless:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from digit_sequence.base.characters import CHARACTERS, INKED
 
 if TYPE_CHECKING:  # for types alone: help lists the formats
-    from digit_sequence.read.dataset import Dataset, Split
+    from digit_sequence.read.dataset import Dataset
+    from digit_sequence.read.split import Split
 
 Row = Mapping[str, Any]
 BOX_COLUMNS = ("key", "number", "ordinal", "height", "width", "boxes")

@@ -12,13 +12,14 @@ on where a stopped one was, since a transaction is there whole or not at all.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from digit_sequence.base.errors import OutputError
 from digit_sequence.exports.format import Format
 
 if TYPE_CHECKING:
-    from digit_sequence.read.dataset import Split
+    from digit_sequence.read.dataset import Dataset
+    from digit_sequence.read.split import Split
 
 COMMIT_SAMPLES = 1000
 _PAGE = 4096
@@ -52,7 +53,8 @@ def bound_bytes(split: Split) -> int:
 
     An image takes whole pages if it is larger than half of one; every record has keys and headers.
     """
-    shard_bytes: int = split.dataset.manifest["splits"][split.name]["bytes"]
+    dataset = cast("Dataset", split.dataset)
+    shard_bytes: int = dataset.manifest["splits"][split.name]["bytes"]
     return shard_bytes + len(split) * (_PAGE + 512) + 64 * _PAGE
 
 

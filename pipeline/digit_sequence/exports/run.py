@@ -23,6 +23,7 @@ from typing import Any
 
 from digit_sequence.base.characters import encode_text, find_unknown, show_characters
 from digit_sequence.base.documents import parse_json, take
+from digit_sequence.base.engines import choose_engine
 from digit_sequence.base.errors import (
     BuildError,
     BuildStopped,
@@ -36,7 +37,8 @@ from digit_sequence.base.names import BUILD_FOLDER, sample_key, shard_name
 from digit_sequence.codec.encoding import EXTENSIONS, decode_image, encode_image
 from digit_sequence.exports import EXPORTS
 from digit_sequence.exports.format import POLYGONS, Format, Index, Piece
-from digit_sequence.read.dataset import Dataset, Split, open_dataset
+from digit_sequence.read.dataset import Dataset, open_dataset
+from digit_sequence.read.split import Split
 from digit_sequence.run.jobs import Job, Work, probe_workers
 from digit_sequence.run.run import Run
 from digit_sequence.store.storage import Storage
@@ -372,10 +374,13 @@ def read_piece(split: Split, index: int, kind: Format) -> Piece:
                 f"verify {dataset.uri} --repair"
             )
     images = split.read_encoded(positions, check=True)
-    image_format: str = dataset.manifest["image"]["format"]
+    image_format = dataset.image_format
     if image_format not in kind.images:
         image_format = kind.images[0]
-        images = [encode_image(decode_image(image), image_format) for image in images]
+        engine = choose_engine()
+        images = [
+            encode_image(decode_image(image), image_format, engine=engine) for image in images
+        ]
     return Piece(
         split=split.name,
         name=shard_name(split.name, index),

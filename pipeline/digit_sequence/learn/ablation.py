@@ -33,10 +33,10 @@ from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.base.files import open_new
 from digit_sequence.base.folders import open_folder
 from digit_sequence.building.sampler import Sampler, open_config
-from digit_sequence.learn.crop_files import list_crops
+from digit_sequence.learn.crop_files import list_crops, load_crop
 from digit_sequence.learn.label_files import read_labels
 from digit_sequence.learn.parts import Variant
-from digit_sequence.learn.reader import Reader, load_crop
+from digit_sequence.learn.reader import Reader
 from digit_sequence.learn.report import Reading
 from digit_sequence.learn.training import (
     RUN_FILES,
@@ -46,7 +46,8 @@ from digit_sequence.learn.training import (
     read_split,
     train,
 )
-from digit_sequence.read.dataset import Split, open_dataset
+from digit_sequence.read.dataset import open_dataset
+from digit_sequence.read.split import Split
 
 RECORD = "ablation.json"
 

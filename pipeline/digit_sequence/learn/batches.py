@@ -35,6 +35,8 @@ class Example(NamedTuple):
     """(D, 5) digit, top, left, bottom, right; (0, 5) unless asked for."""
     max_digits: int = 0
     """Characters of the longest number of the split: `collate` pads to so many."""
+    source: str = ""
+    """Which part of a mix it is of."""
 
 
 class CtcBatch(NamedTuple):
@@ -53,6 +55,8 @@ class CtcBatch(NamedTuple):
     padded_boxes: Any
     """int32 (B, S, 5) digit, top, left, bottom, right, then rows of -1; (B, 0, 5) unless asked
     for."""
+    padded_sources: Any
+    """uint8 (B, K), the letters of each source, then zeros; (B, 0) unless they are of a mix."""
 
     @property
     def targets(self) -> Any:
@@ -69,7 +73,12 @@ class CtcBatch(NamedTuple):
     @property
     def keys(self) -> list[str]:
         """The key of each sample."""
-        return [bytes(row).rstrip(b"\0").decode() for row in self.padded_keys.tolist()]
+        return _decode_keys(self.padded_keys)
+
+    @property
+    def sources(self) -> list[str]:
+        """Which part of a mix each sample is of; empty texts if they are of none."""
+        return _decode_keys(self.padded_sources)
 
     @property
     def boxes(self) -> list[dict[str, Any]]:
@@ -159,6 +168,7 @@ def collate(examples: Sequence[Example]) -> CtcBatch:
         input_widths=torch.tensor([image.shape[-1] for image in images]),
         padded_keys=_pad_keys([example.key.encode() for example in examples]),
         padded_boxes=_pad_boxes([example.boxes for example in examples], longest),
+        padded_sources=_pad_keys([example.source.encode() for example in examples]),
     )
 
 
@@ -221,6 +231,10 @@ def _pad_keys(keys: Sequence[bytes]) -> Any:
     width = -(-max(map(len, keys)) // _KEY_BYTES) * _KEY_BYTES
     padded = b"".join(key.ljust(width, b"\0") for key in keys)
     return torch.tensor(list(padded), dtype=torch.uint8).reshape(len(keys), width)
+
+
+def _decode_keys(padded: Any) -> list[str]:
+    return [bytes(row).rstrip(b"\0").decode() for row in padded.tolist()]
 
 
 def _pad_boxes(boxes: Sequence[NDArray[np.int32]], longest: int) -> Any:

@@ -6,11 +6,18 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.codec.decoding import decode_picture
+from digit_sequence.learn.crops import MAX_BREADTH, MIN_SIDE
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 SHOWN = 3
 """Names in a message."""
+MAX_FILE_BYTES = 1 << 28
+"""Of one image."""
 
 
 def list_crops(places: Sequence[Path]) -> tuple[dict[str, Path], list[str]]:
@@ -71,3 +78,32 @@ def show(names: Sequence[str]) -> str:
     """
     more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
     return ", ".join(name[:80] for name in names[:SHOWN]) + more
+
+
+def load_crop(path: Path) -> NDArray[np.uint8]:
+    """Read the crop of a file as grey, uint8 (H, W).
+
+    Raises
+    ------
+    OSError
+        If it is no image of one line, saying what was expected.
+    """
+    if not path.is_file():
+        raise OSError("expected a file")
+    if not 0 < path.stat().st_size <= MAX_FILE_BYTES:
+        raise OSError(f"expected 1 to {MAX_FILE_BYTES:,} bytes, got {path.stat().st_size:,}")
+    try:
+        crop = decode_picture(path.read_bytes())
+    except Exception as error:  # broken images make Pillow raise many kinds
+        is_ours = isinstance(error, OSError) and str(error).startswith("expected")
+        reason = str(error) if is_ours else f"is damaged ({type(error).__name__})"
+        raise OSError(
+            reason if is_ours else f"expected a PNG, JPEG, TIFF or BMP image, got what {reason}"
+        ) from error
+    rows, columns = crop.shape
+    if min(rows, columns) < MIN_SIDE or columns > MAX_BREADTH * rows:
+        raise OSError(
+            f"expected a line of digits, at least {MIN_SIDE} pixels high and at most "
+            f"{MAX_BREADTH} times as wide as high, got {rows} x {columns}"
+        )
+    return crop

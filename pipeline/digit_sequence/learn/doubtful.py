@@ -48,24 +48,25 @@ class Doubtful:
 
 def open_doubtful(dataset: Dataset) -> Doubtful | None:
     """Return the doubtful digits of the source of a dataset; None if its source has none."""
-    plan = dataset.manifest.get("plan", {})
-    source: Mapping[str, Any] = plan.get("config", {}).get("source", {})
-    parts = source.get("parts", {}) if source.get("name") == "mix" else {"": {"source": source}}
-    places = [
-        (place, parts[name]["source"].get("keep_doubtful"))
-        for place, name in enumerate(sorted(parts))
-        if parts[name]["source"].get("name") == Mnist.name
-    ]
-    if not places:
+    try:
+        return _open_doubtful(dataset.uri, dataset.manifest["plan"])
+    except (AttributeError, LookupError, OSError, TypeError, ValueError):
+        return None  # a manifest of others, or no glyphs: that shall end no training
+
+
+def _open_doubtful(uri: str, plan: Mapping[str, Any]) -> Doubtful | None:
+    source = plan["config"]["source"]
+    parts = source["parts"] if source["name"] == "mix" else {"": {"source": source}}
+    blocks = [parts[name]["source"] for name in sorted(parts)]
+    kept = [place for place, it in enumerate(blocks) if it.get("keep_doubtful")]
+    if all(block["name"] != Mnist.name for block in blocks):
         return None
     begins = [0]
-    if len(parts) > 1 and any(is_kept for _, is_kept in places):
-        packed = Storage(dataset.uri).read(GLYPHS_PATH)
-        origins = parse_bank(packed, plan["source_digest"]).origins
-        assert origins is not None
-        begins = np.searchsorted(origins, range(len(parts))).tolist()
-    kept = (begins[place] + glyph for place, is_kept in places if is_kept for glyph in DOUBTFUL)
-    return Doubtful(frozenset(kept))
+    if kept and len(blocks) > 1:
+        packed = Storage(uri).read(GLYPHS_PATH)
+        origins: Any = parse_bank(packed, plan["source_digest"]).origins
+        begins = [int((origins < place).sum()) for place in range(len(blocks))]
+    return Doubtful(frozenset(begins[place] + glyph for place in kept for glyph in DOUBTFUL))
 
 
 def find_doubtful(

@@ -156,6 +156,26 @@ def _check_dispatcher() -> None:
             )
 
 
+def find_batch_size() -> int:
+    """Return how many samples in a row the loader that asks wants of an iterable dataset.
+
+    It is those of a batch; those of all processes if Accelerate takes a part of them for each; 1 if
+    no DataLoader asks.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        name, module = frame.f_code.co_qualname, frame.f_globals.get("__name__")
+        if (name, module) == ("IterableDatasetShard.__iter__", "accelerate.data_loader"):
+            shard = frame.f_locals["self"]
+            batch_size: int = shard.batch_size
+            return batch_size * (1 if shard.split_batches else shard.num_processes)
+        if (name, module) == ("_IterableDatasetFetcher.fetch", "torch.utils.data._utils.fetch"):
+            wanted = frame.f_locals["possibly_batched_index"]
+            return len(wanted) if frame.f_locals["self"].auto_collation else 1
+        frame = frame.f_back
+    return 1
+
+
 def count_takers() -> int:
     """Return how many processes take turns at the batches of the sampler that is asked."""
     for name, wrapper in _find_prepared():

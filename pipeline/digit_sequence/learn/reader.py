@@ -17,14 +17,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from digit_sequence.codec.decoding import decode_picture
 from digit_sequence.learn.batches import BLANK, decode_classes, encode_numbers, stack_images
-from digit_sequence.learn.crops import MAX_BREADTH, MIN_SIDE, WAYS, Taught, prepare_crop
+from digit_sequence.learn.crop_files import load_crop
+from digit_sequence.learn.crops import WAYS, Taught, prepare_crop
 from digit_sequence.learn.network import Recognizer
 from digit_sequence.learn.training import load_weights
-
-MAX_FILE_BYTES = 1 << 28
-"""Of one image."""
 
 
 @dataclass(frozen=True)
@@ -37,35 +34,6 @@ class CropReading:
     """Probability of the number, 0 to 1; the mean over the ways of a careful reader."""
     problem: str = ""
     """Why the file cannot be read."""
-
-
-def load_crop(path: Path) -> NDArray[np.uint8]:
-    """Read the crop of a file as grey, uint8 (H, W).
-
-    Raises
-    ------
-    OSError
-        If it is no image of one line, saying what was expected.
-    """
-    if not path.is_file():
-        raise OSError("expected a file")
-    if not 0 < path.stat().st_size <= MAX_FILE_BYTES:
-        raise OSError(f"expected 1 to {MAX_FILE_BYTES:,} bytes, got {path.stat().st_size:,}")
-    try:
-        crop = decode_picture(path.read_bytes())
-    except Exception as error:  # broken images make Pillow raise many kinds
-        is_ours = isinstance(error, OSError) and str(error).startswith("expected")
-        reason = str(error) if is_ours else f"is damaged ({type(error).__name__})"
-        raise OSError(
-            reason if is_ours else f"expected a PNG, JPEG, TIFF or BMP image, got what {reason}"
-        ) from error
-    rows, columns = crop.shape
-    if min(rows, columns) < MIN_SIDE or columns > MAX_BREADTH * rows:
-        raise OSError(
-            f"expected a line of digits, at least {MIN_SIDE} pixels high and at most "
-            f"{MAX_BREADTH} times as wide as high, got {rows} x {columns}"
-        )
-    return crop
 
 
 class Reader:

@@ -15,7 +15,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from digit_sequence.look.preview import Tile, draw_sheet
-from digit_sequence.read.dataset import Split
+from digit_sequence.read.split import Split
 
 WORST = 40
 """Mistakes shown."""

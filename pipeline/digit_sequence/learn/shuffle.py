@@ -2,24 +2,27 @@
 
 Shards are shuffled; then the samples of a few shards at a time, a window, are shuffled among
 themselves. So a reader is in few shards at once, needs memory for one window alone, and any part
-of the order can be computed without the rest: streams (a worker of a rank) take consecutive parts
-of it, and together take each sample exactly once.
+of the order can be computed without the rest. How many read does not matter to it: `deal` says who
+takes which part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digit_sequence.base.randomness import RandomWords
-from digit_sequence.read.dataset import Split
+from digit_sequence.read.split import Split
 
 WINDOW_SHARDS = 8
 """Shards whose samples are shuffled together."""
 _WINDOW_SAMPLES = 1 << 13
+_MAX_PARTS = 256
+"""Parts of an order that are asked for ahead."""
 
 
 @dataclass(frozen=True)
@@ -70,42 +73,52 @@ class EpochOrder:
     is_shuffled: bool = True
     window_shards: int = WINDOW_SHARDS
 
-    def positions(self, start: int, stop: int) -> Iterator[NDArray[np.int64]]:
-        """Yield positions in the split: the part from `start` to `stop` - 1 of the order.
+    def positions(self, parts: Iterable[tuple[int, int]]) -> Iterator[NDArray[np.int64]]:
+        """Yield positions in the split: those of some parts of the order, each (start, stop).
 
-        One array for each window, so memory does not grow with the number of samples. The order
-        is that of the split if it is not to be shuffled.
+        Parts follow each other, and need not be known before they are come to. One array for each
+        window, so memory does not grow with the number of samples. The order is that of the split
+        if it is not to be shuffled.
         """
+        waiting = [np.empty(0, np.int64)]
+        place, window = 0, np.empty(0, np.int64)
+        for start, stop in parts:
+            while start < stop:
+                if start >= place + len(window):
+                    if sum(map(len, waiting)):
+                        yield np.concatenate(waiting)
+                    waiting = [np.empty(0, np.int64)]
+                    place, window = self._find_window(start)
+                end = min(stop, place + len(window))
+                if len(waiting) > _MAX_PARTS:
+                    yield np.concatenate(waiting)
+                    waiting.clear()
+                waiting.append(window[start - place : end - place])
+                start = end  # noqa: PLW2901 - a part may reach into the next window
+        if sum(map(len, waiting)):
+            yield np.concatenate(waiting)
+
+    def _find_window(self, place: int) -> tuple[int, NDArray[np.int64]]:
+        """Return where the window around a place of the order begins, and its positions."""
         if not self.is_shuffled:
-            for begin in range(start, stop, _WINDOW_SAMPLES):
-                yield np.arange(begin, min(begin + _WINDOW_SAMPLES, stop), dtype=np.int64)
-            return
-        n_blocks = len(self.blocks.starts) - 1
-        shards = self._permute("shards", 0, n_blocks)
-        ends = np.cumsum(np.diff(self.blocks.starts)[shards])
-        first = int(np.searchsorted(ends, start, side="right")) // self.window_shards
-        for window in range(first, -(-n_blocks // self.window_shards)):
-            begin = window * self.window_shards
-            offset = int(ends[begin - 1]) if begin else 0
-            if offset >= stop:
-                return
-            members = shards[begin : begin + self.window_shards]
-            chosen = np.concatenate([self.blocks.positions(int(block)) for block in members])
-            order = self._permute("samples", window, len(chosen))
-            yield chosen[order][max(0, start - offset) : stop - offset]
+            start = place // _WINDOW_SAMPLES * _WINDOW_SAMPLES
+            stop = min(start + _WINDOW_SAMPLES, self.blocks.n_samples)
+            return start, np.arange(start, stop, dtype=np.int64)
+        shards, ends = self._shards
+        index = int(np.searchsorted(ends, place, side="right")) // self.window_shards
+        begin = index * self.window_shards
+        members = shards[begin : begin + self.window_shards]
+        chosen = np.concatenate([self.blocks.positions(int(block)) for block in members])
+        order = self._permute("samples", index, len(chosen))
+        return int(ends[begin - 1]) if begin else 0, chosen[order]
+
+    @cached_property
+    def _shards(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The shards in their order, and where each ends."""
+        shards = self._permute("shards", 0, len(self.blocks.starts) - 1)
+        return shards, np.cumsum(np.diff(self.blocks.starts)[shards])
 
     def _permute(self, what: str, index: int, count: int) -> NDArray[np.int64]:
         """Return a permutation that only the seed, the epoch and `what` decide."""
         words = RandomWords(self.seed, "order").draw(f"{what}/{self.epoch}", index, count)
         return np.argsort(words, kind="stable").astype(np.int64)
-
-
-def share(n_samples: int, stream: int, n_streams: int) -> tuple[int, int]:
-    """Return the part of an epoch, start and stop, that one of several streams takes.
-
-    The parts follow each other, cover everything, and differ by one sample at most.
-
-    >>> [share(10, stream, 3) for stream in range(3)]
-    [(0, 3), (3, 6), (6, 10)]
-    """
-    return stream * n_samples // n_streams, (stream + 1) * n_samples // n_streams

@@ -12,21 +12,22 @@
 
 `NumberStream` is iterable: its ranks and workers share out each epoch among themselves.
 `NumberDataset` is map-style, for any sampler; `ShardBatchSampler` gives it the same order, also
-shared among ranks. All are shuffled by (seed, epoch), and can go on in the middle of an epoch. Each
-iteration is the next epoch, unless one is set. The rank is found when an iteration begins.
+shared among ranks. All are shuffled by (seed, epoch), and can go on in the middle of an epoch, with
+any other number of ranks and workers: the order stays what it is. Each iteration is the next epoch,
+unless one is set. The rank is found when an iteration begins.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from digit_sequence.base.errors import ConfigError
 from digit_sequence.learn.batches import (
     BLANK,
     CtcBatch,
@@ -36,16 +37,28 @@ from digit_sequence.learn.batches import (
     decode_classes,
     encode_numbers,
 )
+from digit_sequence.learn.course import Course, SplitCourse
+from digit_sequence.learn.dataset import NumberDataset, Transform
+from digit_sequence.learn.deal import Deal, Step
 from digit_sequence.learn.epochs import EpochClock
-from digit_sequence.learn.ranks import Parent, Rank, check_rank, describe_parent, find_rank
-from digit_sequence.learn.sampler import ShardBatchSampler, check_same
-from digit_sequence.learn.shuffle import EpochOrder, find_blocks, share
-from digit_sequence.read.dataset import Batch, Positions, Split
+from digit_sequence.learn.mix import Mix, MixCourse
+from digit_sequence.learn.ranks import (
+    Parent,
+    Rank,
+    check_rank,
+    describe_parent,
+    find_batch_size,
+    find_rank,
+)
+from digit_sequence.learn.sampler import ShardBatchSampler
+from digit_sequence.learn.states import VERSION, check_state
+from digit_sequence.read.split import Split
 
 __all__ = [
     "BLANK",
     "CtcBatch",
     "Example",
+    "Mix",
     "NumberDataset",
     "NumberStream",
     "ShardBatchSampler",
@@ -55,66 +68,24 @@ __all__ = [
     "encode_numbers",
 ]
 
-_READ_SAMPLES = 64
-_NO_BOXES = np.empty((0, 5), np.int32)
 
-Transform = Callable[[NDArray[np.uint8]], Any]
+class _Place(NamedTuple):
+    """Where a worker is in the order of an epoch."""
 
-
-class NumberDataset(Dataset):  # type: ignore[misc]
-    """A split as a map-style dataset.
-
-    Parameters
-    ----------
-    split : Split
-    boxes : bool
-        Whether examples carry boxes.
-    transform : callable, optional
-        Applied to every image, uint8 (H, W); must be picklable for workers. `collate` scales
-        uint8 to 0 to 1, and takes anything else as it is.
-    """
-
-    def __init__(
-        self, split: Split, boxes: bool = False, transform: Transform | None = None
-    ) -> None:
-        self.split = split
-        self._has_boxes = boxes
-        self._columns = ["key", "number", *(["boxes"] if boxes else [])]
-        self._transform = transform
-        self._max_digits = split.max_digits
-
-    def __len__(self) -> int:
-        return len(self.split)
-
-    def __getitem__(self, position: int) -> Example:
-        """Return the example at a position."""
-        return self.__getitems__([position])[0]
-
-    def __getitems__(self, positions: Positions) -> list[Example]:
-        """Return the examples at some positions, which is how a DataLoader asks for a batch."""
-        return self._make_examples(self.split.read_batch(positions, self._columns))
-
-    def stream(self, positions: NDArray[np.int64]) -> Iterator[Example]:
-        """Yield the examples at some positions, in that order."""
-        for batch in self.split.read_batches(positions, _READ_SAMPLES, self._columns):
-            yield from self._make_examples(batch)
-
-    def _make_examples(self, batch: Batch) -> list[Example]:
-        images: Iterable[Any] = batch.cut()
-        if self._transform is not None:
-            images = map(self._transform, images)
-        boxes = batch.boxes if self._has_boxes else [_NO_BOXES] * len(batch.images)
-        keys = batch.labels["key"].to_pylist()
-        longest = [self._max_digits] * len(keys)
-        return list(map(Example, images, batch.numbers, keys, boxes, longest))
+    done: int
+    """Samples before it, of all ranks."""
+    turn: int
+    """Steps from there to its own."""
+    begun: int = 0
+    """Samples that it has of its own."""
 
 
 class NumberStream(IterableDataset):  # type: ignore[misc]
-    """A split as an iterable dataset: each sample once an epoch over all ranks and workers.
+    """A split or a mix as an iterable dataset: an epoch is shared out to all ranks and workers.
 
     Parameters
     ----------
-    split : Split
+    split : Split or Mix
     seed : int
     shuffle : bool
     rank, world_size : int, optional
@@ -132,14 +103,15 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
     Each iteration that begins is the next epoch, unless `set_epoch` chose one. So what begins on
     one rank begins on all: to look at a batch on one rank alone, make another stream.
 
-    In the middle of an epoch, torchdata's StatefulDataLoader saves and restores the position by
-    itself. With a plain DataLoader, load ``stream.state_after(n_batches, batch_size, num_workers)``
-    into the stream.
+    The order of an epoch is that of its seed, and is dealt to ranks and workers batch by batch, as
+    `digit_sequence.learn.deal` says. Load ``stream.state_after(n_batches, batch_size)`` into a
+    stream to go on in the middle of an epoch, with any number of ranks and workers and any batch
+    size. What torchdata's StatefulDataLoader saves by itself goes on with the same ones alone.
     """
 
     def __init__(
         self,
-        split: Split,
+        split: Split | Mix,
         *,
         seed: int = 0,
         shuffle: bool = True,
@@ -149,16 +121,22 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
         boxes: bool = False,
         transform: Transform | None = None,
     ) -> None:
-        self._examples = NumberDataset(split, boxes, transform)
-        self._blocks = find_blocks(split)
-        self._seed, self._shuffle, self._drop_uneven = seed, shuffle, drop_uneven
+        self._course: Course = (
+            MixCourse(split, seed, shuffle, boxes, transform)
+            if isinstance(split, Mix)
+            else SplitCourse(NumberDataset(split, boxes, transform), seed, shuffle)
+        )
+        self._drop_uneven = drop_uneven
         self._given = check_rank(rank, world_size)
         self._parent: Parent | None = None
         self._clock = EpochClock()
         self._running: int | None = None
         """Epoch of the iteration at hand, once it began."""
-        self._stream: int | None = None
-        self._position = 0
+        self._place = _Place(0, 0)
+        self._batch_size: int | None = None
+        """That the loader of the iteration at hand asks for."""
+        self._base: tuple[int, int] = (0, 0)
+        """Epoch of the state that was loaded last, and what was done of it."""
         self._resume: Mapping[str, Any] | None = None
         self._loader: int | None = None
         """Process that loaded the state."""
@@ -167,119 +145,161 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
         """Return the samples of an epoch on this rank, as it is known now.
 
         To a DataLoader, which divides by its batch size: so many that it arrives at its number of
-        batches. Each of its workers may end with a batch that is not full.
+        batches, the last of which may not be full.
         """
         rank = self._find_rank()
         caller = sys._getframe(1).f_locals.get("self")
-        if not isinstance(caller, DataLoader) or caller.dataset is not self:
-            return sum(self._sizes(rank, 1))
-        sizes = self._sizes(rank, max(1, caller.num_workers))
-        if caller.batch_size is None:
-            return sum(sizes)
-        batch_size: int = caller.batch_size
-        added: int = 0 if caller.drop_last else batch_size - 1
-        n_batches: int = sum((size + added) // batch_size for size in sizes)
+        batch_size, drop_last = 1, False
+        if isinstance(caller, DataLoader) and caller.dataset is self:
+            batch_size, drop_last = caller.batch_size or 1, caller.drop_last
+        n_full, last = self._deal(rank, batch_size, 0).sizes(rank.rank)
+        n_batches: int = n_full + sum(size == batch_size or not drop_last for size in last)
         return n_batches * batch_size
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of the next iteration, also to go on in that of a loaded state."""
         state = self._take_state()
         self._clock.set(epoch)
+        self._base = (0, 0)
         if state is not None and state["epoch"] == epoch:
             self._keep_state(state)
 
     def _find_rank(self) -> Rank:
         return find_rank(self._given, self._parent)
 
-    def _part(self, rank: Rank, worker: int, n_workers: int) -> tuple[int, int]:
-        """Return the part of the epoch's order that a worker of a rank takes."""
-        n_streams = rank.world_size * n_workers
-        n_samples = self._blocks.n_samples
+    def _deal(self, rank: Rank, batch_size: int, done: int) -> Deal:
+        n_samples = self._course.n_samples
         if self._drop_uneven:
-            n_samples -= n_samples % n_streams
-        return share(n_samples, rank.rank * n_workers + worker, n_streams)
-
-    def _sizes(self, rank: Rank, n_workers: int) -> list[int]:
-        """Return how many samples each worker of a rank takes."""
-        parts = [self._part(rank, worker, n_workers) for worker in range(n_workers)]
-        return [stop - start for start, stop in parts]
+            n_samples -= (n_samples - done) % rank.world_size
+        return Deal(n_samples, rank.world_size, batch_size)
 
     def __iter__(self) -> Iterator[Example]:
         """Return the examples of this worker of this rank that are not done."""
         state = self._take_state()
-        self._running, self._position = None, 0
         worker, n_workers = _find_worker()
-        self._stream = worker
+        self._running, self._batch_size = None, None
+        self._place = _Place(0, worker)
         if state is not None:
-            check_same(state, self._identity(n_workers))
-            self._stream = (worker + state["turn"]) % n_workers
-            self._position = int(state["done"].get(str(self._stream), 0))
+            self._place = self._find_place(state, worker)
             self._running = int(state["epoch"])
             if self._loader == os.getpid():
                 # StatefulDataLoader asks nothing of an iterator whose epoch is done.
                 self._clock.begin(self._running)
-        return self._generate(self._stream, n_workers, self._running)
+        return self._generate(n_workers, self._running, state)
 
-    def _generate(self, stream: int, n_workers: int, epoch: int | None) -> Iterator[Example]:
+    def _find_place(self, state: Mapping[str, Any], worker: int) -> _Place:
+        """Return where this worker goes on: behind what all have done, or where it was itself."""
+        turn, begun = state.get("turn", 0), state.get("begun", 0)
+        is_own = self._is_worker_state()
+        here, there = self._describe(), state.get("of")
+        if (turn or begun or is_own) and there != here:
+            raise ConfigError(
+                f"state: expected that of {here}, as here, got {there}; go on with what it was "
+                "saved with, or with what state_after returned"
+            )
+        return _Place(state["samples"], turn if is_own else worker + turn, begun)
+
+    def _is_worker_state(self) -> bool:
+        """Whether a worker itself was given its state."""
+        return get_worker_info() is not None and self._loader == os.getpid()
+
+    def _describe(self) -> str:
+        """Say which of how many workers this is."""
+        worker, n_workers = _find_worker()
+        rank = self._find_rank()
+        return f"worker {worker}/{n_workers} of rank {rank.rank}/{rank.world_size}"
+
+    def _generate(
+        self, n_workers: int, epoch: int | None, state: Mapping[str, Any] | None
+    ) -> Iterator[Example]:
         # A DataLoader may make an iterator that nobody asks for a sample: no epoch begins then. Nor
         # does one while there are workers to be started, which would miss the state.
         if epoch is None or self._loader != os.getpid():
             epoch = self._running = self._clock.begin(epoch)
-        start, stop = self._part(self._find_rank(), stream, n_workers)
-        order = EpochOrder(self._blocks, self._seed, epoch, self._shuffle)
-        for window in order.positions(min(start + self._position, stop), stop):
-            for example in self._examples.stream(window):
-                self._position += 1
-                yield example
+        place, rank = self._place, self._find_rank()
+        self._batch_size = find_batch_size()
+        _check_batch_size(state, place, self._batch_size)
+        deal = self._deal(rank, self._batch_size, place.done)
+        ahead: deque[tuple[int, Step]] = deque()
+
+        def list_parts() -> Iterator[tuple[int, int]]:
+            begun = place.begun
+            for step in deal.steps(place.done, place.turn, n_workers):
+                start, stop = deal.part(step, rank.rank)
+                if start + begun < stop:
+                    ahead.append((stop - start, step))
+                    yield start + begun, stop
+                begun = 0
+
+        for example in self._course.examples(epoch, list_parts()):
+            self._advance(*ahead[0], n_workers)
+            if not self._place.begun:
+                ahead.popleft()
+            yield example
+
+    def _advance(self, size: int, step: Step, n_workers: int) -> None:
+        """Note that one more sample was given of this rank's part of a step."""
+        place = self._place
+        if place.begun + 1 == size:
+            self._place = _Place(step.stop, n_workers - 1)
+        else:
+            self._place = place._replace(begun=place.begun + 1)
 
     def state_dict(self) -> dict[str, Any]:
         """Return where this worker of this rank is."""
-        worker, n_workers = _find_worker()
-        stream = worker if self._stream is None else self._stream
         epoch = self._clock.next() if self._running is None else self._running
-        turn = (stream - worker) % n_workers
-        return self._make_state(epoch, n_workers, {stream: self._position}, turn)
-
-    def state_after(self, n_batches: int, batch_size: int, num_workers: int) -> dict[str, Any]:
-        """Return the state after a DataLoader gave out the first `n_batches` of the epoch.
-
-        The epoch is the one that began last, or was set since.
-        """
-        n_workers = max(1, num_workers)
-        sizes = self._sizes(self._find_rank(), n_workers)
-        # Workers take turns. None has more than one batch more than another, so only in the last
-        # round are there workers without a turn.
-        rounds = min(n_batches // n_workers, min(sizes) // batch_size)
-        rest = n_batches - rounds * n_workers
-        turn = rest % n_workers
-        done = {}
-        for worker, size in enumerate(sizes):
-            has_turn = rest > 0 and rounds * batch_size < size
-            rest -= has_turn
-            done[worker] = min(size, (rounds + has_turn) * batch_size)
-        return self._make_state(self._clock.current(), n_workers, done, turn)
-
-    def _make_state(
-        self, epoch: int, n_workers: int, done: Mapping[int, int], turn: int
-    ) -> dict[str, Any]:
-        return {
-            "epoch": epoch,
-            "turn": turn,
-            "done": {str(stream): count for stream, count in done.items()},
-            **self._identity(n_workers),
+        place = {
+            "turn": self._place.turn,
+            "begun": self._place.begun,
+            "batch_size": self._batch_size,
+            "of": self._describe(),
         }
+        return self._make_state(epoch, self._place.done) | place
 
-    def _identity(self, n_workers: int) -> dict[str, Any]:
-        """Return what decides the order of each worker."""
-        return {"seed": self._seed, **self._find_rank()._asdict(), "workers": n_workers}
+    def state_after(self, n_batches: int, batch_size: int) -> dict[str, Any]:
+        """Return the state after a DataLoader gave out some batches on every rank.
+
+        Parameters
+        ----------
+        n_batches : int
+            Since the epoch began, or since it was gone on with.
+        batch_size : int
+            Of the loader on each rank; how many workers it has does not matter.
+
+        Returns
+        -------
+        dict
+            Of the epoch that began last, or was set since; the same on every rank. It goes on with
+            any number of ranks and workers.
+        """
+        epoch = self._clock.current()
+        base_epoch, done = self._base
+        if epoch != base_epoch:
+            done = 0
+        deal = self._deal(self._find_rank(), batch_size, done)
+        return self._make_state(epoch, deal.place_after(done, n_batches))
+
+    def _make_state(self, epoch: int, done: int) -> dict[str, Any]:
+        course = self._course
+        place = {"epoch": epoch, "samples": done}
+        return {"version": VERSION, **course.identify(), **place, **course.describe(epoch)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on where a state was taken, in the same order; the next iteration only."""
+        """Go on where a state was taken, in the same order; the next iteration only.
+
+        Raises
+        ------
+        ConfigError
+            If the state is of other samples, or of another order.
+        """
+        check_state(state, self._course.identify(), self._course.n_samples)
+        self._course.adopt(state)
         self._clock.set(state["epoch"])
         self._keep_state(state)
 
     def _keep_state(self, state: Mapping[str, Any]) -> None:
         self._resume, self._loader = state, os.getpid()
+        self._base = state["epoch"], state["samples"]
 
     def _take_state(self) -> Mapping[str, Any] | None:
         """Return the state to go on with, once.
@@ -299,3 +319,13 @@ def _find_worker() -> tuple[int, int]:
     """Return which DataLoader worker this is, and of how many."""
     info = get_worker_info()
     return (info.id, info.num_workers) if info else (0, 1)
+
+
+def _check_batch_size(state: Mapping[str, Any] | None, place: _Place, batch_size: int) -> None:
+    """Refuse to cut batches of another size where one worker or rank goes on by itself."""
+    saved = (state or {}).get("batch_size")
+    if saved not in (None, batch_size) and (place.turn or place.begun):
+        raise ConfigError(
+            f"state: expected that of batches of {batch_size:,} samples, as here, got {saved}; go "
+            "on with what it was saved with, or with what state_after returned"
+        )

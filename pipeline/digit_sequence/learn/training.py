@@ -46,7 +46,8 @@ from digit_sequence.learn.network import Recognizer, count_steps, make_recognize
 from digit_sequence.learn.report import Reading, draw_curve, draw_mistakes, measure, write_markdown
 from digit_sequence.learn.sampler import ShardBatchSampler
 from digit_sequence.learn.streams import NumberDataset
-from digit_sequence.read.dataset import Dataset, Split
+from digit_sequence.read.dataset import Dataset
+from digit_sequence.read.split import Split
 
 WARM_UP = 0.05
 """Share of all steps in which the learning rate rises."""
@@ -172,8 +173,8 @@ class Run:
     def train_epoch(self, on_batch: Callable[[int, float], None]) -> None:
         """Train to the end of the epoch, then read val, and save."""
         progress = self.progress
-        place = {"epoch": progress.epoch, "batches": progress.batches}
-        self.sampler.load_state_dict(self.sampler.state_dict() | place)
+        self.sampler.set_epoch(progress.epoch)
+        self.sampler.load_state_dict(self.sampler.state_after(progress.batches))
         loader = DataLoader(
             NumberDataset(self.train),
             batch_sampler=self.sampler,
@@ -431,14 +432,15 @@ def read_split(model: Recognizer, split: Split) -> tuple[float, Reading]:
 def write_report(run: Run, others: Mapping[str, Dataset]) -> dict[str, Any]:
     """Read val, test, and the tests of other datasets with the best weights; write the report."""
     model = run.load_best()
-    splits = {"val": run.dataset["val"], "test": run.dataset["test"]}
-    splits |= {f"test of {name}": other["test"] for name, other in others.items()}
+    datasets = {"val": run.dataset, "test": run.dataset}
+    datasets |= {f"test of {name}": other for name, other in others.items()}
     results: dict[str, Any] = {}
     mistakes, remarks = None, []
-    for name, split in splits.items():
+    for name, dataset in datasets.items():
+        split = dataset["val" if name == "val" else "test"]
         _, reading = read_split(model, split)
         is_doubtful = np.zeros(len(split), np.bool_)
-        if split.name == "test" and (doubtful := open_doubtful(split.dataset)):
+        if split.name == "test" and (doubtful := open_doubtful(dataset)):
             is_doubtful = doubtful.find(split.labels(["glyph_ids"])["glyph_ids"].to_pylist())
             remarks.append(doubtful.describe(name, int(is_doubtful.sum())))
         results |= measure_both(name, reading, is_doubtful)

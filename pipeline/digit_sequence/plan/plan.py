@@ -13,6 +13,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ MAX_SAMPLES = 10**12
 """Samples of one split, at most: as many as `samples` may ask for."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Shard:
     """Consecutive samples of a split that are written together."""
 
@@ -67,6 +68,8 @@ class SplitPlan:
     shard_samples: int
     excluded: frozenset[str] = frozenset()
     """Numbers that are left out of `numbers`, whether or not they would be among them."""
+    is_endless: bool = False
+    """Whether its samples have no end; `n_samples` is `MAX_SAMPLES` then."""
 
     def list_shown(self) -> frozenset[str]:
         """Return all numbers that it shows.
@@ -115,7 +118,12 @@ class SplitPlan:
             raise IndexError(
                 f"{self.name}: expected ordinals in [0, {self.n_samples}), got [{start}, {stop})"
             )
-        ordinals = np.arange(start, stop, dtype=np.int64)
+        return self.identify(np.arange(start, stop, dtype=np.int64), engine)
+
+    def identify(
+        self, ordinals: NDArray[np.int64], engine: Engine = "skimage"
+    ) -> tuple[list[str], NDArray[np.int64]]:
+        """Return (numbers, sample indices) of the samples with some ordinals, (B,)."""
         count = min(self.numbers.count or self.n_samples, self.n_samples)  # fits into 64 bits
         indices = ordinals if self.numbers.repeats else ordinals // count
         return self.numbers.take(ordinals % count, engine), indices
@@ -144,7 +152,7 @@ class Plan:
         text = json.dumps(self.inputs, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
-    @property
+    @cached_property
     def alphabet(self) -> str:
         """The digits, and the signs and the space of the numbers."""
         return order_characters(
@@ -165,6 +173,22 @@ class Plan:
     def n_shards(self) -> int:
         """Shards of all splits."""
         return sum(split.n_shards for split in self.splits.values())
+
+    def check_ends(self) -> None:
+        """Refuse to write samples without an end.
+
+        Raises
+        ------
+        ConfigError
+            That names the split.
+        """
+        for split in self.splits.values():
+            if split.is_endless:
+                raise ConfigError(
+                    f"splits.{split.name}.samples: expected a number of samples to build, got "
+                    "null, which has no end and is for training from the config itself; set one: "
+                    f"--set splits.{split.name}.samples=60000"
+                )
 
     def shards(self) -> Iterator[Shard]:
         """Yield the shards of all splits in order."""
@@ -208,8 +232,8 @@ def make_plan(config: Config, source_digest: str) -> Plan:
                 f"the {numbers.max_digits} characters of the longest number in splits.{name}, got "
                 f"{config.canvas.widest}; widen the canvas or shorten the numbers"
             )
-        if split.samples is not None:
-            n_samples = split.samples
+        if split.samples is not None or split.is_endless:
+            n_samples = split.samples or MAX_SAMPLES
         else:
             assert split.samples_per_number is not None
             assert numbers.count is not None
@@ -220,7 +244,9 @@ def make_plan(config: Config, source_digest: str) -> Plan:
                 "lower samples_per_number"
             )
         shard_samples = config.output.shard_samples
-        splits[name] = SplitPlan(name, numbers, n_samples, shard_samples, excluded)
+        splits[name] = SplitPlan(
+            name, numbers, n_samples, shard_samples, excluded, split.is_endless
+        )
     splits = {name: splits[name] for name in config.splits}
     identities = {name: split.numbers.identity() for name, split in splits.items()}
     return Plan(config, source_digest, splits, collect_inputs(config, source_digest, identities))

@@ -8,6 +8,7 @@ how to repair it.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,15 +22,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from digit_sequence.base.errors import ConfigError, OutputError, PipelineError
+from digit_sequence.base.errors import OutputError, PipelineError
 from digit_sequence.base.names import label_file, shard_name
 from digit_sequence.codec.decoding import decode_image
+from digit_sequence.read.cache import Cache
 from digit_sequence.read.where import find_columns
 from digit_sequence.store.labels import (
     PLACE_COLUMNS,
     check_rows,
     check_size,
     hash_pixels,
+    hash_rows,
     parse_commit,
 )
 from digit_sequence.store.storage import RangeFile, Storage
@@ -67,6 +70,8 @@ class DatasetLayout:
     shard_samples: int
     samples: Mapping[str, int]
     check_pixels: bool
+    cache: Cache | None = None
+    """Where shards are kept once they were read."""
 
     def n_rows(self, split: str, index: int) -> int:
         """Return how many samples a shard holds."""
@@ -90,7 +95,7 @@ class ShardLabels:
         self.path = label_file(split, self.name)
         self._columns: dict[str, pa.Array] = {}
         self._schema: pa.Schema | None = None
-        self.shard_bytes = 0
+        self.shard_bytes, self.shard_sha256 = 0, ""
 
     def schema(self) -> pa.Schema:
         """Return the columns of the file."""
@@ -127,9 +132,12 @@ class ShardLabels:
 
     def _open(self) -> Any:
         """Open the label file; from an object store it is read as a whole, in one request."""
-        if self._storage.is_local:
-            return self._storage.open(self.path)
-        return pa.BufferReader(self._storage.read(self.path))
+        fetch, cache = partial(self._storage.read, self.path), self._layout.cache
+        if cache is not None:
+            # A file that was found sound is not hashed again for each column.
+            is_sound = _are_labels if self._schema is None else bool
+            return pa.BufferReader(cache.read(f"{self.name}.parquet", is_sound, fetch))
+        return self._storage.open(self.path) if self._storage.is_local else pa.BufferReader(fetch())
 
     def _check(self, file: pq.ParquetFile) -> None:
         """Check that the label file is the one of this shard and of this build."""
@@ -145,7 +153,7 @@ class ShardLabels:
                 f"{found[:3] if found else 'no label file of this program'}",
             )
         check_size(file, rows)
-        self.shard_bytes = commit.shard_bytes
+        self.shard_bytes, self.shard_sha256 = commit.shard_bytes, commit.shard_sha256
 
     def _check_places(self, table: pa.Table) -> None:
         """Check that images are within their shard, which is one file or has a file for each."""
@@ -173,6 +181,7 @@ class DatasetFiles:
         self._make_labels = partial(ShardLabels, layout, self._storage)
         self._keep_labels = lru_cache(n_tables)(self._make_labels)
         self._open = lru_cache(MAX_OPEN_FILES)(partial(_open_shard, self._storage))
+        self._open_cached = lru_cache(MAX_OPEN_FILES)(partial(_open_cached, self._storage))
         self._threads: ThreadPoolExecutor | None = None
 
     @property
@@ -220,11 +229,15 @@ class DatasetFiles:
         places = labels.read(PLACE_COLUMNS)
         path = places["file"][0].as_py()
         # A shard is one file with all images, or as many files as it has images.
-        if places["file"][-1].as_py() != path:
+        is_one = places["file"][-1].as_py() == path
+        if not is_one and self.layout.cache is None:
             for member, row in enumerate(rows):
                 yield [member], partial(self._read_alone, labels, places, row)
             return
-        offsets, sizes = (places[name].to_numpy()[rows] for name in ("offset", "size"))
+        sizes = places["size"].to_numpy()
+        # In a cache single images stand one after another.
+        offsets = places["offset"].to_numpy() if is_one else np.cumsum(sizes) - sizes
+        offsets, sizes = offsets[rows], sizes[rows]
         for members in merge_ranges(offsets, sizes):
             ranges = [(int(offsets[member]), int(sizes[member])) for member in members]
             yield members, partial(self._read_ranges, labels, rows[0], path, ranges)
@@ -236,7 +249,10 @@ class DatasetFiles:
         start = ranges[0][0]
         stop = max(offset + size for offset, size in ranges)
         try:
-            file = self._open(path, labels.shard_bytes)
+            if self.layout.cache is None:
+                file = self._open(path, labels.shard_bytes)
+            else:
+                file = self._open_cached(self.layout.cache, labels)
         except OSError as error:
             raise self._file_fault(labels, row, error) from error
         content = file.read_at(stop - start, start)
@@ -289,12 +305,39 @@ class DatasetFiles:
         )
 
 
+def _are_labels(content: bytes) -> bool:
+    """Tell whether bytes are a label file whose rows are those that its footer tells of."""
+    try:
+        file = pq.ParquetFile(pa.BufferReader(content), pre_buffer=False)
+        commit = parse_commit(file.schema_arrow.metadata)
+        if commit is None:
+            return False
+        check_size(file, commit.rows)
+        return hash_rows(file.read(use_threads=False)) == commit.labels_sha256
+    except (pa.ArrowException, OSError, ValueError):
+        return False
+
+
 def _open_shard(storage: Storage, path: str, n_bytes: int) -> RangeFile:
     """Open an image file that is to have some bytes."""
     file = storage.open_ranges(path)
     if file.size() != n_bytes:
         raise OSError(f"a file of {file.size():,} bytes instead of {n_bytes:,}")
     return file
+
+
+def _open_cached(storage: Storage, cache: Cache, labels: ShardLabels) -> RangeFile:
+    """Open a shard in a cache, where its images are one file in any case."""
+    paths = labels.read(["file"])["file"].unique().to_pylist()
+
+    def fetch() -> bytes:
+        with ThreadPoolExecutor(MAX_REQUESTS) as threads:
+            return b"".join(threads.map(storage.read, paths))
+
+    def is_sound(content: bytes) -> bool:
+        return hashlib.sha256(content).hexdigest() == labels.shard_sha256
+
+    return cache.open(labels.name, is_sound, fetch)
 
 
 def _columns(labels: ShardLabels, names: Sequence[str]) -> Iterator[tuple[str, pa.ChunkedArray]]:
@@ -331,29 +374,3 @@ def merge_ranges(offsets: NDArray[np.int64], sizes: NDArray[np.int64]) -> list[l
             groups.append([position])
             begin, end = offset, stop
     return groups
-
-
-class LabelRow(Mapping[str, Any]):
-    """One row of the labels of a shard."""
-
-    def __init__(self, labels: ShardLabels, row: int) -> None:
-        self._labels, self._row = labels, row
-
-    def __getitem__(self, column: str) -> Any:
-        try:
-            return self._labels.read([column])[column][self._row].as_py()
-        except ConfigError as error:
-            raise KeyError(str(error)) from None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._labels.schema().names)
-
-    def __len__(self) -> int:
-        return len(self._labels.schema().names)
-
-    def __repr__(self) -> str:
-        return f"<label row {self['key']}: number {self['number']!r}>"
-
-    def __reduce__(self) -> Any:
-        (row,) = self._labels.read(list(self)).slice(self._row, 1).to_pylist()
-        return dict, (row,)

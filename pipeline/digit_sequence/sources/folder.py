@@ -2,8 +2,8 @@
 
 Signs may have folders too, called by the sign, or as U+002C where a system takes it for no name; a
 sign lies in its picture as beside a digit, a comma at the foot. Glyphs go by digit, then sign, and
-then by file name. Files are decoded by name of format, so that bytes which
-claim to be a program's (PostScript) start none, and after a look at the size that they declare.
+then by file name. Files are decoded by name of format, so that bytes which claim to be a program's
+(PostScript) start none, and after a look at the size that they declare.
 """
 
 from __future__ import annotations

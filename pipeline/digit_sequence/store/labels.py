@@ -161,40 +161,53 @@ def make_rows(shard: Shard, first_row: int, rendered: Rendered, schema: pa.Schem
     schema : pyarrow.Schema
         As of `make_schema`.
     """
-    recipes = rendered.recipes
-    n_samples, height, widest = rendered.images.shape
-    is_even = bool((rendered.widths == widest).all())
+    n_samples = len(rendered.images)
     rows = np.arange(first_row, first_row + n_samples)
-    ordinals = shard.start + rows
+    places = {
+        "key": make_keys(shard.split, shard.start + rows),
+        "split": repeat_text(shard.split, n_samples),
+        "shard": repeat_text(shard.name, n_samples),
+        "ordinal": shard.start + rows,
+        "row": rows,
+    }
+    fields = [field for field in schema if field.name not in PLACE_COLUMNS]
+    return make_columns(places, rendered, pa.schema(fields))
+
+
+def make_columns(places: Mapping[str, Any], rendered: Rendered, schema: pa.Schema) -> pa.Table:
+    """Return some label columns of rendered samples.
+
+    Parameters
+    ----------
+    places : mapping of str to array
+        Columns that say which samples these are.
+    rendered : Rendered
+    schema : pyarrow.Schema
+        The columns that are wanted.
+    """
+    recipes = rendered.recipes
+    n_samples, height, _ = rendered.images.shape
     columns = {
         **recipes.drawn,
         "number": recipes.numbers,
         "n_digits": np.diff(recipes.starts),
         "sample_index": recipes.sample_indices,
-        "ordinal": ordinals,
-        "row": rows,
         "height": np.full(n_samples, height),
         "width": rendered.widths,
         "scaled": rendered.scaled,
         "glyph_ids": recipes.glyph_ids,
-        "pixel_hash": hash_images(rendered.images)
-        if is_even
-        else np.array([hash_pixels(image) for image in rendered.cut()]),
-    }
-    text = {
-        "key": _make_keys(shard.split, ordinals),
-        "split": repeat_text(shard.split, n_samples),
-        "shard": repeat_text(shard.name, n_samples),
+        **places,
     }
     if NUMBER_DIGITS.name in schema.names:
         columns[NUMBER_DIGITS.name] = list(map(keep_digits, recipes.numbers))
     starts = make_array(recipes.starts, pa.int32())
 
     def make_column(field: pa.Field) -> pa.Array:
-        if field.name in text:
-            return text[field.name]
+        if field.name == PIXEL_HASH.name:
+            return make_array(_hash_rendered(rendered), field.type)
         if not pa.types.is_list(field.type):
-            return make_array(columns[field.name], field.type)
+            column = columns[field.name]
+            return column if isinstance(column, pa.Array) else make_array(column, field.type)
         if field.name == "boxes":
             values = _make_boxes(recipes.digits, rendered.boxes)
         elif field.name == MASKS.name:
@@ -205,13 +218,18 @@ def make_rows(shard: Shard, first_row: int, rendered: Rendered, schema: pa.Schem
             values = make_array(columns[field.name], field.type.value_type)
         return pa.ListArray.from_arrays(starts, values, type=field.type)
 
-    fields = [field for field in schema if field.name not in PLACE_COLUMNS]
-    return pa.Table.from_arrays(list(map(make_column, fields)), schema=pa.schema(fields))
+    return pa.Table.from_arrays(list(map(make_column, schema)), schema=schema)
 
 
-def _make_keys(split: str, ordinals: NDArray[np.int64]) -> pa.Array:
-    """Return the keys of samples, as `sample_key` makes them, all of one length."""
-    last = sample_key(split, int(ordinals[-1]))
+def _hash_rendered(rendered: Rendered) -> NDArray[np.int64]:
+    if bool((rendered.widths == rendered.images.shape[2]).all()):
+        return hash_images(rendered.images)
+    return np.array([hash_pixels(image) for image in rendered.cut()], np.int64)
+
+
+def make_keys(split: str, ordinals: NDArray[np.int64]) -> pa.Array:
+    """Return the keys of samples, as `sample_key` makes them, most often all of one length."""
+    last = sample_key(split, int(ordinals.max(initial=0)))
     if len(last) != len(sample_key(split, 0)):  # beyond 10^9
         return make_array(
             [sample_key(split, ordinal) for ordinal in ordinals.tolist()], pa.string()

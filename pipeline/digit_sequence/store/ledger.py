@@ -149,18 +149,17 @@ def label_path(shard: Shard) -> str:
     return label_file(shard.split, shard.name)
 
 
-def find_labelled(outline: Outline, paths: Iterable[str]) -> list[Shard]:
-    """Return the shards of a dataset that some of its files are the label files of, in order."""
-    found = []
+def find_labelled(outline: Outline, paths: Iterable[str]) -> Iterator[Shard]:
+    """Yield the shards of a dataset that some of its files are the label files of, in order."""
+    found: dict[str, list[int]] = {split: [] for split in outline.samples}
     for path in paths:
         with contextlib.suppress(ValueError):
             split, index = parse_shard(PurePosixPath(path).stem)
-            if split in outline.samples and index < outline.n_shards(split):
-                shard = outline.shard(split, index)
-                if path == label_path(shard):
-                    found.append(shard)
-    order = list(outline.samples)
-    return sorted(found, key=lambda shard: (order.index(shard.split), shard.index))
+            is_planned = split in found and index < outline.n_shards(split)
+            if is_planned and path == label_path(outline.shard(split, index)):
+                found[split].append(index)
+    for split in outline.samples:
+        yield from (outline.shard(split, index) for index in sorted(found[split]))
 
 
 def shard_paths(plan: Plan, shard: Shard) -> list[str]:
@@ -196,6 +195,8 @@ class Ledger:
     def __init__(self, plan: Plan) -> None:
         check_countable(plan)
         self._plan = plan
+        self.n_done = 0
+        """Complete shards; counted as they come, since that is asked after each."""
         self._columns = {
             name: np.zeros(split.n_shards, _LEDGER_ROW) for name, split in plan.splits.items()
         }
@@ -205,10 +206,12 @@ class Ledger:
         text = f"{commit.shard} {commit.shard_sha256} {commit.labels_sha256}"
         digest = np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint8)
         row = (True, commit.shard_bytes, commit.scaled, digest)
+        self.n_done += shard not in self
         self._columns[shard.split][shard.index] = row
 
     def drop(self, shard: Shard) -> None:
         """Note that a shard is not complete after all."""
+        self.n_done -= shard in self
         self._columns[shard.split][shard.index] = np.zeros((), _LEDGER_ROW)
 
     def n_bytes(self, shard: Shard) -> int:
@@ -217,11 +220,6 @@ class Ledger:
 
     def __contains__(self, shard: Shard) -> bool:
         return bool(self._columns[shard.split]["done"][shard.index])
-
-    @property
-    def n_done(self) -> int:
-        """Complete shards."""
-        return sum(int(rows["done"].sum()) for rows in self._columns.values())
 
     @property
     def done_samples(self) -> int:

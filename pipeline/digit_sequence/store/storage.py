@@ -150,11 +150,10 @@ class Storage:
     def list(self, folder: str = "") -> dict[str, int]:
         """Return the size of every file below a folder, by path relative to the dataset."""
         if self.is_local:
-            found = self._walk(folder)
-            link = next((path for path, status in found.items() if is_link(status)), None)
-            if link is not None:
-                raise OutputError(f"{self.uri}: {link_error(link).strerror}")
-            return {path: status.st_size for path, status in found.items()}
+            sizes, links = self._measure(folder)
+            if links:
+                raise OutputError(f"{self.uri}: {link_error(links[0]).strerror}")
+            return sizes
         base = self.locate(folder) if folder else self._root
         selector = fs.FileSelector(base, allow_not_found=True, recursive=True)
         with self.reading(folder):
@@ -166,15 +165,14 @@ class Storage:
         """Return what `list` does of the whole directory, and the paths of its links."""
         if not self.is_local:
             return self.list(), []
-        found = self._walk("")
-        links = [path for path, status in found.items() if is_link(status)]
-        return {path: found[path].st_size for path in found.keys() - links}, links
+        return self._measure("")
 
-    def _walk(self, folder: str) -> dict[str, os.stat_result]:
-        """Return what is known of the files and links below a folder; no link is followed."""
-        found: dict[str, os.stat_result] = {}
+    def _measure(self, folder: str) -> tuple[dict[str, int], Sequence[str]]:
+        """Return the sizes of the files below a folder, and the links; no link is followed."""
+        sizes: dict[str, int] = {}
+        links = []
         if folder and (link := self._find_link(folder)):
-            return {link: Path(self.locate(link)).lstat()}
+            return sizes, [link]
         folders = [folder]
         while folders:
             name = folders.pop()
@@ -183,8 +181,10 @@ class Storage:
                     for entry in entries:
                         path = f"{name}/{entry.name}" if name else entry.name
                         status = entry.stat(follow_symlinks=False)
-                        if stat.S_ISREG(status.st_mode) or is_link(status):
-                            found[path] = status
+                        if is_link(status):
+                            links.append(path)
+                        elif stat.S_ISREG(status.st_mode):
+                            sizes[path] = status.st_size
                         elif stat.S_ISDIR(status.st_mode):
                             folders.append(path)
             except FileNotFoundError:
@@ -192,7 +192,7 @@ class Storage:
             except OutputError as error:
                 if not (folder and isinstance(error.__cause__, NotADirectoryError)):
                     raise
-        return found
+        return sizes, links
 
     def check_links(self) -> None:
         """Refuse a directory in which a link stands where a build works.
@@ -276,7 +276,8 @@ class Storage:
         if not self.is_local or Path(self._root, TEMPORARY_FOLDER).is_file():
             return 0
         root = Path(self._root)
-        names = self._walk(TEMPORARY_FOLDER)
+        sizes, links = self._measure(TEMPORARY_FOLDER)
+        names = [*sizes, *links]
         return remove_orphans((root / name for name in names), root)
 
     @contextmanager

@@ -163,7 +163,7 @@ class Row:
     """(G,) rows of each cell."""
     spaces: NDArray[np.int64]
     """(G,) columns of the space before a cell, on top of the gap; 0 where there is none."""
-    has_sign: NDArray[np.bool_]
+    is_sign: NDArray[np.bool_]
     """(G,) whether a cell is of a sign."""
     outlines: Outlines | None = None
     """Of the ink, in columns of its cell; where a transform asks for them."""
@@ -176,7 +176,7 @@ class Row:
         """
         before = np.roll(self.widths, 1)
         least: NDArray[np.int64] = -(np.minimum(before, self.widths) // 2)
-        return np.where(self.has_sign | np.roll(self.has_sign, 1), 0, least)
+        return np.where(self.is_sign | np.roll(self.is_sign, 1), 0, least)
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ class Gap(Placement):
     """Gaps between the inks of two digits, as shares of the height of a digit.
 
     They take the place of `line.spacing`, whose label column says what became of them in columns.
-    Negative gaps are overlaps of ink boxes, by half the narrower one at most;
-    signs overlap with none.
+    Negative gaps are overlaps of ink boxes, by half the narrower one at most; signs overlap with
+    none.
     """
 
     name: ClassVar = "gap"

@@ -18,7 +18,10 @@ Columns = Annotated[int, Field(ge=-1000, le=1000)]
 
 
 class Spacing(Placement):
-    """Columns between two digits; negative: they overlap, by half the narrower one at most."""
+    """Columns between two digits; negative: they overlap, by half the narrower one at most.
+
+    Signs overlap with none.
+    """
 
     name: ClassVar = "spacing"
     section: ClassVar[Section] = "line"

@@ -56,7 +56,7 @@ class Touch(Placement):
         assert row.outlines
         touch = np.array(drawn["touch"], np.int64)
         touch[row.starts[:-1]] = 0
-        touch[(row.spaces > 0) | row.has_sign | np.roll(row.has_sign, 1)] = 0
+        touch[(row.spaces > 0) | row.is_sign | np.roll(row.is_sign, 1)] = 0
         if "separator_room" in drawn:
             touch[drawn["separator_room"] > 0] = 0
         (here,) = np.nonzero(touch)

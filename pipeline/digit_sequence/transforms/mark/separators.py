@@ -63,8 +63,9 @@ class Separators(Marks, Placement):
         names = np.where(is_comma, pick_names(kind, _COMMAS), pick_names(kind, _DOTS))
         identities = stream.identities
         lengths = np.diff(identities.starts)
-        has_signs = np.maximum.reduceat(identities.digits, identities.starts[:-1]) >= len(DIGITS)
-        is_chosen = self.is_chosen(chance) & (lengths > 3) & ~has_signs
+        is_other = (identities.digits >= len(DIGITS)) | identities.spaced
+        has_others = np.logical_or.reduceat(is_other, identities.starts[:-1])
+        is_chosen = self.is_chosen(chance) & (lengths > 3) & ~has_others
         low, high = self.settings.room
         (words,) = stream.per_digit(1)
         is_place = (lengths[identities.owners] - identities.slots) % 3 == 0
