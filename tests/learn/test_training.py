@@ -102,9 +102,7 @@ def test_signs_are_classes(tiny_config, tmp_path):
     model, taught = load_weights(tmp_path / "run/best.pt")
     assert taught.alphabet == signed.alphabet == "0123456789,-% "
     assert model(torch.rand(1, 1, 32, 96)).shape[2] == count_classes(signed.alphabet) == 26
-    with pytest.raises(
-        ConfigError, match=r"of it, 0 1 .* 9, got , - % and space as well"
-    ):
+    with pytest.raises(ConfigError, match=r"of it, 0 1 .* 9, got , - % and space as well"):
         check_other("it", signed.image_shape, "0123456789", signed)
     check_other("it", signed.image_shape, signed.alphabet, signed)
 
