@@ -16,8 +16,10 @@ import time
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from builds import (
     ALL_TRANSFORMS,
@@ -213,6 +215,23 @@ def test_dry_run_tells_what_is_excluded(tiny_config, tmp_path):
     config = write_config(tmp_path / "unseen.yaml", tiny_config(splits=splits))
     lines = run("build", config, "-o", "out", "--dry-run").stdout.splitlines()
     assert lines[3] == "train shows none of the 22 numbers of test and the list: 68 are left"
+
+
+@pytest.mark.parametrize(("per", "drawn"), [("sample", "- %"), ("glyph", "%")])
+def test_dry_run_tells_what_is_drawn(per, drawn, tiny_config, tiny_source, tmp_path):
+    """A sign that a part of a mix lacks is drawn for it, unless the other part's are taken."""
+    for digit in [*"0123456789", "-"]:
+        (tmp_path / "own" / digit).mkdir(parents=True)
+        for place in range(4):
+            shade = np.full((20, 12), 100 + 10 * place + ord(digit) % 10, np.uint8)
+            Image.fromarray(shade).save(tmp_path / "own" / digit / f"{place}.png")
+    own = {"name": "folder", "path": str(tmp_path / "own"), "val_fraction": 0.0}
+    parts = {"own": {"source": own | {"test_fraction": 0.0}}, "tiny": {"source": tiny_source}}
+    splits = {"train": {"numbers": {"values": ["-5 %"]}, "samples": 3}}
+    source = {"name": "mix", "per": per, "parts": parts}
+    config = write_config(tmp_path / "mix.yaml", tiny_config(source=source, splits=splits))
+    lines = run("build", config, "-o", "out", "--dry-run").stdout.splitlines()
+    assert lines[2] == f"signs   - % and space; a pen draws {drawn}"
 
 
 def test_output_folder(config, tiny_config, tmp_path, work):

@@ -105,6 +105,7 @@ def test_names_alone_must_be_unique(tmp_path):
         ("a.json", "[" * 100_000, "expected JSON: expected at most 64 levels"),
         ("a.json", "{}", "expected a label at least"),
         ("a.txt", "1.png\t7\n2.png", "line 2: expected a file, a tab and its number"),
+        ("a.csv", "file,number\n1.png,1,234", "line 2: expected no more values than columns"),
         ("a.txt", "1.png 7", "line 1: expected the columns file and number"),
         ("folder", None, "expected dataset.json of a dataset, or a file *.gt.txt for each image"),
         ("lost.csv", None, "cannot be read"),

@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import os
+import re
 import shutil
 from collections import Counter
 from dataclasses import asdict
@@ -118,6 +119,16 @@ def test_reads_as_the_report_says(taught, tmp_path):
     assert sum(right) / len(right) == expected["exact_match"]
     assert {row["status"] for row in rows} <= {"read", "check"}
     assert (out / "mistakes.png").exists() == (not all(right))
+
+
+def test_a_space_that_is_not_read_is_named(taught, tmp_path):
+    """Of a label with a space, which the network does not know, the space is said to be lacking."""
+    folder, _, crops = taught
+    one = next(crops.glob("*.png"))
+    labels = tmp_path / "labels.csv"
+    labels.write_text(f"file,number\n{one.name},1 2\n")
+    shown = read(folder, one, "--labels", labels)
+    assert re.search(r"digits read wrong: .*space (left out|as)", shown.stderr)
 
 
 def test_all_ways_read(taught):

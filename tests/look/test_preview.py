@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from builds import ALL_TRANSFORMS, build
+from digit_sequence.base.characters import DIGITS, INKED
 from digit_sequence.base.errors import OutputError
 from digit_sequence.building.sampler import open_sampler
 from digit_sequence.look.preview import (
@@ -146,3 +148,14 @@ def test_shard_not_built_yet(tiny_config, tmp_path, missing):
     storage = Storage(str(tmp_path / "out"))
     with pytest.raises(OutputError, match="test-00000 is not built yet; run the build again"):
         read_tiles(storage, load_plan(storage), 4)
+
+
+@pytest.mark.parametrize("sign", INKED[len(DIGITS) :])
+def test_title_shows_each_sign(sign):
+    """Each sign looks unlike the others, and unlike a character that the font lacks."""
+    others = {*INKED, "\u4e00"} - {sign}
+    sheets = {
+        title: draw_sheet({"train": [replace(make_tile(), title=title)]})
+        for title in [sign, *others]
+    }
+    assert all(sheets[sign] != sheets[other] for other in others)

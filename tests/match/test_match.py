@@ -191,6 +191,7 @@ def test_bad_folders_are_refused(tmp_path, kind, scans):
         ("file,number\n{all},9\n{first},9\n", "expected one row for"),
         ("file,number\n{all},9\nother.png,12\n", "expected the name of an image in"),
         ("file,number\n{all},9\nx.png,12a\n", "number: expected digits, got"),
+        ("file,number\n{all},9\nx.png,1,2\n", "expected no more values than columns"),
         ("file,number,boxes\n{all},9,1 2 3 4;5 6 7 8\n", "for each digit of 9"),
         ("file,number,boxes\n{all},9,1 2 3\n", "left top width height"),
         ("file,number,boxes\n{all},9,900 2 3 9\n", "expected boxes within the"),

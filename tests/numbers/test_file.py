@@ -45,7 +45,7 @@ def test_text_file(tmp_path: Path, content: bytes) -> None:
         b"text\n007\n12\n5\n",
         b"\xef\xbb\xbftext,id\r\n007,1\r\n12,2\r\n5,3\r\n",
         b'id,text\n"a,b","007"\n"c\nd",12\n\ne, 5 \n',  # quotes, and a value of two lines
-        b"id,text\n1,007\n2,\n3,12\n4\n5,5,6\n",  # empty, too few and too many values
+        b"id,text\n1,007\n2,\n3,12\n4\n5,5,\n",  # empty, too few and too many values
     ],
 )
 def test_csv_file(tmp_path: Path, content: bytes) -> None:
@@ -85,6 +85,11 @@ def test_csv_file(tmp_path: Path, content: bytes) -> None:
             "n.txt: expected one column 'txt', got 'id|text'; its columns are di",
         ),
         (b"a;b,c\n", "text", "n.txt: expected one column 'text', got 'a;b', 'c'"),
+        (
+            b'text,id\n"1,234.50",1\n1,234.50,2\n',
+            "text",
+            'n.txt: line 3: expected no more values than columns, got "2" behind them; put a ',
+        ),
         (b"id,text\n", "text", "n.txt: expected at least one number, got none"),
         (b"text\n" + b"1" * 200_000, "text", "n.txt: numbers cannot be read: field larger than"),
     ],
@@ -93,7 +98,8 @@ def test_bad_file(tmp_path: Path, content: bytes, column: str | None, message: s
     """A message names the file, and the line or the columns."""
     with pytest.raises(ConfigError) as caught:
         read_bytes(tmp_path, content, column)
-    assert str(caught.value).startswith(f"{tmp_path}/{message}")
+    assert str(caught.value).startswith(f"{tmp_path}/n.txt: ")
+    assert message in str(caught.value)
 
 
 def test_endless_numbers() -> None:

@@ -169,6 +169,24 @@ def test_digits_are_counted(page, folder):
         assert row[1:] == [str(pairs[digit, following]) for following in "0123456789"]
 
 
+def test_signs_are_counted_apart(tiny_config):
+    """A sign that occurs has a bar, a column and a row of its own; none is among the nines."""
+    splits = {"train": {"numbers": {"values": ["-1,9", "9,€ 2"]}, "samples": 2}}
+    sampler = open_config(tiny_config(splits=splits))
+    page = Page(make_report(LiveSubject("signs", sampler, 2)))
+    numbers, alphabet = ["-1,9", "9,€2"], "0123456789,-€"
+    assert page.find_table("digit", "digits, train") == [
+        [it, str("".join(numbers).count(it))] for it in alphabet
+    ]
+    positions = Counter((place, it) for number in numbers for place, it in enumerate(number))
+    for place, row in enumerate(page.find_table("position \\ digit")):
+        assert row[1:] == [str(positions[place, it]) for it in alphabet]
+    pairs = Counter(pair for number in numbers for pair in pairwise(number))
+    assert page.find_table("digit \\ next digit") == [
+        [it, *(str(pairs[it, following]) for following in alphabet)] for it in alphabet
+    ]
+
+
 def test_lengths_are_counted(page, folder):
     """The table of lengths has a row for each."""
     lengths = {

@@ -66,6 +66,15 @@ def test_folders_of_signs(tmp_path, folder):
     assert (glyphs.images[2] == dot).all()
 
 
+@pytest.mark.parametrize("name", ["U+2C", "U+002c", "u+002C", "U+0002C"])
+def test_misspelled_codes_are_refused(tmp_path, folder, name):
+    """A folder whose code is spelled otherwise is told of, not ignored."""
+    folder("7/a.png", PICTURE)
+    folder(f"{name}/a.png", PICTURE)
+    with pytest.raises(SourceError, match=r"folder of , to be named U\+002C, got .*source\.path"):
+        read_folder(tmp_path)
+
+
 def test_signs_that_fill_their_pictures_are_told(tmp_path, folder):
     """A comma as high as a digit does not stand as beside one."""
     digit = np.zeros((28, 28), np.uint8)

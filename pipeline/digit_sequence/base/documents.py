@@ -123,3 +123,18 @@ def read_text(path: Path) -> str:
         raise ConfigError(
             f"{path}: expected a file of labels in UTF-8, got byte {error.start}: {error.reason}"
         ) from error
+
+
+def check_row(where: str, row: Mapping[Any, Any]) -> None:
+    """Refuse a row of a `csv.DictReader` with more values than columns: its number may be cut.
+
+    Raises
+    ------
+    ConfigError
+        If there are such values.
+    """
+    if rest := [value for value in row.get(None, ()) if value]:
+        raise ConfigError(
+            f"{where}: expected no more values than columns, got {_describe(rest[0])} behind them; "
+            "put a number that has commas in quotes"
+        )

@@ -121,9 +121,8 @@ def _describe_plan(sampler: Sampler, n_bytes: int, uri: str) -> str:
         )
     if plan.alphabet != DIGITS:
         signs = plan.alphabet[len(DIGITS) :]
-        drawn = "".join(
-            it for it in signs if it in INKED and INKED.index(it) not in sampler.bank.digits
-        )
+        added = sampler.glyphs.digits[len(sampler.bank.digits) :]
+        drawn = "".join(it for it in signs if it in INKED and INKED.index(it) in added)
         how = f"; a pen draws {show_characters(drawn)}" if drawn else ""
         lines.append(f"{'signs':8}{show_characters(signs)}{how}")
     lines += [_describe_excluded(plan, split) for split in plan.splits.values() if split.excluded]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from digit_sequence.base.characters import show_characters
 from digit_sequence.base.errors import SourceError
 from digit_sequence.cli.terminal import echo, show_progress, write_file
 from digit_sequence.cli.torch_import import importing_torch
@@ -211,7 +212,7 @@ def _summarize(
 
 
 def _describe(confusion: Mapping[str, Any]) -> str:
-    digit, found = confusion["digit"], confusion["read_as"]
+    digit, found = (show_characters(confusion[name]) for name in ("digit", "read_as"))
     if not digit:
         return f"{found} put in ({confusion['count']:,})"
     return f"{digit} {f'as {found}' if found else 'left out'} ({confusion['count']:,})"

@@ -23,7 +23,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from digit_sequence.base.characters import SIGNS, find_unknown, show_characters
-from digit_sequence.base.documents import parse_json, read_text, take
+from digit_sequence.base.documents import check_row, parse_json, read_text, take
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import MANIFEST_PATH
 from digit_sequence.learn.crop_files import show
@@ -180,10 +180,13 @@ def _parse_table(path: str, text: str) -> Iterator[Label]:
             got = ",".join(names)[:80]
             raise ConfigError(f"{path}: line 1: expected the columns file and number, got {got!r}")
         for row in rows:
+            where = f"{path}: line {rows.line_num}"
             file, number = (row[name] or "" for name in chosen)
             if names == ["filename", "words"]:  # EasyOCR quotes no comma: words are the rest
                 number = ",".join([number, *row.get(None, ())])
-            yield Label(f"{path}: line {rows.line_num}", file, number)
+            else:
+                check_row(where, row)
+            yield Label(where, file, number)
     except csv.Error as error:
         raise ConfigError(f"{path}: line {rows.line_num}: expected a CSV file: {error}") from error
 

@@ -144,16 +144,15 @@ def measure_bounds(reading: Reading) -> dict[str, list[float]]:
 
 
 def measure_surest(reading: Reading) -> dict[str, float]:
-    """Return the exact match of the surest half and of the surest nine tenths.
+    """Return the exact match of the surest half and of the surest nine tenths: of one at least.
 
     >>> measure_surest(Reading(["1", "2"], ["1", "7"], [0.9, 0.5]))
     {'50%': 1.0, '90%': 0.5}
     """
     order = np.argsort(-np.array(reading.confidences), kind="stable")
     is_right = np.array(reading.truths)[order] == np.array(reading.predictions)[order]
-    return {
-        f"{share:.0%}": float(is_right[: round(share * len(order))].mean()) for share in (0.5, 0.9)
-    }
+    counts = {f"{share:.0%}": max(1, round(share * len(order))) for share in (0.5, 0.9)}
+    return {name: float(is_right[:count].mean()) for name, count in counts.items()}
 
 
 def draw_mistakes(split: Split, reading: Reading) -> bytes | None:

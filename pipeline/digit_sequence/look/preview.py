@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,8 @@ BOX_COLORS = (
     (70, 210, 215),
 )
 """One for each digit slot, in turn."""
+_LACKED = {"€": ("C", "="), "£": ("L", "-")}
+"""Signs that the font of Pillow has no shape of, and what is written one over the other instead."""
 
 
 @dataclass(frozen=True)
@@ -153,12 +156,21 @@ def draw_sheet(tiles: Mapping[str, list[Tile]], boxes: bool = True) -> bytes:
         for position, tile in enumerate(group):
             row, column = divmod(position, per_row)
             place = (column * tile_width + TILE_MARGIN, top + row * tile_height)
-            draw.text(place, tile.title, TEXT, small)
+            _write(draw, tile.title, place, small)
             _draw_tile(sheet, draw, tile, (place[0], place[1] + TEXT_HEIGHT), boxes)
         top += -(-len(group) // per_row) * tile_height
     buffer = io.BytesIO()
     sheet.save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def _write(draw: ImageDraw.ImageDraw, text: str, place: tuple[int, int], font: Any) -> None:
+    base = "".join(_LACKED.get(it, it)[0] for it in text)
+    draw.text(place, base, TEXT, font)
+    for slot, character in enumerate(text):
+        if character in _LACKED:
+            left = place[0] + font.getlength(base[:slot])
+            draw.text((left, place[1]), _LACKED[character][1], TEXT, font)
 
 
 def _draw_tile(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digit_sequence.base.blocks import shorten
-from digit_sequence.base.documents import read_text
+from digit_sequence.base.documents import check_row, read_text
 from digit_sequence.base.errors import ConfigError, SourceError
 from digit_sequence.sources.folder import is_image_file, read_grey
 
@@ -183,6 +183,7 @@ def _read_labels(path: Path) -> dict[str, Label]:
             )
         for row in reader:
             where = f"{path}: line {reader.line_num}"
+            check_row(where, row)
             name, number = (row["file"] or "").strip(), (row["number"] or "").strip()
             if name in rows:
                 raise ConfigError(f"{where}: expected one row for {shorten(name)}, got another")

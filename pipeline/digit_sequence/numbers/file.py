@@ -11,6 +11,7 @@ from typing import Self
 from pydantic import model_validator
 
 from digit_sequence.base.blocks import Block, InputPath, shorten
+from digit_sequence.base.documents import check_row
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.numbers.checks import check_number, check_number_list
 from digit_sequence.numbers.kind import NumberKind, NumberSource
@@ -150,10 +151,12 @@ def _read_columns(
     names = list(reader.fieldnames or ())
     for name in (column,) if weight is None else (column, weight):
         _check_header(names, name, path)
-    return [
-        (reader.line_num, ((row[column] or "").strip(), row[weight] or "" if weight else "1"))
-        for row in reader
-    ]
+    rows = []
+    for row in reader:
+        check_row(f"{path}: line {reader.line_num}", row)
+        text, share = row[column] or "", row[weight] or "" if weight else "1"
+        rows.append((reader.line_num, (text.strip(), share)))
+    return rows
 
 
 def _check_header(names: Sequence[str], column: str, path: Path) -> None:

@@ -9,6 +9,7 @@ then by file name. Files are decoded by name of format, so that bytes which clai
 from __future__ import annotations
 
 import io
+import re
 import struct
 import warnings
 from collections import Counter
@@ -22,7 +23,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from pydantic import Field
 
 from digit_sequence.base.blocks import InputPath, shorten
-from digit_sequence.base.characters import INKED, name_character, parse_character
+from digit_sequence.base.characters import INKED, SIGNS, name_character, parse_character
 from digit_sequence.base.errors import SourceError
 from digit_sequence.sources.ink import Appearance, Ink, extract_ink
 from digit_sequence.sources.source import HeldOut, RawGlyphs, Source, SourceBlock
@@ -88,6 +89,7 @@ class Folder(Source):
                     f"{folder}: expected image files in folders named 0 to 9, got none; "
                     f"see source.{key}{others}"
                 )
+            _check_names(folder, key)
         if self.settings.writers is None:
             return files
         table = Path(self.settings.writers)
@@ -185,6 +187,18 @@ def fit_glyph(
     """
     fitted = _scale(grey, size)[None] * 255
     return _centre(np.rint(extract_ink(fitted, ink, is_lossy and not is_chosen)[0]), size)
+
+
+def _check_names(root: Path, key: str) -> None:
+    """Refuse a folder of a sign whose code is misspelled, as U+2c: its glyphs would be ignored."""
+    for folder in sorted(root.iterdir()):
+        code = re.fullmatch("[Uu]\\+0*([0-9A-Fa-f]{2,4})", folder.name)
+        sign = chr(int(code[1], 16)) if code and folder.is_dir() else ""
+        if sign and sign in SIGNS and folder.name != name_character(sign):
+            raise SourceError(
+                f"{root}: expected the folder of {sign} to be named {name_character(sign)}, got "
+                f"{folder.name}; see source.{key}"
+            )
 
 
 def is_image_file(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Which digits there are, where they stand, and what follows on what."""
+"""Which digits and signs there are, where they stand, and what follows on what."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from digit_sequence.base.characters import DIGITS, INKED
 from digit_sequence.report.batch import Batch
 from digit_sequence.report.charts import plot_bars, plot_heat
 from digit_sequence.report.panel import Element, Panel
@@ -14,11 +15,11 @@ from digit_sequence.report.scene import Scene
 
 POSITIONS = 10
 """Shown; what stands farther right is counted with the last."""
-_NAMES = [str(digit) for digit in range(10)]
+_N = len(INKED)
 
 
 class Digits(Panel):
-    """Counts of digits, by position and by neighbour."""
+    """Counts of digits, and of the signs that occur, by position and by neighbour."""
 
     name = "digits"
     title = "Digits"
@@ -29,19 +30,19 @@ class Digits(Panel):
 
     def __init__(self) -> None:
         self._digits: dict[str, NDArray[np.int64]] = {}
-        self._positions = np.zeros((POSITIONS, 10), np.int64)
-        self._pairs = np.zeros((10, 10), np.int64)
+        self._positions = np.zeros((POSITIONS, _N), np.int64)
+        self._pairs = np.zeros((_N, _N), np.int64)
 
     def observe(self, batch: Batch) -> None:
         """Count the digits."""
-        digits = batch.digits.clip(0, 9)
-        own = self._digits.setdefault(batch.split, np.zeros(10, np.int64))
-        own += np.bincount(digits, minlength=10)
-        cells = batch.positions.clip(0, POSITIONS - 1) * 10 + digits
-        self._positions += np.bincount(cells, minlength=10 * POSITIONS).reshape(-1, 10)
+        digits = batch.digits.clip(0, _N - 1)
+        own = self._digits.setdefault(batch.split, np.zeros(_N, np.int64))
+        own += np.bincount(digits, minlength=_N)
+        cells = batch.positions.clip(0, POSITIONS - 1) * _N + digits
+        self._positions += np.bincount(cells, minlength=_N * POSITIONS).reshape(-1, _N)
         is_follower = batch.positions[1:] > 0
-        pairs = (digits[:-1] * 10 + digits[1:])[is_follower]
-        self._pairs += np.bincount(pairs, minlength=100).reshape(10, 10)
+        pairs = (digits[:-1] * _N + digits[1:])[is_follower]
+        self._pairs += np.bincount(pairs, minlength=_N * _N).reshape(_N, _N)
 
     def show(self, scene: Scene) -> Sequence[Element]:
         """Return the three plots."""
@@ -52,20 +53,26 @@ class Digits(Panel):
         positions = [str(place + 1) for place in range(last)]
         if last == POSITIONS:
             positions[-1] += "+"
+        codes = [
+            code
+            for code in range(_N)
+            if code < len(DIGITS) or any(counts[code] for counts in self._digits.values())
+        ]
+        names = [INKED[code] for code in codes]
+        digits = {split: counts[codes] for split, counts in self._digits.items()}
         plots: list[Element] = [
-            plot_bars("Digits", "digit", self._digits, _NAMES, "digits"),
+            plot_bars("Digits", "digit", digits, names, "digits"),
             plot_heat(
                 "Digit by position",
-                self._positions[:last],
+                self._positions[:last, codes],
                 ("position", positions),
-                ("digit", _NAMES),
+                ("digit", names),
                 is_of_row=True,
             ),
         ]
         if self._pairs.any():
+            pairs = self._pairs[np.ix_(codes, codes)]
             plots.append(
-                plot_heat(
-                    "Pairs of neighbours", self._pairs, ("digit", _NAMES), ("next digit", _NAMES)
-                )
+                plot_heat("Pairs of neighbours", pairs, ("digit", names), ("next digit", names))
             )
         return plots
