@@ -368,7 +368,7 @@ def test_narrow_images_are_refused(tiny_config, tmp_path):
         name: {"numbers": numbers, "samples_per_number": 2} for name in ("train", "val", "test")
     }
     build(tiny_config(splits=splits, canvas={"height": 28, "width": 40}), tmp_path / "dataset")
-    with pytest.raises(ConfigError, match="two steps of the network for each of 10 characters, got 12"):
+    with pytest.raises(ConfigError, match="two steps of the network for each of 10 char"):
         Run(open_dataset(tmp_path / "dataset"), tmp_path / "run", OPTIONS)
 
 
