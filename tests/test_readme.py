@@ -6,12 +6,14 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 
 from builds import ROOT
+from digit_sequence.read.dataset import open_dataset
 
 PAGES = {
-    "README.md": ["pyarrow", "webdataset", "datasets", "reader"],
-    "pipeline/digit_sequence/read/README.md": ["batches", "torch"],
+    "README.md": ["pyarrow", "webdataset", "datasets", "reader", "drawn"],
+    "pipeline/digit_sequence/read/README.md": ["batches", "torch", "torch drawn", "torch mix"],
 }
 """What each example of a page shows."""
 EXAMPLES = {
@@ -33,6 +35,13 @@ def folder(tmp_path_factory):
     config = ROOT / "configs/default.yaml"
     command = [sys.executable, "-m", "digit_sequence", "build", config, "--scheduler=synchronous"]
     subprocess.run([*command, *samples], cwd=folder, check=True)
+    (folder / "configs").symlink_to(ROOT / "configs")
+    (folder / "crops").mkdir()
+    with (folder / "labels.csv").open("w") as labels:
+        print("file,number", file=labels)
+        for sample in open_dataset(folder / "data/default")["test"][:9]:
+            Image.fromarray(sample.image).save(folder / f"crops/{sample.key}.png")
+            print(f"{sample.key}.png,{sample.number}", file=labels)
     return folder
 
 
@@ -46,11 +55,11 @@ def test_pages_have_no_other_examples():
 
 @pytest.mark.parametrize(
     "way",
-    [pytest.param(way, marks=[pytest.mark.extras] * (way == "torch")) for way in EXAMPLES],
+    [pytest.param(way, marks=[pytest.mark.extras] * way.startswith("torch")) for way in EXAMPLES],
 )
 def test_example_runs(way, folder, monkeypatch):
     """Each example, a file of its own, prints the number of a sample, or sizes of a batch."""
-    path = folder / f"read_with_{way}.py"
+    path = folder / f"read_with_{way.replace(' ', '_')}.py"
     path.write_text(EXAMPLES[way])
     monkeypatch.setenv("HF_HOME", str(folder / "hf"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
