@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from digit_sequence.building.dataset import BuildResult, build_dataset
-from digit_sequence.building.sampler import open_config
+from digit_sequence.building.sampler import open_sampler
 from digit_sequence.config.model import Config
 from digit_sequence.run.events import RUNS_FOLDER
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
@@ -53,7 +53,7 @@ def build(
 ) -> BuildResult:
     """Build the dataset of a config in a folder."""
     with open_scheduler(SchedulerOptions(scheduler, workers=workers)) as run:
-        sampler = open_config(config)
+        sampler = open_sampler(config)
         return build_dataset(sampler, Storage(str(folder)), run, overwrite=overwrite)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from builds import build
 from digit_sequence.base.errors import ConfigError, OutputError
-from digit_sequence.building.sampler import open_config
+from digit_sequence.building.sampler import open_sampler
 from digit_sequence.building.verify import verify_dataset
 from digit_sequence.codec.decoding import decode_image
 from digit_sequence.codec.encoding import encode_image
@@ -39,7 +39,7 @@ def test_an_image_is_as_wide_as_its_line(tiny_config: MakeConfig, align: str) ->
         deep=True
     )
     canvas = config.canvas.model_copy(update={"align": align})
-    rendered = open_config(config.model_copy(update={"canvas": canvas})).draw("train", 0, 40)
+    rendered = open_sampler(config.model_copy(update={"canvas": canvas})).draw("train", 0, 40)
     widths = rendered.widths
     assert widths.min() == 40
     assert widths.max() == 120
@@ -60,7 +60,7 @@ def test_widths_are_within_their_bounds(tiny_config: MakeConfig, low: int, more:
     """No image is narrower or wider than asked for, and the engines agree."""
     high = max(low + more, 40)
     config = tiny_config(splits=SPLITS, canvas={"width": [low, high]}, line={"spacing": [0, 9]})
-    first, second = (open_config(config, engine).draw("train", 0, 20) for engine in ENGINES)
+    first, second = (open_sampler(config, engine).draw("train", 0, 20) for engine in ENGINES)
     assert low <= first.widths.min() <= first.widths.max() <= high
     assert first.widths.tolist() == second.widths.tolist()
     assert (first.images == second.images).all()
@@ -77,7 +77,7 @@ def test_build_read_verify(tiny_config: MakeConfig, tmp_path: Path, container: s
     with open_scheduler(SchedulerOptions("synchronous")) as run:
         assert verify_dataset(Storage(str(tmp_path / "dataset")), run).problems == ()
     split = open_dataset(tmp_path / "dataset", check_pixels=True)["train"]
-    drawn = list(open_config(config).draw("train", 0, 40).cut())
+    drawn = list(open_sampler(config).draw("train", 0, 40).cut())
     assert len({image.shape for image in drawn}) > 3
     for position, image in enumerate(drawn):
         sample = split[position]
@@ -97,7 +97,7 @@ def test_build_read_verify(tiny_config: MakeConfig, tmp_path: Path, container: s
 
 def test_samples_are_those_of_any_batch(tiny_config: MakeConfig) -> None:
     """A sample drawn alone has the width and the pixels that it has among others."""
-    sampler = open_config(make_lines(tiny_config))
+    sampler = open_sampler(make_lines(tiny_config))
     together = list(sampler.draw("train", 0, 40).cut())
     for ordinal in range(0, 40, 7):
         (alone,) = sampler.draw("train", ordinal, ordinal + 1).cut()
@@ -107,7 +107,7 @@ def test_samples_are_those_of_any_batch(tiny_config: MakeConfig) -> None:
 def test_equal_bounds_are_one_width(tiny_config: MakeConfig) -> None:
     """[160, 160] draws what 160 draws."""
     first, second = (
-        open_config(tiny_config(splits=SPLITS, canvas={"width": width})).draw("train", 0, 40)
+        open_sampler(tiny_config(splits=SPLITS, canvas={"width": width})).draw("train", 0, 40)
         for width in (160, [160, 160])
     )
     assert np.array_equal(first.images, second.images)

@@ -24,7 +24,7 @@ from tests.builds import ALL_TRANSFORMS, open_cluster
 from tests.conftest import draw_bank
 
 from digit_sequence.building.dataset import build_dataset
-from digit_sequence.building.sampler import open_config
+from digit_sequence.building.sampler import open_sampler
 from digit_sequence.config.loading import parse_config
 from digit_sequence.config.model import Config
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
@@ -81,7 +81,7 @@ def measure_build(config: Config, folder: Path) -> dict[str, Any]:
         cluster.wait_for_workers(1)
         pids = {"worker": worker.pid, "scheduler": cluster.scheduler.pid, "client": os.getpid()}
         processes = {name: psutil.Process(pid) for name, pid in pids.items()}
-        sampler = open_config(config)
+        sampler = open_sampler(config)
         n_shards = sampler.plan.n_shards
         seen: list[dict[str, float]] = []
         n_done = 0

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from digit_sequence.base.engines import Engine
-from digit_sequence.building.sampler import Sampler, open_config
+from digit_sequence.building.sampler import Sampler, open_sampler
 from digit_sequence.config.loading import parse_config
 from digit_sequence.config.looks import list_looks, write_out_looks
 from digit_sequence.transforms.registry import TRANSFORMS
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def _open(tree: dict[str, Any], engine: Engine) -> Sampler:
-    sampler = open_config(parse_config(tree, "benchmark"), engine)
+    sampler = open_sampler(parse_config(tree, "benchmark"), engine)
     sampler.draw("train", 0, SAMPLES[engine])
     return sampler
 

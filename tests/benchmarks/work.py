@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from digit_sequence.building.sampler import Sampler, open_config
+from digit_sequence.building.sampler import Sampler, open_sampler
 from digit_sequence.building.shard import pack_shard, write_shard
 from digit_sequence.codec.encoding import encode_image
 from digit_sequence.config.loading import parse_config
@@ -71,7 +71,7 @@ def open_work(
     engine: str | None = None,
 ) -> Sampler:
     """Open the yardstick's work."""
-    return open_config(make_config(image, mnist, samples, shard_samples), engine)
+    return open_sampler(make_config(image, mnist, samples, shard_samples), engine)
 
 
 def take_median(values: list[float]) -> float:

@@ -23,7 +23,7 @@ from builds import (
 from digit_sequence.base.errors import BuildError, BuildStopped, OutputError
 from digit_sequence.building.dataset import build_dataset, make_graph
 from digit_sequence.building.estimates import estimate_bytes
-from digit_sequence.building.sampler import open_config
+from digit_sequence.building.sampler import open_sampler
 from digit_sequence.building.shard import Claim, build_shard, make_claim, pack_shard
 from digit_sequence.codec.encoding import encode_image
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
@@ -69,7 +69,7 @@ def test_build_again(tiny_config, folder):
 
 def test_progress_counts_every_sample(tiny_config, folder):
     """Progress adds up to the plan, and tells samples of this run from those that were there."""
-    sampler = open_config(tiny_config())
+    sampler = open_sampler(tiny_config())
     calls = []
     run_here(sampler, folder, on_progress=lambda *call: calls.append(call))
     assert calls[0] == (0, False)
@@ -140,7 +140,7 @@ def test_sample_alone_is_its_row(built, tiny_config, output):
     """Each image in the dataset is the one that its sample, drawn alone, encodes to."""
     folder = built(**output)
     config = tiny_config(**ALL_TRANSFORMS)
-    sampler = open_config(config)
+    sampler = open_sampler(config)
     for row in read_rows(folder).to_pylist():
         drawn = sampler.draw(row["split"], row["ordinal"], row["ordinal"] + 1)
         assert hash_pixels(drawn.images[0]) == row["pixel_hash"]
@@ -261,7 +261,7 @@ def test_failing_label_file(tiny_config, folder):
 
 def test_cache_damaged_before_the_shards(tiny_config, folder, tmp_path):
     """Glyphs damaged after the config was read end the build, with the file and what to do."""
-    sampler = open_config(tiny_config())
+    sampler = open_sampler(tiny_config())
     (images,) = (tmp_path / "cache").rglob("images.npy")
     content = bytearray(images.read_bytes())
     content[-400] ^= 255
@@ -280,7 +280,7 @@ def test_source_changed_after_the_plan(tiny_config, folder, tiny_source, tmp_pat
     source = {**tiny_source, "images": str(tmp_path / "images")}
     header = Path(tiny_source["images"]).read_bytes()[:16]
     (tmp_path / "images").write_bytes(header + bank.images.tobytes())
-    sampler = open_config(tiny_config(source=source))
+    sampler = open_sampler(tiny_config(source=source))
     (tmp_path / "images").write_bytes(header + bank.images[::-1].tobytes())
     os.utime(tmp_path / "images", (1, 1))
     run_here(sampler, folder)
@@ -292,11 +292,11 @@ def test_other_build_takes_over(tiny_config, folder, monkeypatch):
     """Tasks of a build whose folder was given to another one fail, and mix nothing."""
     monkeypatch.setattr("digit_sequence.run.jobs.UNFIT_SECONDS", 0.0)
     storage = Storage(str(folder))
-    sampler = open_config(tiny_config())
+    sampler = open_sampler(tiny_config())
     plan = sampler.plan
     publish_plan(storage, plan, sampler.bank)
     tasks = list(make_graph(storage, plan, plan.shards()))
-    other = open_config(tiny_config(seed=2))
+    other = open_sampler(tiny_config(seed=2))
     publish_plan(storage, other.plan, other.bank, overwrite=True)
     results = []
     with open_scheduler(SchedulerOptions("synchronous")) as run:
@@ -310,14 +310,14 @@ def test_other_build_takes_over(tiny_config, folder, monkeypatch):
 def test_shard_is_not_written_over_another_build(tiny_config, folder, monkeypatch, other):
     """A shard that was under way when another build took over, or grew the dataset, is dropped."""
     storage = Storage(str(folder))
-    sampler = open_config(tiny_config())
+    sampler = open_sampler(tiny_config())
     publish_plan(storage, sampler.plan, sampler.bank)
     claim = make_claim(storage, sampler.plan)
     if "splits" in other:
         splits = tiny_config().model_dump(mode="json", exclude_none=True)["splits"]
         splits["train"]["samples_per_number"] += 1
         other = {"splits": splits}
-    taken_over = open_config(tiny_config(**other))
+    taken_over = open_sampler(tiny_config(**other))
 
     def take_over(*arguments):
         publish_plan(storage, taken_over.plan, taken_over.bank, overwrite=True)
@@ -332,7 +332,7 @@ def test_shard_is_not_written_over_another_build(tiny_config, folder, monkeypatc
 def test_overwrite_goes_on_with_the_same_build(tiny_config, folder):
     """Given again after a stop, a command with --overwrite keeps what it has built."""
     build(tiny_config(seed=9), folder)
-    sampler, storage = open_config(tiny_config()), Storage(str(folder))
+    sampler, storage = open_sampler(tiny_config()), Storage(str(folder))
     seen = []
     with open_scheduler(SchedulerOptions("synchronous")) as run, pytest.raises(BuildStopped):
         build_dataset(
@@ -349,7 +349,7 @@ def test_stopped_before_the_beginning(tiny_config, folder):
     """Ctrl-C before the first shard touches nothing, not even with --overwrite."""
     build(tiny_config(seed=9), folder)
     before = read_tree(folder)
-    sampler = open_config(tiny_config())
+    sampler = open_sampler(tiny_config())
     with (
         open_scheduler(SchedulerOptions("synchronous")) as run,
         pytest.raises(BuildStopped, match="before anything was touched"),
@@ -377,7 +377,7 @@ def test_estimate(tiny_config, folder, container, image):
     }
     output = {"container": container, "image": image, "shard_samples": 200}
     config = tiny_config(**ALL_TRANSFORMS, splits=splits, output=output)
-    estimate = estimate_bytes(open_config(config))
+    estimate = estimate_bytes(open_sampler(config))
     assert not folder.exists()
     build(config, folder)
     truth = sum(path.stat().st_size for path in folder.glob("images/**/*") if path.is_file())

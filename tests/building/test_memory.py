@@ -10,7 +10,7 @@ from digit_sequence.base.errors import ConfigError
 from digit_sequence.building.dataset import build_dataset
 from digit_sequence.building.estimates import estimate_task
 from digit_sequence.building.memory import check_memory, estimate_memory
-from digit_sequence.building.sampler import open_config
+from digit_sequence.building.sampler import open_sampler
 from digit_sequence.render.draw import BATCH_PIXELS, fit_batch
 from digit_sequence.run.limits import MemoryLimit
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
@@ -55,7 +55,7 @@ def test_line_maps_take_what_is_counted(tiny_config, engine, digits):
     line = {"elastic": {"shift": [0.1, 0.1]}, "perspective": {"across": [0.25, 0.25]}}
     splits = {"train": {"numbers": {"values": [digits]}, "samples": 10**6}}
     config = tiny_config(splits=splits, canvas={"width": 300}, line=line)
-    sampler = open_config(config, engine)
+    sampler = open_sampler(config, engine)
     n_samples = fit_batch(config, 784 * len(digits), engine)
     sampler.draw("train", 0, 1)
     tracemalloc.start()
@@ -102,7 +102,7 @@ def test_build_checks_its_memory(tiny_config, tmp_path):
     """A build that needs too much writes nothing."""
     splits = {"train": {"numbers": {"values": ["1234"]}, "samples": 100_000}}
     config = tiny_config(splits=splits, output={"shard_samples": 100_000})
-    sampler = open_config(config)
+    sampler = open_sampler(config)
     assert estimate_task(sampler).total > USUAL.n_bytes
     with (
         open_scheduler(SchedulerOptions("synchronous", memory_limit="350MB")) as run,

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from builds import build, read_tree
 from digit_sequence.base.errors import OutputError, PipelineError, SourceError
-from digit_sequence.building.sampler import open_config, open_output
+from digit_sequence.building.sampler import open_output, open_sampler
 from digit_sequence.building.status import describe_status
 from digit_sequence.building.verify import verify_dataset
 from digit_sequence.config.loading import load_config, parse_config
@@ -105,7 +105,7 @@ def test_any_config(tiny_config, data):
     """A config with anything in it is one that can be planned, or a documented error."""
     tree = tiny_config().model_dump(mode="json", exclude_none=True)
     with contextlib.suppress(PipelineError):
-        open_config(parse_config(data.draw(edits(tree)), "fuzz"))
+        open_sampler(parse_config(data.draw(edits(tree)), "fuzz"))
 
 
 @given(content=st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
@@ -311,7 +311,7 @@ def test_packed_glyphs_are_not_unpickled(folder, mark):
 def test_cached_bank_is_not_unpickled(tiny_config, mark, tmp_path):
     """Pickles in the cache are refused, not run, even where every digest is right."""
     config = tiny_config()
-    open_config(config)
+    open_sampler(config)
     (path,) = (tmp_path / "cache").rglob("bank.json")
     record = json.loads(path.read_text())
     content = dump_array(mark)
@@ -328,7 +328,7 @@ def test_cached_bank_is_not_unpickled(tiny_config, mark, tmp_path):
 def test_cached_bank_of_other_files(tiny_config, tmp_path):
     """A record of the cache that leaves files out, or names others, vouches for nothing."""
     config = tiny_config()
-    open_config(config)
+    open_sampler(config)
     (path,) = (tmp_path / "cache").rglob("bank.json")
     record = json.loads(path.read_text())
     for files in ({}, {"../../../x": {}}, [], None, {"images.npy": 1}):
@@ -342,7 +342,7 @@ def test_cached_bank_of_other_files(tiny_config, tmp_path):
 def test_any_pointer_of_the_cache(tiny_config, tmp_path, content):
     """What a cache says about a source is a digest, or a documented error."""
     config = tiny_config()
-    open_config(config)
+    open_sampler(config)
     (path,) = (tmp_path / "cache/sources").iterdir()
     whole = path.read_bytes()
     try:

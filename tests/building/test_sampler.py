@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from builds import ALL_TRANSFORMS, build
 from digit_sequence.base.errors import ConfigError, OutputError
-from digit_sequence.building.sampler import open_config, open_output
+from digit_sequence.building.sampler import open_output, open_sampler
 from digit_sequence.store.storage import Storage
 
 
@@ -21,7 +21,7 @@ def sampler(tiny_config, tmp_path_factory):
     """Return the sampler of a config with every transform."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DIGIT_SEQUENCE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        return open_config(tiny_config(**ALL_TRANSFORMS))
+        return open_sampler(tiny_config(**ALL_TRANSFORMS))
 
 
 @given(split=st.sampled_from([("train", 12), ("test", 5)]), cuts=st.data())
@@ -75,7 +75,7 @@ def test_dataset_has_its_own_digits(own_source, tiny_config, tmp_path, loss, is_
     """A dataset whose source is another by now, or gone, is drawn from the digits it carries."""
     config = tiny_config(source=own_source)
     build(config, tmp_path / "out")
-    before = open_config(config).draw("train", 0, 12)
+    before = open_sampler(config).draw("train", 0, 12)
     path = Path(own_source["images"])
     content = path.read_bytes()
     path.unlink()
@@ -110,14 +110,14 @@ def test_digit_without_glyphs(own_source, tiny_config, bank):
     path = Path(own_source["labels"])
     path.write_bytes(path.read_bytes()[:8] + digits.tobytes())
     with pytest.raises(ConfigError) as caught:
-        open_config(tiny_config(source=own_source))
+        open_sampler(tiny_config(source=own_source))
     assert str(caught.value).startswith("splits.train.numbers: ")
     assert "add glyphs of 7, leave these numbers out" in str(caught.value)
     numbers = {"train": {"numbers": {"values": ["42"]}, "samples": 1}}
-    open_config(tiny_config(source=own_source, splits=numbers))
+    open_sampler(tiny_config(source=own_source, splits=numbers))
 
 
 def test_split_without_glyphs(own_source, tiny_config):
     """A split that holds out no digits cannot show any; the message says what to change."""
     with pytest.raises(ConfigError, match=r"^splits\.test\.numbers: .*source's fractions"):
-        open_config(tiny_config(source={**own_source, "test_fraction": 0}))
+        open_sampler(tiny_config(source={**own_source, "test_fraction": 0}))

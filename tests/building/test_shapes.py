@@ -16,7 +16,7 @@ from builds import ALL_TRANSFORMS, build, read_rows
 from conftest import find_extent
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.building import checks
-from digit_sequence.building.sampler import open_config, open_output
+from digit_sequence.building.sampler import open_output, open_sampler
 from digit_sequence.building.shard import pack_shard
 from digit_sequence.building.verify import verify_dataset
 from digit_sequence.codec.polygons import find_area
@@ -71,7 +71,7 @@ def test_masks_recompute_boxes_and_the_image(shaped):
 def test_masks_recompute_contacts(tiny_config):
     """Masks give the gaps between boxes, and meet where visible ink does: faint ink is ink too."""
     line = {"touch": {"pixels": [1, 3], "probability": 0.5}}
-    sampler = open_config(tiny_config(labels={"masks": "rle"}, line=line))
+    sampler = open_sampler(tiny_config(labels={"masks": "rle"}, line=line))
     found = set()
     for shard in sampler.plan.shards():
         packed, _ = pack_shard(sampler, shard)
@@ -92,7 +92,7 @@ def test_only_what_is_asked_for(tiny_config, tmp_path, labels):
     """Columns are there as asked for; all others, and images, are as without."""
     plain, shaped = (
         pack_shard(sampler, sampler.plan.splits["train"].shard(0))
-        for sampler in (open_config(tiny_config(labels=it)) for it in ({}, labels))
+        for sampler in (open_sampler(tiny_config(labels=it)) for it in ({}, labels))
     )
     assert {*shaped[0].rows.column_names} - {*plain[0].rows.column_names} == {*labels}
     assert shaped[0].files == plain[0].files
@@ -113,7 +113,7 @@ def test_all_transforms_and_containers(tiny_config, tmp_path, container):
     assert find_problems(tmp_path / "out") == []
     packed = []
     for engine in ("skimage", "numba"):
-        sampler = open_config(config, engine)
+        sampler = open_sampler(config, engine)
         packed.append(pack_shard(sampler, sampler.plan.splits["train"].shard(0)))
     assert packed[0][0].files == packed[1][0].files
     assert packed[0][1] == packed[1][1]

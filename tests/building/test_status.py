@@ -12,7 +12,7 @@ import pytest
 
 from builds import build, write_config
 from digit_sequence.base.errors import OutputError
-from digit_sequence.building.sampler import open_config
+from digit_sequence.building.sampler import open_sampler
 from digit_sequence.building.status import describe_status
 from digit_sequence.run.events import RunLog
 from digit_sequence.store.plan_file import load_plan, publish_plan
@@ -52,7 +52,7 @@ def test_status_of_a_grown_dataset(tiny_config, folder):
         return tiny_config(splits=splits, output={"shard_samples": 2})
 
     build(make(5), folder)
-    grown = open_config(make(6))
+    grown = open_sampler(make(6))
     publish_plan(Storage(str(folder)), grown.plan, grown.bank)
     assert read_table(describe_status(Storage(str(folder))))["train"] == (3, 2, 1)
 
@@ -197,7 +197,7 @@ def test_performance_report(forks, tiny_config, folder, tmp_path):
 @pytest.mark.parametrize("pid", [None, "1", -1, 0, 2**40, True])
 def test_a_record_may_say_anything_of_its_process(many, folder, pid):
     """A process that cannot be looked for is taken to be there."""
-    sampler = open_config(many)
+    sampler = open_sampler(many)
     storage = Storage(str(folder))
     publish_plan(storage, sampler.plan, sampler.bank)
     RunLog(storage).write("start", host=platform.node(), pid=pid)
@@ -206,7 +206,7 @@ def test_a_record_may_say_anything_of_its_process(many, folder, pid):
 
 def test_killed_run_is_told_at_once(many, folder):
     """Where the driver ran, it is seen that it is gone."""
-    sampler = open_config(many)
+    sampler = open_sampler(many)
     storage = Storage(str(folder))
     publish_plan(storage, sampler.plan, sampler.bank)
     gone = subprocess.Popen(["true"])
@@ -217,7 +217,7 @@ def test_killed_run_is_told_at_once(many, folder):
 
 def test_any_version_has_a_status(many, folder, monkeypatch):
     """To count what is done needs no version of the plan."""
-    sampler = open_config(many)
+    sampler = open_sampler(many)
     storage = Storage(str(folder))
     publish_plan(storage, sampler.plan, sampler.bank)
     monkeypatch.setattr("digit_sequence.plan.fingerprint.__version__", "99.9")

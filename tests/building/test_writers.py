@@ -13,7 +13,7 @@ from builds import build, read_rows
 from conftest import N_PER_DIGIT
 from digit_sequence.base.errors import OutputError, SourceError
 from digit_sequence.building import checks
-from digit_sequence.building.sampler import open_config, open_output
+from digit_sequence.building.sampler import open_output, open_sampler
 from digit_sequence.building.shard import pack_shard
 from digit_sequence.building.verify import verify_dataset
 from digit_sequence.config.loading import parse_config
@@ -71,10 +71,10 @@ def test_rows_say_who_wrote(tiny_config, source, bank, tmp_path, sections):
 def test_looks_share_the_hand(tiny_config, source, tmp_path):
     """With several looks each sample still has its hand, drawn apart from the look."""
     tree = tiny_config(source=source, splits=SPLITS, hand={}).model_dump(mode="json")
-    plain = open_config(parse_config(tree, "c.yaml"))
+    plain = open_sampler(parse_config(tree, "c.yaml"))
     looks = {"a": {"glyph": ALLOGRAPHS}, "b": {"line": {"blur": {"sigma": [0.5, 1]}}}}
     del tree["glyph"], tree["line"]
-    mixed = open_config(parse_config({**tree, "look": looks}, "c.yaml"))
+    mixed = open_sampler(parse_config({**tree, "look": looks}, "c.yaml"))
     hands = [sampler.draw("train", 0, 12).recipes.drawn["hand"] for sampler in (plain, mixed)]
     assert hands[0].tolist() == hands[1].tolist()
     assert (hands[0] >= 0).all()
@@ -85,13 +85,13 @@ def test_looks_share_the_hand(tiny_config, source, tmp_path):
 def test_writers_change_no_other_draw(tiny_config, tiny_source, source):
     """To know the writers, without asking for more, changes no pixel and no other column."""
     plain, known = (
-        open_config(tiny_config(source=it)).draw("train", 0, 12)
+        open_sampler(tiny_config(source=it)).draw("train", 0, 12)
         for it in (tiny_source, source | {"split_by": "glyph"})
     )
     assert (plain.images == known.images).all()
     assert {*known.recipes.drawn} - {*plain.recipes.drawn} == {"writers"}
     none, hand = (
-        open_config(tiny_config(source=source, hand=it)).draw("train", 0, 12)
+        open_sampler(tiny_config(source=source, hand=it)).draw("train", 0, 12)
         for it in (None, {"same": 0.0})
     )
     assert (none.images == hand.images).all()
@@ -103,7 +103,7 @@ def test_engines_choose_the_same_hands(tiny_config, source):
     config = tiny_config(source=source, splits=SPLITS, hand={"same": 0.5}, glyph=ALLOGRAPHS)
     packed = []
     for engine in ("skimage", "numba"):
-        sampler = open_config(config, engine)
+        sampler = open_sampler(config, engine)
         packed.append([pack_shard(sampler, shard) for shard in sampler.plan.shards()])
     assert [shard.files for shard, _ in packed[0]] == [shard.files for shard, _ in packed[1]]
     assert [commit for _, commit in packed[0]] == [commit for _, commit in packed[1]]
@@ -111,7 +111,7 @@ def test_engines_choose_the_same_hands(tiny_config, source):
 
 def test_split_by_glyph_shares_writers(tiny_config, source):
     """The other way to split does not keep writers apart, so there the check has work to do."""
-    sampler = open_config(tiny_config(source=source | {"split_by": "glyph"}, splits=SPLITS))
+    sampler = open_sampler(tiny_config(source=source | {"split_by": "glyph"}, splits=SPLITS))
     with pytest.raises(SourceError, match=r"writer \d+: expected in one split"):
         pools.check_writers(sampler.pools)
 

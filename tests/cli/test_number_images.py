@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from builds import ROOT, read_tree, run_program
 from digit_sequence.base.errors import ConfigError
-from digit_sequence.building.sampler import open_config
+from digit_sequence.building.sampler import open_sampler
 from digit_sequence.cli.number import number
 from digit_sequence.cli.number_images import make_config
 from digit_sequence.cli.program import main
@@ -460,7 +460,7 @@ def test_labels_agree_with_images(tmp_path):
     """Each row names a file of its size, which is the sample that its recipe makes."""
     run("14543", "-a", "-c", "-b", "-bn", 4)
     options = DEFAULTS | {"augment": True, "crop": True, "batch": True, "batch_count": 4}
-    sampler = open_config(make_config("14543", **options))
+    sampler = open_sampler(make_config("14543", **options))
     drawn = sampler.draw("train", 0, 4)
     rows = read_labels(tmp_path)
     assert [row["sample_index"] for row in rows] == [0, 1, 2, 3]

@@ -9,7 +9,7 @@ import re
 import numpy as np
 from PIL import Image
 
-from digit_sequence.building.sampler import open_config
+from digit_sequence.building.sampler import open_sampler
 from digit_sequence.codec.sheet import SHOWN, write_sheet
 from digit_sequence.read.dataset import open_dataset
 
@@ -46,7 +46,7 @@ def test_dataset_and_splits(built):
 
 def test_sampler(tiny_config):
     """A sampler draws the first samples of each split of its config."""
-    sampler = open_config(tiny_config())
+    sampler = open_sampler(tiny_config())
     tiles = read_sheet(sampler._repr_html_())
     drawn = sampler.draw("train", 0, 12)
     assert [number for number, _ in tiles[:12]] == list(drawn.recipes.numbers)

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from builds import ALL_TRANSFORMS, build, read_encoded, read_rows, read_tree
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import sample_key
-from digit_sequence.building.sampler import open_config
+from digit_sequence.building.sampler import open_sampler
 from digit_sequence.building.shard import pack_shard
 from digit_sequence.building.verify import verify_dataset
 from digit_sequence.codec.encoding import decode_image
@@ -97,7 +97,7 @@ def test_images_are_the_same_in_every_container(built):
 
 def test_packing_is_deterministic(tiny_config, container):
     """The same samples are the same bytes, time and again, in memory."""
-    sampler = open_config(tiny_config(**ALL_TRANSFORMS))
+    sampler = open_sampler(tiny_config(**ALL_TRANSFORMS))
     shard = sampler.plan.splits["train"].shard(1)
     pack = CONTAINERS[container].pack
     first, second = (pack_shard(sampler, shard, pack) for _ in range(2))
@@ -275,7 +275,7 @@ def test_brief_sidecar_fits_into_a_block(tiny_config):
     packed = {}
     for name in ("brief", "text"):
         config = tiny_config(splits=splits, canvas=canvas, output={"sidecar": name})
-        packed[name], _ = pack_shard(open_config(config), Shard("train", 0, 0, 20))
+        packed[name], _ = pack_shard(open_sampler(config), Shard("train", 0, 0, 20))
     assert packed["brief"].n_bytes == packed["text"].n_bytes
 
 
@@ -286,7 +286,7 @@ def test_members_are_those_of_tarfile_and_json(tiny_config, first_ordinal, engin
     splits = {"train": {"numbers": {"random": {"lengths": [1, 9]}}, "samples": 10**12}}
     config = tiny_config(splits=splits, output={"sidecar": "full"}, **ALL_TRANSFORMS)
     shard = Shard("train", 0, first_ordinal, first_ordinal + 40)
-    packed, _ = pack_shard(open_config(config, engine), shard)
+    packed, _ = pack_shard(open_sampler(config, engine), shard)
     ((_, content),) = packed.files.items()
     rows = packed.rows.to_pylist()
     with tarfile.open(fileobj=io.BytesIO(content)) as tar:

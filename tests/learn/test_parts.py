@@ -6,7 +6,7 @@ import pytest
 
 from builds import ALL_TRANSFORMS, ROOT
 from digit_sequence.base.errors import ConfigError
-from digit_sequence.building.sampler import open_config
+from digit_sequence.building.sampler import open_sampler
 from digit_sequence.config.loading import load_config, parse_config
 from digit_sequence.learn.parts import BASE, leave_out, list_parts, make_variants
 from digit_sequence.transforms.registry import TRANSFORMS
@@ -58,7 +58,7 @@ def test_nothing_left_out_is_the_config(mixed, tiny_config):
     ):
         assert leave_out(config, frozenset(), "here") == config
     left = leave_out(mixed, frozenset(), "here")
-    assert open_config(left).plan.fingerprint == open_config(mixed).plan.fingerprint
+    assert open_sampler(left).plan.fingerprint == open_sampler(mixed).plan.fingerprint
 
 
 def test_looks_and_what_they_share(mixed):

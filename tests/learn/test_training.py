@@ -18,6 +18,7 @@ from PIL import Image
 
 from builds import ROOT, build
 from digit_sequence.base.errors import ConfigError, OutputError
+from digit_sequence.live.dataset import open_config
 from digit_sequence.read.dataset import open_dataset
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
@@ -40,16 +41,21 @@ pytestmark = pytest.mark.extras
 OPTIONS = TrainOptions(epochs=3, batch_size=8, seed=1)
 
 
+def make_config(tiny_config, n_train):
+    """Return a config of numbers of one and two digits: some to learn, some to test on."""
+    numbers = {"random": {"lengths": [1, 2], "balance": True}}
+    sizes = {"train": n_train, "val": 9, "test": 11}
+    splits = {name: {"numbers": numbers, "samples": size} for name, size in sizes.items()}
+    return tiny_config(splits=splits, canvas={"width": 72})
+
+
 @pytest.fixture(scope="module")
 def folder(tiny_config, tmp_path_factory):
-    """Build 48 numbers of one and two digits to learn, and some to test on."""
+    """Build 48 numbers to learn."""
     out = tmp_path_factory.mktemp("train")
-    numbers = {"random": {"lengths": [1, 2], "balance": True}}
-    sizes = {"train": 48, "val": 9, "test": 11}
-    splits = {name: {"numbers": numbers, "samples": size} for name, size in sizes.items()}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DIGIT_SEQUENCE_CACHE", str(out / "cache"))
-        build(tiny_config(splits=splits, canvas={"width": 72}), out / "dataset")
+        build(make_config(tiny_config, 48), out / "dataset")
     return out / "dataset"
 
 
@@ -114,6 +120,40 @@ def test_same_seed_same_weights(dataset, finished, tmp_path):
     assert torch.equal(weights(again), weights(finished))
     other = Run(dataset, tmp_path / "other", TrainOptions(seed=2))
     assert not torch.equal(weights(other), weights(finished))
+
+
+def test_config_teaches_as_its_build_does(tiny_config, dataset, finished, tmp_path):
+    """Drawn while the network learns, a config ends with the weights that its build gives.
+
+    A run that was begun with either goes on with the other.
+    """
+    drawn = open_config(make_config(tiny_config, 48))
+    run = Run(drawn, tmp_path / "drawn", OPTIONS)
+    run.train_epoch(lambda _samples, _loss: None)
+    assert run.progress.epoch == 1
+    resumed = Run(dataset, tmp_path / "drawn", OPTIONS)
+    finish(resumed)
+    whole = Run(drawn, tmp_path / "whole", OPTIONS)
+    finish(whole)
+    for other in (resumed, whole):
+        assert torch.equal(weights(other), weights(finished))
+    assert write_report(whole, {})["results"] == write_report(finished, {})["results"]
+
+
+def test_config_without_end(tiny_config, tmp_path, monkeypatch):
+    """With samples: null every epoch shows samples that none has shown; val and test stay."""
+    shown = []
+    step = Run._step
+    monkeypatch.setattr(
+        Run, "_step", lambda run, batch: shown.append(batch.keys) or step(run, batch)
+    )
+    endless = open_config(make_config(tiny_config, None), epoch_samples=20)
+    run = Run(endless, tmp_path, OPTIONS)
+    finish(run)
+    assert [len(keys) for keys in shown] == [8, 8, 4] * 3
+    assert len({key for keys in shown for key in keys}) == 60
+    with pytest.raises(OutputError, match=r"samples: \{'train': 20, .*\} there, \{'train': 21"):
+        Run(open_config(make_config(tiny_config, None), epoch_samples=21), tmp_path, OPTIONS)
 
 
 def test_learns_by_heart(dataset, tmp_path):
@@ -328,7 +368,7 @@ def test_narrow_images_are_refused(tiny_config, tmp_path):
         name: {"numbers": numbers, "samples_per_number": 2} for name in ("train", "val", "test")
     }
     build(tiny_config(splits=splits, canvas={"height": 28, "width": 40}), tmp_path / "dataset")
-    with pytest.raises(ConfigError, match="two steps of the network for each of 10 digits, got 12"):
+    with pytest.raises(ConfigError, match="two steps of the network for each of 10 char"):
         Run(open_dataset(tmp_path / "dataset"), tmp_path / "run", OPTIONS)
 
 

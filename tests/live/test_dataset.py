@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from builds import ALL_TRANSFORMS, build, write_config
 from digit_sequence.base.errors import ConfigError
-from digit_sequence.building.sampler import open_config as plan_config
+from digit_sequence.building.sampler import open_sampler
 from digit_sequence.cli.program import main
 from digit_sequence.codec.run_lengths import decode_mask
 from digit_sequence.live.dataset import open_config
@@ -245,7 +245,7 @@ def test_opens_a_file(tiny_config, tmp_path):
     dataset = open_config(str(path))
     assert (dataset.uri, dataset.fingerprint) == (
         str(path),
-        plan_config(tiny_config()).plan.fingerprint,
+        open_sampler(tiny_config()).plan.fingerprint,
     )
     with pytest.raises(ConfigError, match="overrides: expected none with a Config"):
         open_config(tiny_config(), ["seed=2"])

@@ -12,7 +12,7 @@ from PIL import Image
 from builds import ALL_TRANSFORMS, build
 from digit_sequence.base.characters import DIGITS, INKED
 from digit_sequence.base.errors import OutputError
-from digit_sequence.building.sampler import open_config
+from digit_sequence.building.sampler import open_sampler
 from digit_sequence.look.preview import (
     BACKGROUND,
     BOX_COLORS,
@@ -117,7 +117,7 @@ def test_dataset_looks_like_its_config(built, tiny_config, container):
     config = tiny_config(**ALL_TRANSFORMS, output={"container": container})
     storage = Storage(str(folder))
     for count in (1, 4, 8, 1000):  # shards have 5 samples, splits have 12 and 5
-        drawn = draw_tiles(open_config(config), count)
+        drawn = draw_tiles(open_sampler(config), count)
         read = read_tiles(storage, load_plan(storage), count)
         assert {name: len(tiles) for name, tiles in read.items()} == {
             "train": min(count, 12),
@@ -132,7 +132,7 @@ def test_shrunk_lines_are_marked(tiny_config, tmp_path):
     config = tiny_config(splits=splits, canvas={"width": 60})
     build(config, tmp_path / "out")
     storage = Storage(str(tmp_path / "out"))
-    drawn = draw_tiles(open_config(config), 2)
+    drawn = draw_tiles(open_sampler(config), 2)
     read = read_tiles(storage, load_plan(storage), 2)
     for tiles in (drawn["train"], read["train"]):
         assert [tile.title for tile in tiles] == ["1234567890  (shrunk)", "1"]

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from digit_sequence.base.errors import PipelineError
-from digit_sequence.building.sampler import open_config
+from digit_sequence.building.sampler import open_sampler
 from digit_sequence.cli.program import main
 from digit_sequence.config.loading import load_config, parse_config
 from digit_sequence.config.looks import write_out_looks
@@ -41,7 +41,7 @@ def write_crops(folder: Path, look: str, over: dict, count: int = 48) -> Path:
         **over,
     }
     config = parse_config(write_out_looks(tree, "look", Path()), "look")
-    rendered = open_config(config).draw("train", 0, count)
+    rendered = open_sampler(config).draw("train", 0, count)
     folder.mkdir()
     rows, starts = ["file,number,boxes"], rendered.recipes.starts
     for b, (image, number) in enumerate(zip(rendered.cut(), rendered.recipes.numbers, strict=True)):

@@ -21,7 +21,7 @@ from builds import ALL_TRANSFORMS, ROOT
 from conftest import draw_bank, make_pool
 from digit_sequence.base.engines import choose_engine
 from digit_sequence.base.errors import ConfigError
-from digit_sequence.building.sampler import open_config
+from digit_sequence.building.sampler import open_sampler
 from digit_sequence.building.shard import pack_shard
 from digit_sequence.config.loading import parse_config
 from digit_sequence.containers import CONTAINERS
@@ -45,7 +45,7 @@ def test_random_numbers_are_the_same(tiny_config, start, lengths):
         numbers = {"random": {"lengths": lengths, "balance": balance}}
         splits = {"train": {"numbers": numbers, "samples": 10**12}}
         config = tiny_config(splits=splits, canvas={"width": 256})
-        split = open_config(config, "skimage").plan.splits["train"]
+        split = open_sampler(config, "skimage").plan.splits["train"]
         stop = min(start + 150, 10**12)
         expected, found = (split.identities(start, stop, name) for name in ("skimage", "numba"))
         assert found[0] == expected[0]
@@ -195,8 +195,8 @@ def test_read_only_bank(tiny_config, bank):
 def test_shards_are_the_same(tiny_config, container, image):
     """Files, rows and digests of a shard do not tell which engine made it."""
     config = tiny_config(output={"container": container, "image": image}, **ALL_TRANSFORMS)
-    shard = open_config(config).plan.splits["train"].shard(1)
-    packed = [pack_shard(open_config(config, engine), shard) for engine in ("skimage", "numba")]
+    shard = open_sampler(config).plan.splits["train"].shard(1)
+    packed = [pack_shard(open_sampler(config, engine), shard) for engine in ("skimage", "numba")]
     assert packed[0] == packed[1]
 
 

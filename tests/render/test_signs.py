@@ -9,7 +9,7 @@ from builds import ALL_TRANSFORMS, drop_records, read_rows, read_tree
 from conftest import draw_bank, make_pool
 from digit_sequence.base.characters import CHARACTERS, DIGITS, INKED
 from digit_sequence.building.dataset import build_dataset
-from digit_sequence.building.sampler import open_config
+from digit_sequence.building.sampler import open_sampler
 from digit_sequence.building.verify import verify_dataset
 from digit_sequence.config.loading import parse_config
 from digit_sequence.read.dataset import open_dataset
@@ -110,7 +110,7 @@ def test_engines_build_the_same_with_signs(tiny_config, tmp_path):
     config = tiny_config(**ALL_TRANSFORMS, splits=splits, labels={"masks": "rle", "polygons": True})
     for engine in ("skimage", "numba"):
         with open_scheduler(SchedulerOptions("synchronous")) as run:
-            build_dataset(open_config(config, engine), Storage(str(tmp_path / engine)), run)
+            build_dataset(open_sampler(config, engine), Storage(str(tmp_path / engine)), run)
     trees = [read_tree(tmp_path / engine) for engine in ("skimage", "numba")]
     assert drop_records(trees[0]) == drop_records(trees[1])
     rows = read_rows(tmp_path / "numba").to_pylist()

@@ -16,7 +16,7 @@ from skimage.transform import warp
 
 from conftest import find_extent, make_pool
 from digit_sequence.base.errors import ConfigError, RenderError
-from digit_sequence.building.sampler import open_config
+from digit_sequence.building.sampler import open_sampler
 from digit_sequence.building.shard import pack_shard
 from digit_sequence.config.loading import load_config
 from digit_sequence.config.model import Config
@@ -131,7 +131,7 @@ def test_label_rows_have_its_columns(tiny_config: MakeConfig, toy: Any) -> None:
     config = turn_on(tiny_config, toy, probability=0.5)
     packed = []
     for engine in ("skimage", "numba"):
-        sampler = open_config(config, engine)
+        sampler = open_sampler(config, engine)
         packed.append(pack_shard(sampler, sampler.plan.splits["train"].shard(0)))
     assert packed[0] == packed[1]
     rows = packed[0][0].rows

@@ -22,7 +22,7 @@ pytest.importorskip("altair", reason="needs the extra report")
 
 from builds import build
 from digit_sequence.base.errors import OutputError
-from digit_sequence.building.sampler import open_config
+from digit_sequence.building.sampler import open_sampler
 from digit_sequence.cli.program import main
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.report.registry import PANELS
@@ -271,7 +271,7 @@ def test_samples_have_masks(plain, copy):
 
 def test_config_is_drawn_live(tiny_config, folder):
     """The page of a config has the samples that a build would have, masks as well."""
-    sampler = open_config(tiny_config())
+    sampler = open_sampler(tiny_config())
     page = Page(make_report(LiveSubject("tiny.yaml", sampler, 7)))
     assert [row[:3] for row in page.find_table("split", "samples")] == [
         ["train", "7", "7"],

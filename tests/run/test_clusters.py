@@ -29,7 +29,7 @@ from builds import (
 )
 from digit_sequence.base.errors import BuildError, OutputError
 from digit_sequence.building.dataset import build_dataset
-from digit_sequence.building.sampler import open_config
+from digit_sequence.building.sampler import open_sampler
 from digit_sequence.cli.program import main
 from digit_sequence.run.schedulers import SchedulerOptions, load_factory, open_scheduler
 from digit_sequence.store.storage import Storage
@@ -211,7 +211,7 @@ def test_workers_come_and_go(many, object_store, tmp_path, folder, uri):
     source = Path(config.source.images).parent
     with open_cluster(tmp_path, 2, environment=object_store.environment) as cluster:
         workers = cluster.workers
-        sampler = open_config(config)
+        sampler = open_sampler(config)
         n_results = 0
 
         def disturb(_samples, is_new):
@@ -254,7 +254,7 @@ def test_cluster_is_gone(many, object_store, tmp_path, folder, uri, victim):
             pytest.raises(BuildError) as caught,
             open_scheduler(options) as here,
         ):
-            build_dataset(open_config(config), Storage(uri), here, kill)
+            build_dataset(open_sampler(config), Storage(uri), here, kill)
         assert time.monotonic() - begin < 60
     problem = (
         "no worker is left"
@@ -273,7 +273,7 @@ def test_worker_that_cannot_write(tiny_config, cluster, tmp_path, uri, monkeypat
         open_scheduler(SchedulerOptions(other.address)) as here,
         pytest.raises(OutputError, match=r"1 of 1 workers cannot .*\n  tcp://127.0.0.1:\d+: .*s3:"),
     ):
-        build_dataset(open_config(tiny_config()), Storage(uri), here)
+        build_dataset(open_sampler(tiny_config()), Storage(uri), here)
 
 
 # -- TLS ------------------------------------------------------------------------------------------
@@ -414,7 +414,7 @@ def test_late_unfit_worker(tiny_config, object_store, tmp_path, folder, uri, fla
                 is_there = True
 
         with open_scheduler(SchedulerOptions(cluster.address)) as here:
-            build_dataset(open_config(config), Storage(uri), here, disturb)
+            build_dataset(open_sampler(config), Storage(uri), here, disturb)
         cluster.wait_for_workers(2)
     tree = object_store.read_tree(folder)
     (log,) = (text for path, text in tree.items() if "/runs/" in path)

@@ -11,7 +11,7 @@ from distributed import Client
 
 from builds import ALL_TRANSFORMS, build, open_cluster, read_tree, run_program, write_config
 from digit_sequence.base.errors import ConfigError
-from digit_sequence.building.sampler import open_config
+from digit_sequence.building.sampler import open_sampler
 from digit_sequence.run import watch
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 from digit_sequence.run.watch import TASKS_PER_THREAD
@@ -90,7 +90,7 @@ def test_lost_worker(tiny_config, tmp_path, cluster):
             if is_new:
                 worker.send_signal(signal.SIGKILL)
 
-        build_dataset(open_config(config), Storage(str(tmp_path / "out")), run, kill)
+        build_dataset(open_sampler(config), Storage(str(tmp_path / "out")), run, kill)
     assert worker.wait() == -signal.SIGKILL
     build(config, tmp_path / "fresh")
     assert read_tree(tmp_path / "out") == read_tree(tmp_path / "fresh")

@@ -14,7 +14,7 @@ from builds import build, read_rows
 from conftest import draw_bank
 from digit_sequence.base.errors import ConfigError, OutputError, SourceError, SourceWarning
 from digit_sequence.base.names import PLAN_PATH, SPLITS
-from digit_sequence.building.sampler import open_config, open_output
+from digit_sequence.building.sampler import open_output, open_sampler
 from digit_sequence.building.shard import pack_shard
 from digit_sequence.building.verify import verify_dataset
 from digit_sequence.config.loading import parse_config
@@ -150,12 +150,12 @@ def test_samples_are_those_of_their_part(tiny_config: Any, mixed: dict[str, Any]
     """A sample of a mix is, pixel for pixel, that of its part alone, whatever is on."""
     for sections in ({}, {"glyph": {"crop": {"margin": 1}, "rotate": {"degrees": [-9, 9]}}}):
         keys = {"splits": {"train": {"numbers": NUMBERS, "samples": 60}}, **sections}
-        drawn = open_config(tiny_config(source=mixed, **keys)).draw("train", 0, 60)
+        drawn = open_sampler(tiny_config(source=mixed, **keys)).draw("train", 0, 60)
         origins = drawn.recipes.drawn["source"]
         assert {*origins} == {"large", "tiny"}
         begin = {"large": 0, "tiny": 70}
         for name, part in mixed["parts"].items():
-            alone = open_config(tiny_config(source=part["source"], **keys)).draw("train", 0, 60)
+            alone = open_sampler(tiny_config(source=part["source"], **keys)).draw("train", 0, 60)
             own = np.flatnonzero(origins == name)
             assert (drawn.images[own] == alone.images[own]).all()
             of_part = np.isin(drawn.recipes.samples, own)
@@ -174,11 +174,11 @@ def test_signs_are_those_of_each_part(
         "canvas": {"height": 32, "width": 256},
         "glyph": {"crop": {"margin": 1}},
     }
-    drawn = open_config(tiny_config(source=mixed, **keys)).draw("train", 0, 40)
+    drawn = open_sampler(tiny_config(source=mixed, **keys)).draw("train", 0, 40)
     alone = tiny_config(source=mixed["parts"]["large"]["source"], **keys)
     own = drawn.recipes.drawn["source"] == "large"
     assert 0 < own.sum() < 40
-    assert (drawn.images[own] == open_config(alone).draw("train", 0, 40).images[own]).all()
+    assert (drawn.images[own] == open_sampler(alone).draw("train", 0, 40).images[own]).all()
 
     images = draw_bank(size=40, n_per_digit=2).images
     for name in ("U+002E", "U+0024"):
@@ -189,12 +189,12 @@ def test_signs_are_those_of_each_part(
     signs = {"name": "folder", "path": str(tmp_path / "signs"), "test_fraction": 0.0}
     parts = {**mixed["parts"], "own": {"weight": 2, "source": signs}}
     source = {"name": "mix", "per": "glyph", "parts": parts}
-    sampler = open_config(tiny_config(source=source, **keys))
+    sampler = open_sampler(tiny_config(source=source, **keys))
     recipes = sampler.draw("train", 0, 40).recipes
     assert ((recipes.digits >= 10) == (recipes.drawn["sources"] == "own")).all()
     assert recipes.glyph_ids.max() < len(sampler.bank.digits)
     with pytest.raises(ConfigError, match=r"source.parts.own has .* got 0, 1, 2, 3, 4, 5, 6, 7, 8"):
-        open_config(tiny_config(source=source | {"per": "sample"}, **keys))
+        open_sampler(tiny_config(source=source | {"per": "sample"}, **keys))
 
 
 @pytest.mark.parametrize("per", ["sample", "glyph"])
@@ -202,7 +202,7 @@ def test_shares_are_the_weights(tiny_config: Any, mixed: dict[str, Any], per: st
     """Of 4,000 samples, or of their digits, three quarters are of the part of weight 3."""
     splits = {"train": {"numbers": NUMBERS, "samples": 4000}}
     config = tiny_config(source=mixed | {"per": per}, splits=splits)
-    sampler = open_config(config)
+    sampler = open_sampler(config)
     split = sampler.plan.splits["train"]
     recipes = draw_recipes(config, sampler.pools["train"], "train", *split.identities(0, 4000))
     of_glyphs = np.array(["large", "tiny"])[sampler.bank.origins[recipes.glyph_ids]]
@@ -223,7 +223,7 @@ def test_each_sample_is_the_same_alone(tiny_config: Any, mixed: dict[str, Any]) 
     """Of which part a sample is depends on its identity, and on no other sample."""
     splits = {"train": {"numbers": NUMBERS, "samples": 30}}
     for per in ("sample", "glyph"):
-        sampler = open_config(tiny_config(source=mixed | {"per": per}, splits=splits))
+        sampler = open_sampler(tiny_config(source=mixed | {"per": per}, splits=splits))
         together = sampler.draw("train", 0, 30)
         for place in (0, 7, 29):
             alone = sampler.draw("train", place, place + 1)
@@ -237,10 +237,10 @@ def test_looks_change_no_part(tiny_config: Any, mixed: dict[str, Any], per: str)
     """With several looks each sample has its part, drawn apart from the look."""
     splits = {"train": {"numbers": NUMBERS, "samples": 30}}
     tree = tiny_config(source=mixed | {"per": per}, splits=splits).model_dump(mode="json")
-    plain = open_config(parse_config(tree, "c.yaml"))
+    plain = open_sampler(parse_config(tree, "c.yaml"))
     looks = {"a": {"glyph": ALLOGRAPHS}, "b": {"line": {"blur": {"sigma": [0.5, 1]}}}}
     del tree["glyph"], tree["line"]
-    several = open_config(parse_config({**tree, "look": looks}, "c.yaml"))
+    several = open_sampler(parse_config({**tree, "look": looks}, "c.yaml"))
     found = [sampler.draw("train", 0, 30).recipes for sampler in (plain, several)]
     column = "sources" if per == "glyph" else "source"
     assert found[0].drawn[column].tolist() == found[1].drawn[column].tolist()
@@ -280,14 +280,14 @@ def test_build_of_a_mix(tiny_config: Any, mixed: dict[str, Any], tmp_path: Path,
     else:
         pytest.importorskip("numba", reason="needs numba")
         shard = next(sampler.plan.shards())
-        assert pack_shard(sampler, shard) == pack_shard(open_config(config, "numba"), shard)
+        assert pack_shard(sampler, shard) == pack_shard(open_sampler(config, "numba"), shard)
     card = (tmp_path / "out" / "README.md").read_text()
     assert "of the source `idx`" in card
 
 
 def test_glyphs_that_parts_lack_differ(tiny_config: Any, mixed: dict[str, Any]) -> None:
     """A pen draws other curves for each part: none is in two splits."""
-    sampler = open_config(tiny_config(source=mixed, glyph=ALLOGRAPHS))
+    sampler = open_sampler(tiny_config(source=mixed, glyph=ALLOGRAPHS))
     glyphs, begin = sampler.glyphs, len(sampler.bank.digits)
     images = [image.tobytes() for image in glyphs.images[begin:]]
     assert len({*images}) == len(images) > 1000
@@ -315,8 +315,8 @@ def test_hand_is_of_one_part(
         assert seen.setdefault(row["hand"], row["split"]) == row["split"]
     mixed["parts"]["tiny"]["source"] = source
     with pytest.raises(SourceError, match=r"source.parts.tiny: source.split_by: expected a source"):
-        open_config(tiny_config(source=mixed | {"split_by": "writer"}, splits=splits))
-    rows = open_config(tiny_config(source=mixed, hand={}, splits=splits)).draw("train", 0, 20)
+        open_sampler(tiny_config(source=mixed | {"split_by": "writer"}, splits=splits))
+    rows = open_sampler(tiny_config(source=mixed, hand={}, splits=splits)).draw("train", 0, 20)
     hands, origins = rows.recipes.drawn["hand"], rows.recipes.drawn["source"]
     assert ((hands < 0) == (origins == "tiny")).all()  # nobody knows who wrote these
     with pytest.raises(ConfigError, match=r"hand: expected source.per: sample beside it"):
@@ -335,14 +335,14 @@ def test_part_that_lacks_digits(tiny_config: Any, mixed: dict[str, Any], tmp_pat
         ConfigError,
         match=r"splits.train.numbers: .* source.parts.sevens has .* got 1, 8; .* source.per to gl",
     ):
-        open_config(tiny_config(source=mixed, splits=values))
-    sampler = open_config(tiny_config(source=mixed | {"per": "glyph"}, splits=values))
+        open_sampler(tiny_config(source=mixed, splits=values))
+    sampler = open_sampler(tiny_config(source=mixed | {"per": "glyph"}, splits=values))
     origins = sampler.draw("train", 0, 300).recipes.drawn["sources"].reshape(300, 4)
     assert abs((origins[:, [1, 3]] == "sevens").mean() - 0.5) < 0.08  # of weights 4, 3 and 1
     assert abs((origins[:, [0, 2]] == "tiny").mean() - 0.75) < 0.08
     assert "sevens" not in origins[:, [0, 2]]
     nines = {"train": {"numbers": {"values": ["7"]}, "samples": 300}}
-    alone = open_config(tiny_config(source=mixed, splits=nines)).draw("train", 0, 300)
+    alone = open_sampler(tiny_config(source=mixed, splits=nines)).draw("train", 0, 300)
     assert abs((alone.recipes.drawn["source"] == "sevens").mean() - 0.5) < 0.12
 
 
@@ -350,7 +350,7 @@ def test_part_without_share_in_a_split(tiny_config: Any, mixed: dict[str, Any]) 
     """A part that nothing is held out of for test is in train alone."""
     mixed["parts"]["large"]["source"] |= {"test_fraction": 0.0}
     splits = {split: {"numbers": NUMBERS, "samples": 40} for split in SPLITS}
-    sampler = open_config(tiny_config(source=mixed, splits=splits))
+    sampler = open_sampler(tiny_config(source=mixed, splits=splits))
     origins = {s: {*sampler.draw(s, 0, 40).recipes.drawn["source"]} for s in SPLITS}
     assert origins == {"train": {"large", "tiny"}, "val": {"large", "tiny"}, "test": {"tiny"}}
 
@@ -359,10 +359,10 @@ def test_same_images_in_two_parts(tiny_config: Any, mixed: dict[str, Any], bank:
     """They are refused unless they are in the same splits."""
     twice = {**mixed["parts"]["tiny"]["source"]}
     mixed["parts"]["large"]["source"] = twice
-    open_config(tiny_config(source=mixed))
+    open_sampler(tiny_config(source=mixed))
     mixed["parts"]["large"]["source"] = twice | {"val_fraction": 0.3, "test_fraction": 0.3}
     with pytest.raises(SourceError, match=r"source.parts: expected parts of different digits, got"):
-        open_config(tiny_config(source=mixed))
+        open_sampler(tiny_config(source=mixed))
 
 
 def test_bank_of_a_mix(mixed: dict[str, Any], recwarn: Any) -> None:
@@ -384,7 +384,7 @@ def test_fingerprint_tells_parts_apart(tiny_config: Any, mixed: dict[str, Any]) 
     """Weights, names, shares and exclusions change it; the order of the parts does not."""
 
     def find(**keys: Any) -> str:
-        return open_config(tiny_config(source=mixed | keys)).plan.fingerprint
+        return open_sampler(tiny_config(source=mixed | keys)).plan.fingerprint
 
     large, tiny = mixed["parts"]["large"], mixed["parts"]["tiny"]
     found = [

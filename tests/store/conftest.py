@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from digit_sequence.building.sampler import open_config
+from digit_sequence.building.sampler import open_sampler
 from digit_sequence.store.plan_file import load_plan
 from digit_sequence.store.storage import Storage
 
@@ -14,7 +14,7 @@ from digit_sequence.store.storage import Storage
 @pytest.fixture
 def plan(tiny_config):
     """Return the plan of the tiny config: 12 and 5 samples, in shards of 5."""
-    return open_config(tiny_config()).plan
+    return open_sampler(tiny_config()).plan
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builds import ALL_TRANSFORMS, read_encoded, read_rows
-from digit_sequence.building.sampler import open_config
+from digit_sequence.building.sampler import open_sampler
 from digit_sequence.building.shard import pack_shard
 from digit_sequence.codec.encoding import decode_image
 from digit_sequence.config.loading import parse_config
@@ -325,7 +325,7 @@ def test_labels_digest_of_a_commit(built):
 
 def test_rows_of_batches_are_those_of_one(tiny_config, monkeypatch):
     """How many samples are rendered at a time changes no row and no byte of the label file."""
-    sampler = open_config(tiny_config(**ALL_TRANSFORMS, output={"shard_samples": 100}))
+    sampler = open_sampler(tiny_config(**ALL_TRANSFORMS, output={"shard_samples": 100}))
     shard = sampler.plan.splits["train"].shard(0)
     whole, commit = pack_shard(sampler, shard)
     monkeypatch.setattr("digit_sequence.building.sampler.fit_batch", lambda *_: 5)

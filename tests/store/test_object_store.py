@@ -18,7 +18,7 @@ from pyarrow import fs
 from builds import ALL_TRANSFORMS, build, build_apart, drop_records, read_tree, write_config
 from digit_sequence.base.errors import BuildError, OutputError
 from digit_sequence.building.dataset import build_dataset
-from digit_sequence.building.sampler import open_config
+from digit_sequence.building.sampler import open_sampler
 from digit_sequence.building.verify import QUARANTINE, verify_dataset
 from digit_sequence.cli.program import main
 from digit_sequence.codec.encoding import decode_image
@@ -276,7 +276,7 @@ def test_store_is_gone(many, object_store, folder, uri, tmp_path, monkeypatch):
         storage = Storage(uri)
         try:
             with pytest.raises(BuildError) as caught:
-                build_dataset(open_config(config), storage, run, kill)
+                build_dataset(open_sampler(config), storage, run, kill)
         finally:
             object_store.kill()
             object_store.start()

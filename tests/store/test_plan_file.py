@@ -10,7 +10,7 @@ import pytest
 from builds import build, read_tree
 from digit_sequence.base.errors import OutputError
 from digit_sequence.base.names import PLAN_PATH
-from digit_sequence.building.sampler import open_config
+from digit_sequence.building.sampler import open_sampler
 from digit_sequence.store.plan_file import load_plan, publish_plan
 from digit_sequence.store.storage import Storage
 
@@ -57,7 +57,7 @@ def test_plan_comes_back(storage, plan, bank):
 def test_plan_of_any_numbers_comes_back(storage, tiny_config, numbers, bank):
     """Whatever the numbers are, the plan in the folder gives the same ones."""
     config = tiny_config(splits={"train": {"numbers": numbers, "samples": 9}})
-    plan = open_config(config).plan
+    plan = open_sampler(config).plan
     publish_plan(storage, plan, bank)
     loaded = load_plan(storage).splits["train"].identities(0, 9)
     numbers, indices = plan.splits["train"].identities(0, 9)
@@ -70,7 +70,7 @@ def test_plan_has_the_numbers_of_files(storage, tiny_config, tmp_path, bank):
     path = tmp_path / "numbers.txt"
     path.write_text("007\n12\n")
     splits = {"train": {"numbers": {"file": {"path": str(path)}}, "samples": 4}}
-    publish_plan(storage, open_config(tiny_config(splits=splits)).plan, bank)
+    publish_plan(storage, open_sampler(tiny_config(splits=splits)).plan, bank)
     path.unlink()
     assert load_plan(storage).splits["train"].identities(0, 4)[0] == ["007", "12"] * 2
 
@@ -173,7 +173,7 @@ def test_dataset_grows(tiny_config, folder, tmp_path):
 def test_growing_dataset_has_no_manifest(tiny_config, folder, storage, bank):
     """As soon as a larger plan is published, the dataset does not pass for complete."""
     build(tiny_config(), folder)
-    publish_plan(storage, open_config(tiny_config(splits=GROWN)).plan, bank)
+    publish_plan(storage, open_sampler(tiny_config(splits=GROWN)).plan, bank)
     assert not (folder / "dataset.json").exists()
 
 

@@ -12,7 +12,7 @@ from tests.benchmarks.equality import find_differences
 
 from builds import build, read_rows, run_program, write_config
 from digit_sequence.base.errors import ConfigError
-from digit_sequence.building.sampler import open_config, open_output
+from digit_sequence.building.sampler import open_output, open_sampler
 from digit_sequence.config.loading import load_config, parse_config
 from digit_sequence.pen.shapes import load_shapes
 from digit_sequence.store.storage import Storage
@@ -24,7 +24,7 @@ NUMBERS = {"train": {"numbers": {"random": {"lengths": [5, 5]}}, "samples": 1000
 def test_share_of_a_digit(tiny_config):
     """Digits are written otherwise as often as their share says, by the weights of the shapes."""
     config = tiny_config(splits=NUMBERS, glyph={"allographs": {"share": {7: 0.8, 3: 0, 1: 1}}})
-    drawn = open_config(config).draw("train", 0, 1000).recipes
+    drawn = open_sampler(config).draw("train", 0, 1000).recipes
     names, digits = drawn.drawn["allograph"], drawn.digits
     assert not any(names[digits == 3])
     assert all(names[digits == 1])
@@ -40,8 +40,8 @@ def test_share_of_a_digit(tiny_config):
 
 def test_other_glyphs_stay(tiny_config):
     """A digit that is not written otherwise keeps its glyph, and the others are of their shape."""
-    plain = open_config(tiny_config(splits=NUMBERS)).draw("train", 0, 200).recipes
-    sampler = open_config(tiny_config(splits=NUMBERS, glyph={"allographs": {}}))
+    plain = open_sampler(tiny_config(splits=NUMBERS)).draw("train", 0, 200).recipes
+    sampler = open_sampler(tiny_config(splits=NUMBERS, glyph={"allographs": {}}))
     changed = sampler.draw("train", 0, 200).recipes
     names = changed.drawn["allograph"]
     assert (plain.drawn["spacing"] == changed.drawn["spacing"]).all()
@@ -55,7 +55,9 @@ def test_other_glyphs_stay(tiny_config):
 
 def test_engines_draw_the_same(tiny_config):
     """Both engines draw glyphs that are added."""
-    sampler = open_config(tiny_config(glyph={"allographs": {"share": dict.fromkeys(range(10), 1)}}))
+    sampler = open_sampler(
+        tiny_config(glyph={"allographs": {"share": dict.fromkeys(range(10), 1)}})
+    )
     numbers = ["0123456789", "7", "1177"]
     config, pool = sampler.plan.config, sampler.pools["train"]
     assert find_differences(config, sampler.glyphs, pool, numbers)[0] == []
@@ -84,7 +86,7 @@ def test_dataset_carries_its_shapes(tiny_config, tmp_path):
     assert "slashed" in names
     assert names <= {"slashed", "open", "overrun", "tail"}
     reopened = open_output(Storage(str(tmp_path / "out")))
-    ours = open_config(config).draw("train", 0, 12)
+    ours = open_sampler(config).draw("train", 0, 12)
     assert (reopened.draw("train", 0, 12).images == ours.images).all()
     verified = run_program("verify", tmp_path / "out", "--scheduler", "synchronous")
     assert verified.returncode == 0, verified.stderr
@@ -93,7 +95,9 @@ def test_dataset_carries_its_shapes(tiny_config, tmp_path):
 
 def test_no_glyph_in_two_splits(tiny_config):
     """Train and test of one dataset show none of each other's glyphs."""
-    sampler = open_config(tiny_config(glyph={"allographs": {"share": dict.fromkeys(range(10), 1)}}))
+    sampler = open_sampler(
+        tiny_config(glyph={"allographs": {"share": dict.fromkeys(range(10), 1)}})
+    )
     shown = [
         set(sampler.draw(split, 0, n_samples).recipes.glyph_ids.tolist())
         for split, n_samples in (("train", 12), ("test", 5))
@@ -149,7 +153,7 @@ def test_wrong_shares(tiny_config, share, message):
 def test_shape_of_a_name_that_is_there(tiny_config):
     """A user's shape takes the place of one of the same name."""
     shapes = {"digits": {"7": {"crossed": ["0,0 1,0! .5,1"]}}}
-    sampler = open_config(tiny_config(glyph={"allographs": {"shapes": shapes}}))
+    sampler = open_sampler(tiny_config(glyph={"allographs": {"shapes": shapes}}))
     own = sampler.pools["train"].shapes["7/crossed"]
     images = sampler.glyphs.images[own]
     assert len(np.unique(images, axis=0)) == len(own)

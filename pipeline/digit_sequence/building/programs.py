@@ -9,7 +9,7 @@ from typing import Any
 from digit_sequence.base.current_folder import leave_lost_folder
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.building.dataset import BuildResult, build_dataset
-from digit_sequence.building.sampler import open_config
+from digit_sequence.building.sampler import open_sampler
 from digit_sequence.config.loading import load_config
 from digit_sequence.config.model import Config
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
@@ -82,7 +82,7 @@ def build(
     storage = Storage(str(output or choose_output(settings, path)))
     leave_lost_folder()
     storage.check()
-    sampler = open_config(settings, engine)
+    sampler = open_sampler(settings, engine)
     with open_scheduler(SchedulerOptions(**scheduler)) as run:
         return build_dataset(sampler, storage, run, on_progress, overwrite, should_stop)
 

@@ -81,7 +81,7 @@ class Sampler:
             yield number, encode_image(image, "png", engine=self.engine)
 
 
-def open_config(config: Config, engine: str | None = None) -> Sampler:
+def open_sampler(config: Config, engine: str | None = None) -> Sampler:
     """Plan the dataset of a config.
 
     Raises

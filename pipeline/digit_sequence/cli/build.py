@@ -70,7 +70,7 @@ def build(
     from digit_sequence.building.dataset import build_dataset
     from digit_sequence.building.estimates import estimate_bytes
     from digit_sequence.building.programs import choose_output
-    from digit_sequence.building.sampler import open_config
+    from digit_sequence.building.sampler import open_sampler
     from digit_sequence.config.loading import load_config
     from digit_sequence.store.storage import Storage
 
@@ -78,7 +78,7 @@ def build(
     uri = output or choose_output(settings, config)
     storage = Storage(uri)
     leave_lost_folder()
-    sampler = open_config(settings, engine)
+    sampler = open_sampler(settings, engine)
     sampler.plan.check_ends()
     if dry_run:
         echo(_describe_plan(sampler, estimate_bytes(sampler), uri))

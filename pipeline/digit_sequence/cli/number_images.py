@@ -16,7 +16,7 @@ from typing import Any
 from digit_sequence.base.characters import name_number
 from digit_sequence.base.current_folder import leave_lost_folder
 from digit_sequence.base.errors import ConfigError, OutputError, SourceError
-from digit_sequence.building.sampler import open_config
+from digit_sequence.building.sampler import open_sampler
 from digit_sequence.building.shard import pack_shard, write_shard
 from digit_sequence.config.loading import parse_config
 from digit_sequence.config.model import Config
@@ -142,7 +142,7 @@ def write_images(
     storage = Storage(image_dir)
     leave_lost_folder()
     with _naming_options(typed):
-        sampler = open_config(config)
+        sampler = open_sampler(config)
     split = sampler.plan.splits["train"]
     (number,), _ = split.identities(0, 1)
     folder = name_number(number)

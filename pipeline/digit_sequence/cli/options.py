@@ -11,16 +11,20 @@ import click
 Command = Callable[..., Any]
 
 
-def config_options(command: Command) -> Command:
-    """Add the argument CONFIG and the option --set."""
-    command = click.option(
+def override_option(command: Command) -> Command:
+    """Add the option --set."""
+    return click.option(
         "--set",
         "overrides",
         multiple=True,
         metavar="SECTION.KEY=VALUE",
         help="Override a key of the config; the value is YAML. Can be given many times.",
     )(command)
-    return click.argument("config", type=click.Path(path_type=Path))(command)
+
+
+def config_options(command: Command) -> Command:
+    """Add the argument CONFIG and the option --set."""
+    return click.argument("config", type=click.Path(path_type=Path))(override_option(command))
 
 
 def memory_option(command: Command) -> Command:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from digit_sequence.base.files import is_remote
-from digit_sequence.building.sampler import Sampler, open_config, open_output
+from digit_sequence.building.sampler import Sampler, open_output, open_sampler
 from digit_sequence.config.loading import load_config
 from digit_sequence.store.storage import Storage
 
@@ -20,7 +20,7 @@ def open_origin(origin: str, overrides: Sequence[str] = ()) -> Sampler:
     """Open a dataset directory, or a config with overrides."""
     if is_dataset(origin):
         return open_output(open_storage(origin))
-    return open_config(load_config(Path(origin), overrides))
+    return open_sampler(load_config(Path(origin), overrides))
 
 
 def open_storage(uri: str) -> Storage:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.cli.options import override_option
 from digit_sequence.cli.terminal import echo, write_file
 
 
@@ -29,13 +30,7 @@ from digit_sequence.cli.terminal import echo, write_file
     help="Samples of each split.",
 )
 @click.option("--boxes/--no-boxes", default=True, show_default=True, help="Draw digits' boxes.")
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="SECTION.KEY=VALUE",
-    help="Override a key of the config; not for a dataset.",
-)
+@override_option
 def preview(origin: str, output: Path, count: int, boxes: bool, overrides: tuple[str, ...]) -> None:
     """Draw a contact sheet: the first samples of each split with labels and boxes.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from digit_sequence.base.errors import ConfigError, how_to_install
+from digit_sequence.cli.options import override_option
 from digit_sequence.cli.terminal import describe_bytes, echo, show_progress, write_file
 from digit_sequence.cli.torch_import import importing_torch
 
@@ -46,13 +47,7 @@ from digit_sequence.cli.torch_import import importing_torch
     type=click.Path(path_type=Path),
     help="What `train` wrote: what the network cannot read. Needs the extra torch.",
 )
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="SECTION.KEY=VALUE",
-    help="Override a key of the config; not for a dataset.",
-)
+@override_option
 def report(
     origin: str,
     output: Path,

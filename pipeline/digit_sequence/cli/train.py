@@ -10,21 +10,23 @@ import click
 
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.files import is_remote
+from digit_sequence.cli.options import override_option
 from digit_sequence.cli.terminal import echo, show_progress
 from digit_sequence.cli.torch_import import importing_torch
 
 if TYPE_CHECKING:
     from digit_sequence.read.dataset import Dataset
+    from digit_sequence.read.splits import Splits
 
 
 @click.command()
-@click.argument("dataset", metavar="OUT")
+@click.argument("origin", metavar="OUT|CONFIG")
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     metavar="RUN",
-    help="Folder of the run.  [default: runs/ and the name of OUT]",
+    help="Folder of the run.  [default: runs/ and the name of OUT or CONFIG]",
 )
 @click.option(
     "--epochs", default=6, show_default=True, type=click.IntRange(1), help="At most this many."
@@ -49,8 +51,18 @@ if TYPE_CHECKING:
     help="Another dataset whose test split is read in the end. Can be given many times.",
 )
 @click.option("--overwrite", is_flag=True, help="Train anew where RUN holds another run.")
-def train(dataset: str, output: Path | None, also: tuple[str, ...], **options: Any) -> None:
+@override_option
+def train(
+    origin: str,
+    output: Path | None,
+    also: tuple[str, ...],
+    overrides: tuple[str, ...],
+    **options: Any,
+) -> None:
     """Teach a small network to read the dataset OUT, and report how well it does.
+
+    Of a CONFIG, samples are drawn while the network learns, the same as a build would have; with
+    samples: null for train, new ones in each epoch.
 
     Writes report.md, report.json, curve.png, mistakes.png and the weights to RUN. A run that was
     stopped goes on when the same command is given again. Needs the extra torch.
@@ -58,13 +70,11 @@ def train(dataset: str, output: Path | None, also: tuple[str, ...], **options: A
     with importing_torch("training"):
         from digit_sequence.learn import training
 
-    from digit_sequence.read.dataset import open_dataset
-
-    opened = open_dataset(dataset)
+    opened = open_splits(origin, overrides)
     others = open_others(also)
     for other in others.values():
         training.check_other(opened.uri, opened.image_shape, opened.alphabet, other)
-    folder = _choose_run_folder(dataset, output)
+    folder = _choose_run_folder(origin, output)
     overwrite = options.pop("overwrite")
     run = training.Run(opened, folder, training.TrainOptions(**options), overwrite)
     epochs = run.options.epochs
@@ -82,6 +92,19 @@ def train(dataset: str, output: Path | None, also: tuple[str, ...], **options: A
     echo(f"in {folder}: report.md, report.json, curve.png, mistakes.png, best.pt")
 
 
+def open_splits(origin: str, overrides: Sequence[str]) -> Splits:
+    """Open a dataset, or a config with overrides."""
+    from digit_sequence.cli.origins import is_dataset
+    from digit_sequence.live.dataset import open_config
+    from digit_sequence.read.dataset import open_dataset
+
+    if not is_dataset(origin):
+        return open_config(origin, overrides)
+    if overrides:
+        raise ConfigError(f"--set: {origin} is a dataset, whose config cannot change")
+    return open_dataset(origin)
+
+
 def open_others(uris: Sequence[str]) -> dict[str, Dataset]:
     """Open datasets to be read in the end; by the names of their folders if no two have one."""
     from digit_sequence.read.dataset import open_dataset
@@ -93,12 +116,13 @@ def open_others(uris: Sequence[str]) -> dict[str, Dataset]:
     }
 
 
-def _choose_run_folder(dataset: str, output: Path | None) -> Path:
+def _choose_run_folder(origin: str, output: Path | None) -> Path:
+    from digit_sequence.cli.origins import is_dataset
+
     if output is None:
-        if (name := Path(dataset).name) in ("", ".."):
-            raise ConfigError(
-                f"{dataset} has no name for a folder of the run; name one by --output"
-            )
+        path = Path(origin)
+        if (name := path.name if is_dataset(origin) else path.stem) in ("", ".."):
+            raise ConfigError(f"{origin} has no name for a folder of the run; name one by --output")
         return Path("runs", name)
     if is_remote(output):
         raise ConfigError(f"--output: expected a folder that is mounted here, got {output}")

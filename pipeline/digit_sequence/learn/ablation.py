@@ -32,7 +32,7 @@ from digit_sequence.base.documents import parse_json, take
 from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.base.files import open_new
 from digit_sequence.base.folders import open_folder
-from digit_sequence.building.sampler import Sampler, open_config
+from digit_sequence.building.sampler import Sampler, open_sampler
 from digit_sequence.learn.crop_files import list_crops, load_crop
 from digit_sequence.learn.label_files import read_labels
 from digit_sequence.learn.parts import Variant
@@ -223,7 +223,7 @@ def plan_variants(where: str, variants: Sequence[Variant]) -> dict[str, Sampler]
     """
     samplers = {}
     for variant in variants:
-        samplers[variant.name] = open_config(variant.config)
+        samplers[variant.name] = open_sampler(variant.config)
         splits = samplers[variant.name].plan.splits
         canvas = variant.config.canvas
         longest: dict[str, int] = {name: split.numbers.max_digits for name, split in splits.items()}

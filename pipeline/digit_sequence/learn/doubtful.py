@@ -6,7 +6,7 @@ them (`keep_doubtful` of the source mnist), exact match is told with these sampl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from digit_sequence.base.names import MANIFEST_PATH
 from digit_sequence.learn.label_files import match_dataset
 from digit_sequence.learn.report import Reading, measure
+from digit_sequence.live.dataset import DrawnDataset
 from digit_sequence.read.dataset import Dataset, open_dataset
+from digit_sequence.read.splits import Splits
 from digit_sequence.sources.bank import parse_bank
 from digit_sequence.sources.mnist import DOUBTFUL, Mnist
 from digit_sequence.store.glyphs import GLYPHS_PATH
@@ -46,16 +48,26 @@ class Doubtful:
         return f"{name}: {n_shown:,} samples show one {_WHAT}"
 
 
-def open_doubtful(dataset: Dataset) -> Doubtful | None:
+def open_doubtful(dataset: Splits) -> Doubtful | None:
     """Return the doubtful digits of the source of a dataset; None if its source has none."""
     try:
-        return _open_doubtful(dataset.uri, dataset.manifest["plan"])
+        if isinstance(dataset, DrawnDataset):
+            sampler = dataset.sampler
+            source = sampler.plan.config.source.model_dump(mode="json")
+            return _find_doubtful(source, lambda: sampler.bank.origins)
+        if isinstance(dataset, Dataset):
+            uri, plan = dataset.uri, dataset.manifest["plan"]
+            return _find_doubtful(plan["config"]["source"], lambda: _read_origins(uri, plan))
     except (AttributeError, LookupError, OSError, TypeError, ValueError):
-        return None  # a manifest of others, or no glyphs: that shall end no training
+        pass  # a manifest of others, or no glyphs: that shall end no training
+    return None
 
 
-def _open_doubtful(uri: str, plan: Mapping[str, Any]) -> Doubtful | None:
-    source = plan["config"]["source"]
+def _read_origins(uri: str, plan: Mapping[str, Any]) -> Any:
+    return parse_bank(Storage(uri).read(GLYPHS_PATH), plan["source_digest"]).origins
+
+
+def _find_doubtful(source: Mapping[str, Any], read_origins: Callable[[], Any]) -> Doubtful | None:
     parts = source["parts"] if source["name"] == "mix" else {"": {"source": source}}
     blocks = [parts[name]["source"] for name in sorted(parts)]
     kept = [place for place, it in enumerate(blocks) if it.get("keep_doubtful")]
@@ -63,8 +75,7 @@ def _open_doubtful(uri: str, plan: Mapping[str, Any]) -> Doubtful | None:
         return None
     begins = [0]
     if kept and len(blocks) > 1:
-        packed = Storage(uri).read(GLYPHS_PATH)
-        origins: Any = parse_bank(packed, plan["source_digest"]).origins
+        origins = read_origins()
         begins = [int((origins < place).sum()) for place in range(len(blocks))]
     return Doubtful(frozenset(begins[place] + glyph for place in kept for glyph in DOUBTFUL))
 

@@ -2,7 +2,7 @@
 
 ::
 
-    drawn = open_config("configs/default.yaml")["train"]
+    drawn = open_sampler("configs/default.yaml")["train"]
     real = open_crops("crops", "labels.csv", like=drawn)
     mix = Mix({"drawn": drawn, "real": real}, {"drawn": 1, "real": 1})
     for batch in DataLoader(NumberStream(mix, seed=1), 64, num_workers=2, collate_fn=collate):

@@ -46,8 +46,8 @@ from digit_sequence.learn.network import Recognizer, count_steps, make_recognize
 from digit_sequence.learn.report import Reading, draw_curve, draw_mistakes, measure, write_markdown
 from digit_sequence.learn.sampler import ShardBatchSampler
 from digit_sequence.learn.streams import NumberDataset
-from digit_sequence.read.dataset import Dataset
 from digit_sequence.read.split import Split
+from digit_sequence.read.splits import Splits
 
 WARM_UP = 0.05
 """Share of all steps in which the learning rate rises."""
@@ -115,7 +115,8 @@ class Run:
 
     Parameters
     ----------
-    dataset : Dataset
+    dataset : Splits
+        On a disk, or drawn from a config while the network learns.
     folder : Path
         Of the run.
     options : TrainOptions
@@ -131,13 +132,14 @@ class Run:
     """
 
     def __init__(
-        self, dataset: Dataset, folder: Path, options: TrainOptions, overwrite: bool = False
+        self, dataset: Splits, folder: Path, options: TrainOptions, overwrite: bool = False
     ) -> None:
         check_dataset(dataset)
         for name in RUN_FILES if overwrite else ():
             (folder / name).unlink(missing_ok=True)
         self.dataset, self.folder, self.options = dataset, folder, options
-        self.train = dataset["train"][: options.limit]
+        train = dataset["train"]
+        self.train = train if options.limit is None else train[: options.limit]
         torch.manual_seed(options.seed)
         self.model = make_recognizer(dataset.alphabet)
         self.optimizer = torch.optim.AdamW(
@@ -155,7 +157,8 @@ class Run:
 
     # What another run must have the same of, to go on with this one.
     def _identity(self) -> dict[str, Any]:
-        return {"dataset": self.dataset.manifest["digest"], **asdict(self.options)}
+        samples = {name: len(split) for name, split in self.dataset.items()}
+        return {"dataset": self.dataset.fingerprint, "samples": samples, **asdict(self.options)}
 
     @property
     def is_finished(self) -> bool:
@@ -323,14 +326,14 @@ def load_weights(path: Path, advice: str = "remove it to train anew") -> tuple[R
     return model.eval(), taught
 
 
-def measure_dataset(dataset: Dataset) -> Taught:
+def measure_dataset(dataset: Splits) -> Taught:
     """Return what the images of a dataset are like, by the first ones of train."""
     samples = dataset["train"].read(range(min(len(dataset["train"]), MEASURED)))
     taught = measure_images((sample.image for sample in samples), *dataset.image_shape)
     return replace(taught, alphabet=dataset.alphabet)
 
 
-def check_dataset(dataset: Dataset) -> None:
+def check_dataset(dataset: Splits) -> None:
     """Refuse a dataset that cannot be learned from, before anything is written."""
     longest = {name: split.max_digits for name, split in dataset.items()}
     check_splits(dataset.uri, dataset.image_shape, longest)
@@ -368,7 +371,7 @@ def check_splits(where: str, image_shape: tuple[int, int], max_digits: Mapping[s
         )
 
 
-def check_other(where: str, image_shape: tuple[int, int], alphabet: str, other: Dataset) -> None:
+def check_other(where: str, image_shape: tuple[int, int], alphabet: str, other: Splits) -> None:
     """Refuse a dataset whose test split a network of `where`'s images cannot read."""
     if "test" not in other:
         raise ConfigError(f"{other.uri}: expected a split test to be read, got {', '.join(other)}")
@@ -429,7 +432,7 @@ def read_split(model: Recognizer, split: Split) -> tuple[float, Reading]:
     return float(torch.cat(losses).mean()), reading
 
 
-def write_report(run: Run, others: Mapping[str, Dataset]) -> dict[str, Any]:
+def write_report(run: Run, others: Mapping[str, Splits]) -> dict[str, Any]:
     """Read val, test, and the tests of other datasets with the best weights; write the report."""
     model = run.load_best()
     datasets = {"val": run.dataset, "test": run.dataset}
@@ -448,7 +451,7 @@ def write_report(run: Run, others: Mapping[str, Dataset]) -> dict[str, Any]:
             mistakes = draw_mistakes(split, reading)
     progress = run.progress
     report = {
-        "dataset": {"uri": run.dataset.uri, "digest": run.dataset.manifest["digest"]},
+        "dataset": {"uri": run.dataset.uri, "fingerprint": run.dataset.fingerprint},
         "options": asdict(run.options),
         "train_samples": len(run.train),
         "parameters": sum(weights.numel() for weights in model.parameters()),

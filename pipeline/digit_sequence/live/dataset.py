@@ -29,9 +29,8 @@ from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.images import cut_images
 from digit_sequence.base.names import SplitName
-from digit_sequence.building import sampler as planning
 from digit_sequence.building.memory import keep_freed_memory
-from digit_sequence.building.sampler import Sampler
+from digit_sequence.building.sampler import Sampler, open_sampler
 from digit_sequence.codec.encoding import encode_image
 from digit_sequence.config.loading import load_config, parse_config
 from digit_sequence.config.model import Config
@@ -298,12 +297,12 @@ def open_config(
     if isinstance(config, Config):
         if overrides:
             raise ConfigError(f"overrides: expected none with a Config, got {list(overrides)}")
-        return DrawnDataset(planning.open_config(config, engine), "a config", epoch_samples)
+        return DrawnDataset(open_sampler(config, engine), "a config", epoch_samples)
     settings = load_config(Path(config), overrides)
-    return DrawnDataset(planning.open_config(settings, engine), os.fspath(config), epoch_samples)
+    return DrawnDataset(open_sampler(settings, engine), os.fspath(config), epoch_samples)
 
 
 def _plan_again(
     tree: Mapping[str, Any], engine: Engine, uri: str, epoch_samples: int
 ) -> DrawnDataset:
-    return DrawnDataset(planning.open_config(parse_config(tree, uri), engine), uri, epoch_samples)
+    return DrawnDataset(open_sampler(parse_config(tree, uri), engine), uri, epoch_samples)

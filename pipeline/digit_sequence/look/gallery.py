@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from digit_sequence.building.sampler import open_config
+from digit_sequence.building.sampler import open_sampler
 from digit_sequence.config.loading import load_config, parse_config
 from digit_sequence.config.looks import list_looks, write_out_looks
 from digit_sequence.look.preview import Tile, draw_sheet, draw_tiles
@@ -88,7 +88,7 @@ def _draw(transform: type[Transform], title: str, settings: Any, sample: int) ->
     sections = {name: dict(_PLAIN[name]) for name in ("glyph", "line")}
     sections[transform.section][transform.name] = settings
     config = parse_config({**_PLAIN, **sections}, f"{transform.section}.{transform.name}")
-    tile = draw_tiles(open_config(config), sample + 1)["train"][sample]
+    tile = draw_tiles(open_sampler(config), sample + 1)["train"][sample]
     return replace(tile, title=title)
 
 
@@ -97,7 +97,7 @@ def draw_looks() -> bytes:
     rows: dict[str, list[Tile]] = {}
     for name, meaning in list_looks().items():
         tree = write_out_looks({**_NUMBERS, "look": name}, "gallery", Path())
-        sampler = open_config(parse_config(tree, "gallery"))
+        sampler = open_sampler(parse_config(tree, "gallery"))
         rows[f"{name}: {meaning}"] = draw_tiles(sampler, 4)["train"]
     return draw_sheet(rows, boxes=False)
 
@@ -110,7 +110,7 @@ def draw_kinds() -> bytes:
             continue
         split = {"numbers": {name: kind.example}, "samples": _KIND_SAMPLES}
         tree = {**_PLAIN, **_KINDS, "splits": {"train": split}}
-        sampler = open_config(parse_config(tree, name))
+        sampler = open_sampler(parse_config(tree, name))
         heading = f"{name}: {json.dumps(kind.example)}"
         rows[heading] = draw_tiles(sampler, _KIND_SAMPLES)["train"]
     return draw_sheet(rows, boxes=False)
@@ -118,7 +118,7 @@ def draw_kinds() -> bytes:
 
 def draw_job(path: Path) -> bytes:
     """Return a picture as PNG: the first samples of a config's train split."""
-    tiles = draw_tiles(open_config(load_config(path)), _JOB_SAMPLES)["train"]
+    tiles = draw_tiles(open_sampler(load_config(path)), _JOB_SAMPLES)["train"]
     meaning = path.read_text("utf-8").partition("\n")[0].removeprefix("# ")
     return draw_sheet({f"{path.name}: {meaning}": tiles}, boxes=False)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from digit_sequence.base.errors import SourceError
 from digit_sequence.base.yaml import parse_yaml
-from digit_sequence.building.sampler import open_config
+from digit_sequence.building.sampler import open_sampler
 from digit_sequence.config.loading import parse_config
 from digit_sequence.match.config import write_config
 from digit_sequence.match.crops import MIN_CROPS, Crop, read_crops
@@ -80,7 +80,7 @@ def match_folder(folder: Path, labels: str | None = None, height: int | None = N
 def build_crops(text: str, has_boxes: bool, count: int = N_BUILT) -> list[Crop]:
     """Return the first images that a config builds, as crops."""
     config = parse_config(parse_yaml(text, "match"), "match")
-    rendered = open_config(config).draw("train", 0, count)
+    rendered = open_sampler(config).draw("train", 0, count)
     starts = rendered.recipes.starts
     return [
         Crop(
