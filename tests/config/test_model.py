@@ -246,6 +246,10 @@ REFUSED_NUMBERS = [
     ("{mixture: {parts: {a: {b: 1}}}}", "numbers.mixture.parts.a.b: unknown key; expected one of"),
     ("{mixture: {parts: {a: {range: {b: 1}}}}}", "parts.a.range.b: unknown key; expected one of"),
     ("{random: {lengths: {a: 1}}}", "lengths.a: expected a whole number, got 'a'"),
+    (
+        "{random: {lengths: [1, 2], balance: trio}}",
+        "random.balance: expected true, false or pairs, got 'trio'",
+    ),
     ("{random: {lengths: 3}}", "random.lengths: expected [low, high] or {length: weight}, got 3"),
 ]
 

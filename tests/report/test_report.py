@@ -172,7 +172,7 @@ def test_digits_are_counted(page, folder):
 def test_signs_are_counted_apart(tiny_config):
     """A sign that occurs has a bar, a column and a row of its own; none is among the nines."""
     splits = {"train": {"numbers": {"values": ["-1,9", "9,€ 2"]}, "samples": 2}}
-    sampler = open_config(tiny_config(splits=splits))
+    sampler = open_sampler(tiny_config(splits=splits))
     page = Page(make_report(LiveSubject("signs", sampler, 2)))
     numbers, alphabet = ["-1,9", "9,€2"], "0123456789,-€"
     assert page.find_table("digit", "digits, train") == [

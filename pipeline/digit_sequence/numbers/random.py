@@ -54,6 +54,12 @@ def _check_weights(value: dict[int, float]) -> dict[int, float]:
     return {length: value[length] for length in sorted(value) if value[length] > 0}
 
 
+def _check_balance(value: object) -> object:
+    if not isinstance(value, bool) and value != "pairs":
+        raise ValueError(f"expected true, false or pairs, got {shorten(value)}")
+    return value
+
+
 class RandomSettings(Block):
     """Numbers drawn at random."""
 
@@ -63,7 +69,7 @@ class RandomSettings(Block):
     """[low, high] digits, all lengths equally often, or {length: weight}."""
     leading_zeros: bool = True
     """Whether a number of two and more digits may begin with 0."""
-    balance: bool | Literal["pairs"] = False
+    balance: Annotated[bool | Literal["pairs"], BeforeValidator(_check_balance)] = False
     """Whether digits are stratified, so that all ten occur equally often at each place; pairs: and
     all hundred pairs of neighbours."""
     count: int | None = Field(None, ge=1, le=10**12)
