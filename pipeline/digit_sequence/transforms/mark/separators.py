@@ -32,7 +32,8 @@ _COMMAS = (("comma", 0.6), ("tick", 0.4))
 class Separators(Marks, Placement):
     """Write a dot or comma between thousands of a number of digits alone, and make room for it.
 
-    The label leaves it out.
+    The label leaves it out: switch it off, and `leading` and `trailing`, where the labels of other
+    numbers have such signs.
     """
 
     name: ClassVar = "separators"
