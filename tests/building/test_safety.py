@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import pickle
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -362,7 +363,7 @@ def test_digest_leads_nowhere(tmp_path):
 
 # -- places ---------------------------------------------------------------------------------------
 
-NUMBERS = ["../../x", "/etc/x", "1/2", "a\0b", "", " 1", "\uff11", "-1", "1" * 65, "1" * 100_000]
+NUMBERS = ["../../x", "/etc/x", "a\0b", "", " 1", "\uff11", "1" * 65, "1" * 100_000]
 
 
 @pytest.mark.parametrize("number", NUMBERS, ids=ascii)
@@ -374,6 +375,19 @@ def test_numbers_that_are_places(tiny_config, tmp_path, number, container):
     with pytest.raises(PipelineError):
         build(parse_config(tree, "fuzz"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("container", ["webdataset", "files"])
+def test_signs_lead_nowhere(tiny_config, tmp_path, container):
+    """Numbers of signs that would be another place on the disk are names in their own."""
+    numbers = {"values": ["1/2", "-1", "../..", "/", "1:2"]}
+    splits = {"train": {"numbers": numbers, "samples": 5}}
+    build(tiny_config(splits=splits, output={"container": container}), tmp_path / "out/in")
+    assert {path.name for path in tmp_path.iterdir()} == {"out", "cache"}
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["in"]
+    names = [path for path in read_tree(tmp_path / "out/in") if path.startswith("images/")]
+    assert all(re.fullmatch(r"images/train/[\w-]+(/[\w-]+)?\.(png|tar)", name) for name in names)
+    assert len(names) == (5 if container == "files" else 1)
 
 
 def test_longest_number(tiny_config, tmp_path):

@@ -446,11 +446,18 @@ def test_bad_options(option, value, message):
         make_config("14543", **options)
 
 
-@pytest.mark.parametrize("number", ["", "12a", "-5", "1 2", "١٢", "../7", "1" * 65])
+@pytest.mark.parametrize("number", ["", "12a", "١٢", "../x", "1" * 65])
 def test_bad_numbers(number):
-    """What is no string of digits is refused, and is never a path."""
-    with pytest.raises(ConfigError, match="digits"):
+    """What is no string of digits and signs is refused."""
+    with pytest.raises(ConfigError, match="NUMBER: expected"):
         make_config(number, **DEFAULTS)
+
+
+def test_number_is_never_a_path(tmp_path):
+    """A number that would be another place on the disk has a folder whose name is none."""
+    run("../7", "-s", tmp_path / "images")
+    assert {path.name for path in tmp_path.iterdir()} == {"images", "work"}
+    assert [path.name for path in (tmp_path / "images").iterdir()] == ["x2ex2ex2f7"]
 
 
 # -- folders --------------------------------------------------------------------------------------

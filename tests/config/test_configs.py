@@ -30,9 +30,9 @@ SAMPLES = {
     "million": {"train": 1_000_000, "val": 50_000, "test": 50_000},
     "mnist": {"train": 100_000, "val": 10_000, "test": 10_000},
     "original": {"train": 10},
-    "real": {"train": 60_000, "val": 1_500, "test": 2_000},
+    "real": {"train": 240_000, "val": 1_500, "test": 2_000},
     "tiny": {"train": 200, "val": 50, "test": 50},
-    "train": {"train": 144_000, "val": 2_000, "test": 6_000},
+    "train": {"train": 288_000, "val": 2_000, "test": 6_000},
 }
 
 

@@ -599,7 +599,9 @@ def test_json_round_trip(tree: dict[str, Any]) -> None:
 def test_yaml_round_trip(tmp_path: Path, tree: dict[str, Any]) -> None:
     """A tree written as a YAML file is loaded as the tree itself is parsed."""
     stream = StringIO()
-    YAML(typ="safe", pure=True).dump(tree, stream)
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False  # in braces it writes ?0 without quotes, which is no YAML there
+    yaml.dump(tree, stream)
     path = tmp_path / "c.yaml"
     path.write_text(stream.getvalue(), encoding="utf-8")
     loaded = load_config(path)
