@@ -82,7 +82,7 @@ test-all: test test-extras ## Run all tests
 
 train: $(ALL_STAMP) ## Build configs/train.yaml and teach a small network to read it
 	@$(BIN)/digit-sequence build configs/train.yaml
-	@$(BIN)/digit-sequence train data/train --epochs 2
+	@$(BIN)/digit-sequence train data/train --epochs 2 --batch-size 32
 
 train-real: $(ALL_STAMP) ## Build configs/real.yaml and teach a reader of real crops: runs/real
 	@$(BIN)/digit-sequence build configs/real.yaml
