@@ -40,6 +40,7 @@ COMMANDS = {
     "build": ("build", "CONFIG", "-o", "OUT", *HERE),
     "overwrite": ("build", "CONFIG", "-o", "OUT", "--overwrite", "--set", "seed=9", *HERE),
 }
+REPORT = ("report", "OUT", "-o", "PAGE")  # apart: plots take a second
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -116,11 +117,12 @@ def try_dataset(stage: Path, command: str, kind: str, data: st.DataObject) -> No
                 "CONFIG": str(stage / f"{container}.json"),
                 "PNG": str(folder / "picture.png"),
                 "DIR": str(folder / "export"),
+                "PAGE": str(folder / "page.html"),
             }
-            check_command(COMMANDS[command], names)
+            check_command(COMMANDS.get(command, REPORT), names)
         assert read_tree(folder / "outside") == {"mine": b"mine"}
         left = {path.name for path in folder.iterdir()}
-        assert left <= {"out", "outside", "picture.png", "export"}
+        assert left <= {"out", "outside", "picture.png", "page.html", "export"}
 
 
 def try_config(stage: Path, tiny_config, data: st.DataObject) -> None:
@@ -201,6 +203,15 @@ def test_hostile_configs(stage, tiny_config, data):
 def test_many_hostile_datasets(stage, command, kind, data):
     """The same, ten times as many: 1,800."""
     try_dataset(stage, command, kind, data)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+@few(4)
+@given(st.data())
+def test_hostile_datasets_in_reports(stage, kind, data):
+    """A page about damaged and hostile datasets: 36."""
+    try_dataset(stage, "report", kind, data)
 
 
 @pytest.mark.slow
