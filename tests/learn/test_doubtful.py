@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from copy import deepcopy
+from copy import copy, deepcopy
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,9 +26,11 @@ MNIST: dict[str, Any] = {"name": "mnist", "keep_doubtful": True}
 
 def pretend(dataset: Dataset, source: Any) -> Dataset:
     """Return a dataset whose manifest names another source."""
-    manifest = deepcopy(dict(dataset.manifest))
+    other = copy(dataset)
+    manifest: Any = deepcopy(dict(dataset.manifest))
     manifest["plan"]["config"]["source"] = source
-    return SimpleNamespace(manifest=manifest, uri=dataset.uri)  # type: ignore[return-value]
+    other.manifest = manifest
+    return other
 
 
 def test_samples_with_a_doubtful_digit() -> None:
