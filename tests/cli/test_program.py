@@ -234,6 +234,20 @@ def test_dry_run_tells_what_is_drawn(per, drawn, tiny_config, tiny_source, tmp_p
     assert lines[2] == f"signs   - % and space; a pen draws {drawn}"
 
 
+def test_marks_that_labels_have_as_signs_are_told(tiny_config, tmp_path):
+    """Ink like a sign that some labels have and others leave out is told, with what ends it."""
+    splits = {"train": {"numbers": {"values": ["1,234", "-5", "1234"]}, "samples": 3}}
+    marks = {"separators": {}, "leading": {}, "trailing": {}}
+    config = write_config(tmp_path / "marks.yaml", tiny_config(splits=splits, line=marks))
+    notes = run("build", config, "-o", "out", "--dry-run").stderr.splitlines()
+    assert [note.split(" beside")[0] for note in notes] == [
+        "note: line.separators draws ,",
+        "note: line.trailing draws , -",
+    ]
+    off = [f"--set={note.split('--set ')[1].split()[0]}" for note in notes]
+    assert run("build", config, "-o", "out", "--dry-run", *off).stderr == ""
+
+
 def test_output_folder(config, tiny_config, tmp_path, work):
     """-o comes before output.uri, which comes before data/ and the name of the config."""
     run("build", config, *HERE)

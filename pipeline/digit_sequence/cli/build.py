@@ -80,6 +80,12 @@ def build(
     leave_lost_folder()
     sampler = open_sampler(settings, engine)
     sampler.plan.check_ends()
+    for key, signs in sampler.plan.unlabelled.items():
+        echo(
+            f"note: {key} draws {show_characters(signs)} beside digits, which no label has, while "
+            f"labels have such signs of numbers; --set {key}=null switches it off",
+            err=True,
+        )
     if dry_run:
         echo(_describe_plan(sampler, estimate_bytes(sampler), uri))
         return

@@ -31,6 +31,7 @@ from digit_sequence.numbers.exclusion import leave_out
 from digit_sequence.numbers.kind import NumberSource
 from digit_sequence.plan.fingerprint import collect_inputs
 from digit_sequence.sources.excluded import inline_excluded
+from digit_sequence.transforms.mark.marks import Marks
 
 MAX_SAMPLES = 10**12
 """Samples of one split, at most: as many as `samples` may ask for."""
@@ -158,6 +159,16 @@ class Plan:
         return order_characters(
             set().union(*(split.numbers.characters() for split in self.splits.values()))
         )
+
+    @property
+    def unlabelled(self) -> dict[str, str]:
+        """Signs that marks draw and no label has, though labels have such of numbers: by key."""
+        found = {
+            f"{mark.section}.{mark.name}": "".join(it for it in mark.signs if it in self.alphabet)
+            for mark in self.config.transforms
+            if isinstance(mark, Marks)
+        }
+        return {key: signs for key, signs in found.items() if signs}
 
     @property
     def columns(self) -> tuple[Column, ...]:

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,9 @@ class Segments:
 
 class Marks(Page):
     """Ink on the canvas that is no digit's; it is painted before all else is done to the canvas."""
+
+    signs: ClassVar[str] = ""
+    """Characters that it looks like, though no label has it."""
 
     @abstractmethod
     def trace(self, pages: Pages, drawn: Drawn, stream: Stream) -> list[Traced]:

@@ -38,6 +38,7 @@ class Separators(Marks, Placement):
 
     name: ClassVar = "separators"
     section: ClassVar[Section] = "line"
+    signs: ClassVar = ".,"
     example: ClassVar = {"commas": 0.3, "room": [0.05, 0.6]}
     columns: ClassVar = (
         Column("separator", "string", "mark between thousands; empty: none"),

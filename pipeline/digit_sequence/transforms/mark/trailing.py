@@ -13,6 +13,7 @@ class Trailing(Ending):
 
     name: ClassVar = "trailing"
     example: ClassVar = {}
+    signs: ClassVar = ".,-="
     columns: ClassVar = (Column("trailing", "string", "mark after the last digit; empty: none"),)
     kinds = (
         *(("dash", 0.28), ("long_dash", 0.1), ("wave", 0.04), ("equals", 0.14)),
