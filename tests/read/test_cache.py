@@ -16,7 +16,7 @@ import pytest
 from builds import start_python
 from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.read.dataset import open_dataset
-from digit_sequence.store.storage import Storage
+from servers import open_proxy
 
 CONTAINERS = ("webdataset", "parquet", "files")
 
@@ -259,26 +259,13 @@ def test_a_full_disk_says_what_to_do(place):
 # -- an object store -------------------------------------------------------------------------------
 
 
-def test_the_second_epoch_makes_no_request(request, built, monkeypatch, tmp_path):
+def test_the_second_epoch_makes_no_request(store, remote, tmp_path):
     """Of a real store each file is asked for once, by whatever process; then of none."""
-    try:
-        store = request.getfixturevalue("object_store")
-    except pytest.FixtureLookupError:
-        pytest.skip("needs the object store that other tests run")
-    from servers import BUCKET, open_proxy
-
-    for name, value in store.environment.items():
-        monkeypatch.setenv(name, value)
-    folder = built(container="webdataset")
-    uri = f"s3://{BUCKET}/cached"
-    storage = Storage(uri)
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            storage.write(path.relative_to(folder).as_posix(), path.read_bytes())
+    uri, local = remote("webdataset")
     with open_proxy(store.endpoint, lambda *_: None) as proxy:
         uri = f"{uri}?endpoint_override={proxy.endpoint}&scheme=http"
         dataset = open_dataset(uri, cache=tmp_path / "cache")
-        expected = read_all(open_dataset(folder))
+        expected = read_all(local)
         assert read_all(dataset) == expected
         assert proxy.requests
         begin = len(proxy.requests)

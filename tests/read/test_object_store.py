@@ -13,35 +13,6 @@ from digit_sequence.read.split import Split
 from digit_sequence.store.storage import RangeFile, Storage
 
 
-@pytest.fixture
-def store(request, monkeypatch):
-    """Return the object store that tests run on loopback, in reach of this process."""
-    try:
-        store = request.getfixturevalue("object_store")
-    except pytest.FixtureLookupError:
-        pytest.skip("needs the object store that other tests run")
-    for name, value in store.environment.items():
-        monkeypatch.setenv(name, value)
-    return store
-
-
-@pytest.fixture
-def remote(store, built, request):
-    """Return a function that copies a dataset to the store and gives its URI."""
-    from servers import BUCKET
-
-    def upload(container):
-        folder = built(container=container)
-        uri = f"s3://{BUCKET}/read-{container}-{abs(hash(request.node.name))}"
-        storage = Storage(uri)
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                storage.write(path.relative_to(folder).as_posix(), path.read_bytes())
-        return uri, open_dataset(folder)
-
-    return upload
-
-
 def _sum_images(split: Split) -> list[int]:
     return [int(sample.image.sum()) for sample in split]
 

@@ -23,6 +23,7 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     ValidationInfo,
+    create_model,
 )
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema
@@ -44,6 +45,28 @@ class Block(BaseModel):
 
 
 AnyBlock = TypeVar("AnyBlock", bound=Block)
+
+
+def retype_field(block: type[AnyBlock], name: str, kind: Any, **options: Any) -> type[AnyBlock]:
+    """Return a block in which one field is of another type, for what registries alone know.
+
+    Parameters
+    ----------
+    block : type of Block
+    name : str
+        Of the field, whose sentence stays.
+    kind : type
+    **options
+        Of the field, as pydantic's `Field` takes them.
+    """
+    about = block.model_fields[name].description
+    field: Any = (kind, Field(description=about, **options))
+    made: type[AnyBlock] = create_model(
+        block.__name__, __base__=block, __doc__=block.__doc__, **{name: field}
+    )
+    return made
+
+
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from digit_sequence.base.errors import ConfigError
 from digit_sequence.cli.options import override_option
 from digit_sequence.cli.terminal import echo, write_file
 
@@ -40,9 +39,7 @@ def preview(origin: str, output: Path, count: int, boxes: bool, overrides: tuple
     from digit_sequence.look.preview import draw_sheet, draw_tiles, read_tiles
     from digit_sequence.store.plan_file import load_plan
 
-    if is_dataset(origin):
-        if overrides:
-            raise ConfigError(f"--set: {origin} is a dataset, whose config cannot change")
+    if is_dataset(origin, overrides):
         storage = open_storage(origin)
         tiles = read_tiles(storage, load_plan(storage, any_versions=True), count)
     else:

@@ -78,9 +78,7 @@ def report(
         raise ConfigError(
             f"a report needs the package {error.name}: {how_to_install('report')}"
         ) from error
-    if is_dataset(origin):
-        if overrides:
-            raise ConfigError(f"--set: {origin} is a dataset, whose config cannot change")
+    if is_dataset(origin, overrides):
         subject: Subject = BuiltSubject(open_storage(origin))
     else:
         subject = LiveSubject(origin, open_origin(origin, overrides), count)

@@ -98,11 +98,9 @@ def open_splits(origin: str, overrides: Sequence[str]) -> Splits:
     from digit_sequence.live.dataset import open_config
     from digit_sequence.read.dataset import open_dataset
 
-    if not is_dataset(origin):
-        return open_config(origin, overrides)
-    if overrides:
-        raise ConfigError(f"--set: {origin} is a dataset, whose config cannot change")
-    return open_dataset(origin)
+    if is_dataset(origin, overrides):
+        return open_dataset(origin)
+    return open_config(origin, overrides)
 
 
 def open_others(uris: Sequence[str]) -> dict[str, Dataset]:

@@ -15,9 +15,9 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field, create_model
+from pydantic import AfterValidator, Field
 
-from digit_sequence.base.blocks import Block, shorten
+from digit_sequence.base.blocks import Block, retype_field, shorten
 from digit_sequence.base.engines import Engine
 from digit_sequence.numbers.choice import Kinds, OneKind, make_choice
 from digit_sequence.numbers.exclusion import leave_out
@@ -114,15 +114,8 @@ class Mixture(NumberKind):
 def make_mixture(kinds: Kinds) -> type[NumberKind]:
     """Return the kind whose parts are of some other kinds."""
     part: Any = make_choice("Part", Part, kinds)
-    settings = create_model(
-        "MixtureSettings",
-        __base__=MixtureSettings,
-        __doc__=MixtureSettings.__doc__,
-        parts=(
-            Annotated[dict[str, part], AfterValidator(_check_parts)],
-            Field(description=MixtureSettings.model_fields["parts"].description),
-        ),
-    )
+    parts = Annotated[dict[str, part], AfterValidator(_check_parts)]
+    settings = retype_field(MixtureSettings, "parts", parts)
     return type("Mixture", (Mixture,), {"Settings": settings, "__doc__": Mixture.__doc__})
 
 

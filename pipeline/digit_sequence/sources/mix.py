@@ -15,9 +15,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self, Union
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field, create_model, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from digit_sequence.base.blocks import Block, shorten
+from digit_sequence.base.blocks import Block, retype_field, shorten
 from digit_sequence.base.columns import Column
 from digit_sequence.base.errors import SourceError
 from digit_sequence.sources.reading import list_source_files, read_glyphs
@@ -239,20 +239,7 @@ def _number_writers(parts: Sequence[RawGlyphs]) -> NDArray[np.int32] | None:
 def make_mix(kinds: Kinds) -> type[Mix]:
     """Return the source whose parts are of some other kinds."""
     blocks: Any = Union[tuple(kind.Settings for kind in kinds.values())]  # noqa: UP007
-    about = SourcePart.model_fields["source"].description
-    part: Any = create_model(
-        "SourcePart",
-        __base__=SourcePart,
-        __doc__=SourcePart.__doc__,
-        source=(blocks, Field(discriminator="name", description=about)),
-    )
-    settings = create_model(
-        "MixSettings",
-        __base__=MixSettings,
-        __doc__=MixSettings.__doc__,
-        parts=(
-            Annotated[dict[str, part], AfterValidator(_check_parts)],
-            Field(description=MixSettings.model_fields["parts"].description),
-        ),
-    )
+    part: Any = retype_field(SourcePart, "source", blocks, discriminator="name")
+    parts = Annotated[dict[str, part], AfterValidator(_check_parts)]
+    settings = retype_field(MixSettings, "parts", parts)
     return type("Mix", (Mix,), {"Settings": settings, "kinds": kinds, "__doc__": Mix.__doc__})
