@@ -41,6 +41,7 @@ COMMANDS = [
     "doctor",
     "export",
     "match",
+    "new",
     "number",
     "preview",
     "read",

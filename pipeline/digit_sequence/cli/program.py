@@ -55,7 +55,7 @@ class Commands(Mapping[str, click.Command]):
 
 
 COMMANDS = Commands(
-    *("build", "verify", "status", "sample", "export", "preview"),
+    *("new", "build", "verify", "status", "sample", "export", "preview"),
     *("report", "train", "ablate", "read", "match", "number", "doctor", "completion"),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -109,6 +110,11 @@ def describe_bytes(n_bytes: float) -> str:
             return f"{n_bytes:.3g} {unit}"
         n_bytes /= 1000
     return f"{n_bytes:,.1f} TB"
+
+
+def has_screen() -> bool:
+    """Return whether pictures can be opened for the user."""
+    return sys.stdout.isatty() and bool(os.environ.get("DISPLAY") or sys.platform == "darwin")
 
 
 def write_file(path: Path, content: bytes) -> None:
