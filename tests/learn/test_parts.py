@@ -93,7 +93,7 @@ def test_look_of_a_split(mixed):
     config = parse_config(tree, "mixed")
     assert make_variants(config, ["look.noise"])[1].config.splits["train"].look == {"fax": 1}
     tree["splits"]["train"]["look"] = {"noise": 2}
-    with pytest.raises(ConfigError, match="splits.train.look: expected at least one look"):
+    with pytest.raises(ConfigError, match=r"splits\.train\.look: expected at least one look"):
         make_variants(parse_config(tree, "mixed"), ["look.noise"])
 
 
