@@ -27,9 +27,10 @@ from digit_sequence.learn.ablation_report import (  # noqa: E402
     make_report,
     write_tables,
 )
+from digit_sequence.learn.evaluation import read_split  # noqa: E402
 from digit_sequence.learn.intervals import compare_rates, estimate_mean  # noqa: E402
 from digit_sequence.learn.report import Reading, measure  # noqa: E402
-from digit_sequence.learn.training import Run, TrainOptions, read_split, train  # noqa: E402
+from digit_sequence.learn.training import Run, TrainOptions, train  # noqa: E402
 
 pytestmark = pytest.mark.extras
 BUDGET = ("--epochs", "1", "--batch-size", "8", "--scheduler", "synchronous")
@@ -104,7 +105,7 @@ def test_trainings_are_those_of_train(ablated, tmp_path):
     out, _ = ablated
     options = TrainOptions(epochs=1, batch_size=8, patience=1, seed=1)
     run = Run(open_dataset(out / "builds/shear"), tmp_path, options)
-    list(train(run, lambda _samples, _loss: None))
+    list(train(run, lambda _samples: None))
     _, expected = read_split(run.load_best(), open_dataset(out / "builds/base")["test"])
     rows = pq.read_table(out / "readings.parquet").to_pylist()
     assert len(rows) == 3 * 2 * 7
