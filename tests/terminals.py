@@ -10,7 +10,7 @@ import struct
 import termios
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from builds import start_python
@@ -58,22 +58,18 @@ class Session:
 
 
 @contextmanager
-def open_session(
+def open_python(
     *arguments: object, columns: int = 80, env: dict[str, str] | None = None, **pipes: Any
 ) -> Iterator[Session]:
-    """Start the program on a terminal; `pipes` are streams that go elsewhere."""
+    """Start Python on a terminal of its own; `pipes` are streams that go elsewhere."""
     terminal, end = pty.openpty()
     fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
-    streams = {"stdin": end, "stdout": end, "stderr": end} | pipes
-    environment = os.environ | {"TERM": "xterm-256color"} | (env or {})
     process = start_python(
-        *("-m", "digit_sequence", *map(str, arguments)),
-        env={name: it for name, it in environment.items() if name != "DISPLAY"},
+        *arguments,
+        env={"TERM": "xterm-256color", "DISPLAY": "", "COLUMNS": ""} | (env or {}),
         start_new_session=True,
-        preexec_fn=lambda: (
-            fcntl.ioctl(0, termios.TIOCSCTTY, 0) if streams["stdin"] == end else None
-        ),
-        **streams,
+        preexec_fn=lambda: fcntl.ioctl(end, termios.TIOCSCTTY, 0),  # whose Ctrl-C it gets
+        **{"stdin": end, "stdout": end, "stderr": end} | pipes,
     )
     os.close(end)
     try:
@@ -82,3 +78,8 @@ def open_session(
         process.kill()
         process.wait()
         os.close(terminal)
+
+
+def open_session(*arguments: object, **options: Any) -> AbstractContextManager[Session]:
+    """Start the program on a terminal of its own; options as of `open_python`."""
+    return open_python("-m", "digit_sequence", *arguments, **options)

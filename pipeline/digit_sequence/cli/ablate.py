@@ -13,8 +13,9 @@ from digit_sequence.base.current_folder import make_absolute
 from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.base.files import hold_folder, is_remote
 from digit_sequence.cli.options import config_options, scheduler_options
+from digit_sequence.cli.progress import show_progress
 from digit_sequence.cli.signals import drain_on_signal
-from digit_sequence.cli.terminal import echo, show_progress, write_file
+from digit_sequence.cli.terminal import echo, write_file
 from digit_sequence.cli.torch_import import importing_torch
 from digit_sequence.cli.train import open_others
 
@@ -152,7 +153,7 @@ def _build(plan: Ablation, record: bytes, options: Mapping[str, Any], overwrite:
         plan.claim(record, overwrite)
         for count, (name, sampler) in enumerate(plan.samplers.items(), start=1):
             storage = Storage(str(plan.build_folder(name)))
-            with show_progress(sampler.plan.n_samples) as on_progress:
+            with show_progress(sampler.plan.n_samples, run) as on_progress:
                 result = build_dataset(sampler, storage, run, on_progress, overwrite, should_stop)
             if result.built_samples:
                 echo(

@@ -10,8 +10,9 @@ from digit_sequence.base.current_folder import make_absolute
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.files import is_remote
 from digit_sequence.cli.options import scheduler_options
+from digit_sequence.cli.progress import show_progress
 from digit_sequence.cli.signals import drain_on_signal
-from digit_sequence.cli.terminal import echo, show_progress
+from digit_sequence.cli.terminal import echo, output_options, tell_summary
 
 
 class ExportCommand(click.Command):
@@ -36,6 +37,7 @@ class ExportCommand(click.Command):
     help="The longest number that the reader is set to take.  [default: what it takes unless set]",
 )
 @scheduler_options
+@output_options
 def export(
     dataset: str,
     kind: str,
@@ -60,9 +62,10 @@ def export(
     with (
         drain_on_signal() as should_stop,
         open_scheduler(SchedulerOptions(**scheduler)) as run,
-        show_progress(n_samples) as on_progress,
+        show_progress(n_samples, run) as on_progress,
     ):
         exported = export_dataset(request, run, on_progress, should_stop)
     echo(f"{output}: {n_samples:,} samples, {exported:,} of them exported now")
     if EXPORTS[kind].note:
         echo(EXPORTS[kind].note)
+    tell_summary(output=output, format=kind, samples=n_samples, exported=exported)

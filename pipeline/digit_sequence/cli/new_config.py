@@ -22,6 +22,7 @@ from digit_sequence.base.errors import ConfigError, how_to_install
 from digit_sequence.base.yaml import parse_yaml
 from digit_sequence.building.programs import choose_output
 from digit_sequence.building.sampler import open_sampler
+from digit_sequence.cli.progress import show_progress
 from digit_sequence.config.jobs import (
     JOBS,
     MODELINE,
@@ -35,7 +36,7 @@ from digit_sequence.config.looks import list_looks, write_out_looks
 from digit_sequence.exports import EXPORTS
 from digit_sequence.exports.format import MASKS, POLYGONS
 from digit_sequence.look.preview import draw_sheet, draw_tiles
-from digit_sequence.match.match import Match, match_folder
+from digit_sequence.match.match import N_BUILDS, Match, match_folder
 from digit_sequence.match.sheet import draw_match
 from digit_sequence.numbers.file import FileSettings, read_numbers
 from digit_sequence.numbers.random import RandomSettings
@@ -126,7 +127,8 @@ def make_draft(
 
 @lru_cache(maxsize=1)
 def _match(crops: str, labels: str | None) -> Match:
-    return match_folder(Path(crops), labels)
+    with show_progress(N_BUILDS, unit="build") as on_progress:
+        return match_folder(Path(crops), labels, on_progress=on_progress)
 
 
 def find_default(name: str, wishes: Mapping[str, Any]) -> Any:

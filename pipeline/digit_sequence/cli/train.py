@@ -11,7 +11,8 @@ import click
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.files import is_remote
 from digit_sequence.cli.options import override_option
-from digit_sequence.cli.terminal import echo, show_progress
+from digit_sequence.cli.progress import show_progress
+from digit_sequence.cli.terminal import echo, output_options, tell_summary
 from digit_sequence.cli.torch_import import importing_torch
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 )
 @click.option("--overwrite", is_flag=True, help="Train anew where RUN holds another run.")
 @override_option
+@output_options
 def train(
     origin: str,
     output: Path | None,
@@ -96,9 +98,11 @@ def train(
                 f"{entry['seconds'] / 60:.1f} min",
                 err=True,
             )
-    for line in summarize(write_report(run, others)):
+    report = write_report(run, others)
+    for line in summarize(report):
         echo(line)
     echo(f"in {folder}: report.md, report.json, curve.png, mistakes.png, best.pt")
+    tell_summary(output=str(folder), report=report)
 
 
 def open_splits(origin: str, overrides: Sequence[str]) -> Splits:

@@ -9,8 +9,15 @@ import click
 
 from digit_sequence.base.text import count_things, escape_line
 from digit_sequence.cli.options import memory_option, scheduler_options
+from digit_sequence.cli.progress import show_progress
 from digit_sequence.cli.signals import drain_on_signal
-from digit_sequence.cli.terminal import describe_result, echo, show_progress
+from digit_sequence.cli.terminal import (
+    describe_result,
+    echo,
+    list_result,
+    output_options,
+    tell_summary,
+)
 
 if TYPE_CHECKING:
     from digit_sequence.building.verify import VerifyResult
@@ -30,6 +37,7 @@ if TYPE_CHECKING:
     help="Draw N random samples again and compare.",
 )
 @click.option("--repair", is_flag=True, help="Build again what is broken, and just that.")
+@output_options
 def verify(out: str, quick: bool, redraw: int, repair: bool, **scheduler: Any) -> None:
     """Check that the dataset in OUT is complete and sound.
 
@@ -54,7 +62,7 @@ def verify(out: str, quick: bool, redraw: int, repair: bool, **scheduler: Any) -
 
         def check() -> VerifyResult:
             plan, _ = load_any_plan(storage)
-            with show_progress(plan.n_samples) as on_progress:
+            with show_progress(plan.n_samples, run) as on_progress:
                 return verify_dataset(
                     storage,
                     run,
@@ -73,11 +81,24 @@ def verify(out: str, quick: bool, redraw: int, repair: bool, **scheduler: Any) -
                 echo(_describe_verification(result, quick))
                 repair_dataset(storage, result.problems)
             sampler = open_output(storage)
-            with show_progress(sampler.plan.n_samples) as on_progress:
+            with show_progress(sampler.plan.n_samples, run) as on_progress:
                 built = build_dataset(sampler, storage, run, on_progress, False, should_stop)
             echo(describe_result(built, sampler.plan, out))
-        elif result.problems:
+            tell_summary(**_list_verification(result), repaired=list_result(built, out))
+            return
+        tell_summary(**_list_verification(result))
+        if result.problems:
             sys.exit(1)
+
+
+def _list_verification(result: VerifyResult) -> dict[str, Any]:
+    return {
+        "sound": not result.problems,
+        "problems": [{"path": it.path, "reason": it.reason} for it in result.problems],
+        "shards": result.n_shards,
+        "samples": result.n_samples,
+        "redrawn": result.redrawn,
+    }
 
 
 def _describe_verification(result: VerifyResult, quick: bool) -> str:

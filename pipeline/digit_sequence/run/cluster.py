@@ -28,7 +28,7 @@ from digit_sequence.run.dask_internals import (
 )
 from digit_sequence.run.limits import limit_workers
 from digit_sequence.run.options import SchedulerOptions
-from digit_sequence.run.run import Run, TaskLost
+from digit_sequence.run.run import Run, Tally, TaskLost
 from digit_sequence.run.waiting import call_within
 from digit_sequence.run.watch import Watch, lose
 
@@ -70,11 +70,12 @@ def make_cluster_run(kind: str, client: Any, options: SchedulerOptions) -> Run:
     """Return a cluster that a client is connected to, once it has a worker."""
     _wait_for_worker(client, options.worker_timeout_seconds)
     apart: set[str] = set()
+    tally = Tally()
 
     def execute(
         tasks: Iterable[Delayed], hand_over: Callable[[Any], None], should_stop: Callable[[], bool]
     ) -> None:
-        watch = Watch(client, options.worker_timeout_seconds, apart)
+        watch = Watch(client, options.worker_timeout_seconds, apart, tally)
         patience = min(60.0, options.worker_timeout_seconds)
         _run_on_cluster(client, tasks, hand_over, should_stop, watch, patience)
 
@@ -115,6 +116,7 @@ def make_cluster_run(kind: str, client: Any, options: SchedulerOptions) -> Run:
         take_back=take_all_back,
         dashboard=client.dashboard_link if find_spec("bokeh") else None,
         client=client,
+        tally=tally,
     )
 
 

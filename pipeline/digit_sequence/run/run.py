@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dask.delayed import Delayed
@@ -23,6 +23,18 @@ class TaskLost:
     error: str
     worker: str = ""
     """Address of the worker, if it cannot even begin a task; nothing if it is gone."""
+
+
+@dataclass
+class Tally:
+    """What became of the tasks so far."""
+
+    retries: int = 0
+    """Tasks that were begun again."""
+    failures: int = 0
+    """Tasks that have failed, each time."""
+    threads: int = 0
+    """How many tasks run at a time by the latest count; 0 if it does not change."""
 
 
 def _have_no_worker_to(_address: str) -> bool:
@@ -53,3 +65,4 @@ class Run:
     dashboard: str | None = None
     client: Any = None
     """Of distributed, where there is a cluster."""
+    tally: Tally = field(default_factory=Tally)
