@@ -82,7 +82,7 @@ def train(
     opened = open_splits(origin, overrides)
     others = open_others(also)
     for other in others.values():
-        check_other(opened.uri, opened.image_shape, opened.alphabet, other)
+        check_other(opened.uri, opened.image_shape[0], opened.alphabet, other)
     folder = _choose_run_folder(origin, output)
     chosen = {name: options.pop(name) for name in ("overwrite", "device")}
     run = training.Run(opened, folder, training.TrainOptions(**options), **chosen)
