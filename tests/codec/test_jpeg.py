@@ -14,7 +14,7 @@ from PIL import Image
 
 from digit_sequence.base.engines import choose_engine
 from digit_sequence.codec.encoding import encode_image, encode_images
-from digit_sequence.codec.jpeg import ZIGZAG, read_tables
+from digit_sequence.codec.jpeg_tables import ZIGZAG, read_tables
 
 needs_numba = pytest.mark.skipif(choose_engine() != "numba", reason="needs numba")
 NOISE = np.random.default_rng(0).integers(0, 256, (61, 203), np.uint8)

@@ -146,8 +146,8 @@ def pack_shard(sampler: Sampler, shard: Shard, pack: Pack | None = None) -> tupl
         shard=shard.name,
         rows=shard.n_samples,
         shard_bytes=packed.n_bytes,
-        shard_sha256=packed.sha256,
-        labels_sha256=hash_rows(packed.rows),
+        shard_digest=packed.digest,
+        labels_digest=hash_rows(packed.rows),
         scaled=pc.sum(packed.rows["scaled"]).as_py(),
     )
     return packed, commit

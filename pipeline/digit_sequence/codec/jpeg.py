@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache, partial
 
 import numpy as np
@@ -20,36 +19,9 @@ from numpy.typing import NDArray
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.images import cut_images
 from digit_sequence.codec.groups import run_kernel
+from digit_sequence.codec.jpeg_tables import BLOCK, MAX_BLOCK_BITS, ZIGZAG, read_tables
 
-BLOCK = 8
-"""Rows and columns of a block."""
-ZIGZAG = np.array(
-    sorted(
-        range(64), key=lambda at: (at // 8 + at % 8, at // 8 if (at // 8 + at % 8) % 2 else at % 8)
-    )
-)
-"""The places of a block, row by row, in the order in which their coefficients stand in the file."""
-MAX_BLOCK_BITS = 20 + 63 * 26
-"""Of a block: its level, and all other coefficients, of the longest codes and values."""
-_QUANTISATION, _FRAME, _CODE, _SCAN = 0xDB, 0xC0, 0xC4, 0xDA
 _END = b"\xff\xd9"
-
-
-@dataclass(frozen=True)
-class Tables:
-    """What a header says, and the header."""
-
-    header: bytes
-    """Of an image of 8 x 8 pixels, up to where the pixels' bits begin."""
-    size_at: int
-    """Where in it height and width are."""
-    divisors: NDArray[np.int32]
-    """(64,) of the coefficients, in zigzag order; these are 8 times as large as T.81's."""
-    levels: NDArray[np.int64]
-    """(256,) by the count of bits of a difference of levels: its code, as of `rest`."""
-    rest: NDArray[np.int64]
-    """(256,) by 16 times the count of zeros before a coefficient, and the count of its bits: the
-    code, with room for these bits behind it, and in the high half how many bits both have."""
 
 
 def encode_jpegs(
@@ -94,34 +66,3 @@ def _make_header(quality: int, height: int, width: int) -> bytes:
     tables = read_tables(quality)
     head, tail = tables.header[: tables.size_at], tables.header[tables.size_at + 4 :]
     return head + struct.pack(">HH", height, width) + tail
-
-
-@lru_cache(100)
-def read_tables(quality: int) -> Tables:
-    """Return what the library's headers say at some quality, 1 to 100."""
-    whole = bytes(jpeg8_encode(np.zeros((BLOCK, BLOCK), np.uint8), level=quality))
-    place, codes, divisors, size_at = 2, [], np.empty(0, np.int32), 0
-    while True:
-        name, size = struct.unpack_from(">xBH", whole, place)
-        begin, place = place + 4, place + 2 + size
-        if name == _QUANTISATION:
-            divisors = 8 * np.frombuffer(whole[begin + 1 : place], np.uint8).astype(np.int32)
-        elif name == _FRAME:
-            size_at = begin + 1
-        elif name == _CODE:
-            codes.append(_read_code(whole[begin + 1 : place]))
-        elif name == _SCAN:
-            return Tables(whole[:place], size_at, divisors, *codes)
-
-
-def _read_code(segment: bytes) -> NDArray[np.int64]:
-    """Return a Huffman code, as of `Tables.rest`: counts of codes by length, then their symbols."""
-    strings, code, symbols = np.zeros(256, np.int64), 0, iter(segment[16:])
-    for length, count in enumerate(segment[:16], 1):
-        for _ in range(count):
-            symbol = next(symbols)
-            n_bits = symbol & 15
-            strings[symbol] = length + n_bits << 32 | code << n_bits
-            code += 1
-        code <<= 1
-    return strings

@@ -13,7 +13,7 @@ import numpy as np
 from numba import types
 
 from digit_sequence.base.compiled import copy_bytes, inner, kernel, reads
-from digit_sequence.codec.jpeg import BLOCK, MAX_BLOCK_BITS
+from digit_sequence.codec.jpeg_tables import BLOCK, MAX_BLOCK_BITS
 from digit_sequence.codec.words_kernels import (
     WORD,
     count_zeros,
@@ -237,7 +237,7 @@ def encode_into(zigzag, divisors, levels, rest, images, widths, target, ends):
     Parameters
     ----------
     zigzag, divisors, levels, rest
-        As of `jpeg`.
+        As of `jpeg_tables`.
     images, widths, target, ends
         As of `groups.Kernel`.
     """
