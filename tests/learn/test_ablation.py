@@ -244,12 +244,12 @@ def test_links_in_the_folder_are_refused(config, tmp_path, place):
 
 
 @pytest.fixture(scope="module")
-def narrow(tiny_config, tmp_path_factory):
+def higher(tiny_config, tmp_path_factory):
     """Build a dataset with images of another size."""
-    out = tmp_path_factory.mktemp("narrow")
+    out = tmp_path_factory.mktemp("higher")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DIGIT_SEQUENCE_CACHE", str(out / "cache"))
-        build(tiny_config(), out / "dataset")
+        build(tiny_config(canvas={"height": 32}), out / "dataset")
     return out / "dataset"
 
 
@@ -264,7 +264,7 @@ def narrow(tiny_config, tmp_path_factory):
         (("--without", "shear", "--crops", "crops", "--labels", "crops"), "nothing there"),
         (("--without", "shear", "--crops", "bad", "--labels", "bad.csv"), "1.png: expected"),
         (("--without", "shear", "--test", "lost"), "lost"),
-        (("--without", "shear", "--test", "NARROW"), "expected images of (28, 72) rows and"),
+        (("--without", "shear", "--test", "HIGHER"), "expected images of 28 rows, those of"),
         (("--without", "shear", "-o", "s3://bucket/x"), "expected a folder that is mounted here"),
         (("--without", "shear", "-o", "bad"), "expected an empty folder, or one of an ablation"),
         (("--without", "shear", "-o", "bad.csv"), "bad.csv: cannot be used"),
@@ -272,13 +272,13 @@ def narrow(tiny_config, tmp_path_factory):
         (("--without", "shear", "--scheduler", "nowhere"), "nowhere"),
     ],
 )
-def test_bad_input_is_one_message(config, narrow, tmp_path, monkeypatch, arguments, reason):
+def test_bad_input_is_one_message(config, higher, tmp_path, monkeypatch, arguments, reason):
     """Whatever does not fit is said before anything is written."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad/1.png").write_bytes(b"no image")
     (tmp_path / "bad.csv").write_text("file,number\n1.png,7\n")
-    words = [str(narrow) if word == "NARROW" else word for word in arguments]
+    words = [str(higher) if word == "HIGHER" else word for word in arguments]
     before = read_tree(tmp_path)
     shown = ablate(config, *BUDGET, "-o", "out", *words, status=2)
     assert reason in shown.stderr

@@ -103,8 +103,10 @@ def test_signs_are_classes(tiny_config, tmp_path):
     assert taught.alphabet == signed.alphabet == "0123456789,-% "
     assert model(torch.rand(1, 1, 32, 96)).shape[2] == count_classes(signed.alphabet) == 26
     with pytest.raises(ConfigError, match=r"of it, 0 1 .* 9, got , - % and space as well"):
-        check_other("it", signed.image_shape, "0123456789", signed)
-    check_other("it", signed.image_shape, signed.alphabet, signed)
+        check_other("it", 32, "0123456789", signed)
+    check_other("it", 32, signed.alphabet, signed)
+    with pytest.raises(ConfigError, match="expected images of 28 rows, those of it, got 32"):
+        check_other("it", 28, signed.alphabet, signed)
 
 
 def test_same_seed_same_weights(dataset, finished, tmp_path):

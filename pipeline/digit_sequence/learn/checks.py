@@ -39,8 +39,11 @@ def check_splits(where: str, image_shape: tuple[int, int], max_digits: Mapping[s
             f"{where}: training needs the splits train, val and test, got none of "
             f"{', '.join(lacking)}; add it to the config and build again"
         )
+    _check_width(where, image_shape, max(max_digits.values()))
+
+
+def _check_width(where: str, image_shape: tuple[int, int], longest: int) -> None:
     steps = count_steps(*image_shape)
-    longest = max(max_digits.values())
     if steps < 2 * longest:
         raise ConfigError(
             f"{where}: expected images wide enough for two steps of the network for each of "
@@ -48,15 +51,19 @@ def check_splits(where: str, image_shape: tuple[int, int], max_digits: Mapping[s
         )
 
 
-def check_other(where: str, image_shape: tuple[int, int], alphabet: str, other: Splits) -> None:
-    """Refuse a dataset whose test split a network of `where`'s images cannot read."""
+def check_other(where: str, height: int, alphabet: str, other: Splits) -> None:
+    """Refuse a dataset whose test split a network of `where`'s images cannot read.
+
+    Its images may have any width.
+    """
     if "test" not in other:
         raise ConfigError(f"{other.uri}: expected a split test to be read, got {', '.join(other)}")
-    if other.image_shape != image_shape:
+    if other.image_shape[0] != height:
         raise ConfigError(
-            f"{other.uri}: expected images of {image_shape} rows and columns, those of {where}, "
-            f"got {other.image_shape}"
+            f"{other.uri}: expected images of {height} rows, those of {where}, got "
+            f"{other.image_shape[0]}"
         )
+    _check_width(other.uri, other.image_shape, other["test"].max_digits)
     if unknown := "".join(it for it in other.alphabet if it not in alphabet):
         raise ConfigError(
             f"{other.uri}: expected numbers of the characters of {where}, "
