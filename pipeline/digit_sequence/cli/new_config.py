@@ -23,6 +23,7 @@ from digit_sequence.base.yaml import parse_yaml
 from digit_sequence.building.programs import choose_output
 from digit_sequence.building.sampler import open_sampler
 from digit_sequence.cli.progress import show_progress
+from digit_sequence.cli.terminal import echo
 from digit_sequence.config.jobs import (
     JOBS,
     MODELINE,
@@ -128,7 +129,10 @@ def make_draft(
 @lru_cache(maxsize=1)
 def _match(crops: str, labels: str | None) -> Match:
     with show_progress(N_BUILDS, unit="build") as on_progress:
-        return match_folder(Path(crops), labels, on_progress=on_progress)
+        found = match_folder(Path(crops), labels, on_progress=on_progress)
+    for note in found.notes:
+        echo(f"note: {note}", err=True)
+    return found
 
 
 def find_default(name: str, wishes: Mapping[str, Any]) -> Any:

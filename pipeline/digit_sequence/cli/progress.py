@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from digit_sequence.run.run import Run
 
-PLAIN_SECONDS = 30.0
+PLAIN_SECONDS = 60.0
 """Between two plain lines."""
 JSON_SECONDS = 1.0
 """Between two JSON objects."""
@@ -36,6 +36,8 @@ WINDOW_SECONDS = 60.0
 """That a rate is an average of."""
 REFRESHES = 4
 """Of the live line, a second."""
+MIN_RATE = 0.1
+"""A second, to be told."""
 MIN_BAR, MAX_BAR = 8, 40
 """Columns of a bar; with less room there is none."""
 
@@ -134,7 +136,7 @@ class Meter:
             words.append(f"{describe_seconds(left)} left")
         if self.failures:
             words.append(f"{self.failures:,} failed")
-        if self.rate:
+        if self.rate >= MIN_RATE:
             words.append(f"{describe_rate(self.rate)}/s")
         if self.retries:
             words.append(f"{self.retries:,} retried")

@@ -116,9 +116,9 @@ def echo(text: object, err: bool = False) -> None:
 def echo_anyway(text: object, err: bool = False) -> None:
     """Print it however the command tells what it does."""
     stream = sys.stderr if err else sys.stdout
-    encoding = getattr(stream, "encoding", None) or "utf-8"
+    encoding = stream.encoding or getattr(sys.__stderr__, "encoding", None) or "utf-8"
     line = escape(text).encode(encoding, "backslashreplace").decode(encoding)
-    click.echo(line, err=err)
+    print(line, file=stream, flush=True)  # click would go past what keeps a live line below it
 
 
 class _EscapedRefusal(click.ClickException):
