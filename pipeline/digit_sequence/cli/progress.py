@@ -66,6 +66,8 @@ class Meter:
         if is_new:
             self.made += count
             now = self.clock()
+            if len(self._marks) > 1 and now - self._marks[-2][0] < 1 / REFRESHES:
+                self._marks.pop()
             self._marks.append((now, self.made))
             while len(self._marks) > 2 and self._marks[1][0] < now - WINDOW_SECONDS:
                 self._marks.popleft()
