@@ -231,6 +231,18 @@ def test_no_thread_is_left(monkeypatch):
     assert threading.active_count() == before
 
 
+def test_stopping_on_a_terminal(tiny_config, tmp_path, work):
+    """Ctrl-C is answered above the line, the shards under way end, and the exit code tells it."""
+    splits = {"train": {"numbers": {"random": {"lengths": [1, 5]}}, "samples": 30_000}}
+    path = write_config(tmp_path / "long.yaml", tiny_config(splits=splits))
+    with open_session("build", path, "-o", "out", "--scheduler", "threads") as person:
+        person.wait_for("[1-9][0-9,]*/30,000 images")
+        person.type("\x03")
+        person.wait_for("stopping when the shards under way are done; Ctrl-C again: now")
+        person.wait_for("stopped: [0-9,]+ of [0-9,]+ shards are done and kept")
+        assert person.end() == 130
+
+
 # -- no terminal ----------------------------------------------------------------------------------
 
 
@@ -268,15 +280,15 @@ def test_quiet(config, tmp_path):
 
 def run_json(*arguments, status=0):
     """Run a command for programs; return its events. Nothing else is on stdout."""
-    done = run_program(*arguments, "--json")
-    assert done.returncode == status, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    result = CliRunner().invoke(main, [*map(str, arguments), "--json"])
+    assert result.exit_code == status, result.output
+    assert result.stderr == ""
+    return [json.loads(line) for line in result.stdout.splitlines()]
 
 
 def test_json_of_commands(config, work):
     """Each command tells what has come of it; the last object is its summary."""
-    *events, summary = run_json("build", config, "-o", "out", "--workers", 1)
-    assert events[0]["event"] == "note"
+    summary = run_json("build", config, "-o", "out", *HERE)[-1]
     assert summary["event"] == "summary"
     assert summary["command"] == "build"
     assert (summary["output"], summary["built"]) == ("out", 17)
