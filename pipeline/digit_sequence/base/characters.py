@@ -18,6 +18,8 @@ SIGNS = ".,-/:+=#%()$€£"
 INKED = DIGITS + SIGNS
 """Characters that have glyphs, by code."""
 SPACE = " "
+DOTS = ".,:"
+"""Signs that are little else than dots of a pen: who reads a number must see them."""
 CHARACTERS = INKED + SPACE
 """All of them, by code."""
 _ENCODING = "iso8859_15"
