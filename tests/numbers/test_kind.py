@@ -38,6 +38,7 @@ DIFFERENT = [
     {"pattern": {"regex": "[1-3]"}},
     {"pattern": {"regex": "[1-4]"}},
     {"pattern": {"regex": "[1-4]", "order": "drawn"}},
+    {"pattern": {"regex": "[1-4]", "order": "drawn", "balance": True}},
     {"pattern": {"regex": "[1-4]", "count": 2}},
     {"pattern": {"regex": "[1-4]", "slice": [0, 0.5]}},
     {"date": {}},
