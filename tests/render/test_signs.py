@@ -9,7 +9,7 @@ import pytest
 
 from builds import ALL_TRANSFORMS, drop_records, read_rows, read_tree
 from conftest import draw_bank, make_pool
-from digit_sequence.base.characters import CHARACTERS, DIGITS, INKED
+from digit_sequence.base.characters import CHARACTERS, DIGITS
 from digit_sequence.building.dataset import build_dataset
 from digit_sequence.building.sampler import open_sampler
 from digit_sequence.building.verify import verify_dataset
@@ -117,7 +117,7 @@ def test_a_space_is_a_gap(tiny_config, signs):
     config = tiny_config(canvas={"height": 40, "width": 400}, line={"spacing": [3, 3]})
     recipes = draw(config, signs[1], [("50 %", 0), ("50%", 0), ("1 2 3", 0)])
     assert recipes.starts.tolist() == [0, 3, 6, 9]
-    assert "".join(INKED[code] for code in recipes.digits) == "50%50%123"
+    assert "".join(CHARACTERS[code] for code in recipes.digits) == "50%50%123"
     assert recipes.identities.spaced.nonzero()[0].tolist() == [2, 7, 8]
     rendered = render_samples(config, *signs, [("50 %", 0), ("50%", 0)])
     spacing = rendered.recipes.drawn["spacing"].reshape(2, 3)
@@ -163,7 +163,7 @@ def test_engines_build_the_same_with_signs(tiny_config, tmp_path):
     rows = read_rows(tmp_path / "numba").to_pylist()
     for row in rows:
         characters = row["number"].replace(" ", "")
-        assert "".join(INKED[box["digit"]] for box in row["boxes"]) == characters
+        assert "".join(CHARACTERS[box["digit"]] for box in row["boxes"]) == characters
         assert row["n_digits"] == len(row["masks"]) == len(row["glyph_ids"]) == len(characters)
         assert row["digits"] == "".join(it for it in row["number"] if it in DIGITS)
     with open_scheduler(SchedulerOptions("synchronous")) as run:

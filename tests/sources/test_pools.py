@@ -56,7 +56,7 @@ def test_partition_is_complete_disjoint_and_grouped(digits, fractions):
     assert sorted(ids.tolist()) == list(range(len(digits)))
     for pool in pools.values():
         assert (pool.ids.dtype, pool.starts.dtype) == (np.int32, np.int64)
-        assert pool.starts.shape == (25,)
+        assert pool.starts.shape == (52,)
         assert pool.starts[-1] == len(pool.ids)
         for digit in range(10):
             own = pool.ids[pool.starts[digit] : pool.starts[digit + 1]].tolist()
@@ -116,8 +116,8 @@ def test_partition_of_mnist():
         MnistSettings(name="mnist", val_fraction=0.2, keep_doubtful=True),
     )
     assert sorted(pools["test"].ids.tolist()) == list(range(300, 400))
-    assert np.diff(pools["val"].starts).tolist() == [6] * 10 + [0] * 14
-    assert np.diff(pools["train"].starts).tolist() == [24] * 10 + [0] * 14
+    assert np.diff(pools["val"].starts).tolist() == [6] * 10 + [0] * 41
+    assert np.diff(pools["train"].starts).tolist() == [24] * 10 + [0] * 41
     check_disjoint(pools)
 
 

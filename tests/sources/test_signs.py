@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from conftest import draw_bank, make_bank
-from digit_sequence.base.characters import CHARACTERS, DIGITS, INKED, SIGNS
+from digit_sequence.base.characters import CHARACTERS, DIGITS, SIGNS
 from digit_sequence.base.names import SPLITS
 from digit_sequence.pen.nib import measure_strokes
 from digit_sequence.pen.shapes import load_signs
@@ -40,7 +40,7 @@ def test_signs_are_added_behind_the_source(size):
     ids = np.concatenate([pools[split].ids for split in SPLITS])
     assert sorted(ids.tolist()) == list(range(len(extended.images)))
     for split in SPLITS:
-        for code in range(len(INKED)):
+        for code in range(len(DIGITS + SIGNS)):
             own = pools[split].of_digit(code)
             assert len(own) > 0
             assert (extended.digits[own] == code).all()
@@ -66,10 +66,10 @@ def test_only_what_is_lacking_is_drawn():
     assert extended is bank
     assert pools is before
     images = np.concatenate([bank.images, bank.images[:2]])
-    comma = INKED.index(",")
+    comma = CHARACTERS.index(",")
     own = make_bank(images, np.concatenate([bank.digits, [comma, comma]]).astype(np.uint8))
     extended, pools, _ = add(own, "0123456789.,")
-    assert np.unique(extended.digits[len(images) :]).tolist() == [INKED.index(".")]
+    assert np.unique(extended.digits[len(images) :]).tolist() == [CHARACTERS.index(".")]
     assert sum(len(pool.of_digit(comma)) for pool in pools.values()) == 2
 
 
@@ -81,7 +81,7 @@ def test_signs_stand_where_they_are_written():
     height = bottom - top
 
     def measure(sign):
-        ink = extended.ink[extended.digits == INKED.index(sign)].astype(float)
+        ink = extended.ink[extended.digits == CHARACTERS.index(sign)].astype(float)
         return np.median((ink[:, [0, 2]] - top) / height, axis=0)
 
     assert 0.7 < measure(".")[0] < measure(".")[1] < 1.1

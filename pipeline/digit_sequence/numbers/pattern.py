@@ -29,10 +29,11 @@ _PLAIN = r"[,/:=#%€£ ]"
 """Signs that mean themselves, in brackets and outside."""
 _TOKEN = re.compile(
     rf"(?P<syntax>[|?*+]|\((?:\?:)?|\)|\{{[0-9]{{1,4}}(?:,[0-9]{{0,4}})?\}})"
-    rf"|(?P<any>\.|\\d)|\\(?P<escaped>[^0-9A-Za-z])|(?P<plain>[0-9-]|{_PLAIN})"
-    rf"|\[(?P<others>\^?)(?P<inside>(?:[0-9]-[0-9]|[0-9.+()$]|{_PLAIN}|\\d|\\[^0-9A-Za-z])+-?)\]"
+    rf"|(?P<any>\.|\\d)|\\(?P<escaped>[^0-9A-Za-z])|(?P<plain>[0-9A-Z-]|{_PLAIN})"
+    rf"|\[(?P<others>\^?)(?P<inside>(?:[0-9]-[0-9]|[A-Z]-[A-Z]|[0-9A-Z.+()$]|{_PLAIN}|\\d"
+    r"|\\[^0-9A-Za-z])+-?)\]"
 )
-_INSIDE = re.compile(r"[0-9]-[0-9]|\\.|.")
+_INSIDE = re.compile(r"[0-9]-[0-9]|[A-Z]-[A-Z]|\\.|.")
 _LETTERS = dict(zip(SIGNS + SPACE, "abcdefghijklmnopqrstuvwxyz", strict=False))
 """What greenery has in place of each sign, so that no sign means anything to it."""
 
@@ -107,9 +108,10 @@ class PatternSettings(LanguageSettings):
     """Numbers that a regular expression means, such as `0[1-9][0-9]{2}`."""
 
     regex: Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_check_regex)]
-    r"""The expression, for the whole number: digits, `.` or `\d` for any digit, `[1-4]`, `[^0]` for
-    any other digit, `( )`, a bar between alternatives, `?`, `{3}`, `{2,5}`; signs as they are, but
-    `\.`, `\+`, `\$`, `\(` and `\)`; all that it means has 1 to 64 characters."""
+    r"""The expression, for the whole number: digits and letters A-Z, `.` or `\d` for any digit,
+    `[1-4]`, `[A-F]`, `[^0]` for any other digit, `( )`, a bar between alternatives, `?`, `{3}`,
+    `{2,5}`; signs as they are, but `\.`, `\+`, `\$`, `\(` and `\)`; all that it means has 1 to 64
+    characters."""
     balance: bool = False
     """With order: drawn, whether all lengths are equally often, and at each place all characters
     that may follow what stands before, signs too; likewise all pairs of neighbours."""
@@ -157,7 +159,7 @@ def _spell(regex: str) -> str:
         is_empty = token is not None and not (inside or token["syntax"] or token["others"])
         if token is None or is_empty or not set(inside) <= set(CHARACTERS):
             raise ValueError(
-                r"expected digits 0-9, . \d [ ] ( ) | ? { } and signs "
+                r"expected digits 0-9, letters A-Z, . \d [ ] ( ) | ? { } and signs "
                 rf"({show_characters(SIGNS + SPACE)}; \. \+ \$ \( and \) mean themselves), "
                 f"got {shorten(regex[place : place + 10])} at character {place + 1} of "
                 f"{shorten(regex)}"
@@ -179,7 +181,7 @@ def _list_characters(token: re.Match[str]) -> str:
         if piece == r"\d":
             found += DIGITS
         elif len(piece) == 3:
-            found += DIGITS[int(piece[0]) : int(piece[2]) + 1]
+            found += CHARACTERS[CHARACTERS.index(piece[0]) : CHARACTERS.index(piece[2]) + 1]
         else:
             found += piece[-1]
     return "".join(it for it in DIGITS if it not in found) if token["others"] else found

@@ -14,13 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digit_sequence.base.characters import (
-    CHARACTERS,
-    INKED,
-    SPACE,
-    count_inked,
-    encode_text,
-)
+from digit_sequence.base.characters import CHARACTERS, LETTERS, SPACE, count_inked, encode_text
 from digit_sequence.base.columns import Column
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import ConfigError
@@ -128,7 +122,7 @@ def draw_recipes(
     digits = identities.digits
     sizes = np.diff(pool.starts)[digits]
     if not sizes.all():
-        raise ConfigError(missing_glyphs(split, INKED[digits[sizes.argmin()]]))
+        raise ConfigError(missing_glyphs(split, CHARACTERS[digits[sizes.argmin()]]))
     draw = _draw_source if pool.mixed is None else _draw_mix
     drawn, glyph_ids = draw(config, identities, pool)
     if pool.writers is not None:
@@ -278,7 +272,8 @@ def _find_rows(
 
 def missing_glyphs(split: str, characters: Iterable[str], part: str | None = None) -> str:
     """Return the message about characters that a split needs and its source, or a part, lacks."""
-    names = ", ".join(sorted(characters, key=CHARACTERS.index))
+    lacking = sorted(characters, key=CHARACTERS.index)
+    names = ", ".join(lacking)
     if part is not None:
         return (
             f"splits.{split}.numbers: expected only digits that source.parts.{part} has glyphs of, "
@@ -288,4 +283,5 @@ def missing_glyphs(split: str, characters: Iterable[str], part: str | None = Non
     return (
         f"splits.{split}.numbers: expected only digits that the source has glyphs of, got {names}; "
         f"add glyphs of {names}, leave these numbers out, or change the source's fractions"
+        + ("; emnist with subset: byclass has letters" if set(lacking) & set(LETTERS) else "")
     )

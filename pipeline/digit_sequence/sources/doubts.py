@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from digit_sequence.base.characters import DIGITS, INKED
+from digit_sequence.base.characters import CHARACTERS, DIGITS
 from digit_sequence.sources.ink import frame_pixels
 from digit_sequence.sources.source import RawGlyphs, SourceBlock
 
@@ -80,7 +80,7 @@ def _doubt_signs(glyphs: RawGlyphs) -> str | None:
     """Doubt low signs that are as high as digits: their pictures were cut to the ink."""
     heights = glyphs.images.any(axis=2).sum(axis=1)
     usual = np.median(heights[glyphs.digits < len(DIGITS)])
-    own = {sign: heights[glyphs.digits == INKED.index(sign)] for sign in _LOW_SIGNS}
+    own = {sign: heights[glyphs.digits == CHARACTERS.index(sign)] for sign in _LOW_SIGNS}
     high = [sign for sign, rows in own.items() if len(rows) and np.median(rows) > usual / 2]
     if not high:
         return None

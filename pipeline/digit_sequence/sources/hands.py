@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from digit_sequence.base.characters import DIGITS, INKED
+from digit_sequence.base.characters import CHARACTERS, DIGITS
 from digit_sequence.base.columns import Column
 from digit_sequence.base.philox import Words
 from digit_sequence.base.randomness import Identities, to_integers, to_uniform
@@ -21,12 +21,12 @@ HAND = Column("hand", "int32", "writer of the number; -1: each digit is of anybo
 LACKED = Column("hand_lacked", "int16", "digits that this writer did not write, which are others'")
 WRITERS = Column("writers", "int32", "who wrote the glyph; -1: nobody knows, or a pen", "digit", -1)
 NOBODY = -1
-_N = len(INKED)
+_N = len(CHARACTERS)
 
 
 @dataclass(frozen=True)
 class Hands:
-    """The glyphs of a split by writer, W of them, and by digit, C with the signs: see `INKED`."""
+    """The glyphs of a split by writer, W of them, and by character, C: see `CHARACTERS`."""
 
     writers: NDArray[np.int32]
     """(W,) ascending."""

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from digit_sequence.base.characters import INKED
+from digit_sequence.base.characters import CHARACTERS
 from digit_sequence.base.errors import SourceError
 from digit_sequence.base.names import SPLITS, SplitName
 from digit_sequence.base.philox import Words
@@ -25,12 +25,12 @@ from digit_sequence.sources.source import SHARES, SourceBlock
 
 @dataclass(frozen=True)
 class GlyphPool:
-    """The glyphs that one split may use, grouped by digit; a sign counts as one, see `INKED`."""
+    """The glyphs that one split may use, grouped by digit; signs and letters count as such."""
 
     ids: NDArray[np.int32]
     """Shape (M,): glyph ids, ascending within a digit."""
     starts: NDArray[np.int64]
-    """Shape (25,): the ids of digit d are ``ids[starts[d]:starts[d + 1]]``."""
+    """Shape (52,): the ids of digit d are ``ids[starts[d]:starts[d + 1]]``."""
     shapes: Mapping[str, NDArray[np.int32]] = field(default_factory=dict)
     """Ids of glyphs that the source lacks, by digit and name of the shape: ``7/crossed``."""
     writers: NDArray[np.int32] | None = None
@@ -138,7 +138,7 @@ def partition_glyphs(bank: GlyphBank, settings: SourceBlock) -> dict[SplitName, 
     if settings.split_by == "writer":
         return _partition_writers(bank, words, fractions, is_used)
     shares: dict[SplitName, list[NDArray[np.int64]]] = {split: [] for split in SPLITS}
-    for digit in range(len(INKED)):
+    for digit in range(len(CHARACTERS)):
         free, reserved = (
             np.flatnonzero((bank.digits == digit) & (bank.parts == part)) for part in (0, 1)
         )
@@ -177,11 +177,13 @@ def _partition_writers(
     pools: dict[SplitName, GlyphPool] = {}
     for split in SPLITS:
         is_own = np.isin(bank.writers, writers[split]) & is_used
-        by_digit = [np.flatnonzero(is_own & (bank.digits == digit)) for digit in range(len(INKED))]
+        by_digit = [
+            np.flatnonzero(is_own & (bank.digits == digit)) for digit in range(len(CHARACTERS))
+        ]
         if len(writers[split]) and (lacking := [d for d in present if not len(by_digit[d])]):
             raise SourceError(
                 f"source.split_by: expected writers of every digit in {split}, got none of "
-                f"{', '.join(INKED[code] for code in lacking)} among its {len(writers[split]):,}; "
+                f"{', '.join(CHARACTERS[it] for it in lacking)} among its {len(writers[split]):,}; "
                 "change the source's fractions, or split by glyph"
             )
         pools[split] = pool_glyphs(by_digit, bank.writers)

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from digit_sequence.base.characters import DIGITS, INKED
+from digit_sequence.base.characters import CHARACTERS, DIGITS, SIGNS
 from digit_sequence.base.names import SplitName
 from digit_sequence.base.randomness import draw_words, to_uniform
 from digit_sequence.base.rounding import round_factor
@@ -53,7 +53,7 @@ def add_signs(
     mapping of SplitName to GlyphPool
     """
     known = set(np.unique(bank.digits).tolist())
-    codes = [INKED.index(it) for it in alphabet if it in INKED[len(DIGITS) :]]
+    codes = [CHARACTERS.index(it) for it in alphabet if it in SIGNS]
     lacking = [code for code in codes if code not in known]
     counts = np.array([pool.starts[len(DIGITS)] for pool in pools.values()])
     if not lacking or not counts.any():
@@ -61,12 +61,12 @@ def add_signs(
     part = min(1.0, max(0.2, _MANY_PIXELS / bank.images[0].size))
     images, digits = [], []
     found: dict[SplitName, list[list[NDArray[np.int32]]]] = {
-        split: [[pool.of_digit(code)] for code in range(len(INKED))]
+        split: [[pool.of_digit(code)] for code in range(len(CHARACTERS))]
         for split, pool in pools.items()
     }
     n_glyphs = len(bank.images)
     for code in lacking:
-        shapes = {name: it for name, it in load_signs().items() if name[0] == INKED[code]}
+        shapes = {name: it for name, it in load_signs().items() if name[0] == CHARACTERS[code]}
         for name, shape in shapes.items():
             made = _draw_glyphs(name, shape, bank, int(N_DRAWN * part) // len(shapes))
             images.append(made)

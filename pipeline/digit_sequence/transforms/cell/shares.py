@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
-from digit_sequence.base.characters import INKED
+from digit_sequence.base.characters import CHARACTERS, INKED
 from digit_sequence.base.randomness import Stream
 
 Digit = Annotated[str, Field(pattern=f"^[{INKED.replace('-', '')}-]$")]
@@ -27,7 +27,7 @@ BY_DIGIT = BeforeValidator(_to_digits)
 
 def apply_bias(drawn: NDArray[Any], bias: dict[str, float], stream: Stream) -> NDArray[Any]:
     """Return shares (G,) times those of their digits; 1 in place of 0, where none was drawn."""
-    biases = np.array([bias.get(character, 1.0) for character in INKED])
+    biases = np.array([bias.get(character, 1.0) for character in CHARACTERS])
     share = np.where(drawn > 0, drawn, 1.0)
     applied: NDArray[np.float64] = np.round(share * biases[stream.identities.digits], 4)
     return applied

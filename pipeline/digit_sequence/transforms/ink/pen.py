@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from digit_sequence.base.blocks import AS_RANGE, Block, Decimals
-from digit_sequence.base.characters import DIGITS, DOTS, encode_text
+from digit_sequence.base.characters import DOTS, encode_text, find_signs
 from digit_sequence.base.columns import Column
 from digit_sequence.base.randomness import Stream, to_decimals
 from digit_sequence.sources.distances import LEVELS, REACH
@@ -159,7 +159,7 @@ def _choose_nibs(
     rims = rims * (widths / 2 - HAIRLINE / 2).clip(0, 1)
     # Distances are known so far, and no farther.
     radii = np.minimum(widths / 2, (REACH - 0.25) * scales - edges / 2)
-    signs = np.flatnonzero(stream.identities.digits >= len(DIGITS))
+    signs = np.flatnonzero(find_signs(stream.identities.digits))
     if len(signs):  # of a dot there may be no more than a point, between pixels
         nearest = _list_distances()[layers.choose(signs).stack().max(axis=(1, 2))] * scales[signs]
         radii[signs] = np.maximum(radii[signs], np.where(nearest < FAR, nearest, 0))
