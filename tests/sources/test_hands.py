@@ -88,7 +88,8 @@ def test_each_number_is_of_its_hand(glyphs, numbers, share):
         wanted = set(map(int, number))
         if hand == NOBODY:
             assert set(ids) == {10_000}
-            assert share < 1
+            assert lacked == 0
+            assert share < 1 or not any(wanted & it for it in written.values())
             continue
         assert share > 0
         assert len(wanted & written[hand]) == max(len(wanted & it) for it in written.values())
@@ -107,6 +108,7 @@ def test_signs_of_a_pen_are_not_lacked():
     assert hand in (3, 5)
     assert ids[1] == 10_000
     assert lacked == 0
+    assert choose(hands, 1.0, ",.")[1:] == ([NOBODY], [0])  # nobody wrote these
     comma = CHARACTERS.index(",")
     hands, *_ = make_hands((3, 1), (3, 7), (5, comma))
     (ids,), (hand,), (lacked,) = choose(hands, 1.0, "17,")

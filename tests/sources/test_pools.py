@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ def make_bank(digits, parts=None):
     """Make a bank of which only the digits and parts matter."""
     digits = np.asarray(digits, np.uint8)
     parts = np.zeros_like(digits) if parts is None else np.asarray(parts, np.uint8)
-    images = np.ones((len(digits), 1, 1), np.uint8)
+    images = np.arange(2 * len(digits)).astype(">u4").view(np.uint8).reshape(-1, 2, 4)
     return GlyphBank(images, digits, parts, np.ones((len(digits), 4), np.int16), "")
 
 
@@ -95,6 +96,48 @@ def test_held_out_counts(n_glyphs, fractions):
 def test_held_out_counts_by_hand(arguments, counts):
     """Rounding, worked by hand."""
     assert count_held_out(*arguments) == counts
+
+
+@given(
+    digits=st.lists(st.integers(0, 9), min_size=1, max_size=60),
+    fractions=FRACTIONS,
+    data=st.data(),
+)
+@settings(deadline=None)
+def test_copies_of_an_image_stay_together(digits, fractions, data):
+    """Glyphs of one image are in one split, in test if one is for test alone; no other moves."""
+    n_glyphs = len(digits)
+    first = [data.draw(st.integers(0, n)) if n % 3 == 2 else n for n in range(n_glyphs)]
+    parts = data.draw(st.lists(st.integers(0, 1), min_size=n_glyphs, max_size=n_glyphs))
+    bank = make_bank(digits, parts)
+    before, after = (
+        {
+            glyph: split
+            for split, pool in partition_glyphs(it, make_source(*fractions)).items()
+            for glyph in pool.ids.tolist()
+        }
+        for it in (bank, replace(bank, images=bank.images[first]))
+    )
+    assert before.keys() == after.keys() == set(range(n_glyphs))
+    images = [bank.images[it].tobytes() for it in first]
+    for glyph, split in after.items():
+        same = [it for it in range(n_glyphs) if images[it] == images[glyph]]
+        assert {after[it] for it in same} == {split}
+        expected = "test" if any(parts[it] for it in same) else before[min(same)]
+        assert split == expected
+
+
+def test_copies_of_two_writers_are_refused():
+    """Writers stay whole, so an image of two of them, in two splits, is told with what to do."""
+    bank = make_bank([3] * 40)
+    images = bank.images.copy()
+    images[20:] = images[:20]
+    bank = replace(bank, images=images, writers=np.arange(40, dtype=np.int32))
+    source = make_source(0.3, 0.3).model_copy(update={"split_by": "writer"})
+    with pytest.raises(SourceError, match=r"again as glyph \d+, one of \d+; exclude one of them"):
+        partition_glyphs(bank, source)
+    alone = source.model_copy(update={"exclude": tuple(range(20, 40))})
+    assert sum(len(pool.ids) for pool in partition_glyphs(bank, alone).values()) == 20
 
 
 def test_partition_is_fixed():

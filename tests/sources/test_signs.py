@@ -94,6 +94,7 @@ def test_signs_stand_where_they_are_written():
     for sign in "/()$":
         assert measure(sign)[0] < 0.1
         assert measure(sign)[1] > 0.9
+    assert measure("/")[1] - measure("/")[0] > 1.15  # or it would be a 1
     widths = measure_strokes(extended.images)
     is_sign = extended.digits >= len(DIGITS)
     assert 0.8 < np.median(widths[is_sign]) / np.median(widths[~is_sign]) < 1.3

@@ -69,6 +69,15 @@ def keep_digits(number: str) -> str:
     return "".join(character for character in number if character in DIGITS)
 
 
+def drop_signs(number: str) -> str:
+    """Return the digits and letters of a number.
+
+    >>> drop_signs("M1 1AE"), drop_signs("$1,234.50")
+    ('M11AE', '123450')
+    """
+    return "".join(it for it in number if it in DIGITS or it in LETTERS)
+
+
 def count_inked(number: str) -> int:
     """Return how many characters of a number have ink: as many as it has boxes.
 

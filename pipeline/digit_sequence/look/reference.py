@@ -54,7 +54,7 @@ Each is a beginning for a config of your own: change the numbers and the look.
 | --- | --- | --- |
 | [zip.yaml](zip.yaml) | ZIP codes; or a file, by weight | a slice for each split |
 | [amounts.yaml](amounts.yaml) | amounts such as 1,234.50, as Benford's law says | `exclude` |
-| [dates.yaml](dates.yaml) | dates in three formats, with the signs between | `exclude` |
+| [dates.yaml](dates.yaml) | dates in three formats, with the signs between | slices of the days |
 | [meter.yaml](meter.yaml) | meter readings, balanced over pairs of digits | `exclude` |
 | [exam-marks.yaml](exam-marks.yaml) | marks, and numbers of students | slices of the students |
 | [codes.yaml](codes.yaml) | codes with check digits, cards in groups | slices of each kind |

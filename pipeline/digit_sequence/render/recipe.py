@@ -14,7 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digit_sequence.base.characters import CHARACTERS, LETTERS, SPACE, count_inked, encode_text
+from digit_sequence.base.characters import (
+    CHARACTERS,
+    LETTERS,
+    SPACE,
+    count_inked,
+    encode_text,
+    show_characters,
+)
 from digit_sequence.base.columns import Column
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import ConfigError
@@ -273,7 +280,7 @@ def _find_rows(
 def missing_glyphs(split: str, characters: Iterable[str], part: str | None = None) -> str:
     """Return the message about characters that a split needs and its source, or a part, lacks."""
     lacking = sorted(characters, key=CHARACTERS.index)
-    names = ", ".join(lacking)
+    names = show_characters("".join(lacking))
     if part is not None:
         return (
             f"splits.{split}.numbers: expected only digits that source.parts.{part} has glyphs of, "

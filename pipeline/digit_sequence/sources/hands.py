@@ -94,6 +94,9 @@ def choose_hands(
         return glyph_ids, {HAND.name: nobody, LACKED.name: np.zeros_like(nobody)}
     hand = _draw_hands(hands, identities, which)
     hand[to_uniform(chance) >= share] = NOBODY
+    # Of signs alone, say, which a pen draws: nobody wrote them.
+    n_own = np.bincount(owners, hands.counts[hand[owners], digits] > 0, minlength=n_samples)
+    hand[n_own == 0] = NOBODY
     writer = hand[owners]
     n_glyphs = np.where(writer < 0, 0, hands.counts[writer, digits])
     own = np.flatnonzero(n_glyphs)
