@@ -9,7 +9,7 @@ from pydantic import model_validator
 from digit_sequence.base.blocks import shorten
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.numbers.automaton import Automaton
-from digit_sequence.numbers.file import File, FileSettings, read_numbers
+from digit_sequence.numbers.file import File, FileSettings
 from digit_sequence.numbers.kind import NumberKind, NumberSource
 from digit_sequence.numbers.language import LanguageKind, LanguageSettings
 from digit_sequence.numbers.pattern import parse_pattern
@@ -90,8 +90,8 @@ class Postcode(LanguageKind):
         file = self.settings.file
         if file is None:
             return self
-        form = self.language()
-        misfits = [number for number in dict.fromkeys(read_numbers(file)) if not form.find(number)]
+        listed, form = File(file).inline(), self.language()
+        misfits = [number for number in dict.fromkeys(listed.settings) if not form.find(number)]
         if misfits:
             got = ", ".join(map(shorten, misfits[:_MAX_MISFITS]))
             example = form.unrank(form.count // 2)
@@ -100,7 +100,7 @@ class Postcode(LanguageKind):
                 f"got {got}{', ...' if len(misfits) > _MAX_MISFITS else ''}: {len(misfits):,} of "
                 f"another form{_suspect_zeros(misfits, form)}"
             )
-        return File(file).inline()
+        return listed
 
     def open(self, seed: int, split: str) -> NumberSource:
         """Return the postcodes of a split."""
