@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import model_validator
+from pydantic import BeforeValidator, model_validator
 
 from digit_sequence.base.blocks import shorten
 from digit_sequence.base.errors import ConfigError
@@ -46,10 +46,15 @@ _MAX_MISFITS = 3
 """Numbers of a file that a message lists, at most."""
 
 
+def _lower(value: object) -> object:
+    """Take US for us."""
+    return value.lower() if isinstance(value, str) else value
+
+
 class PostcodeSettings(LanguageSettings):
     """Postcodes of a country: all of its form, or the valid ones of a file."""
 
-    country: Literal[tuple(_FORMS)]  # type: ignore[valid-type]
+    country: Annotated[Literal[tuple(_FORMS)], BeforeValidator(_lower)]  # type: ignore[valid-type]
     """Whose, by its code in ISO 3166; us+4: with four digits more. Those of ca, gb and nl have
     letters, which need a source that has them."""
     file: FileSettings | None = None

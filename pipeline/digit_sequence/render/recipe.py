@@ -283,12 +283,12 @@ def missing_glyphs(split: str, characters: Iterable[str], part: str | None = Non
     names = show_characters("".join(lacking))
     if part is not None:
         return (
-            f"splits.{split}.numbers: expected only digits that source.parts.{part} has glyphs of, "
-            f"as all parts must, got {names}; add glyphs of {names}, leave these numbers out, or "
+            f"splits.{split}.numbers: expected only characters that source.parts.{part} has glyphs "
+            f"of, as all parts must, got {names}; add glyphs of {names}, leave these numbers out, or "
             "set source.per to glyph"
         )
     return (
-        f"splits.{split}.numbers: expected only digits that the source has glyphs of, got {names}; "
-        f"add glyphs of {names}, leave these numbers out, or change the source's fractions"
+        f"splits.{split}.numbers: expected only characters that the source has glyphs of, got "
+        f"{names}; add glyphs of {names}, leave these numbers out, or change the source's fractions"
         + ("; emnist with subset: byclass has letters" if set(lacking) & set(LETTERS) else "")
     )
