@@ -59,6 +59,18 @@ def test_signs_are_the_same_each_time_and_differ_from_each_other():
     assert len(pictures) > 0.98 * (len(first.images) - 60)
 
 
+def test_signs_beside_letters_alone():
+    """A source of letters has signs drawn as wide as their strokes, in their rows."""
+    bank = draw_bank(28, 6)
+    letters = make_bank(bank.images, bank.digits + np.uint8(CHARACTERS.index("A")))
+    extended, pools, _ = add(letters, "0123456789,ABC")
+    expected, others, _ = add(bank, "0123456789,")
+    assert (extended.images == expected.images).all()
+    comma = CHARACTERS.index(",")
+    for split in SPLITS:
+        assert len(pools[split].of_digit(comma)) == len(others[split].of_digit(comma)) > 0
+
+
 def test_only_what_is_lacking_is_drawn():
     """Digits need nothing; a sign that the source has is its own."""
     bank = draw_bank(28, 6)

@@ -280,12 +280,15 @@ def _find_rows(
 def missing_glyphs(split: str, characters: Iterable[str], part: str | None = None) -> str:
     """Return the message about characters that a split needs and its source, or a part, lacks."""
     lacking = sorted(characters, key=CHARACTERS.index)
-    names = show_characters("".join(lacking))
+    plain = "".join(it for it in lacking if it.isalnum())
+    names = " ".join(
+        [show_characters(plain)] * bool(plain) + [repr(it) for it in lacking if it not in plain]
+    )
     if part is not None:
         return (
             f"splits.{split}.numbers: expected only characters that source.parts.{part} has glyphs "
-            f"of, as all parts must, got {names}; add glyphs of {names}, leave these numbers out, or "
-            "set source.per to glyph"
+            f"of, as all parts must, got {names}; add glyphs of {names}, leave these numbers out, "
+            "or set source.per to glyph"
         )
     return (
         f"splits.{split}.numbers: expected only characters that the source has glyphs of, got "

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from digit_sequence.base.characters import CHARACTERS, DIGITS
+from digit_sequence.base.characters import CHARACTERS, find_signs
 from digit_sequence.sources.copies import find_copies
 from digit_sequence.sources.ink import frame_pixels
 from digit_sequence.sources.source import RawGlyphs, SourceBlock
@@ -80,8 +80,11 @@ def _choose_rows(digits: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 def _doubt_signs(glyphs: RawGlyphs) -> str | None:
     """Doubt low signs that are as high as digits: their pictures were cut to the ink."""
+    is_sign = find_signs(glyphs.digits)
+    if is_sign.all() or not is_sign.any():
+        return None
     heights = glyphs.images.any(axis=2).sum(axis=1)
-    usual = np.median(heights[glyphs.digits < len(DIGITS)])
+    usual = np.median(heights[~is_sign])
     own = {sign: heights[glyphs.digits == CHARACTERS.index(sign)] for sign in _LOW_SIGNS}
     high = [sign for sign, rows in own.items() if len(rows) and np.median(rows) > usual / 2]
     if not high:
@@ -102,7 +105,8 @@ def _doubt_copies(glyphs: RawGlyphs) -> str | None:
     other = np.flatnonzero(glyphs.digits[again] != glyphs.digits[first[again]])
     text = (
         f"{len(again):,} of its images are there already, as that of glyph {first[again[0]]} in "
-        f"glyph {again[0]}: all of one image are in one split"
+        f"glyph {again[0]}: all of one image are in one split, "
+        "in test if one is for test"
     )
     if not len(other):
         return text

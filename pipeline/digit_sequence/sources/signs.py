@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from digit_sequence.base.characters import CHARACTERS, DIGITS, SIGNS
+from digit_sequence.base.characters import CHARACTERS, DIGITS, SIGNS, find_signs
 from digit_sequence.base.names import SplitName
 from digit_sequence.base.randomness import draw_words, to_uniform
 from digit_sequence.base.rounding import round_factor
@@ -56,6 +56,8 @@ def add_signs(
     codes = [CHARACTERS.index(it) for it in alphabet if it in SIGNS]
     lacking = [code for code in codes if code not in known]
     counts = np.array([pool.starts[len(DIGITS)] for pool in pools.values()])
+    if not counts.any():  # of letters alone
+        counts = np.array([len(pool.ids) for pool in pools.values()])
     if not lacking or not counts.any():
         return bank, pools
     part = min(1.0, max(0.2, _MANY_PIXELS / bank.images[0].size))
@@ -107,7 +109,8 @@ def _draw_glyphs(name: str, shape: Shape, bank: GlyphBank, count: int) -> NDArra
     first = 0 if bank.origins is None else N_DRAWN * int(bank.origins[0])
     numbers = np.arange(first, first + count)
     words = draw_words(0, "signs", [name] * count, numbers, counts).reshape(count, -1)
-    own = np.flatnonzero(bank.digits < len(DIGITS))
+    is_digit = bank.digits < len(DIGITS)
+    own = np.flatnonzero(is_digit if is_digit.any() else ~find_signs(bank.digits))
     models = own[np.arange(count) * len(own) // count]
     jitter, nib = (
         low + (high - low) * to_uniform(words[:, i])
