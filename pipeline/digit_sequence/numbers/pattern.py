@@ -30,7 +30,7 @@ _PLAIN = r"[,/:=#%€£ ]"
 _TOKEN = re.compile(
     rf"(?P<syntax>[|?*+]|\((?:\?:)?|\)|\{{[0-9]{{1,4}}(?:,[0-9]{{0,4}})?\}})"
     rf"|(?P<any>\.|\\d)|\\(?P<escaped>[^0-9A-Za-z])|(?P<plain>[0-9A-Z-]|{_PLAIN})"
-    rf"|\[(?P<others>\^?)(?P<inside>(?:[0-9]-[0-9]|[A-Z]-[A-Z]|[0-9A-Z.+()$]|{_PLAIN}|\\d"
+    rf"|\[(?P<others>\^?)(?P<inside>-|-?(?:[0-9]-[0-9]|[A-Z]-[A-Z]|[0-9A-Z.+()$]|{_PLAIN}|\\d"
     r"|\\[^0-9A-Za-z])+-?)\]"
 )
 _INSIDE = re.compile(r"[0-9]-[0-9]|[A-Z]-[A-Z]|\\.|.")

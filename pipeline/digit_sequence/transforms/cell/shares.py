@@ -6,12 +6,15 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
-from digit_sequence.base.characters import CHARACTERS, INKED
+from digit_sequence.base.blocks import match_text
+from digit_sequence.base.characters import CHARACTERS, INKED, show_characters
 from digit_sequence.base.randomness import Stream
 
-Digit = Annotated[str, Field(pattern=f"^[{INKED.replace('-', '')}-]$")]
+Digit = Annotated[
+    str, *match_text(f"[{INKED.replace('-', '')}-]", f"one of {show_characters(INKED)}")
+]
 
 
 def _to_digits(value: object) -> object:
