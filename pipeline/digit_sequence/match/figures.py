@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from digit_sequence.base.characters import SPACE, drop_signs, encode_text, find_signs
+from digit_sequence.base.characters import SIGNS, SPACE, drop_signs
 from digit_sequence.match.crops import Crop
 
 MIN_CONTRAST = 16
@@ -100,8 +100,8 @@ def _choose_digits(crop: Crop) -> NDArray[np.float64]:
     assert crop.boxes is not None
     if not crop.number:
         return crop.boxes
-    codes = np.frombuffer(encode_text(crop.number.replace(SPACE, "")), np.uint8)
-    return crop.boxes[~find_signs(codes)]
+    is_digit = [character not in SIGNS for character in crop.number.replace(SPACE, "")]
+    return crop.boxes[is_digit] if len(is_digit) == len(crop.boxes) else crop.boxes
 
 
 def _is_bright(image: NDArray[np.float64]) -> bool:
