@@ -34,7 +34,7 @@ from tests.benchmarks.work import (
 from digit_sequence.store.storage import Storage
 
 ROOT = Path(__file__).parents[2]
-OVERHEAD = ("label rows", "digest of the shard", "digest of the rows", "label file")
+OVERHEAD = ("label rows", "sha256 of the shard", "digest of the rows", "label file")
 """Stages that are neither drawing nor encoding nor packing."""
 TARGETS = {"jpeg": (5, 38), "png": (6, 40)}
 """How many times the yardstick's images/s, and microseconds of a whole build."""
