@@ -17,7 +17,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
@@ -32,6 +31,8 @@ from PIL import Image
 from builds import ALL_TRANSFORMS, ROOT, build, read_rows, read_tree, run_program
 from digit_sequence.base.errors import BuildError, BuildStopped, ConfigError, OutputError
 from digit_sequence.exports import EXPORTS
+from digit_sequence.exports.format import Piece
+from digit_sequence.exports.lmdb import write_piece
 from digit_sequence.exports.run import Export, Request, export_dataset, open_exported
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
@@ -493,7 +494,7 @@ def test_export_to_another_disk(dataset, tmp_path):
     assert list(read_tree(folder)) == [".build/export.json"]
 
 
-@pytest.mark.parametrize("kind", FILE_EXPORTS)
+@pytest.mark.parametrize("kind", [*FILE_EXPORTS, pytest.param("lmdb", marks=pytest.mark.extras)])
 @pytest.mark.parametrize(
     ("column", "value"), [("key", "../../escaped"), ("number", "../../escaped"), ("number", "1\n2")]
 )
@@ -513,41 +514,92 @@ def test_hostile_labels(folder_with_shapes, tmp_path, kind, column, value):
 
 KILLED = """
 import sys
+from importlib import import_module
 from pathlib import Path
-from digit_sequence.exports.run import Export, Request, export_dataset, open_exported
-from digit_sequence.exports import lmdb
+from digit_sequence.exports.run import Export, export_dataset
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
-lmdb.COMMIT_SAMPLES = 2
-write = lmdb.write_samples
-def wait(environment, split, positions):
-    write(environment, split, positions)
-    print(positions, flush=True)
-    if positions.start == 6:
+uri, kind, name, folder = sys.argv[1:]
+module = import_module(f"digit_sequence.exports.{kind}")
+encode = getattr(module, name)
+calls = []
+def wait(*arguments):
+    calls.append(arguments)
+    if len(calls) == 8:
+        print("waiting", flush=True)
         sys.stdin.read()
-lmdb.write_samples = wait
+    return encode(*arguments)
+setattr(module, name, wait)
 with open_scheduler(SchedulerOptions("synchronous")) as run:
-    export_dataset(Export(open_dataset(sys.argv[1]), "lmdb", Path(sys.argv[2])), run)
+    export_dataset(Export(open_dataset(uri), kind, Path(folder)), run)
 """
 
 
-@pytest.mark.extras
-def test_killed_lmdb_goes_on(dataset, exported, tmp_path):
-    """A process killed while it writes an LMDB loses nothing that it had committed."""
+def read_content(kind, folder):
+    """Return the files of an export; of an LMDB its records, for its file tells how it grew."""
+    if kind != "lmdb":
+        return read_tree(folder)
     lmdb = pytest.importorskip("lmdb", reason="needs lmdb")
-    arguments = [sys.executable, "-c", KILLED, dataset.uri, str(tmp_path)]
+    contents = []
+    for split in ("train", "test"):
+        with lmdb.open(str(folder / split), readonly=True) as opened, opened.begin() as reading:
+            contents.append(list(reading.cursor()))
+    return contents
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        pytest.param("lmdb", "_image_key", marks=pytest.mark.extras),
+        ("tfrecord", "encode_record"),
+    ],
+)
+def test_killed_export_goes_on(dataset, exported, tmp_path, kind, name):
+    """A process killed within its second shard loses that alone: the first stays as it is."""
+    if kind == "lmdb":
+        pytest.importorskip("lmdb", reason="needs lmdb")
+    arguments = [sys.executable, "-c", KILLED, dataset.uri, kind, name, str(tmp_path)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     environment = os.environ | {"PYTHONPATH": str(ROOT / "pipeline")}
     with subprocess.Popen(arguments, env=environment, **pipes) as process:
-        while process.stdout.readline().strip() != "range(6, 8)":
-            time.sleep(0.01)
+        assert process.stdout.readline().strip() == "waiting"
         process.send_signal(signal.SIGKILL)
-    assert export(dataset, "lmdb", tmp_path) == 17
-    contents = []
-    for folder in (tmp_path, exported("lmdb")):
-        with lmdb.open(str(folder / "train"), readonly=True) as opened, opened.begin() as reading:
-            contents.append(list(reading.cursor()))
-    assert contents[0] == contents[1]
+    parts = tmp_path / ".build/parts"
+    assert [path.name for path in parts.iterdir()] == ["train-00000.json"]
+    assert export(dataset, kind, tmp_path) == 12
+    assert read_content(kind, tmp_path) == read_content(kind, exported(kind))
+
+
+@pytest.mark.extras
+def test_stopped_lmdb_goes_on(dataset, exported, tmp_path):
+    """An LMDB tells of each shard, and stops after the one under way."""
+    pytest.importorskip("lmdb", reason="needs lmdb")
+    seen = []
+    with open_scheduler(SchedulerOptions("threads", workers=2)) as run:
+        request = Export(dataset, "lmdb", tmp_path)
+        with pytest.raises(BuildStopped, match="5 samples were exported; give the same command"):
+            export_dataset(
+                request, run, lambda *progress: seen.append(progress), lambda: len(seen) > 1
+            )
+    assert seen == [(0, False), (5, True)]
+    assert export(dataset, "lmdb", tmp_path) == 12
+    assert read_content("lmdb", tmp_path) == read_content("lmdb", exported("lmdb"))
+
+
+@pytest.mark.extras
+def test_lmdb_grows(tmp_path):
+    """The map of an LMDB has room for each next shard, of images of any size."""
+    lmdb = pytest.importorskip("lmdb", reason="needs lmdb")
+    images = [bytes([n]) * size for n, size in enumerate([10, 9_000, 2_100, 70_000, 1])]
+    rows = [{"ordinal": n, "number": str(n) * 40} for n in range(5)]
+    for index in range(40):
+        shard = [row | {"ordinal": row["ordinal"] + 5 * index} for row in rows]
+        write_piece(Piece("train", "", index, shard, images, ".png", "0123456789"), tmp_path)
+        if index == 20:
+            write_piece(Piece("train", "", index, shard, images, ".png", "0123456789"), tmp_path)
+    with lmdb.open(str(tmp_path), readonly=True) as opened, opened.begin() as reading:
+        assert reading.get(b"num-samples") == b"200"
+        assert reading.get(b"image-000000199") == images[3]
 
 
 def test_jpeg_goes_as_it_is_or_as_png(built, tmp_path):
