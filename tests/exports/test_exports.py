@@ -2,8 +2,9 @@
 
 PaddleOCR, MMOCR, EasyOCR, deep-text-recognition-benchmark, tesstrain and Ultralytics are no
 packages for this Python, or bring frameworks of gigabytes: their rules are written out below. docTR
-and mosaicml-streaming exclude the NumPy and huggingface_hub used here, so their own loaders run in
-an environment of their own, which `make test-all` makes; their rules are checked besides.
+and mosaicml-streaming exclude the NumPy and huggingface_hub used here, and litData brings a
+torchvision, so their own loaders run in an environment of their own, which `make test-all` makes;
+their rules are checked besides.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ import os
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -296,9 +299,9 @@ def read_with_its_loader(kind, folder, split):
 
 @pytest.mark.extras
 @WITH_SIGNS
-@pytest.mark.parametrize("kind", ["doctr", "mds"])
+@pytest.mark.parametrize("kind", ["doctr", "litdata", "mds"])
 def test_with_its_own_loader(dataset, exported, kind):
-    """The RecognitionDataset of docTR and StreamingDataset give numbers and pixels, in order."""
+    """docTR, litData and mosaicml-streaming give numbers and pixels, in order."""
     found = read_with_its_loader(kind, exported(kind), "train")
     expected = [
         (sample.number, hashlib.sha256(sample.image.tobytes()).hexdigest())
@@ -349,6 +352,39 @@ def test_mds(dataset, exported, split):
     assert [(sample["text"], sample["image"]) for sample in found] == expect(dataset, split)
     assert [sample["ordinal"] for sample in found] == list(range(len(found)))
     assert [sample["key"] for sample in found] == dataset[split].labels(["key"])[0].to_pylist()
+
+
+def read_litdata(folder):
+    """Yield the samples of a folder by the rules of litdata/streaming/item_loader.py."""
+    index = json.loads((folder / "index.json").read_text())
+    _, spec = json.loads(index["config"]["data_spec"])
+    names, formats = json.loads(spec["context"]), index["config"]["data_format"]
+    assert (names, formats) == (["image", "key", "ordinal", "text"], ["pil", "str", "int", "str"])
+    for chunk in index["chunks"]:
+        content = (folder / chunk["filename"]).read_bytes()
+        assert len(content) == chunk["chunk_bytes"]
+        count, *ends = np.frombuffer(content, np.uint32, 2 + chunk["chunk_size"])
+        assert (count, ends[-1]) == (chunk["chunk_size"], len(content))
+        for begin, end in pairwise(ends):
+            sizes = np.frombuffer(content, np.uint32, len(names), offset=begin)
+            places = [begin + 4 * len(names), *begin + 4 * len(names) + np.cumsum(sizes)]
+            assert places[-1] == end
+            image, *texts = (content[low:high] for low, high in pairwise(places))
+            width, height, mode_bytes = np.frombuffer(image, np.uint32, 3)
+            mode, pixels = image[12 : 12 + mode_bytes], image[12 + mode_bytes :]
+            picture = Image.frombytes(mode.decode(), (int(width), int(height)), pixels)
+            yield np.asarray(picture).tolist(), *texts
+
+
+@WITH_SIGNS
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_litdata(dataset, exported, split):
+    """PyTreeLoader's steps give back each sample, in order."""
+    found = list(read_litdata(exported("litdata") / split))
+    assert [(text.decode(), image) for image, _, _, text in found] == expect(dataset, split)
+    assert [struct.unpack("<q", it)[0] for _, _, it, _ in found] == list(range(len(found)))
+    keys = dataset[split].labels(["key"])[0].to_pylist()
+    assert [key.decode() for _, key, _, _ in found] == keys
 
 
 @pytest.mark.extras
