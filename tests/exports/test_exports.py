@@ -774,7 +774,7 @@ def test_command_line(dataset, tmp_path):
     wrong = [*command[:-3], "s3://bucket/out", *command[-2:]]
     done = subprocess.run(wrong, capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 2
-    assert done.stderr.startswith("error: --output: expected a folder that is mounted here")
+    assert done.stderr.startswith("error: output: expected a folder that is mounted here")
 
 
 @pytest.mark.parametrize(("kind", "limit"), [("doctr", 32), ("mmocr", 38)])

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from digit_sequence.base.errors import ConfigError
-from digit_sequence.base.files import is_remote
 from digit_sequence.cli.options import override_option
 from digit_sequence.cli.terminal import echo, show_progress
 from digit_sequence.cli.torch_import import importing_torch
-
-if TYPE_CHECKING:
-    from digit_sequence.read.dataset import Dataset
-    from digit_sequence.read.splits import Splits
 
 
 @click.command()
@@ -68,60 +61,26 @@ def train(
     stopped goes on when the same command is given again. Needs the extra torch.
     """
     with importing_torch("training"):
-        from digit_sequence.learn import training
+        from digit_sequence.learn import programs, training
 
-    opened = open_splits(origin, overrides)
-    others = open_others(also)
-    for other in others.values():
-        training.check_other(opened.uri, opened.image_shape, opened.alphabet, other)
-    folder = _choose_run_folder(origin, output)
-    overwrite = options.pop("overwrite")
-    run = training.Run(opened, folder, training.TrainOptions(**options), overwrite)
-    epochs = run.options.epochs
-    with show_progress(epochs * len(run.train)) as on_progress:
-        on_progress(run.done_samples, False)
-        for entry in training.train(run, lambda samples, _loss: on_progress(samples, True)):
-            echo(
-                f"epoch {entry['epoch'] + 1} of {epochs}: loss {entry['train_loss']:.3f}, val "
-                f"{entry['val_loss']:.3f}, {entry['val_exact_match']:.2%} exact, "
-                f"{entry['seconds'] / 60:.1f} min",
-                err=True,
-            )
-    for line in training.summarize(training.write_report(run, others)):
+    def tell(entry: training.EpochRecord) -> None:
+        echo(
+            f"epoch {entry['epoch'] + 1} of {options['epochs']}: loss {entry['train_loss']:.3f}, "
+            f"val {entry['val_loss']:.3f}, {entry['val_exact_match']:.2%} exact, "
+            f"{entry['seconds'] / 60:.1f} min",
+            err=True,
+        )
+
+    report = programs.train(
+        origin,
+        output,
+        also=also,
+        overrides=overrides,
+        on_epoch=tell,
+        show_progress=show_progress,
+        **options,
+    )
+    for line in training.summarize(report):
         echo(line)
+    folder = programs.choose_run_folder(origin, output)
     echo(f"in {folder}: report.md, report.json, curve.png, mistakes.png, best.pt")
-
-
-def open_splits(origin: str, overrides: Sequence[str]) -> Splits:
-    """Open a dataset, or a config with overrides."""
-    from digit_sequence.cli.origins import is_dataset
-    from digit_sequence.live.dataset import open_config
-    from digit_sequence.read.dataset import open_dataset
-
-    if is_dataset(origin, overrides):
-        return open_dataset(origin)
-    return open_config(origin, overrides)
-
-
-def open_others(uris: Sequence[str]) -> dict[str, Dataset]:
-    """Open datasets to be read in the end; by the names of their folders if no two have one."""
-    from digit_sequence.read.dataset import open_dataset
-
-    names = [Path(uri).name for uri in uris]
-    return {
-        name if names.count(name) == 1 else uri: open_dataset(uri)
-        for name, uri in zip(names, uris, strict=True)
-    }
-
-
-def _choose_run_folder(origin: str, output: Path | None) -> Path:
-    from digit_sequence.cli.origins import is_dataset
-
-    if output is None:
-        path = Path(origin)
-        if (name := path.name if is_dataset(origin) else path.stem) in ("", ".."):
-            raise ConfigError(f"{origin} has no name for a folder of the run; name one by --output")
-        return Path("runs", name)
-    if is_remote(output):
-        raise ConfigError(f"--output: expected a folder that is mounted here, got {output}")
-    return output

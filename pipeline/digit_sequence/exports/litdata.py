@@ -24,7 +24,7 @@ from digit_sequence.base.errors import OutputError
 from digit_sequence.exports.format import Format, Index, Piece, Row
 
 _COLUMNS = ("image", "key", "ordinal", "text")
-_LEAF = {"type": None, "context": None, "children_spec": []}
+_LEAF: dict[str, Any] = {"type": None, "context": None, "children_spec": []}
 _SPEC = {
     "type": "builtins.dict",
     "context": json.dumps(_COLUMNS),
