@@ -16,32 +16,31 @@ if TYPE_CHECKING:
     from digit_sequence.building.sampler import Sampler
     from digit_sequence.config.loading import load_config
     from digit_sequence.exports.programs import export
-    from digit_sequence.learn.programs import train
-    from digit_sequence.learn.reader import Reader
+    from digit_sequence.learn.programs import train as train
+    from digit_sequence.learn.reader import Reader as Reader
     from digit_sequence.live.dataset import draw_sample, open_config
     from digit_sequence.look.preview import draw_preview
     from digit_sequence.match.match import match_folder
     from digit_sequence.read.dataset import open_dataset
-    from digit_sequence.report.programs import draw_report
+    from digit_sequence.report.programs import draw_report as draw_report
 
 __all__ = [
     "PipelineError",
-    "Reader",
     "Sampler",
     "__version__",
     "build",
     "describe_status",
     "draw_preview",
-    "draw_report",
     "draw_sample",
     "export",
     "load_config",
     "match_folder",
     "open_config",
     "open_dataset",
-    "train",
     "verify",
 ]
+_OF_EXTRAS = ["Reader", "draw_report", "train"]
+"""What `import *` leaves out, since it needs packages that may not be there."""
 
 _HOMES = {
     "PipelineError": ".base.errors",
@@ -71,4 +70,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_OF_EXTRAS})

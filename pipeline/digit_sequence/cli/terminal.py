@@ -82,9 +82,10 @@ def describe_result(result: BuildResult, uri: str) -> str:
         lines.append(f"{name:8}{split['samples']:12,}{split['shards']:8,}{size:>10}")
     scaled, n_samples = (sum(it[name] for it in splits.values()) for name in ("scaled", "samples"))
     if scaled:
+        width = result.manifest["image"]["width"]
         lines.append(
-            f"{scaled:,} of {n_samples:,} lines were wider than {result.manifest['image']['width']} columns and were shrunk to fit (column "
-            "`scaled`)"
+            f"{scaled:,} of {n_samples:,} lines were wider than {width} columns and were shrunk to "
+            "fit (column `scaled`)"
         )
     rate = result.built_samples / result.seconds
     lines += [
