@@ -484,7 +484,7 @@ def rewrite(folder, container="webdataset", change_rows=None, change_files=None,
         commit,
         shard_bytes=sum(map(len, files.values())),
         shard_sha256=digest,
-        labels_sha256=hash_rows(rows),
+        labels_digest=hash_rows(rows),
     )
     path.write_bytes(encode_labels(rows, commit))
     sign(storage, plan)
@@ -761,7 +761,7 @@ FOOTERS = {
     "schema_version": 99,
     "shard_bytes": 1,
     "shard_sha256": "0" * 64,
-    "labels_sha256": "0" * 64,
+    "labels_digest": "0" * 32,
     "scaled": 5,
 }
 

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 import pytest
 
 from builds import ALL_TRANSFORMS, ROOT, build, read_rows
+from digit_sequence.base.names import SCHEMA_VERSION
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.store import ledger as ledgers
 from digit_sequence.store.croissant import make_croissant
@@ -98,7 +99,7 @@ def test_what_a_build_knows_of_itself(built):
         manifest["croissant_sha256"]
         == hashlib.sha256((folder / "croissant.json").read_bytes()).hexdigest()
     )
-    assert card["version"] == f"1.0.0+{manifest['digest'][:16]}"
+    assert card["version"] == f"{SCHEMA_VERSION}.0.0+{manifest['digest'][:16]}"
     assert manifest["source"]["digest"] in card["rai:dataCollection"]
     (transforms, _) = card["rai:dataPreprocessingProtocol"]
     for section in ALL_TRANSFORMS.values():

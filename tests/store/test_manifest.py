@@ -63,7 +63,7 @@ def test_manifest_says_what_is_there(copy, folder):
     for split in ("train", "test"):
         for path in sorted(folder.glob(f"images/{split}/*.tar")):
             shard = hashlib.sha256(path.read_bytes()).hexdigest()
-            labels = read_commit(folder / f"labels/{split}/{path.stem}.parquet").labels_sha256
+            labels = read_commit(folder / f"labels/{split}/{path.stem}.parquet").labels_digest
             digest.update(hashlib.sha256(f"{path.stem} {shard} {labels}".encode()).digest())
     assert manifest["digest"] == digest.hexdigest()
 

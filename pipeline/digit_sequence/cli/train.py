@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +36,20 @@ from digit_sequence.cli.torch_import import importing_torch
     type=click.IntRange(1),
     help="Stop after this many epochs in which val was not read better.",
 )
+@click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    type=click.Choice(["cpu", "cuda"]),
+    help="What it learns on; on a GPU in bfloat16 where that may be.",
+)
 @click.option("--limit", type=click.IntRange(1), help="Use the first samples of train only.")
 @click.option("--seed", default=0, show_default=True, help="Another seed, other weights.")
 @click.option(
     "--also",
     multiple=True,
-    metavar="OUT",
-    help="Another dataset whose test split is read in the end. Can be given many times.",
+    metavar="OUT|CONFIG",
+    help="Another one whose test split is read in the end. Can be given many times.",
 )
 @click.option("--overwrite", is_flag=True, help="Train anew where RUN holds another run.")
 @override_option
@@ -61,9 +69,10 @@ def train(
     stopped goes on when the same command is given again. Needs the extra torch.
     """
     with importing_torch("training"):
-        from digit_sequence.learn import programs, training
+        from digit_sequence.learn import programs
+        from digit_sequence.learn.training_report import summarize
 
-    def tell(entry: training.EpochRecord) -> None:
+    def tell(entry: Mapping[str, float]) -> None:
         echo(
             f"epoch {entry['epoch'] + 1} of {options['epochs']}: loss {entry['train_loss']:.3f}, "
             f"val {entry['val_loss']:.3f}, {entry['val_exact_match']:.2%} exact, "
@@ -80,7 +89,7 @@ def train(
         show_progress=show_progress,
         **options,
     )
-    for line in training.summarize(report):
+    for line in summarize(report):
         echo(line)
     folder = programs.choose_run_folder(origin, output)
     echo(f"in {folder}: report.md, report.json, curve.png, mistakes.png, best.pt")

@@ -12,8 +12,10 @@ from digit_sequence.base.files import is_remote
 from digit_sequence.base.progress import ShowProgress, hide_progress
 from digit_sequence.building.origins import is_dataset
 from digit_sequence.learn import training
+from digit_sequence.learn.checks import check_other
+from digit_sequence.learn.training_report import write_report
 from digit_sequence.live.dataset import open_config
-from digit_sequence.read.dataset import Dataset, open_dataset
+from digit_sequence.read.dataset import open_dataset
 from digit_sequence.read.splits import Splits
 
 
@@ -24,6 +26,7 @@ def train(
     also: Sequence[str] = (),
     overrides: Sequence[str] = (),
     overwrite: bool = False,
+    device: str = "cpu",
     on_epoch: Callable[[training.EpochRecord], None] = lambda _record: None,
     show_progress: ShowProgress = hide_progress,
     **options: Any,
@@ -39,11 +42,13 @@ def train(
     output : str or Path, optional
         Folder of the run. Default: ``runs/`` and the name of the dataset or the config.
     also : sequence of str
-        Other datasets whose test splits are read in the end.
+        Other datasets and configs whose test splits are read in the end.
     overrides : sequence of str
         Keys of a config to replace.
     overwrite : bool
         Train anew where the folder holds another run.
+    device : {"cpu", "cuda"}
+        What it learns on; on a GPU in bfloat16 where that may be.
     on_epoch : callable
         Called with the record of each epoch.
     show_progress : callable
@@ -67,14 +72,16 @@ def train(
     opened = open_splits(place, overrides)
     others = open_others(also)
     for other in others.values():
-        training.check_other(opened.uri, opened.image_shape, opened.alphabet, other)
+        check_other(opened.uri, opened.image_shape[0], opened.alphabet, other)
     folder = choose_run_folder(place, output)
-    run = training.Run(opened, folder, training.TrainOptions(**options), overwrite)
+    run = training.Run(
+        opened, folder, training.TrainOptions(**options), overwrite=overwrite, device=device
+    )
     with show_progress(run.options.epochs * len(run.train)) as on_progress:
         on_progress(run.done_samples, False)
-        for record in training.train(run, lambda samples, _loss: on_progress(samples, True)):
+        for record in training.train(run, lambda samples: on_progress(samples, True)):
             on_epoch(record)
-    return training.write_report(run, others)
+    return write_report(run, others)
 
 
 def open_splits(origin: str, overrides: Sequence[str] = ()) -> Splits:
@@ -84,22 +91,26 @@ def open_splits(origin: str, overrides: Sequence[str] = ()) -> Splits:
     return open_config(origin, overrides)
 
 
-def open_others(uris: Sequence[str]) -> dict[str, Dataset]:
-    """Open datasets to be read in the end; by the names of their folders if no two have one."""
-    names = [Path(uri).name for uri in uris]
+def open_others(origins: Sequence[str]) -> dict[str, Splits]:
+    """Open what is read in the end; by the names of folders and configs if no two have one."""
+    names = [_find_name(origin) for origin in origins]
     return {
-        name if names.count(name) == 1 else uri: open_dataset(uri)
-        for name, uri in zip(names, uris, strict=True)
+        name if names.count(name) == 1 else origin: open_splits(origin)
+        for name, origin in zip(names, origins, strict=True)
     }
 
 
 def choose_run_folder(origin: str, output: str | Path | None = None) -> Path:
     """Return the folder of a run: as given, or in ``runs`` by the name of what it learns from."""
     if output is None:
-        path = Path(origin)
-        if (name := path.name if is_dataset(origin) else path.stem) in ("", ".."):
+        if (name := _find_name(origin)) in ("", ".."):
             raise ConfigError(f"{origin} has no name for a folder of the run; name one by --output")
         return Path("runs", name)
     if is_remote(output):
         raise ConfigError(f"--output: expected a folder that is mounted here, got {output}")
     return Path(output)
+
+
+def _find_name(origin: str) -> str:
+    """Return the name of a folder, or of a config without its suffix."""
+    return Path(origin).name if is_dataset(origin) else Path(origin).stem

@@ -8,7 +8,6 @@ how to repair it.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from digit_sequence.base.digests import hash_contents
 from digit_sequence.base.errors import OutputError, PipelineError
 from digit_sequence.base.names import label_file, shard_name
 from digit_sequence.codec.decoding import decode_image
@@ -313,7 +313,7 @@ def _are_labels(content: bytes) -> bool:
         if commit is None:
             return False
         check_size(file, commit.rows)
-        return hash_rows(file.read(use_threads=False)) == commit.labels_sha256
+        return hash_rows(file.read(use_threads=False)) == commit.labels_digest
     except (pa.ArrowException, OSError, ValueError):
         return False
 
@@ -335,7 +335,7 @@ def _open_cached(storage: Storage, cache: Cache, labels: ShardLabels) -> RangeFi
             return b"".join(threads.map(storage.read, paths))
 
     def is_sound(content: bytes) -> bool:
-        return hashlib.sha256(content).hexdigest() == labels.shard_sha256
+        return hash_contents([content]) == labels.shard_sha256
 
     return cache.open(labels.name, is_sound, fetch)
 
