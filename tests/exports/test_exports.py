@@ -285,16 +285,43 @@ def test_coco_with_pycocotools(dataset, exported):
     assert evaluation.stats[0] == 1.0
 
 
+@pytest.mark.extras
+@WITH_SIGNS
+def test_coco_with_fiftyone(dataset, exported, tmp_path):
+    """FiftyOne's importer gives each image and its boxes; its database is not asked for."""
+    python = os.environ.get("DIGIT_SEQUENCE_FIFTYONE_PYTHON")
+    if python is None:
+        pytest.skip("needs DIGIT_SEQUENCE_FIFTYONE_PYTHON, a Python that has FiftyOne")
+    script = ROOT / "tests/loaders/read_fiftyone.py"
+    environment = os.environ | {"HOME": str(tmp_path), "FIFTYONE_DO_NOT_TRACK": "1"}
+    found = run_loader([python, script, exported("coco"), "train"], environment)
+    assert len(found) == len(dataset["train"])
+    for (path, characters, boxes), sample in zip(sorted(found), dataset["train"], strict=True):
+        assert Path(path).stem == sample.key
+        assert open_image(path) == sample.image.tolist()
+        assert characters == sample.characters
+        _, top, left, bottom, right = sample.boxes.T
+        expected = np.stack([left, top, right - left, bottom - top], axis=1)
+        sides = np.tile(sample.image.shape[::-1], 2)
+        np.testing.assert_allclose(np.array(boxes) * sides, expected, atol=1e-9)
+
+
 def read_with_its_loader(kind, folder, split):
     """Read an export in the environment of loaders; returns (number, digest of the pixels)."""
     default = ROOT / ".venv-loaders/bin/python"
     python = Path(os.environ.get("DIGIT_SEQUENCE_LOADERS_PYTHON", default))
     if not python.exists():
         pytest.skip(f"needs {default}, which make test-all makes")
-    command = [python, ROOT / "tests/loaders/read_export.py", kind, folder, split]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    script = ROOT / "tests/loaders/read_export.py"
+    return [tuple(sample) for sample in run_loader([python, script, kind, folder, split])]
+
+
+def run_loader(command, environment=None):
+    """Run a script of tests/loaders; returns what it prints last, as JSON."""
+    pipes = {"capture_output": True, "text": True}
+    done = subprocess.run(command, env=environment, check=False, timeout=300, **pipes)
     assert done.returncode == 0, done.stderr
-    return [tuple(sample) for sample in json.loads(done.stdout.splitlines()[-1])]
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 @pytest.mark.extras
