@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -45,8 +45,8 @@ class Group:
     controls: tuple[Control, ...]
     columns: tuple[Column, ...] = ()
     """Label columns that it draws."""
-    drawn: tuple[Control, ...] = ()
-    """Those of them that can be changed; `value` is empty."""
+    values: Mapping[str, Control] = field(default_factory=dict)
+    """As of `list_values`."""
 
 
 def list_groups(config: Config) -> Iterator[Group]:
@@ -61,7 +61,7 @@ def list_groups(config: Config) -> Iterator[Group]:
             _tell(type(transform)),
             tuple(_list_transform(path, transform)),
             (*transform.columns, *transform.measured),
-            tuple(list_drawn(transform).values()),
+            list_values(transform),
         )
 
 
@@ -75,19 +75,40 @@ def list_unused(config: Config) -> dict[str, tuple[str, Any]]:
     }
 
 
-def list_drawn(transform: Transform) -> dict[str, Control]:
-    """Return the label columns of a transform whose values are drawn from one range each."""
-    if type(transform).draw is not Transform.draw or not transform.columns:
-        return {}
+def list_values(transform: Transform) -> dict[str, Control]:
+    """Return what changes the values that a transform has drawn, by label column.
+
+    A value of a sample changes by the setting that it is drawn from: a range of that value alone.
+    Those of digits change one by one, within their range.
+    """
     settings = transform.settings
+    if not (isinstance(settings, Block) and transform.columns):
+        return {}
     controls = {}
-    for column, name in zip(transform.columns, list_drawn_fields(settings), strict=True):
-        value = getattr(settings, name)
-        control = _make_control(column.name, type(settings).model_fields[name], value, value)
-        if control.kind == "range":
-            low, high = value
-            controls[column.name] = replace(control, value=None, low=low, high=high)
+    for column, name in _match_fields(transform, settings):
+        bounds, example = getattr(settings, name), (transform.example or {}).get(name)
+        path = f"{transform.section}.{transform.name}.{name}"
+        control = _make_control(path, type(settings).model_fields[name], bounds, example)
+        if control.kind == "range" and column.per == "sample":
+            controls[column.name] = control
+        elif control.kind == "range" and type(transform).draw is Transform.draw:
+            low, high = bounds
+            controls[column.name] = replace(
+                control, path=column.name, kind="number", low=low, high=high
+            )
     return controls
+
+
+def _match_fields(transform: Transform, settings: Block) -> Iterator[tuple[Column, str]]:
+    """Yield label columns with the field that each is drawn from."""
+    fields = list_drawn_fields(settings)
+    if type(transform).draw is Transform.draw:
+        yield from zip(transform.columns, fields, strict=True)
+    elif len(transform.columns) == len(fields) == 1:
+        yield transform.columns[0], fields[0]
+    else:
+        for column in transform.columns:
+            yield from ((column, name) for name in fields if column.name.endswith(f"_{name}"))
 
 
 def _list_transform(path: str, transform: Transform) -> Iterator[Control]:
@@ -96,24 +117,21 @@ def _list_transform(path: str, transform: Transform) -> Iterator[Control]:
         yield from _list_controls(path, settings, transform.example)
     else:
         annotation = type(transform).Settings
-        yield _make_control(path, _make_field(annotation), settings, transform.example)
-
-
-def _make_field(annotation: Any) -> FieldInfo:
-    return FieldInfo.from_annotation(annotation)
+        about = FieldInfo.from_annotation(annotation)
+        yield _make_control(path, about, settings, transform.example)
 
 
 def _list_controls(path: str, block: Block, example: Any = None) -> Iterator[Control]:
     examples = example if isinstance(example, Mapping) else {}
-    for name, field in type(block).model_fields.items():
+    for name, about in type(block).model_fields.items():
         value = getattr(block, name)
-        yield _make_control(f"{path}.{name}", field, value, examples.get(name))
+        yield _make_control(f"{path}.{name}", about, value, examples.get(name))
 
 
-def _make_control(path: str, field: FieldInfo, value: Any, example: Any) -> Control:
+def _make_control(path: str, info: FieldInfo, value: Any, example: Any) -> Control:
     """Return the control of a field, by its type; its slider reaches beyond the example's."""
-    about = " ".join((field.description or "").split())
-    kind = _strip(field.annotation)
+    about = " ".join((info.description or "").split()).replace("`", "")
+    kind = _strip(info.annotation)
     if get_origin(kind) is Literal:
         return Control(path, about, "choice", value, options=tuple(map(str, get_args(kind))))
     if kind is bool:
@@ -121,7 +139,7 @@ def _make_control(path: str, field: FieldInfo, value: Any, example: Any) -> Cont
     if isinstance(value, tuple) and len(value) == 2 and get_origin(kind) is tuple:
         return _fit(Control(path, about, "range", list(value)), get_args(kind)[0], example)
     if kind in (int, float) and isinstance(value, int | float):
-        whole = Annotated[(kind, *field.metadata)] if field.metadata else kind
+        whole = Annotated[(kind, *info.metadata)] if info.metadata else kind
         return _fit(Control(path, about, "number", value), whole, example)
     text = json.dumps(value, default=_dump, ensure_ascii=False)
     return Control(path, about, "text", text)
@@ -165,4 +183,4 @@ def _list_numbers(value: Any) -> list[float]:
 
 def _tell(thing: Any) -> str:
     """Return the first paragraph of a docstring."""
-    return " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
+    return " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split()).replace("`", "")

@@ -22,7 +22,7 @@ from digit_sequence.base.blocks import AnyBlock, Block
 from digit_sequence.base.characters import INKED
 from digit_sequence.base.columns import MASKS, POLYGONS
 from digit_sequence.base.errors import ConfigError, PipelineError
-from digit_sequence.base.text import escape_line
+from digit_sequence.base.text import escape, escape_line
 from digit_sequence.browse.collection import Collection
 from digit_sequence.browse.controls import list_groups, list_unused
 from digit_sequence.browse.index import Index, UnreadableError
@@ -226,7 +226,7 @@ class Explorer:
                     collection.sampler, split, ordinal, config, _take_change(row)
                 )
             except PipelineError as error:
-                return document | {"why_not": escape_line(error)}
+                return document | {"why_not": escape(error)}
         return document | {
             "fragment": write_fragment(_take_sections(config)),
             "unused": [
@@ -340,9 +340,9 @@ def _show_recipe(config: Config, row: Mapping[str, Any]) -> Document:
                         if column.per == "digit"
                         else [values[column.name]],
                         "per": column.per,
-                        "control": next(
-                            (asdict(it) for it in group.drawn if it.path == column.name), None
-                        ),
+                        "control": asdict(group.values[column.name])
+                        if column.name in group.values
+                        else None,
                     }
                     for column in group.columns
                     if column.name in values

@@ -1,7 +1,7 @@
 """A sample that is drawn anew: its own number or another, by changed settings or a changed recipe.
 
-Settings are checked as those of a config file. Values of a recipe may be any that the settings
-allow to be drawn. What is not changed is drawn as it was, since each transform has random words of
+Settings are checked as those of a config file. Values of digits may be any that the settings allow
+to be drawn. What is not changed is drawn as it was, since each transform has random words of
 its own.
 """
 
@@ -20,7 +20,7 @@ from digit_sequence.base.characters import find_unknown
 from digit_sequence.base.columns import MASKS, POLYGONS
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import SplitName
-from digit_sequence.browse.controls import list_drawn
+from digit_sequence.browse.controls import list_values
 from digit_sequence.building.sampler import Sampler
 from digit_sequence.config.loading import parse_config
 from digit_sequence.config.model import MIN_DIGIT_WIDTH, Config
@@ -44,7 +44,7 @@ class Change(Block):
     settings: dict[str, Any] = {}
     """Keys of the config, dotted; null switches a transform off."""
     recipe: dict[str, list[float]] = {}
-    """Label columns: a value, or one of each digit."""
+    """Label columns: a value of each digit."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,9 @@ def _change_recipe(
     controls = {}
     for transform in config.transforms:
         if any(recipes.drawn[column.name].any() for column in transform.columns):
-            controls |= list_drawn(transform)
+            controls |= {
+                name: it for name, it in list_values(transform).items() if it.kind == "number"
+            }
     found = {}
     for name, values in wanted.items():
         control = controls.get(name)

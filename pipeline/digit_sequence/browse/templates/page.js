@@ -221,6 +221,7 @@ function makePanes() {
     pane.body = make("div");
     pane.element = make("section", { class: "pane", "aria-label": collection.name },
       collections.length > 1 ? make("h2", {}, collection.name) : null, pane.count, pane.error, pane.body);
+    if (collections.length === 1) byId("count").replaceChildren(pane.count);
     return pane;
   });
   byId("panes").classList.toggle("two", panes.length > 1);
@@ -271,6 +272,7 @@ async function fillPane(pane) {
   pane.count.textContent = found.total
     ? `${(state.start + 1).toLocaleString("en")}–${last.toLocaleString("en")} of ${describeCount(found.total, "sample")}${capped}`
     : "No sample meets this.";
+  fitZoom(pane);
   pane.body.replaceChildren(make("ul", { class: "tiles" }, ...pane.samples.map((sample, place) =>
     make("li", {}, makeTile(pane, sample, place)))));
 }
@@ -310,6 +312,9 @@ const currentPage = () => Math.floor(state.start / state.count) + 1;
 
 function showLayers() {
   for (const name of LAYERS) document.body.classList.toggle(`show-${name}`, byId(name).checked);
+  for (const button of document.querySelectorAll("[data-layer]")) {
+    button.setAttribute("aria-pressed", String(byId(button.dataset.layer).checked));
+  }
   const needsShapes = byId("masks").checked || byId("polygons").checked;
   const lacksShapes = panes.some((pane) => pane.samples.some((it) => it.image && !it.mask));
   if (needsShapes && lacksShapes) refresh();
@@ -319,6 +324,18 @@ function setZoom(rows) {
   const zoom = byId("zoom");
   zoom.value = rows;
   document.documentElement.style.setProperty("--zoom", `${zoom.value}px`);
+}
+
+let isFitted = false;
+function fitZoom(pane) {
+  // At first as large as fills rows of three, or of one on a small screen.
+  const image = pane.samples.find((sample) => sample.image);
+  if (isFitted || !image) return;
+  isFitted = true;
+  const width = pane.body.clientWidth;
+  const perRow = Math.max(1, Math.round(width / 310));
+  const columns = Math.floor((width - 12 * (perRow - 1)) / perRow) - 15;
+  setZoom(Math.max(32, Math.floor(columns * image.height / image.width)));
 }
 
 function moveFocus(tile, key) {
@@ -484,123 +501,144 @@ function showGroup(group, isOpen) {
     "aria-label": `Switch ${group.name} off`, onclick: () => changeSetting(group.name, null) }, "off") : null;
   const isWhole = group.values.length === 0;
   const details = settings.length && !isWhole
-    ? make("details", { open: isOpen }, make("summary", {}, "Settings", make("span", { class: "hidden" }, ` of ${group.name}`)), ...settings)
+    ? make("details", { open: isOpen }, make("summary", {}, "Settings", make("span", { class: "hidden" }, ` of ${group.name}`)), ...settings.map((it) => it.element))
     : null;
   const element = make("section", { class: "group", "data-name": `${group.name} ${group.about}`.toLowerCase(), "aria-label": group.name },
     make("div", { class: "row" }, make("h3", {}, group.name), make("span", { class: "row" }, state, always, off)),
     make("p", { class: "about" }, group.about),
-    make("div", { class: "values" }, ...rows.map((row) => row.element)), details, ...(isWhole ? settings : []));
+    make("div", { class: "values" }, ...rows.map((row) => row.element)), details, ...(isWhole ? settings.map((it) => it.element) : []));
   const update = (found) => {
     const isIdle = found.values.length > 0 && !found.is_applied;
     element.classList.toggle("idle", isIdle);
     state.textContent = isIdle ? "not drawn here" : "";
     if (always) always.hidden = !isIdle;
     found.values.forEach((value, place) => rows[place].update(value, found.is_applied));
+    found.controls.forEach((control, place) => settings[place].update(control.value));
   };
   update(group);
   shown.set(group.name, { update, details, sizes: new Map(group.values.map((it) => [it.name, it.values.length])) });
   return element;
 }
 
-const showNumber = (value) => (typeof value === "number" ? String(Math.round(value * 1e4) / 1e4) : String(value));
+const showNumber = (value) => (typeof value === "number" ? String(Math.round(value * 1e4) / 1e4) : String(value) || "–");
 
 function showValue(value) {
-  // Values that a sample drew: sliders where it could have drawn others.
+  // What a sample drew: sliders where it could have drawn something else.
   const plain = make("span", { class: "plain" });
   const line = make("div", { class: "control", title: value.meaning }, make("span", { class: "name" }, value.name), plain);
-  const sliders = value.control ? value.values.map((_, slot) => makeSlider(value, slot)) : [];
-  function makeSlider(given, slot) {
-    const name = given.per === "digit" ? `${given.name}, digit ${slot + 1}` : given.name;
+  const isOfDigits = value.per === "digit";
+  const sliders = value.control ? value.values.map((_, slot) => makeSlider(slot)) : [];
+  function makeSlider(slot) {
+    const name = isOfDigits ? `${value.name}, digit ${slot + 1}` : value.name;
     const slider = make("input", { type: "range", "aria-label": name });
     const number = make("input", { type: "number", "aria-label": `${name}, exactly` });
     const set = (text) => {
       slider.value = number.value = text;
-      open.change.recipe[given.name] = sliders.map((it) => Number(it.slider.value));
       element.classList.add("changed");
-      redraw();
+      if (isOfDigits) {
+        open.change.recipe[value.name] = sliders.map((it) => Number(it.number.value));
+        redraw();
+      } else changeSetting(value.control.path, [Number(text), Number(text)]);
     };
     slider.addEventListener("input", () => set(slider.value));
     number.addEventListener("change", () => set(number.value));
-    const element = make("div", { class: "control", title: given.meaning }, make("span", { class: "name" }, name), slider, number);
+    const element = make("div", { class: "control", title: value.meaning },
+      make("span", { class: "name" }, value.name, isOfDigits ? make("span", { class: "muted" }, ` digit ${slot + 1}`) : null), slider, number);
     return { element, slider, number };
   }
   const update = (found, isApplied) => {
-    const canSlide = Boolean(found.control) && isApplied && sliders.length === found.values.length;
+    const { control } = found;
+    const canSlide = Boolean(control) && isApplied && sliders.length === found.values.length;
     line.hidden = canSlide;
     plain.textContent = found.values.map(showNumber).join(", ") || "none";
     sliders.forEach(({ element, slider, number }, slot) => {
       element.hidden = !canSlide;
       if (!canSlide) return;
       const drawn = found.values[slot];
-      for (const input of [slider, number]) {
-        input.min = Math.min(found.control.low, drawn);
-        input.max = Math.max(found.control.high, drawn);
-        input.step = found.control.step;
-        if (input !== document.activeElement) input.value = showNumber(drawn);
-      }
-      element.classList.toggle("changed", found.name in open.change.recipe);
+      Object.assign(slider, { min: Math.min(control.low, drawn), max: Math.max(control.high, drawn), step: control.step });
+      number.step = control.step;
+      for (const input of [slider, number]) if (input !== document.activeElement) input.value = showNumber(drawn);
     });
   };
   return { element: make("div", {}, line, ...sliders.map((it) => it.element)), update };
 }
 
 function makeControl(control, onChange) {
-  const name = make("span", { class: "name" }, control.path.split(".").slice(2).join(".") || control.path.split(".").pop());
+  // A setting of the config, whatever kind of value it has.
+  const [, , ...rest] = control.path.split(".");
+  const name = make("span", { class: "name" }, rest.join(".") || "value");
   const line = make("div", { class: "control", title: control.about }, name);
   const change = (value) => { line.classList.add("changed"); onChange(value); };
-  const label = control.path;
-  const limits = { min: control.low, max: control.high, step: control.step };
-  if (control.kind === "number") {
-    const slider = make("input", { type: "range", ...limits, "aria-label": label, value: control.value });
-    const number = make("input", { type: "number", step: control.step, "aria-label": `${label}, exactly`, value: control.value });
-    slider.addEventListener("input", () => { number.value = slider.value; change(Number(slider.value)); });
-    number.addEventListener("change", () => { slider.value = number.value; change(Number(number.value)); });
-    line.append(slider, number);
-  } else if (control.kind === "range") {
-    line.classList.add("pair-of");
-    line.append(...makeRange(control, limits, label, change));
-  } else if (control.kind === "switch") {
-    line.append(make("input", { type: "checkbox", checked: Boolean(control.value), "aria-label": label,
-      onchange: (event) => change(event.target.checked) }));
-  } else if (control.kind === "choice") {
-    const select = make("select", { "aria-label": label, onchange: () => change(select.value) },
-      ...control.options.map((it) => make("option", { value: it }, it)));
-    select.value = control.value;
-    line.append(select);
-  } else {
-    const input = make("input", { type: "text", value: control.value, "aria-label": `${label}, as JSON`, spellcheck: "false" });
-    input.addEventListener("change", () => {
-      try { change(JSON.parse(input.value)); } catch { byId("draw-error").textContent = `${label}: expected JSON, such as ${control.value}`; }
-    });
-    line.append(input);
-  }
-  return line;
+  const [fields, put] = CONTROLS[control.kind](control, change);
+  if (control.kind === "range") line.classList.add("pair-of");
+  line.append(...fields);
+  const update = (value) => { if (!line.contains(document.activeElement)) put(value); };
+  return { element: line, update };
 }
 
-function makeRange(control, limits, label, change) {
-  const ends = ["low", "high"];
-  const sliders = ends.map((end, place) => make("input", { type: "range", ...limits, "aria-label": `${label}, ${end}`, value: control.value[place] }));
-  const numbers = ends.map((end, place) => make("input", { type: "number", step: control.step, "aria-label": `${label}, ${end}, exactly`, value: control.value[place] }));
-  const span = make("div", { class: "span" }, ...sliders);
-  const paint = () => {
-    const [low, high] = numbers.map((it) => 100 * Math.min(1, Math.max(0, (Number(it.value) - control.low) / (control.high - control.low || 1))));
-    span.style.setProperty("--low", `${low}%`);
-    span.style.setProperty("--high", `${high}%`);
-  };
-  const set = (place, text) => {
-    const values = numbers.map((it) => Number(it.value));
-    values[place] = Number(text);
-    const other = 1 - place; // the other end goes along
-    if (values[0] > values[1]) values[other] = values[place];
-    values.forEach((value, end) => { numbers[end].value = sliders[end].value = value; });
-    paint();
-    change(values);
-  };
-  sliders.forEach((slider, place) => slider.addEventListener("input", () => set(place, slider.value)));
-  numbers.forEach((number, place) => number.addEventListener("change", () => set(place, number.value)));
-  paint();
-  return [numbers[0], span, numbers[1]];
-}
+const limitsOf = ({ low, high, step }) => ({ min: low, max: high, step });
+
+const CONTROLS = {
+  number(control, change) {
+    const slider = make("input", { type: "range", ...limitsOf(control), "aria-label": control.path });
+    const number = make("input", { type: "number", step: control.step, "aria-label": `${control.path}, exactly` });
+    const put = (value) => { slider.value = number.value = value; };
+    slider.addEventListener("input", () => { put(slider.value); change(Number(slider.value)); });
+    number.addEventListener("change", () => { put(number.value); change(Number(number.value)); });
+    put(control.value);
+    return [[slider, number], put];
+  },
+  range(control, change) {
+    const ends = ["low", "high"];
+    const sliders = ends.map((end) => make("input", { type: "range", ...limitsOf(control), "aria-label": `${control.path}, ${end}` }));
+    const numbers = ends.map((end) => make("input", { type: "number", step: control.step, "aria-label": `${control.path}, ${end}, exactly` }));
+    const span = make("div", { class: "span" }, ...sliders);
+    const put = (values) => {
+      values.forEach((value, end) => {
+        numbers[end].value = sliders[end].value = value;
+        const share = (value - control.low) / (control.high - control.low || 1);
+        span.style.setProperty(`--${ends[end]}`, `${100 * Math.min(1, Math.max(0, share))}%`);
+      });
+    };
+    const set = (end, text) => {
+      const values = numbers.map((it) => Number(it.value));
+      values[end] = Number(text);
+      if (values[0] > values[1]) values[1 - end] = values[end]; // the other end goes along
+      put(values);
+      change(values);
+    };
+    sliders.forEach((slider, end) => slider.addEventListener("input", () => set(end, slider.value)));
+    numbers.forEach((number, end) => number.addEventListener("change", () => set(end, number.value)));
+    put(control.value);
+    return [[numbers[0], span, numbers[1]], put];
+  },
+  switch(control, change) {
+    const box = make("input", { type: "checkbox", "aria-label": control.path, onchange: () => change(box.checked) });
+    const put = (value) => { box.checked = Boolean(value); };
+    put(control.value);
+    return [[box], put];
+  },
+  choice(control, change) {
+    const select = make("select", { "aria-label": control.path, onchange: () => change(select.value) });
+    fillSelect(select, control.options.map((it) => [it, it]));
+    const put = (value) => { select.value = value; };
+    put(control.value);
+    return [[select], put];
+  },
+  text(control, change) {
+    const input = make("input", { type: "text", class: "wide", "aria-label": `${control.path}, as JSON`, spellcheck: "false" });
+    input.addEventListener("change", () => {
+      try {
+        change(JSON.parse(input.value));
+      } catch {
+        byId("draw-error").textContent = `${control.path}: expected JSON, such as ${control.value}`;
+      }
+    });
+    const put = (value) => { input.value = value; };
+    put(control.value);
+    return [[input], put];
+  },
+};
 
 function findGroups() {
   const wanted = byId("find").value.trim().toLowerCase();
@@ -653,6 +691,9 @@ function listen() {
     submit();
   });
   for (const name of LAYERS) byId(name).addEventListener("change", showLayers);
+  for (const button of document.querySelectorAll("[data-layer]")) {
+    button.addEventListener("click", () => byId(button.dataset.layer).click());
+  }
   byId("zoom").addEventListener("input", () => setZoom(byId("zoom").value));
   byId("first").addEventListener("click", () => turnTo(1));
   byId("previous").addEventListener("click", () => turnTo(currentPage() - 1));
@@ -672,8 +713,8 @@ function listen() {
   byId("find").addEventListener("input", findGroups);
   byId("add").addEventListener("change", () => {
     const added = open.document.unused.find((it) => it.name === byId("add").value);
-    if (added) changeSetting(added.name, withChance(added.example));
     byId("add").value = "";
+    if (added) changeSetting(added.name, added.example);
   });
   byId("draw-number").addEventListener("change", () => {
     open.change.number = byId("draw-number").value;
@@ -694,8 +735,6 @@ function listen() {
   }
   document.addEventListener("keydown", onKey);
 }
-
-const withChance = (example) => example;
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -724,7 +763,8 @@ function onKey(event) {
 }
 
 async function begin() {
-  if (matchMedia("(max-width: 900px)").matches) byId("filters").open = false;
+  const isSmall = matchMedia("(max-width: 900px)").matches;
+  byId("filters").open = byId("row-details").open = !isSmall;
   try {
     collections = await ask("describe");
   } catch (error) {
@@ -740,7 +780,6 @@ async function begin() {
     state.start = Number(start) || 0;
   } catch { /* no address, or none of ours */ }
   writeForm();
-  setZoom(byId("zoom").value);
   showLayers();
   await refresh();
 }
