@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from abc import ABC, abstractmethod
 from bisect import bisect_right
@@ -9,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate, groupby
 from pathlib import Path
+from shlex import quote
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -90,6 +93,24 @@ class Collection(ABC):
         """Return the split and the ordinal of a key."""
         return parse_key(key, self.samples, self.name)
 
+    def write_command(
+        self,
+        origin: str,
+        key: str,
+        settings: Mapping[str, Any] = MappingProxyType({}),  # noqa: ARG002 - of a config alone
+    ) -> str:
+        """Return the command that draws a sample again.
+
+        Parameters
+        ----------
+        origin : str
+            What the user has named it by.
+        key : str
+        settings : mapping of str to Any
+            Keys of the config that are to be other than they are.
+        """
+        return f"digit-sequence sample {quote(key)} --from {quote(origin)} -o {quote(key)}.png"
+
     @property
     def sampler(self) -> Sampler:
         """What draws its samples anew.
@@ -128,7 +149,9 @@ class BuiltCollection(Collection):
     def _take_shards(self, shards: list[tuple[str, int]]) -> None:
         """Take those shards for all that there are."""
         layout = self._subject.files.layout
-        self._shards = {name: [i for split, i in shards if split == name] for name in layout.samples}
+        self._shards = {
+            name: [i for split, i in shards if split == name] for name in layout.samples
+        }
         counts = {
             name: [layout.n_rows(name, index) for index in own]
             for name, own in self._shards.items()
@@ -167,7 +190,9 @@ class BuiltCollection(Collection):
             try:
                 if self._check(*shard, is_thorough).equals(self._schema):
                     return None
-                return f"{label_file(shard[0], shard_name(*shard))}: has other columns than the first"
+                return (
+                    f"{label_file(shard[0], shard_name(*shard))}: has other columns than the first"
+                )
             except PipelineError as error:
                 return str(error)
 
@@ -325,6 +350,16 @@ class LiveCollection(Collection):
             found |= {(it.split, it.ordinal): it for it in pictures}
         return [found[places[key]] for key in keys]
 
+    def write_command(
+        self, origin: str, key: str, settings: Mapping[str, Any] = MappingProxyType({})
+    ) -> str:
+        """Return the command that draws a sample again, or some by other settings."""
+        if not settings:
+            return super().write_command(origin, key)
+        words = (f"{path}={json.dumps(value)}" for path, value in settings.items())
+        changes = " ".join(f"--set {quote(it)}" for it in words)
+        return f"digit-sequence preview {quote(origin)} {changes}"
+
     @property
     def sampler(self) -> Sampler:
         """What draws its samples anew."""
@@ -355,7 +390,9 @@ class CropCollection(Collection):
                 "split": [REAL] * len(crops),
                 "ordinal": range(len(crops)),
                 "number": pa.array([crop.number for crop in crops], pa.string()),
-                "n_digits": pa.array([crop.number and len(crop.number) for crop in crops], pa.int16()),
+                "n_digits": pa.array(
+                    [crop.number and len(crop.number) for crop in crops], pa.int16()
+                ),
                 "height": [crop.image.shape[0] for crop in crops],
                 "width": [crop.image.shape[1] for crop in crops],
                 "grey": [round(float(crop.image.mean()), 1) for crop in crops],
@@ -390,6 +427,10 @@ class CropCollection(Collection):
         if key not in self._crops:
             raise ConfigError(f"{self.name}: expected the name of an image in it, got {key!r}")
         return REAL, self._names.index(key)
+
+    def write_command(self, *_: Any) -> str:
+        """Return nothing: no command draws them."""
+        return ""
 
     def load(self, keys: Sequence[str], with_masks: bool) -> list[Picture | str]:  # noqa: ARG002
         """Return some crops."""

@@ -9,8 +9,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from shlex import quote
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ from digit_sequence.browse.collection import Collection
 from digit_sequence.browse.controls import list_groups, list_unused
 from digit_sequence.browse.index import Index, UnreadableError
 from digit_sequence.browse.question import Question
-from digit_sequence.browse.redraw import Change, change_config, find_config, redraw
+from digit_sequence.browse.redraw import Change, find_config, redraw
 from digit_sequence.codec.polygons import trace_polygons
 from digit_sequence.config.messages import describe_problems
 from digit_sequence.config.model import Config
@@ -125,6 +124,10 @@ class Explorer:
     def _list_faults(self) -> list[str]:
         return [escape_line(fault)[:2000] for fault in self._collection.faults[:20]]
 
+    def stop(self) -> None:
+        """End what runs, at the end of the program."""
+        self._index.stop()
+
     # -- pages ------------------------------------------------------------------------------------
 
     def show_page(self, request: PageRequest) -> Document:
@@ -217,26 +220,28 @@ class Explorer:
             document: Document = {
                 "picture": _show_picture(key, picture),
                 "row": [[escape_line(name), _show(value)] for name, value in row.items()],
-                "command": self._write_command(key),
+                "command": collection.write_command(self._origin, key),
                 "groups": [],
             }
             try:
                 config = find_config(collection.sampler, row)
-                drawn = redraw(
-                    collection.sampler, split, ordinal, config, _take_change(row)
-                )
+                drawn = redraw(collection.sampler, split, ordinal, config, _take_change(row))
             except PipelineError as error:
                 return document | {"why_not": escape(error)}
-        return document | {
-            "fragment": write_fragment(_take_sections(config)),
-            "unused": [
-                {"name": name, "about": about, "example": example}
-                for name, (about, example) in list_unused(config).items()
-            ],
-            "seed": config.seed,
-            "number": row["number"],
-            "sample_index": row["sample_index"],
-        } | _show_recipe(drawn.config, drawn.row)
+        return (
+            document
+            | {
+                "fragment": write_fragment(_take_sections(config)),
+                "unused": [
+                    {"name": name, "about": about, "example": example}
+                    for name, (about, example) in list_unused(config).items()
+                ],
+                "seed": config.seed,
+                "number": row["number"],
+                "sample_index": row["sample_index"],
+            }
+            | _show_recipe(drawn.config, drawn.row)
+        )
 
     def draw(self, request: DrawRequest) -> Document:
         """Return a sample that is drawn anew."""
@@ -249,20 +254,8 @@ class Explorer:
         return {
             "picture": _show_picture(request.key, drawn.picture),
             "fragment": write_fragment(_nest(settings) if settings else _take_sections(config)),
-            "command": self._write_command(request.key, settings),
+            "command": collection.write_command(self._origin, request.key, settings),
         } | _show_recipe(drawn.config, drawn.row)
-
-    def _write_command(self, key: str, settings: Mapping[str, Any] | None = None) -> str:
-        """Return the command that draws a sample again, or shows a config with some settings."""
-        origin = quote(self._origin)
-        if self._collection.kind == "real crops":
-            return ""
-        if settings and not self._collection.kind == "dataset":
-            words = (f"{path}={json.dumps(value)}" for path, value in settings.items())
-            return " ".join(
-                [f"digit-sequence preview {origin}", *(f"--set {quote(it)}" for it in words)]
-            )
-        return f"digit-sequence sample {quote(key)} --from {origin} -o {quote(key)}.png"
 
 
 def parse_request(kind: type[AnyBlock], content: bytes) -> AnyBlock:
@@ -330,7 +323,7 @@ def _show_recipe(config: Config, row: Mapping[str, Any]) -> Document:
             {
                 "name": group.name,
                 "about": group.about,
-                "controls": [asdict(control) for control in group.controls],
+                "controls": [vars(control) for control in group.controls],
                 "is_applied": not names or any(map(_is_something, values.values())),
                 "values": [
                     {
@@ -340,7 +333,7 @@ def _show_recipe(config: Config, row: Mapping[str, Any]) -> Document:
                         if column.per == "digit"
                         else [values[column.name]],
                         "per": column.per,
-                        "control": asdict(group.values[column.name])
+                        "control": vars(group.values[column.name])
                         if column.name in group.values
                         else None,
                     }

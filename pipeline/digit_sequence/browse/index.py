@@ -24,6 +24,8 @@ SECONDS = 20.0
 MEMORY = "1GB"
 _GRACE_SECONDS = 3.0
 """For a query to end when it is told to."""
+_STOP_SECONDS = 20.0
+"""Likewise at the end of the program."""
 _SETTINGS = {
     "memory_limit": MEMORY,
     "temp_directory": "",
@@ -35,6 +37,9 @@ _SETTINGS = {
     "lock_configuration": True,
 }
 _STATEMENT = re.compile(r"\s*(select|with|from|values|summarize|describe)\b", re.IGNORECASE)
+
+_UNREADABLE = re.compile("stream registered as 'labels'|arrow_scan|ArrowArrayStream|get_next")
+"""In what DuckDB says when Arrow cannot go on, in the words of its versions."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,7 @@ class Index:
         self._open_rows = open_rows
         self._lock = threading.Lock()
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._running: dict[duckdb.DuckDBPyConnection, threading.Thread] = {}
 
     def ask(self, query: str, most: int) -> Answer:
         """Return the first rows of a query.
@@ -91,6 +97,13 @@ class Index:
         with self._lock:
             self._connection = None
 
+    def stop(self) -> None:
+        """End the queries that run, at the end of the program, which threads must not outlive."""
+        for connection, thread in list(self._running.items()):
+            connection.interrupt()
+            thread.join(_STOP_SECONDS)
+        self.close()
+
     def _run(self, connection: duckdb.DuckDBPyConnection, query: str, most: int) -> Answer:
         """Run a query in a thread of its own: some cannot be interrupted, and are left behind."""
         found: list[Answer | Exception] = []
@@ -102,8 +115,9 @@ class Index:
                 found.append(Answer(head, cursor.fetchmany(most)))
             except Exception as error:
                 found.append(error)
+            del self._running[connection]
 
-        thread = threading.Thread(target=run, daemon=True)
+        self._running[connection] = thread = threading.Thread(target=run, daemon=True)
         thread.start()
         thread.join(SECONDS)
         if thread.is_alive():
@@ -153,6 +167,6 @@ def _explain(error: Exception) -> Exception:
     if isinstance(error, duckdb.OutOfMemoryException):
         return ConfigError(f"the query needs more memory than {MEMORY}; ask for less")
     text = str(error).partition("\n\nLINE")[0].strip()
-    if not isinstance(error, duckdb.Error) or "Arrow" in text or isinstance(error, duckdb.IOException):
+    if not isinstance(error, duckdb.Error) or _UNREADABLE.search(text):
         return UnreadableError(text)
     return ConfigError(f"SQL: {text}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import pyarrow as pa
 from pydantic import Field
@@ -91,7 +91,7 @@ def _write_condition(condition: Condition, schema: pa.Schema) -> str:
     return test(_quote(name))
 
 
-def _write_test(condition: Condition, kind: pa.DataType) -> Any:
+def _write_test(condition: Condition, kind: pa.DataType) -> Callable[[str], str]:
     """Return a function that writes the test of a value."""
     name = condition.column
     if pa.types.is_nested(kind):

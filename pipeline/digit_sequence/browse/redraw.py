@@ -7,7 +7,6 @@ its own.
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -20,7 +19,7 @@ from digit_sequence.base.characters import find_unknown
 from digit_sequence.base.columns import MASKS, POLYGONS
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import SplitName
-from digit_sequence.browse.controls import list_values
+from digit_sequence.browse.controls import Control, list_values
 from digit_sequence.building.sampler import Sampler
 from digit_sequence.config.loading import parse_config
 from digit_sequence.config.model import MIN_DIGIT_WIDTH, Config
@@ -41,9 +40,9 @@ class Change(Block):
 
     number: str
     sample_index: int = Field(ge=0, lt=2**63)
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = Field(default_factory=dict)
     """Keys of the config, dotted; null switches a transform off."""
-    recipe: dict[str, list[float]] = {}
+    recipe: dict[str, list[float]] = Field(default_factory=dict)
     """Label columns: a value of each digit."""
 
 
@@ -75,17 +74,17 @@ def change_config(config: Config, settings: dict[str, Any]) -> Config:
     """
     if not settings:
         return config
-    tree = deepcopy(config.model_dump(mode="json"))
+    tree = config.model_dump(mode="json")
     for path, value in settings.items():
         *parents, key = path.split(".")
         if path.partition(".")[0] not in _ROOTS:
-            raise ConfigError(f"{shorten(path)}: expected a key of {', '.join(_ROOTS)}")
+            raise ConfigError(f"{path[:80]}: expected a key of {', '.join(_ROOTS)}")
         node = tree
         for parent in parents:
             node = node.setdefault(parent, {}) if isinstance(node, dict) else None
             node = {} if node is None else node
         if not isinstance(node, dict):
-            raise ConfigError(f"{shorten(path)}: {'.'.join(parents)} holds no keys")
+            raise ConfigError(f"{path[:80]}: {'.'.join(parents)} holds no keys")
         node[key] = value
     return parse_config(tree, "config")
 
@@ -144,8 +143,8 @@ def _change_recipe(
     config: Config, recipes: Recipes, wanted: dict[str, list[float]]
 ) -> dict[str, NDArray[Any]]:
     """Return columns of a recipe with other values, each within what could be drawn."""
-    controls = {}
-    for transform in config.transforms:
+    controls: dict[str, Control] = {}
+    for transform in config.transforms if wanted else ():
         if any(recipes.drawn[column.name].any() for column in transform.columns):
             controls |= {
                 name: it for name, it in list_values(transform).items() if it.kind == "number"
@@ -154,7 +153,7 @@ def _change_recipe(
     for name, values in wanted.items():
         control = controls.get(name)
         if control is None or control.low is None or control.high is None:
-            raise ConfigError(f"{shorten(name)}: expected a value that was drawn for this sample")
+            raise ConfigError(f"{name[:80]}: expected a value that was drawn for this sample")
         drawn = recipes.drawn[name]
         if len(values) != len(drawn):
             raise ConfigError(f"{name}: expected {len(drawn)} values, got {len(values)}")

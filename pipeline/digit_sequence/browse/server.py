@@ -14,6 +14,8 @@ from __future__ import annotations
 import errno
 import secrets
 import socket
+import sys
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
@@ -40,7 +42,7 @@ from digit_sequence.browse.explorer import (
 ADDRESS = "127.0.0.1"
 _MOST_BYTES = 1 << 20
 """Of a request."""
-_STOP_SECONDS = 1
+_STOP_SECONDS = 5
 """For answers under way when it is stopped."""
 _FILES = {"": "text/html", "page.css": "text/css", "page.js": "text/javascript"}
 _HEADERS = {
@@ -90,7 +92,7 @@ class Guard:
             app = PlainTextResponse(text, status)
         else:
             path = "/" + scope["path"][1:].partition("/")[2]
-            scope = scope | {"path": path, "raw_path": path.encode()}
+            scope = {**scope, "path": path, "raw_path": path.encode()}
         await app(scope, receive, send_guarded)
 
     def _find_fault(self, scope: Scope) -> tuple[int, str] | None:
@@ -109,6 +111,18 @@ class Guard:
         return None
 
 
+def _call(ask: Callable[..., Any], *arguments: Any) -> Response:
+    """Return the answer of an explorer, or what is wrong with what was asked."""
+    try:
+        return JSONResponse(ask(*arguments))
+    except PipelineError as error:
+        return JSONResponse({"error": escape(error)}, 400)
+    except Exception:
+        sys.stderr.write(escape(traceback.format_exc()))
+        told = "a defect of this program: the terminal it runs in shows where"
+        return JSONResponse({"error": told}, 500)
+
+
 def make_app(explorers: Sequence[Explorer], token: str) -> ASGIApp:
     """Return the application of one explorer, or of two that are compared."""
 
@@ -118,30 +132,42 @@ def make_app(explorers: Sequence[Explorer], token: str) -> ASGIApp:
         return Response(page.read_bytes(), media_type=_FILES[name])
 
     async def describe(_request: Request) -> Response:
-        return JSONResponse([await run_in_threadpool(it.describe) for it in explorers])
+        return await run_in_threadpool(_call, lambda: [it.describe() for it in explorers])
 
     def answer(call: str) -> Callable[[Request], Awaitable[Response]]:
         kind, ask = _CALLS[call]
 
-        async def answer_call(request: Request) -> Response:
-            place = request.path_params["place"]
+        def answer_call(place: int, content: bytes) -> Any:
             if place >= len(explorers):
                 raise ConfigError(f"expected a dataset below {len(explorers)}, got {place}")
-            asked = parse_request(kind, await request.body())
-            return JSONResponse(await run_in_threadpool(ask, explorers[place], asked))
+            return ask(explorers[place], parse_request(kind, content))
 
-        return answer_call
+        async def answer_request(request: Request) -> Response:
+            place = request.path_params["place"]
+            return await run_in_threadpool(_call, answer_call, place, await request.body())
 
-    async def refuse(_request: Request, error: Exception) -> Response:
-        return JSONResponse({"error": escape(error)}, 400)
+        return answer_request
 
     routes = [
         *(Route(f"/{name}", give_file) for name in _FILES),
         Route("/describe", describe),
         *(Route(f"/{{place:int}}/{call}", answer(call), methods=["POST"]) for call in _CALLS),
     ]
-    app = Starlette(routes=routes, exception_handlers={PipelineError: refuse})
-    return Guard(app, token)
+    return Guard(Starlette(routes=routes), token)
+
+
+class _Server(uvicorn.Server):
+    """A server that ends what its explorers do before it waits for answers."""
+
+    def __init__(self, config: uvicorn.Config, explorers: Sequence[Explorer]) -> None:
+        super().__init__(config)
+        self._explorers = explorers
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End queries, then all else."""
+        for explorer in self._explorers:
+            explorer.stop()
+        await super().shutdown(sockets)
 
 
 def bind(port: int) -> socket.socket:
@@ -186,4 +212,4 @@ def serve(explorers: Sequence[Explorer], listening: socket.socket, token: str) -
         ws="none",
         timeout_graceful_shutdown=_STOP_SECONDS,
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    _Server(config, explorers).run(sockets=[listening])

@@ -51,7 +51,8 @@ class Sampler:
 
         Each is the same whatever others are drawn with it.
         """
-        return self.draw_numbers(split, *self.plan.splits[split].identities(start, stop, self.engine))
+        identities = self.plan.splits[split].identities(start, stop, self.engine)
+        return self.draw_numbers(split, *identities)
 
     def draw_ordinals(self, split: SplitName, ordinals: NDArray[np.int64]) -> Rendered:
         """Draw and render the samples with some ordinals, (B,), of a split, as `draw` does."""

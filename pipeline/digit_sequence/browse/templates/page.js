@@ -47,13 +47,15 @@ function drawPicture(sample, words = "Image of") {
   const rings = sample.polygons.flatMap((own, slot) =>
     own.map((points) => draw("polygon", { class: `slot${slot % 6}`, points })));
   const size = { width, height };
-  return draw("svg",
+  const svg = draw("svg",
     { viewBox: `0 0 ${width} ${height}`, role: "img",
       "aria-label": `${words} ${sample.number || "an unlabelled number"}, ${sample.key}` },
     draw("image", { ...size, href: sample.image }),
     ...(sample.mask ? [draw("image", { ...size, class: "mask", href: sample.mask })] : []),
     draw("g", { class: "polygons" }, ...rings),
     draw("g", { class: "boxes" }, ...rectangles));
+  svg.style.setProperty("--ratio", width / height);
+  return svg;
 }
 
 function fillSelect(select, options) {
@@ -258,6 +260,7 @@ async function fillPane(pane) {
   const isFirst = pane.place === 0;
   (isFirst ? byId("error") : pane.error).textContent = told;
   if (isFirst) pane.error.textContent = told && matchMedia("(max-width: 900px)").matches ? told : "";
+  pane.element.classList.toggle("stale", Boolean(told));
   if (!found) return;
   if (isFirst || found.faults.length) showFaults(found.faults);
   pane.samples = found.samples ?? [];
@@ -280,7 +283,7 @@ async function fillPane(pane) {
 function makeTile(pane, sample, place) {
   const label = sample.fault
     ? [make("span", { class: "fault" }, sample.fault)]
-    : [drawPicture(sample), make("span", { class: "label" }, sample.number)];
+    : [drawPicture(sample), sample.number ? make("span", { class: "label" }, sample.number) : null];
   return make("button", {
     type: "button", class: "tile", "data-place": place, tabindex: place ? -1 : 0,
     onclick: () => openSample(pane, place),
@@ -296,7 +299,7 @@ function makeTable({ head, rows }) {
 
 function showFaults(faults) {
   byId("faults").replaceChildren(...(faults.length
-    ? [make("details", {}, make("summary", {}, `${describeCount(faults.length, "fault")} in what was read`),
+    ? [make("details", {}, make("summary", {}, `${describeCount(faults.length, "note")} on what was read`),
       make("ul", {}, ...faults.map((it) => make("li", {}, it))))]
     : []));
 }
@@ -329,13 +332,13 @@ function setZoom(rows) {
 let isFitted = false;
 function fitZoom(pane) {
   // At first as large as fills rows of three, or of one on a small screen.
-  const image = pane.samples.find((sample) => sample.image);
-  if (isFitted || !image) return;
+  const ratios = pane.samples.filter((it) => it.image).map((it) => it.width / it.height);
+  if (isFitted || pane.place || !ratios.length) return;
   isFitted = true;
   const width = pane.body.clientWidth;
   const perRow = Math.max(1, Math.round(width / 310));
   const columns = Math.floor((width - 12 * (perRow - 1)) / perRow) - 15;
-  setZoom(Math.max(32, Math.floor(columns * image.height / image.width)));
+  setZoom(Math.max(24, Math.floor(columns / Math.max(...ratios))));
 }
 
 function moveFocus(tile, key) {
