@@ -104,8 +104,8 @@ function fillForm() {
   fillSelect(byId("sort"), [["", "nothing"], ...first.columns.map((it) => [it.name, it.name])]);
   byId("examples").replaceChildren(...EXAMPLES.map((text) => make("li", {}, make("button", {
     type: "button", onclick: () => { byId("where").value = text; submit(); } }, text))));
-  byId("columns").replaceChildren(...first.columns.flatMap((column) => [
-    make("dt", {}, column.name), make("dd", {}, describeColumn(column))]));
+  byId("columns").replaceChildren(make("dl", {}, ...first.columns.flatMap((column) => [
+    make("dt", {}, column.name), make("dd", {}, describeColumn(column))])));
 }
 
 const findWriter = () => ["writers", "hand"].find(findColumn);
