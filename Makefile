@@ -20,7 +20,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 PYTEST := OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 BUILD := $(BIN)/digit-sequence build $(CONFIG) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(if $(WORKERS),--workers $(WORKERS))
 
-.PHONY: help install install-dev dataset dry-run preview report test test-extras test-all train train-real bench engine-equality reference gallery lint format types clean
+.PHONY: help install install-dev dataset dry-run preview report browse test test-extras test-all train train-real bench engine-equality reference gallery lint format types clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -71,6 +71,9 @@ preview: $(RUN_STAMP) ## Draw a contact sheet of CONFIG: preview.png
 
 report: $(DEV_STAMP) ## Write a page about OUTPUT, or CONFIG drawn live: report.html
 	@$(BIN)/digit-sequence report $(if $(OUTPUT),$(OUTPUT),$(CONFIG)) -o report.html
+
+browse: $(DEV_STAMP) ## Explore OUTPUT, or CONFIG drawn live, in the browser
+	@$(BIN)/digit-sequence browse $(if $(OUTPUT),$(OUTPUT),$(CONFIG))
 
 test: $(DEV_STAMP) ## Run the tests that need no extra
 	@$(PYTEST)

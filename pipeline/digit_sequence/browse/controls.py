@@ -86,6 +86,8 @@ def list_values(transform: Transform) -> dict[str, Control]:
         return {}
     controls = {}
     for column, name in _match_fields(transform, settings):
+        if column.type in ("bool", "string"):
+            continue
         bounds, example = getattr(settings, name), (transform.example or {}).get(name)
         path = f"{transform.section}.{transform.name}.{name}"
         control = _make_control(path, type(settings).model_fields[name], bounds, example)
