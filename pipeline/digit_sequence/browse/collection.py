@@ -81,13 +81,17 @@ class Collection(ABC):
         for name, count in self.samples.items():
             if split in ("", name):
                 places = range(max(start, 0), min(stop, count))
-                keys += [self.make_key(name, place) for place in places]
+                keys += [self.name_sample(name, self.find_ordinal(name, it)) for it in places]
                 start, stop = start - count, stop - count
         return keys
 
-    def make_key(self, split: str, position: int) -> str:
-        """Return the key of the sample at a position of a split."""
-        return sample_key(split, position)
+    def find_ordinal(self, split: str, position: int) -> int:  # noqa: ARG002 - nothing is missing
+        """Return the ordinal of the sample at a position of what is there of a split."""
+        return position
+
+    def name_sample(self, split: str, ordinal: int) -> str:
+        """Return the key of a sample."""
+        return sample_key(split, ordinal)
 
     def find_key(self, key: str) -> tuple[str, int]:
         """Return the split and the ordinal of a key."""
@@ -233,11 +237,11 @@ class BuiltCollection(Collection):
         (found,) = labels.read(labels.schema().names).slice(row, 1).to_pylist()
         return dict(found)
 
-    def make_key(self, split: str, position: int) -> str:
-        """Return the key of a sample; positions count what is there."""
+    def find_ordinal(self, split: str, position: int) -> int:
+        """Return the ordinal of the sample at a position of what is there of a split."""
         place = bisect_right(self._ends[split], position)
         before = self._ends[split][place - 1] if place else 0
-        return sample_key(split, self._shards[split][place] * self._size + position - before)
+        return self._shards[split][place] * self._size + position - before
 
     def find_key(self, key: str) -> tuple[str, int]:
         """Return the split and the ordinal of a key."""
@@ -418,9 +422,9 @@ class CropCollection(Collection):
         (row,) = self._rows.slice(place, 1).to_pylist()
         return dict(row)
 
-    def make_key(self, split: str, position: int) -> str:  # noqa: ARG002 - there is one
+    def name_sample(self, split: str, ordinal: int) -> str:  # noqa: ARG002 - there is one
         """Return the name of a file."""
-        return self._names[position]
+        return self._names[ordinal]
 
     def find_key(self, key: str) -> tuple[str, int]:
         """Return the position of a file."""

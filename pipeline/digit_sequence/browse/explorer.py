@@ -35,7 +35,7 @@ from digit_sequence.report.subject import Picture
 from digit_sequence.report.tiles import make_tile
 from digit_sequence.store.labels import COLUMNS, PIXEL_HASH
 
-MOST_FOUND = 100_000
+MOST_FOUND = 20_000
 """Samples of a question that can be paged through."""
 MOST_SHOWN = 200
 """On a page."""
@@ -184,7 +184,8 @@ class Explorer:
         if total == MOST_FOUND:
             condition = question.write_condition(schema)
             ((total,),) = self._read(f"SELECT count(*) FROM labels WHERE {condition}", 1).rows
-        return Found(total, [str(key) for key, _ in rows], [value for _, value in rows])
+        keys = [self._collection.name_sample(split, ordinal) for split, ordinal, _ in rows]
+        return Found(total, keys, [value for _, _, value in rows])
 
     def _ask(self, question: Question) -> Found | Document:
         """Ask a query: it gives keys, or a table to be shown."""

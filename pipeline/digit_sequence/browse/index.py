@@ -19,7 +19,7 @@ import duckdb
 
 from digit_sequence.base.errors import ConfigError
 
-SECONDS = 20.0
+SECONDS = 30.0
 """That a query may take."""
 MEMORY = "1GB"
 _GRACE_SECONDS = 3.0

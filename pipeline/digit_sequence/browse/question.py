@@ -63,7 +63,7 @@ class Question(Block):
         return " AND ".join(parts) or "true"
 
     def write_query(self, schema: pa.Schema) -> str:
-        """Return the query for keys, and the values that they are sorted by, in their order."""
+        """Return the query for split, ordinal and the value that it is sorted by, in that order."""
         order = f"list_position(['train', 'val', 'test'], split), {_quote('ordinal')}"
         value = "NULL"
         if self.sort:
@@ -71,7 +71,7 @@ class Question(Block):
             order = f"{_quote(self.sort)} {'DESC' if self.descending else 'ASC'}, {order}"
             value = f"CAST({_quote(self.sort)} AS VARCHAR)"
         condition = self.write_condition(schema)
-        return f"SELECT key, {value} FROM labels WHERE {condition} ORDER BY {order}"
+        return f"SELECT split, ordinal, {value} FROM labels WHERE {condition} ORDER BY {order}"
 
 
 def _write_condition(condition: Condition, schema: pa.Schema) -> str:
