@@ -10,7 +10,7 @@ from urllib.request import Request, urlopen
 
 import uvicorn
 
-from digit_sequence.browse.collection import BuiltCollection
+from digit_sequence.browse.built import BuiltCollection
 from digit_sequence.browse.explorer import (
     DrawRequest,
     Explorer,

@@ -12,9 +12,9 @@ from PIL import Image
 
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.yaml import parse_yaml
-from digit_sequence.browse.collection import LiveCollection
 from digit_sequence.browse.controls import list_groups, list_unused
 from digit_sequence.browse.explorer import Explorer
+from digit_sequence.browse.live import LiveCollection
 from digit_sequence.browse.redraw import change_config
 from digit_sequence.building.sampler import open_sampler
 from digit_sequence.read.dataset import open_dataset

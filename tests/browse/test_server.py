@@ -16,8 +16,9 @@ from click.testing import CliRunner
 
 from builds import build, start_python, write_config
 from digit_sequence.base.errors import OutputError
-from digit_sequence.browse.collection import CropCollection, LiveCollection
+from digit_sequence.browse.crops import CropCollection
 from digit_sequence.browse.explorer import Explorer
+from digit_sequence.browse.live import LiveCollection
 from digit_sequence.browse.server import bind, make_token
 from digit_sequence.building.sampler import open_sampler
 from digit_sequence.cli.program import main

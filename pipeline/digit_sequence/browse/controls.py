@@ -86,8 +86,6 @@ def list_values(transform: Transform) -> dict[str, Control]:
         return {}
     controls = {}
     for column, name in _match_fields(transform, settings):
-        if column.type in ("bool", "string"):
-            continue
         bounds, example = getattr(settings, name), (transform.example or {}).get(name)
         path = f"{transform.section}.{transform.name}.{name}"
         control = _make_control(path, type(settings).model_fields[name], bounds, example)
@@ -107,10 +105,18 @@ def _match_fields(transform: Transform, settings: Block) -> Iterator[tuple[Colum
     if type(transform).draw is Transform.draw:
         yield from zip(transform.columns, fields, strict=True)
     elif len(transform.columns) == len(fields) == 1:
-        yield transform.columns[0], fields[0]
+        if _is_alike(transform.columns[0], getattr(settings, fields[0])):
+            yield transform.columns[0], fields[0]
     else:
         for column in transform.columns:
-            yield from ((column, name) for name in fields if column.name.endswith(f"_{name}"))
+            own = (it for it in fields if f"_{column.name}".endswith(f"_{it}"))
+            yield from ((column, it) for it in own if _is_alike(column, getattr(settings, it)))
+
+
+def _is_alike(column: Column, bounds: Any) -> bool:
+    """Tell whether a column has values as a range has; what follows from one often has others."""
+    kinds = {"float64": float, "int16": int, "int32": int, "int64": int}
+    return isinstance(bounds, tuple) and type(bounds[0]) is kinds.get(column.type)
 
 
 def _list_transform(path: str, transform: Transform) -> Iterator[Control]:
@@ -168,14 +174,14 @@ def _fit(control: Control, kind: Any, example: Any) -> Control:
     is_integer = _strip(kind) is int
     room = (max(numbers) - min(numbers)) / 2 or max(abs(numbers[0]), 1)
     low, high = min(numbers) - room, max(numbers) + room
-    if bounds.low is not None:
-        low = max(low, bounds.low)
-    if bounds.high is not None:
-        high = min(high, bounds.high)
-    if None not in (bounds.low, bounds.high) and bounds.high - bounds.low <= 4 * (high - low):  # type: ignore[operator]
-        low, high = bounds.low, bounds.high  # type: ignore[assignment]
-    step = 1 if is_integer else 10.0 ** -(bounds.decimals or 2)
-    return replace(control, low=round(low / step) * step, high=round(high / step) * step, step=step)
+    ends = [it for it in (bounds.low, bounds.high) if it is not None]
+    if len(ends) == 2 and ends[1] - ends[0] <= 4 * (high - low):
+        low, high = ends
+    low = low if bounds.low is None else max(low, bounds.low)
+    high = high if bounds.high is None else min(high, bounds.high)
+    decimals = 0 if is_integer else bounds.decimals or 2
+    step = 10.0**-decimals
+    return replace(control, low=round(low, decimals), high=round(high, decimals), step=step)
 
 
 def _list_numbers(value: Any) -> list[float]:

@@ -56,7 +56,7 @@ def browse(
     browse.
     """
     try:
-        from digit_sequence.browse.collection import CropCollection
+        from digit_sequence.browse.crops import CropCollection
         from digit_sequence.browse.explorer import Explorer
         from digit_sequence.browse.server import ADDRESS, bind, make_token, serve
     except ModuleNotFoundError as error:
@@ -93,7 +93,8 @@ def _is_crops(origin: str) -> bool:
 
 def _open(origin: str, count: int, overrides: tuple[str, ...]) -> Collection:
     """Open a dataset, or draw some samples of a config."""
-    from digit_sequence.browse.collection import BuiltCollection, LiveCollection
+    from digit_sequence.browse.built import BuiltCollection
+    from digit_sequence.browse.live import LiveCollection
     from digit_sequence.cli.origins import is_dataset, open_origin, open_storage
 
     if is_dataset(origin, overrides):
