@@ -22,6 +22,9 @@ from digit_sequence.browse.live import LiveCollection
 from digit_sequence.browse.server import bind, make_token
 from digit_sequence.building.sampler import open_sampler
 from digit_sequence.cli.program import main
+from digit_sequence.store.filesystems import open_filesystem
+from digit_sequence.store.storage import Storage
+from servers import BUCKET
 from visitors import TOKEN, Visitor, fetch, visit
 
 
@@ -251,7 +254,24 @@ def test_hostile_texts(copy):
         assert "alert(1)" in text
 
 
-# -- a config, and real crops ----------------------------------------------------------------------
+# -- an object store, a config, and real crops -----------------------------------------------------
+
+
+def test_object_store(object_store, folder, visitor, monkeypatch):
+    """A dataset in an object store is the same as on a disk: pages, questions, one sample."""
+    open_filesystem.cache_clear()
+    for name, value in object_store.environment.items():
+        monkeypatch.setenv(name, value)
+    storage = Storage(f"s3://{BUCKET}/browse")
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            storage.write(path.relative_to(folder).as_posix(), path.read_bytes())
+    remote = visit(storage.uri)
+    for question in ({}, {"where": "blur_sigma > 0.1", "sort": "blur_sigma"}):
+        assert remote.page(**question) == visitor.page(**question)
+    own, local = (it.sample("train-3") for it in (remote, visitor))
+    assert own["picture"] == local["picture"]
+    assert own["groups"] == local["groups"]
 
 
 def test_config_is_drawn_live(tiny_config, plain):
