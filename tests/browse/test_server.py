@@ -218,6 +218,17 @@ def test_damage_within_a_label_file(copy):
     assert any("train-00000.parquet" in it for it in visitor.page()["faults"])
 
 
+def test_first_page_reads_what_it_shows(copy):
+    """A page without a question reads the label files of its samples alone."""
+    visitor = visit(copy)
+    for path in (copy / "labels").rglob("*.parquet"):
+        if path.name != "train-00000.parquet":
+            path.unlink()
+    page = visitor.page(count=5)
+    assert page["total"] == 17
+    assert [it["key"] for it in page["samples"] if "fault" not in it] == visitor.keys(count=5)
+
+
 def test_nothing_is_built(copy):
     """A directory none of whose label files can be read is one error."""
     for path in (copy / "labels").rglob("*.parquet"):
@@ -287,6 +298,18 @@ def test_config_is_drawn_live(tiny_config, plain):
     assert visitor.keys(split="test", sort="number") == visit(plain).keys(
         split="test", sort="number"
     )
+
+
+def test_samples_without_end(tiny_config):
+    """Of a split without end, as many samples as are asked for are drawn."""
+    splits = {"train": {"numbers": {"random": {"lengths": [1, 4]}}, "samples": None}}
+    collection = LiveCollection("endless.yaml", open_sampler(tiny_config(splits=splits)), 6)
+    visitor = Visitor(Explorer(collection, "endless.yaml"))
+    assert visitor.page()["total"] == 6
+    key = visitor.keys()[-1]
+    sample = visitor.sample(key)
+    drawn = visitor.draw(key, number=sample["number"], sample_index=sample["sample_index"])
+    assert drawn["picture"] == sample["picture"]
 
 
 def test_masks_and_polygons(visitor):
