@@ -19,7 +19,9 @@ def folder(built):
 @pytest.fixture(scope="session")
 def visitor(folder):
     """Return a visitor of it."""
-    return visit(folder)
+    found = visit(folder)
+    yield found
+    found.explorer.stop()
 
 
 @pytest.fixture(scope="session")

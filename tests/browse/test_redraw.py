@@ -47,9 +47,10 @@ def looks(tiny_config):
         },
     }
     config = tiny_config(look=look)
-    return Visitor(
-        Explorer(LiveCollection("my config.yaml", open_sampler(config), 8), "my config.yaml")
-    )
+    collection = LiveCollection("my config.yaml", open_sampler(config), 8)
+    found = Visitor(Explorer(collection, "my config.yaml"))
+    yield found
+    found.explorer.stop()
 
 
 def find_key(visitor, look):
@@ -128,6 +129,18 @@ def test_other_numbers(looks):
     assert first["image"] != other["image"]
 
 
+def test_other_glyphs(looks):
+    """Another glyph stands for one digit; after all of the split it is the first one again."""
+    key = find_key(looks, "plain")
+    change = {"number": "31", "sample_index": 0}
+    first = looks.draw(key, **change)["picture"]
+    other = looks.draw(key, **change, glyphs=[1, 0])["picture"]
+    n_glyphs = 6  # of each digit, in train
+    assert looks.draw(key, **change, glyphs=[n_glyphs, 0])["picture"] == first
+    assert other["polygons"][0] != first["polygons"][0]
+    assert [box[0] for box in other["boxes"]] == ["3", "1"]
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -148,6 +161,7 @@ def test_other_numbers(looks):
         ({"settings": {"line": 3}}, "line: expected"),
         ({"recipe": {"rotate_degrees": [1]}}, "rotate_degrees: expected 2 values, got 1"),
         ({"recipe": {"rotate_degrees": [90, 0]}}, "rotate_degrees: expected -9 to 9"),
+        ({"glyphs": [1]}, "glyphs: expected 2 steps, got 1"),
         ({"recipe": {"spacing": [1, 1]}}, "expected a value that was drawn for this sample"),
         ({"recipe": {"glyph_ids": [1, 1]}}, "expected a value that was drawn for this sample"),
     ],

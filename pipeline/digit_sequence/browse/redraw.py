@@ -7,7 +7,7 @@ its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -28,6 +28,7 @@ from digit_sequence.live.rows import finish_images
 from digit_sequence.plan.plan import Shard
 from digit_sequence.render.recipe import Recipes
 from digit_sequence.report.subject import Picture, make_pictures
+from digit_sequence.sources.pools import GlyphPool
 from digit_sequence.store.labels import make_rows, make_schema
 
 _ROOTS = ("seed", "canvas", "hand", "glyph", "line")
@@ -44,6 +45,8 @@ class Change(Block):
     """Keys of the config, dotted; null switches a transform off."""
     recipe: dict[str, list[float]] = Field(default_factory=dict)
     """Label columns: a value of each digit."""
+    glyphs: list[int] = Field(default_factory=list)
+    """How many glyphs of the split farther that of each digit is to be; empty: as drawn."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,7 @@ def redraw(sampler: Sampler, split: str, ordinal: int, config: Config, change: C
     indices = np.array([change.sample_index], np.int64)
     recipes = own.draw_recipes(name, [change.number], indices)
     recipes = recipes.apply(_change_recipe(changed, recipes, change.recipe))
+    recipes = replace(recipes, glyph_ids=_step_glyphs(own.pools[name], recipes, change.glyphs))
     rendered = own.render(recipes)
     columns = [column for column in changed.columns if column not in (MASKS, POLYGONS)]
     rows = make_rows(
@@ -137,6 +141,20 @@ def _check_number(number: str, config: Config) -> None:
             f"canvas.width: expected at least {len(number) * columns} columns for {number}, got "
             f"{config.canvas.widest}"
         )
+
+
+def _step_glyphs(pool: GlyphPool, recipes: Recipes, steps: list[int]) -> NDArray[np.int32]:
+    """Return glyphs that stand farther in the pool than those of a recipe, of the same digits."""
+    glyph_ids = recipes.glyph_ids.copy()
+    if steps and len(steps) != len(glyph_ids):
+        raise ConfigError(f"glyphs: expected {len(glyph_ids)} steps, got {len(steps)}")
+    for slot, step in enumerate(steps):
+        digit = recipes.digits[slot]
+        own = pool.ids[pool.starts[digit] : pool.starts[digit + 1]]
+        if step:
+            place = np.flatnonzero(own == glyph_ids[slot])  # none of one that a transform added
+            glyph_ids[slot] = own[(int(place[0] if len(place) else 0) + step) % len(own)]
+    return glyph_ids
 
 
 def _change_recipe(

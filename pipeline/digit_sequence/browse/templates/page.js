@@ -397,7 +397,7 @@ async function openSample(pane, place) {
 
 function resetChange() {
   const found = open.document;
-  open.change = { number: found.number, sample_index: found.sample_index, settings: {}, recipe: {} };
+  open.change = { number: found.number, sample_index: found.sample_index, settings: {}, recipe: {}, glyphs: [] };
   open.drawn = null;
   byId("draw-number").value = found.number;
   byId("draw-index").value = found.sample_index;
@@ -406,7 +406,23 @@ function resetChange() {
   fillSelect(byId("add"), [["", "a transform …"], ...found.unused.map((it) => [it.name, it.name])]);
   showCommand(found);
   showGroups(found.groups);
+  showGlyphs(found.picture);
   showStage();
+}
+
+function showGlyphs(picture) {
+  // A button for each digit: the next glyph of the split that stands for it.
+  const characters = (picture.boxes ?? []).map(([character]) => character);
+  const place = byId("glyphs");
+  if (place.dataset.characters === characters.join("") && place.dataset.key === open.key) return;
+  Object.assign(place.dataset, { characters: characters.join(""), key: open.key });
+  place.replaceChildren(make("span", { class: "muted" }, "Another"), ...characters.map((character, slot) =>
+    make("button", { type: "button", class: "quiet", "aria-label": `Another glyph for digit ${slot + 1}, ${character}`,
+      onclick: () => {
+        const steps = open.change.glyphs;
+        open.change.glyphs = characters.map((_, other) => (steps[other] ?? 0) + Number(other === slot));
+        redraw();
+      } }, character)));
 }
 
 function showCommand(found) {
@@ -449,6 +465,7 @@ async function redrawOnce(own) {
     if (own !== open) return;
     byId("draw-error").textContent = "";
     own.drawn = found.picture;
+    showGlyphs(found.picture);
     showStage();
     showCommand(found);
     updateGroups(found.groups);
@@ -722,6 +739,7 @@ function listen() {
   byId("draw-number").addEventListener("change", () => {
     open.change.number = byId("draw-number").value;
     open.change.recipe = {};
+    open.change.glyphs = [];
     redraw();
   });
   byId("draw-index").addEventListener("change", () => {
