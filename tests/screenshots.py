@@ -23,6 +23,7 @@ def take_picture(address: str) -> bytes:
         browser = driver.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
         page = browser.new_page(viewport=SIZE, color_scheme="light", reduced_motion="reduce")
         page.goto(address)
+        page.wait_for_selector(".tile")
         page.fill("#where", "look = 'cheque' AND n_digits = 5 AND pattern > 0.3")
         page.click("text=Ask")
         page.locator(".busy").wait_for(state="detached")
