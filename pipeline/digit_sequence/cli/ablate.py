@@ -17,7 +17,6 @@ from digit_sequence.cli.progress import show_progress
 from digit_sequence.cli.signals import drain_on_signal
 from digit_sequence.cli.terminal import echo, write_file
 from digit_sequence.cli.torch_import import importing_torch
-from digit_sequence.cli.train import open_others
 
 if TYPE_CHECKING:
     from digit_sequence.learn.ablation import Ablation, Crops, Outcome
@@ -98,6 +97,7 @@ def ablate(
         from digit_sequence.learn import ablation, training
         from digit_sequence.learn.checks import check_other
         from digit_sequence.learn.evaluation import EVALUATION_BATCH
+        from digit_sequence.learn.programs import open_others
 
     from digit_sequence.config.loading import load_config
     from digit_sequence.learn.parts import BASE, make_variants
@@ -152,7 +152,7 @@ def _build(plan: Ablation, record: bytes, options: Mapping[str, Any], overwrite:
         plan.claim(record, overwrite)
         for count, (name, sampler) in enumerate(plan.samplers.items(), start=1):
             storage = Storage(str(plan.build_folder(name)))
-            with show_progress(sampler.plan.n_samples, run) as on_progress:
+            with show_progress(sampler.plan.n_samples) as on_progress:
                 result = build_dataset(sampler, storage, run, on_progress, overwrite, should_stop)
             if result.built_samples:
                 echo(

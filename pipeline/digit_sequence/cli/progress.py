@@ -20,13 +20,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from digit_sequence.base.progress import TALLY, OnProgress, Tally
 from digit_sequence.base.text import count_things
 from digit_sequence.cli.terminal import echo, find_manner
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
-
-    from digit_sequence.run.run import Run
 
 PLAIN_SECONDS = 60.0
 """Between two plain lines."""
@@ -48,7 +47,7 @@ class Meter:
 
     total: int
     unit: str = "image"
-    run: Run | None = None
+    tally: Tally | None = None
     done: int = 0
     made: int = 0
     """What this run has done; the rest was there."""
@@ -97,24 +96,9 @@ class Meter:
         usual = (last - first) / max(len(self._marks) - 1, 1)
         return last if now - last <= 2 * usual else now
 
-    @property
-    def workers(self) -> int | None:
-        """How many tasks run at a time; None without tasks."""
-        return None if self.run is None else self.run.tally.threads or self.run.threads
-
-    @property
-    def retries(self) -> int:
-        """Tasks that were begun again."""
-        return 0 if self.run is None else self.run.tally.retries
-
-    @property
-    def failures(self) -> int:
-        """Tasks that have failed, each time."""
-        return 0 if self.run is None else self.run.tally.failures
-
     def make_record(self) -> dict[str, Any]:
         """Return all of it for programs."""
-        left = self.seconds_left
+        left, tally = self.seconds_left, self.tally or Tally()
         return {
             "done": self.done,
             "total": self.total,
@@ -122,28 +106,28 @@ class Meter:
             "per_second": round(self.rate, 1),
             "seconds": round(self.seconds, 1),
             "seconds_left": None if left is None else round(left, 1),
-            "workers": self.workers,
-            "retries": self.retries,
-            "failures": self.failures,
+            "workers": tally.threads or None,
+            "retries": tally.retries,
+            "failures": tally.failures,
         }
 
     def list_words(self) -> list[str]:
         """Return it for people, what matters most first."""
         is_over = self.done >= self.total
-        left = self.seconds_left
+        left, tally = self.seconds_left, self.tally or Tally()
         words = [f"{self.done:,}/{self.total:,} {self.unit}s"]
         if is_over:
             words.append(f"in {describe_seconds(self.seconds)}")
         elif left is not None:
             words.append(f"{describe_seconds(left)} left")
-        if self.failures:
-            words.append(f"{self.failures:,} failed")
+        if tally.failures:
+            words.append(f"{tally.failures:,} failed")
         if self.rate >= MIN_RATE:
             words.append(f"{describe_rate(self.rate)}/s")
-        if self.retries:
-            words.append(f"{self.retries:,} retried")
-        if self.workers and not is_over:
-            words.append(count_things(self.workers, "worker"))
+        if tally.retries:
+            words.append(f"{tally.retries:,} retried")
+        if tally.threads and not is_over:
+            words.append(count_things(tally.threads, "worker"))
         return words
 
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
@@ -190,21 +174,17 @@ def describe_rate(rate: float) -> str:
 
 
 @contextmanager
-def show_progress(
-    total: int, run: Run | None = None, unit: str = "image"
-) -> Iterator[Callable[[int, bool], None]]:
+def show_progress(total: int, unit: str = "image") -> Iterator[OnProgress]:
     """Show how far it is; give a function that takes counts of what is done, and whether it is new.
 
     Parameters
     ----------
     total : int
         How many there are.
-    run : Run, optional
-        The scheduler whose tasks do it.
     unit : str
         What is counted, one of it.
     """
-    manner, meter = find_manner(), Meter(total, unit, run)
+    manner, meter = find_manner(), Meter(total, unit, TALLY.get())
     if manner.is_quiet:
         yield meter.advance
     elif manner.is_json:
@@ -220,9 +200,7 @@ def show_progress(
         )
 
 
-def _tell_now_and_then(
-    meter: Meter, seconds: float, tell: Callable[[], None]
-) -> Callable[[int, bool], None]:
+def _tell_now_and_then(meter: Meter, seconds: float, tell: Callable[[], None]) -> OnProgress:
     """Return what notes counts, and tells of them every so many seconds."""
     told = time.monotonic()
 

@@ -15,6 +15,7 @@ from typing import Any
 from dask.delayed import Delayed
 
 from digit_sequence.base.errors import BuildError, ConfigError
+from digit_sequence.base.progress import Tally
 from digit_sequence.run.dask_internals import (
     count_threads,
     find_address,
@@ -28,7 +29,7 @@ from digit_sequence.run.dask_internals import (
 )
 from digit_sequence.run.limits import limit_workers
 from digit_sequence.run.options import SchedulerOptions
-from digit_sequence.run.run import Run, Tally, TaskLost
+from digit_sequence.run.run import Run, TaskLost
 from digit_sequence.run.waiting import call_within
 from digit_sequence.run.watch import Watch, lose
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from dask.delayed import Delayed
 
+from digit_sequence.base.progress import Tally
 from digit_sequence.run.limits import MemoryLimit
 
 Execute = Callable[[Iterable[Delayed], Callable[[Any], None], Callable[[], bool]], None]
@@ -23,18 +24,6 @@ class TaskLost:
     error: str
     worker: str = ""
     """Address of the worker, if it cannot even begin a task; nothing if it is gone."""
-
-
-@dataclass
-class Tally:
-    """What became of the tasks so far."""
-
-    retries: int = 0
-    """Tasks that were begun again."""
-    failures: int = 0
-    """Tasks that have failed, each time."""
-    threads: int = 0
-    """How many tasks run at a time by the latest count; 0 if it does not change."""
 
 
 def _have_no_worker_to(_address: str) -> bool:

@@ -7,13 +7,13 @@ from collections.abc import Collection
 from typing import Any
 
 from digit_sequence.base.errors import BuildError
+from digit_sequence.base.progress import Tally
 from digit_sequence.run.dask_internals import (
     count_threads,
     forget_names,
     is_closed,
     list_silences,
 )
-from digit_sequence.run.run import Tally
 
 TASKS_PER_THREAD = 4
 """Tasks that a cluster holds for each of its threads, at least."""
