@@ -119,7 +119,6 @@ def test_what_a_config_looks_like(work):
     for part in (
         "\n\nlook: cheque\n\n# Signs on the paper that no label would have.\nline: {separators: ",
         "}\n\n# What yolo-seg needs.\nlabels: {polygons: true}\n\noutput: {",
-        "exclude: {splits: [val, test]}  # these are never seen in training\n",
     ):
         assert part in text
     assert "\n\n\n" not in text
