@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from digit_sequence.base.characters import CHARACTERS, INKED
+from digit_sequence.base.characters import CHARACTERS
 
 if TYPE_CHECKING:  # for types alone: help lists the formats
     from digit_sequence.read.dataset import Dataset
@@ -47,7 +47,7 @@ class Piece:
 
     def find_class(self, box: Mapping[str, int]) -> int:
         """Return the place of a box's character in `classes`: of a digit the digit."""
-        return self.classes.index(INKED[box["digit"]])
+        return self.classes.index(CHARACTERS[box["digit"]])
 
 
 @dataclass(frozen=True)

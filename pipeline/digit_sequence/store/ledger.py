@@ -244,6 +244,11 @@ class Ledger:
             for index in np.flatnonzero(self._columns[name]["done"])
         )
 
+    @property
+    def done_bytes(self) -> int:
+        """Bytes of the images of the complete shards."""
+        return sum(int(rows["bytes"].sum()) for rows in self._columns.values())
+
     def missing(self) -> Iterator[Shard]:
         """Yield the shards that are not complete, in order."""
         return (shard for shard in self._plan.shards() if shard not in self)
@@ -297,10 +302,8 @@ def drop_lost(storage: Storage, plan: Plan, ledger: Ledger) -> list[Shard]:
     """
     labelled, sizes = storage.list("labels"), storage.list("images")
     has_file_per_image = CONTAINERS[plan.config.output.container].has_file_per_image
-    done = [shard for shard in plan.shards() if shard in ledger]
     is_whole = has_file_per_image and (
-        (len(sizes), sum(sizes.values()))
-        == (sum(shard.n_samples for shard in done), sum(map(ledger.n_bytes, done)))
+        (len(sizes), sum(sizes.values())) == (ledger.done_samples, ledger.done_bytes)
     )
 
     def is_there(shard: Shard) -> bool:
@@ -311,7 +314,7 @@ def drop_lost(storage: Storage, plan: Plan, ledger: Ledger) -> list[Shard]:
         found = [sizes.get(path) for path in shard_paths(plan, shard)]
         return None not in found and sum(filter(None, found)) == ledger.n_bytes(shard)
 
-    lost = [shard for shard in done if not is_there(shard)]
+    lost = [shard for shard in plan.shards() if shard in ledger and not is_there(shard)]
     for shard in lost:
         ledger.drop(shard)
     return lost

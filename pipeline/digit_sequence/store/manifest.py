@@ -22,7 +22,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from digit_sequence.base.characters import DIGITS, INKED, SPACE, show_characters
+from digit_sequence.base.characters import CHARACTERS, DIGITS, SPACE, show_characters
 from digit_sequence.base.errors import OutputError
 from digit_sequence.base.names import CARD_PATH, CROISSANT_PATH, MANIFEST_PATH, SCHEMA_VERSION
 from digit_sequence.config.model import Config
@@ -141,7 +141,7 @@ def make_card(config: Config, manifest: Mapping[str, Any]) -> str:
 
 def _describe_signs(signs: str) -> str:
     """Return what a dataset card says of the signs of numbers, and of the space."""
-    codes = ", ".join(f"{INKED.index(sign)} `{sign}`" for sign in signs if sign != SPACE)
+    codes = ", ".join(f"{CHARACTERS.index(sign)} `{sign}`" for sign in signs if sign != SPACE)
     return (
         f"Beside digits the numbers have {show_characters(signs)}: `number` is the text as it is "
         "written, and `digits` has its digits alone. Each character but the space has a box, whose "
