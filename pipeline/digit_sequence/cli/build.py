@@ -99,7 +99,7 @@ def build(
             _report_performance(run, report),
         ):
             result = build_dataset(sampler, storage, run, on_progress, overwrite, should_stop)
-    echo(describe_result(result, sampler.plan, uri))
+    echo(describe_result(result, uri))
 
 
 def _report_performance(run: Run, path: Path | None) -> AbstractContextManager[Any]:
