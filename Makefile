@@ -13,14 +13,14 @@ INPUTS := $(shell cat pyproject.toml .ci/constraints.txt | cksum | cut -d' ' -f1
 RUN_STAMP := $(VENV)/.run-$(INPUTS)
 DEV_STAMP := $(VENV)/.dev-$(INPUTS)
 ALL_STAMP := $(VENV)/.all-$(INPUTS)
-# docTR and mosaicml-streaming, to read exports; the packages of .venv are in their reach.
+# docTR, litData and mosaicml-streaming, to read exports; the packages of .venv are in their reach.
 LOADERS := .venv-loaders
 LOADERS_STAMP := $(LOADERS)/.loaders-$(INPUTS)-$(shell cksum < .ci/loaders.txt | cut -d' ' -f1)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt
 PYTEST := OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 BUILD := $(BIN)/digit-sequence build $(CONFIG) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(if $(WORKERS),--workers $(WORKERS))
 
-.PHONY: help install install-dev dataset dry-run preview report test test-extras test-all train train-real bench engine-equality reference gallery lint format types clean
+.PHONY: help install install-dev dataset dry-run preview report browse test test-extras test-all train train-real bench engine-equality reference gallery screenshots lint format types clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -72,6 +72,9 @@ preview: $(RUN_STAMP) ## Draw a contact sheet of CONFIG: preview.png
 report: $(DEV_STAMP) ## Write a page about OUTPUT, or CONFIG drawn live: report.html
 	@$(BIN)/digit-sequence report $(if $(OUTPUT),$(OUTPUT),$(CONFIG)) -o report.html
 
+browse: $(DEV_STAMP) ## Explore OUTPUT, or CONFIG drawn live, in the browser
+	@$(BIN)/digit-sequence browse $(if $(OUTPUT),$(OUTPUT),$(CONFIG))
+
 test: $(DEV_STAMP) ## Run the tests that need no extra
 	@$(PYTEST)
 
@@ -100,6 +103,9 @@ reference: $(DEV_STAMP) ## Write the pages that are made from the code, and the 
 
 gallery: $(DEV_STAMP) ## Draw all transforms over their ranges, into configs/gallery
 	@$(BIN)/python -m digit_sequence.look.gallery configs/gallery
+
+screenshots: $(DEV_STAMP) ## Take the picture of the explorer; needs chromium
+	@$(BIN)/python -m tests.screenshots configs/browse.png
 
 lint: $(DEV_STAMP) ## Check style
 	@$(BIN)/ruff check pipeline tests configs

@@ -33,6 +33,8 @@ Fault = tuple[str, str]
 """What is wrong with a file: its path, and the reason."""
 _READERS = 16
 """Label files read at a time, for the latency of an object store."""
+MOST_LISTED = 10_000
+"""Shards of a dataset whose digests are kept, so that metadata can list its files."""
 
 Found = TypeVar("Found")
 
@@ -200,6 +202,7 @@ class Ledger:
         self._columns = {
             name: np.zeros(split.n_shards, _LEDGER_ROW) for name, split in plan.splits.items()
         }
+        self._sha256: dict[Shard, str] | None = {} if plan.n_shards <= MOST_LISTED else None
 
     def add(self, shard: Shard, commit: Commit) -> None:
         """Note that a shard is complete."""
@@ -208,6 +211,8 @@ class Ledger:
         row = (True, commit.shard_bytes, commit.scaled, digest)
         self.n_done += shard not in self
         self._columns[shard.split][shard.index] = row
+        if self._sha256 is not None:
+            self._sha256[shard] = commit.shard_sha256
 
     def drop(self, shard: Shard) -> None:
         """Note that a shard is not complete after all."""
@@ -217,6 +222,15 @@ class Ledger:
     def n_bytes(self, shard: Shard) -> int:
         """Return the bytes of the images of a complete shard."""
         return int(self._columns[shard.split]["bytes"][shard.index])
+
+    @property
+    def has_digests(self) -> bool:
+        """Whether it keeps the digest of each shard: there are not too many."""
+        return self._sha256 is not None
+
+    def sha256(self, shard: Shard) -> str:
+        """Return the digest of the images of a complete shard, if it `has_digests`."""
+        return (self._sha256 or {})[shard]
 
     def __contains__(self, shard: Shard) -> bool:
         return bool(self._columns[shard.split]["done"][shard.index])
