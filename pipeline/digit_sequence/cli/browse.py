@@ -95,7 +95,7 @@ def _open(origin: str, count: int, overrides: tuple[str, ...]) -> Collection:
     """Open a dataset, or draw some samples of a config."""
     from digit_sequence.browse.built import BuiltCollection
     from digit_sequence.browse.live import LiveCollection
-    from digit_sequence.cli.origins import is_dataset, open_origin, open_storage
+    from digit_sequence.building.origins import is_dataset, open_origin, open_storage
 
     if is_dataset(origin, overrides):
         return BuiltCollection(open_storage(origin))
