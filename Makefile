@@ -20,7 +20,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 PYTEST := OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 BUILD := $(BIN)/digit-sequence build $(CONFIG) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(if $(WORKERS),--workers $(WORKERS))
 
-.PHONY: help install install-dev dataset dry-run preview report test test-extras test-all train train-real bench engine-equality reference gallery lint format types clean
+.PHONY: help install install-dev dataset dry-run preview report test test-extras test-all train train-real bench engine-equality reference gallery lint packages matrix format types clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -105,6 +105,14 @@ gallery: $(DEV_STAMP) ## Draw all transforms over their ranges, into configs/gal
 lint: $(DEV_STAMP) ## Check style
 	@$(BIN)/ruff check pipeline tests configs
 	@$(BIN)/ruff format --check pipeline tests configs
+	@$(BIN)/hadolint configs/clusters/Dockerfile
+
+packages: $(DEV_STAMP) ## Build wheel and sdist: dist
+	@rm -rf dist
+	@$(BIN)/uv build --quiet --out-dir dist
+
+matrix: packages ## Install the wheel with oldest and newest dependencies, in each Python here, and use it
+	@$(BIN)/python -m tests.matrix dist/*.whl $(MATRIX)
 
 format: $(DEV_STAMP) ## Correct style
 	@$(BIN)/ruff check --fix pipeline tests configs
