@@ -25,6 +25,7 @@ OF_EXTRAS = {
     "digit_sequence.learn.report",
     "digit_sequence.learn.sampler",
     "digit_sequence.learn.streams",
+    "digit_sequence.learn.evaluation",
     "digit_sequence.learn.training",
 }
 MODULES = [

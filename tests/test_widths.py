@@ -142,8 +142,8 @@ def test_training_batches_are_padded(tiny_config: MakeConfig, tmp_path: Path) ->
     """Batches for CTC say each image's columns; the network reads no digit beside an image."""
     torch = pytest.importorskip("torch")
     from digit_sequence.learn.batches import BLANK, collate
+    from digit_sequence.learn.evaluation import count_input_steps
     from digit_sequence.learn.streams import NumberDataset
-    from digit_sequence.learn.training import count_input_steps
 
     build(make_lines(tiny_config), tmp_path / "dataset")
     split = open_dataset(tmp_path / "dataset")["train"]

@@ -20,6 +20,7 @@ from tests.benchmarks.work import (
     FORMATS,
     SHARD_SAMPLES,
     build_one,
+    encode_rendered,
     make_one,
     measure_stages,
     open_work,
@@ -27,11 +28,10 @@ from tests.benchmarks.work import (
     time_call,
 )
 
-from digit_sequence.codec.encoding import encode_image
 from digit_sequence.store.storage import Storage
 
 ROOT = Path(__file__).parents[2]
-OVERHEAD = ("label rows", "sha256 of the shard", "hash of the rows", "label file")
+OVERHEAD = ("label rows", "digest of the shard", "digest of the rows", "label file")
 """Stages that are neither drawing nor encoding nor packing."""
 TARGETS = {"jpeg": {"yardstick": 5.0, "encode": 2.5}, "png": {"yardstick": 6.0, "encode": 1.6}}
 
@@ -116,8 +116,7 @@ def _measure_format(
     with tempfile.TemporaryDirectory() as folder:
         storage = Storage(folder)
         sampler = open_work(image, mnist, shard_samples=samples)
-        rendered = sampler.draw("train", 0, samples).images
-        output = sampler.plan.config.output
+        rendered = sampler.draw("train", 0, samples)
         build_one(sampler, storage, 0)
         if yardstick:
             yardstick = [*yardstick, "--format", image, "--out", f"{folder}/yardstick.tar"]
@@ -128,10 +127,7 @@ def _measure_format(
                 # The same files each time, as the yardstick writes: new ones take new pages.
                 "build": lambda: build_one(sampler, storage, 0),
                 "make": lambda: make_one(sampler, 0),
-                "encode": lambda: [
-                    encode_image(pixels, output.image, output.quality, sampler.engine)
-                    for pixels in rendered
-                ],
+                "encode": lambda: encode_rendered(sampler, rendered),
             }
             for name, call in calls.items():
                 seconds, cpu_seconds, _ = time_call(call)
@@ -142,9 +138,7 @@ def _measure_format(
                 clock["yardstick"].append(seconds / samples * 1e6)
                 cpu["yardstick"].append((cpu_seconds - start_cpu) / samples * 1e6)
             stages.append(measure_stages(sampler, storage, SHARD_SAMPLES))
-    encoded = [
-        encode_image(pixels, output.image, output.quality, sampler.engine) for pixels in rendered
-    ]
+    encoded = encode_rendered(sampler, rendered)
     result: dict[str, Any] = {
         "file_bytes": round(sum(map(len, encoded)) / samples),
         "stages_us": {name: take_median([once[name] for once in stages]) for name in stages[0]},
@@ -152,7 +146,7 @@ def _measure_format(
         "cpu": _compare(cpu),
     }
     if image == "png":
-        result["pillow_bytes"] = _measure_pillow(rendered)
+        result["pillow_bytes"] = _measure_pillow(rendered.images)
     return result
 
 

@@ -64,18 +64,15 @@ print(json.dumps({"seconds": seconds, "added_mb": (after - before) / 1000, "rss_
 _ENCODE = """
 import sys, time
 from pathlib import Path
-from digit_sequence.codec.encoding import encode_image
-from tests.benchmarks.work import open_work
+from tests.benchmarks.work import encode_rendered, open_work
 image, mnist = sys.argv[1], sys.argv[2]
 sampler = open_work(image, Path(mnist) if mnist else None)
-images, output = sampler.draw("train", 0, 2000).images, sampler.plan.config.output
+rendered = sampler.draw("train", 0, 2000)
 print("ready", flush=True)
 sys.stdin.readline()
 count, start = 0, time.perf_counter()
 while time.perf_counter() - start < 3:
-    for pixels in images:
-        encode_image(pixels, output.image, output.quality, sampler.engine)
-    count += len(images)
+    count += len(encode_rendered(sampler, rendered))
 print(count / (time.perf_counter() - start))
 """
 

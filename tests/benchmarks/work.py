@@ -12,13 +12,13 @@ from typing import Any
 
 from digit_sequence.building.sampler import Sampler, open_sampler
 from digit_sequence.building.shard import pack_shard, write_shard
-from digit_sequence.codec.encoding import encode_image
+from digit_sequence.codec.encoding import encode_images
 from digit_sequence.config.loading import parse_config
 from digit_sequence.config.model import Config
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.containers.container import Packed
 from digit_sequence.plan.plan import Shard
-from digit_sequence.render.draw import fit_batch, render_batch
+from digit_sequence.render.draw import Rendered, fit_batch, render_batch
 from digit_sequence.render.layout import lay_out
 from digit_sequence.render.recipe import draw_recipes
 from digit_sequence.store.labels import (
@@ -72,6 +72,14 @@ def open_work(
 ) -> Sampler:
     """Open the yardstick's work."""
     return open_sampler(make_config(image, mnist, samples, shard_samples), engine)
+
+
+def encode_rendered(sampler: Sampler, rendered: Rendered) -> list[bytes]:
+    """Encode images as a worker does."""
+    output = sampler.plan.config.output
+    return encode_images(
+        rendered.images, rendered.widths, output.image, output.quality, sampler.engine
+    )
 
 
 def take_median(values: list[float]) -> float:
@@ -135,10 +143,7 @@ def measure_stages(sampler: Sampler, storage: Storage, samples: int) -> dict[str
         with stage("(layout, in render)"):
             lay_out(recipes, bank, config, engine)
         with stage("encode"):
-            images = [
-                encode_image(image, config.output.image, config.output.quality, engine)
-                for image in rendered.images
-            ]
+            images = encode_rendered(sampler, rendered)
         with stage("label rows"):
             rows = make_rows(shard, start, rendered, schema)
         with stage("(pixel hash, in label rows)"):
@@ -146,9 +151,9 @@ def measure_stages(sampler: Sampler, storage: Storage, samples: int) -> dict[str
         batches.append((rows, images))
     with stage("pack"):
         packed = CONTAINERS["webdataset"].pack(make_target(config, shard), batches)
-    with stage("sha256 of the shard"):
-        digest = packed.sha256
-    with stage("hash of the rows"):
+    with stage("digest of the shard"):
+        digest = packed.digest
+    with stage("digest of the rows"):
         hash_rows(packed.rows)
     _, commit = pack_shard(sampler, Shard("train", 0, 0, 1))
     with stage("label file"):
@@ -156,5 +161,5 @@ def measure_stages(sampler: Sampler, storage: Storage, samples: int) -> dict[str
     with stage("write"):
         for path, content in (*packed.files.items(), (label_path(shard), labels)):
             storage.write(path, content)
-    assert len(digest) == 64
+    assert len(digest) == 32
     return spent

@@ -151,7 +151,7 @@ def test_manifest_is_missing(tiny_config, folder):
     ("key", "value", "problem"),
     [
         ("shard_samples", 0, r"cannot be read \(shard_samples: expected 1 to 100,000, got 0\)"),
-        ("schema_version", 99, "expected schema_version 1, got 99; read it with the version"),
+        ("schema_version", 99, "expected schema_version 2, got 99; read it with the version"),
     ],
 )
 def test_manifest_is_damaged(tiny_config, folder, key, value, problem):

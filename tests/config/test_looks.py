@@ -289,6 +289,28 @@ def test_looks_of_a_problem(load: Load) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("look", "message"),
+    [
+        ("{scan: 1}", "splits.train.look: expected looks of the config, clean, mine, got 'scan'"),
+        ("{clean: 0}", "splits.train.look: expected at least one look with a weight above 0"),
+        ("{clean: -1}", "splits.train.look.clean: expected"),
+        ("{}", "splits.train.look: expected at least one look"),
+        ("clean", "splits.train.look: expected"),
+    ],
+)
+def test_bad_looks_of_a_split(load: Load, look: str, message: str) -> None:
+    """Looks that a split cannot have are refused, with the split."""
+    found = refuse(load, "look: {clean: 1, mine.yaml: 1}\n", f"splits.train.look={look}")
+    assert message in found
+
+
+def test_looks_of_a_split_of_a_config_without(load: Load) -> None:
+    """A config without looks has none for a split either."""
+    found = refuse(load, "", "splits.train.look={clean: 1}")
+    assert "expected looks of the config, which has none, got 'clean'" in found
+
+
 def test_look_that_its_canvas_is_no_place_for(load: Load) -> None:
     """A range of a look that would wash out small digits is refused, with the look's name."""
     Path("soft.yaml").write_text("line: {blur: {sigma: [1, 3]}}", encoding="utf-8")

@@ -84,7 +84,7 @@ def weights(crops):
     """Return the weights of a network that was taught nothing."""
     pytest.importorskip("torch", reason="needs the extra torch")
     from digit_sequence.learn.checkpoints import save_atomically
-    from digit_sequence.learn.training import make_recognizer
+    from digit_sequence.learn.network import make_recognizer
 
     taught = {"height": 20, "width": 30, "paper": 230, "ink": 20, "alphabet": "0123456789"}
     model = make_recognizer().state_dict()

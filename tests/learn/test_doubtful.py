@@ -84,7 +84,8 @@ def test_reports_tell_both(tiny_config: Any, tmp_path: Path, monkeypatch: Any) -
     """The reports of train and read have a result without the samples that show such a digit."""
     torch = pytest.importorskip("torch", reason="needs the extra torch")
     torch.set_num_threads(1)  # several wait for each other where cores are shared
-    from digit_sequence.learn.training import Run, TrainOptions, summarize, train, write_report
+    from digit_sequence.learn.training import Run, TrainOptions, train
+    from digit_sequence.learn.training_report import summarize, write_report
 
     numbers = {"random": {"lengths": [1, 2]}}
     sizes = {"train": 16, "val": 8, "test": 20}
@@ -99,7 +100,7 @@ def test_reports_tell_both(tiny_config: Any, tmp_path: Path, monkeypatch: Any) -
     assert 0 < n_shown < 20
 
     run = Run(dataset, tmp_path / "run", TrainOptions(epochs=1, batch_size=8))
-    list(train(run, lambda _samples, _loss: None))
+    list(train(run, lambda _samples: None))
     assert list(write_report(run, {})["results"]) == ["val", "test"]
     for is_kept in (True, False):
         source = {"name": "mnist", "keep_doubtful": is_kept}

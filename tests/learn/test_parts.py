@@ -86,6 +86,17 @@ def test_groups_have_a_name(mixed):
     assert list(variants[2].config.look) == ["noise"]
 
 
+def test_look_of_a_split(mixed):
+    """A look is left out of splits that give it a weight; one that is left with none is refused."""
+    tree = mixed.model_dump(mode="json")
+    tree["splits"]["train"]["look"] = {"fax": 1, "noise": 2}
+    config = parse_config(tree, "mixed")
+    assert make_variants(config, ["look.noise"])[1].config.splits["train"].look == {"fax": 1}
+    tree["splits"]["train"]["look"] = {"noise": 2}
+    with pytest.raises(ConfigError, match=r"splits\.train\.look: expected at least one look"):
+        make_variants(parse_config(tree, "mixed"), ["look.noise"])
+
+
 def test_one_look_is_not_left_out(tiny_config):
     """The only look of a config is no part that can be left out."""
     parts = list_parts(mix(tiny_config(), {"fax": LOOKS["fax"]}))

@@ -43,7 +43,8 @@ from digit_sequence.learn.report import (  # noqa: E402
     find_edits,
     measure_bounds,
 )
-from digit_sequence.learn.training import Run, TrainOptions, train, write_report  # noqa: E402
+from digit_sequence.learn.training import Run, TrainOptions, train  # noqa: E402
+from digit_sequence.learn.training_report import write_report  # noqa: E402
 
 pytestmark = pytest.mark.extras
 TAUGHT = Taught(height=32, width=96, paper=180, ink=90)
@@ -65,7 +66,7 @@ def taught(tiny_config, tmp_path_factory):
     )
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)  # several wait for each other where cores are shared
-    list(train(run, lambda _samples, _loss: None))
+    list(train(run, lambda _samples: None))
     torch.set_num_threads(n_threads)
     (out / "crops").mkdir()
     with (out / "crops/labels.csv").open("w", newline="") as file:

@@ -23,19 +23,13 @@ from digit_sequence.read.dataset import open_dataset
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 from digit_sequence.learn.batches import count_classes  # noqa: E402
+from digit_sequence.learn.checkpoints import load_weights  # noqa: E402
+from digit_sequence.learn.checks import check_other  # noqa: E402
+from digit_sequence.learn.evaluation import compute_loss, read_split  # noqa: E402
 from digit_sequence.learn.network import count_steps, make_recognizer  # noqa: E402
 from digit_sequence.learn.report import Reading, count_edits, draw_mistakes, measure  # noqa: E402
-from digit_sequence.learn.training import (  # noqa: E402
-    Run,
-    TrainOptions,
-    check_other,
-    compute_loss,
-    load_weights,
-    read_split,
-    summarize,
-    train,
-    write_report,
-)
+from digit_sequence.learn.training import Run, TrainOptions, train  # noqa: E402
+from digit_sequence.learn.training_report import summarize, write_report  # noqa: E402
 
 pytestmark = pytest.mark.extras
 OPTIONS = TrainOptions(epochs=3, batch_size=8, seed=1)
@@ -67,7 +61,7 @@ def dataset(folder):
 
 def finish(run):
     """Train to the end."""
-    return list(train(run, lambda _samples, _loss: None))
+    return list(train(run, lambda _samples: None))
 
 
 def weights(run):
@@ -109,8 +103,10 @@ def test_signs_are_classes(tiny_config, tmp_path):
     assert taught.alphabet == signed.alphabet == "0123456789,-% "
     assert model(torch.rand(1, 1, 32, 96)).shape[2] == count_classes(signed.alphabet) == 26
     with pytest.raises(ConfigError, match=r"of it, 0 1 .* 9, got , - % and space as well"):
-        check_other("it", signed.image_shape, "0123456789", signed)
-    check_other("it", signed.image_shape, signed.alphabet, signed)
+        check_other("it", 32, "0123456789", signed)
+    check_other("it", 32, signed.alphabet, signed)
+    with pytest.raises(ConfigError, match="expected images of 28 rows, those of it, got 32"):
+        check_other("it", 28, signed.alphabet, signed)
 
 
 def test_same_seed_same_weights(dataset, finished, tmp_path):
@@ -129,7 +125,7 @@ def test_config_teaches_as_its_build_does(tiny_config, dataset, finished, tmp_pa
     """
     drawn = open_config(make_config(tiny_config, 48))
     run = Run(drawn, tmp_path / "drawn", OPTIONS)
-    run.train_epoch(lambda _samples, _loss: None)
+    run.train_epoch(lambda _samples: None)
     assert run.progress.epoch == 1
     resumed = Run(dataset, tmp_path / "drawn", OPTIONS)
     finish(resumed)
@@ -179,7 +175,7 @@ def test_stopped_run_goes_on(dataset, finished, tmp_path, monkeypatch):
     for stop in (1, 5, 6, 9):
         count = 0
 
-        def on_batch(_samples, _loss, stop=stop):
+        def on_batch(_samples, stop=stop):
             nonlocal count
             count += 1
             if count > stop:
@@ -445,3 +441,22 @@ def test_killed_command_goes_on(folder, tmp_path):
     assert "epoch 30 of 30" in done.stderr
     assert "test " in done.stdout
     assert (tmp_path / "run/report.md").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")
+def test_device_that_is_not_there(dataset, tmp_path):
+    """A GPU that is not there is asked for in vain, before anything is written."""
+    with pytest.raises(ConfigError, match="--device cuda: expected a GPU that PyTorch can use"):
+        Run(dataset, tmp_path / "run", OPTIONS, device="cuda")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_gpu(dataset, tmp_path):
+    """A GPU learns, and what it learned is read anywhere; it goes on only with a GPU."""
+    run = Run(dataset, tmp_path / "run", OPTIONS, device="cuda")
+    entries = list(train(run, lambda _samples: None))
+    assert entries[-1]["train_loss"] < entries[0]["train_loss"]
+    assert next(run.load_best().parameters()).device.type == "cpu"
+    with pytest.raises(OutputError, match="device: 'cuda' there, 'cpu' here"):
+        Run(dataset, tmp_path / "run", OPTIONS)

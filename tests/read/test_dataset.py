@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from builds import ROOT, read_encoded, read_rows
 from digit_sequence.base.errors import ConfigError, OutputError
+from digit_sequence.base.names import SCHEMA_VERSION
 from digit_sequence.codec.encoding import decode_image
 from digit_sequence.read import files as dataset_files
 from digit_sequence.read.dataset import Dataset, open_dataset
@@ -397,7 +398,7 @@ def test_open_files_are_bounded(built, monkeypatch):
 def write_manifest(folder: Path, **changes: object) -> Path:
     """Write a manifest alone."""
     manifest = {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "program": "digit-sequence 0",
         "fingerprint": "f" * 32,
         "digest": "d" * 64,
@@ -473,7 +474,7 @@ def test_no_dataset_at_all(tmp_path):
             open_dataset(uri)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema_version": 1}', "\x00"])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema_version": 2}', "\x00"])
 def test_manifest_that_is_none(tmp_path, text):
     """A manifest that is not JSON, or lacks keys, is named."""
     (tmp_path / "dataset.json").write_text(text)
@@ -483,8 +484,8 @@ def test_manifest_that_is_none(tmp_path, text):
 
 def test_manifest_of_another_schema(tmp_path):
     """A dataset of a later version is refused, with the version that wrote it."""
-    write_manifest(tmp_path, schema_version=2)
-    with pytest.raises(OutputError, match=r"schema_version 1, got 2; read it .* digit-sequence 0"):
+    write_manifest(tmp_path, schema_version=1)
+    with pytest.raises(OutputError, match=r"schema_version 2, got 1; read it .* digit-sequence 0"):
         open_dataset(tmp_path)
 
 

@@ -14,9 +14,11 @@ from tests.benchmarks.equality import find_differences
 
 from conftest import make_pool
 from digit_sequence.base.errors import RenderError
+from digit_sequence.config.loading import parse_config
 from digit_sequence.config.model import Config
 from digit_sequence.render import draw as render
 from digit_sequence.render.draw import BATCH_PIXELS, Rendered, fit_batch
+from digit_sequence.render.recipe import draw_recipes
 from digit_sequence.sources.bank import GlyphBank
 from rendering import (
     ALL_ON,
@@ -176,6 +178,30 @@ def test_shares(tiny_config: MakeConfig, pools: Pools, weights: dict[str, float]
     expected = np.array(list(weights.values()))
     assert names.tolist() == list(weights)
     assert chisquare(counts, 4000 * expected / expected.sum()).pvalue > 0.01
+
+
+def test_split_has_looks_of_its_own(mixed: Config, pools: Pools) -> None:
+    """A split draws what a config would whose looks have the split's weights; others do not."""
+    tree = mixed.model_dump(mode="json")
+    first, second, third = tree["look"]
+    weights = {second: 1.0, third: 3.0}
+    tree["splits"]["train"]["look"] = weights
+    own = parse_config(tree, "c.yaml")
+    assert parse_config(own.model_dump(mode="json"), "c.yaml") == own
+    samples = [("42", index) for index in range(300)]
+    chosen = draw(own, pools["train"], samples).drawn
+    assert [*chosen] == [column.name for column in mixed.columns]
+    assert set(chosen["look"]) == {second, third}
+    for name, weight in {first: 0.0, **weights}.items():
+        tree["look"][name]["weight"] = weight
+    same = draw(parse_config(tree, "c.yaml"), pools["train"], samples).drawn
+    assert all((chosen[name] == values).all() for name, values in same.items())
+    numbers, indices = [number for number, _ in samples], np.arange(300)
+    before, after = (
+        draw_recipes(config, pools["test"], "test", numbers, indices).drawn["look"]
+        for config in (mixed, own)
+    )
+    assert (before == after).all()
 
 
 def test_choice_is_independent_of_all_else(

@@ -103,7 +103,7 @@ def test_what_a_network_cannot_read(folder, tmp_path):
     from digit_sequence.learn.training import Run, TrainOptions, train
 
     run = Run(open_dataset(folder), tmp_path / "run", TrainOptions(epochs=1, batch_size=8))
-    list(train(run, lambda _samples, _loss: None))
+    list(train(run, lambda _samples: None))
     panel = Readings()
     note, table, gallery = panel.show(compare(folder, None, run.folder))
     reader = Reader(run.folder)

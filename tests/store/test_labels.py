@@ -320,7 +320,7 @@ def test_labels_digest_of_a_commit(built):
     """The footer has the digest of the rows beside it, so a changed label can be found."""
     for path in built().glob("labels/*/*.parquet"):
         commit = read_commit(path)
-        assert commit.labels_sha256 == hash_rows(read_labels(path))
+        assert commit.labels_digest == hash_rows(read_labels(path))
 
 
 def test_rows_of_batches_are_those_of_one(tiny_config, monkeypatch):

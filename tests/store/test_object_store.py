@@ -449,7 +449,7 @@ def test_no_credential_is_written(
     def fail(*_):
         raise OSError("no codec")
 
-    monkeypatch.setattr("digit_sequence.building.shard.encode_image", fail)
+    monkeypatch.setattr("digit_sequence.building.shard.encode_images", fail)
     assert run("build", path, "--scheduler", "threads") == 2
     out, err = capsys.readouterr()
     assert "1 of 4 shards failed" in err

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from digit_sequence.base.errors import ConfigError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Layout of the output directory and of its files."""
 BUILD_FOLDER = ".build"
 """What loaders must not see: the plan, events, temporary files."""

@@ -8,7 +8,6 @@ images against their rows.
 from __future__ import annotations
 
 import errno
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from digit_sequence.base.characters import SPACE, count_inked, encode_text, keep_digits
 from digit_sequence.base.columns import MASKS, NUMBER_DIGITS, POLYGONS
+from digit_sequence.base.digests import hash_contents
 from digit_sequence.base.errors import OutputError
 from digit_sequence.base.names import SplitName, sample_key
 from digit_sequence.building.sampler import Sampler
@@ -176,17 +176,14 @@ def _check_contents(
     subject: Subject, shard: Shard, commit: Commit, rows: pa.Table, files: Mapping[str, bytes]
 ) -> list[tuple[str, str]]:
     """Check digests first: what differs there needs no closer look."""
-    digest = hashlib.sha256()
-    for content in files.values():
-        digest.update(content)
-    if digest.hexdigest() != commit.shard_sha256:
-        reason = f"sha256: expected {commit.shard_sha256}, got {digest.hexdigest()}"
+    if (digest := hash_contents(files.values())) != commit.shard_digest:
+        reason = f"digest: expected {commit.shard_digest}, got {digest}"
         changed = _find_changed(subject, shard, rows, files)
         return [(path, reason) for path in changed or [label_path(shard)]]
     if subject.sampler and not rows.schema.equals(make_schema(subject.sampler.plan.columns)):
         return [(label_path(shard), "its columns are not those of a label file")]
-    if hash_rows(rows) != commit.labels_sha256:
-        reason = f"sha256 of its rows: expected {commit.labels_sha256}, got {hash_rows(rows)}"
+    if (digest := hash_rows(rows)) != commit.labels_digest:
+        reason = f"digest of its rows: expected {commit.labels_digest}, got {digest}"
         return [(label_path(shard), reason)]
     if (
         "scaled" in rows.column_names

@@ -19,7 +19,7 @@ from digit_sequence.base.errors import OutputError
 from digit_sequence.base.names import SplitName, sample_key
 from digit_sequence.building.memory import keep_freed_memory
 from digit_sequence.building.sampler import Sampler, open_output
-from digit_sequence.codec.encoding import encode_image
+from digit_sequence.codec.encoding import encode_images
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.containers.container import Batch, Packed, Target
 from digit_sequence.plan.plan import Plan, Shard
@@ -135,10 +135,9 @@ def pack_shard(sampler: Sampler, shard: Shard, pack: Pack | None = None) -> tupl
     def draw_batches() -> Iterator[Batch]:
         for start in range(shard.start, shard.stop, batch_samples):
             rendered = sampler.draw(shard.split, start, min(start + batch_samples, shard.stop))
-            images = [
-                encode_image(image, output.image, output.quality, sampler.engine)
-                for image in rendered.cut()
-            ]
+            images = encode_images(
+                rendered.images, rendered.widths, output.image, output.quality, sampler.engine
+            )
             yield make_rows(shard, start - shard.start, rendered, schema), images
 
     packed = pack(make_target(config, shard), draw_batches())
@@ -147,8 +146,8 @@ def pack_shard(sampler: Sampler, shard: Shard, pack: Pack | None = None) -> tupl
         shard=shard.name,
         rows=shard.n_samples,
         shard_bytes=packed.n_bytes,
-        shard_sha256=packed.sha256,
-        labels_sha256=hash_rows(packed.rows),
+        shard_digest=packed.digest,
+        labels_digest=hash_rows(packed.rows),
         scaled=pc.sum(packed.rows["scaled"]).as_py(),
     )
     return packed, commit

@@ -95,6 +95,8 @@ def ablate(
     """
     with importing_torch("training"):
         from digit_sequence.learn import ablation, training
+        from digit_sequence.learn.checks import check_other
+        from digit_sequence.learn.evaluation import EVALUATION_BATCH
 
     from digit_sequence.config.loading import load_config
     from digit_sequence.learn.parts import BASE, make_variants
@@ -106,13 +108,12 @@ def ablate(
         raise ConfigError(f"--output: expected a folder that is mounted here, got {output}")
     budget = {name: options.pop(name) for name in BUDGET}
     settings = load_config(config, overrides)
-    image_shape = (settings.canvas.height, settings.canvas.widest)
     samplers = ablation.plan_variants(str(config), make_variants(settings, without))
     alphabet = samplers[BASE].plan.alphabet
     chosen: dict[str, Split | Crops] = {}
     for name, other in open_others(tests).items():
-        training.check_other(str(config), image_shape, alphabet, other)
-        for _ in other["test"].batches(training.EVALUATION_BATCH):
+        check_other(str(config), settings.canvas.height, alphabet, other)
+        for _ in other["test"].batches(EVALUATION_BATCH):
             pass  # a test that is damaged is found now, and not after all trainings
         chosen[f"test of {name}"] = other["test"]
     if crops is not None and labels is not None:

@@ -42,6 +42,13 @@ if TYPE_CHECKING:
     type=click.IntRange(1),
     help="Stop after this many epochs in which val was not read better.",
 )
+@click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    type=click.Choice(["cpu", "cuda"]),
+    help="What it learns on; on a GPU in bfloat16 where that may be.",
+)
 @click.option("--limit", type=click.IntRange(1), help="Use the first samples of train only.")
 @click.option("--seed", default=0, show_default=True, help="Another seed, other weights.")
 @click.option(
@@ -69,25 +76,27 @@ def train(
     """
     with importing_torch("training"):
         from digit_sequence.learn import training
+        from digit_sequence.learn.checks import check_other
+        from digit_sequence.learn.training_report import summarize, write_report
 
     opened = open_splits(origin, overrides)
     others = open_others(also)
     for other in others.values():
-        training.check_other(opened.uri, opened.image_shape, opened.alphabet, other)
+        check_other(opened.uri, opened.image_shape[0], opened.alphabet, other)
     folder = _choose_run_folder(origin, output)
-    overwrite = options.pop("overwrite")
-    run = training.Run(opened, folder, training.TrainOptions(**options), overwrite)
+    chosen = {name: options.pop(name) for name in ("overwrite", "device")}
+    run = training.Run(opened, folder, training.TrainOptions(**options), **chosen)
     epochs = run.options.epochs
     with show_progress(epochs * len(run.train)) as on_progress:
         on_progress(run.done_samples, False)
-        for entry in training.train(run, lambda samples, _loss: on_progress(samples, True)):
+        for entry in training.train(run, lambda samples: on_progress(samples, True)):
             echo(
                 f"epoch {entry['epoch'] + 1} of {epochs}: loss {entry['train_loss']:.3f}, val "
                 f"{entry['val_loss']:.3f}, {entry['val_exact_match']:.2%} exact, "
                 f"{entry['seconds'] / 60:.1f} min",
                 err=True,
             )
-    for line in training.summarize(training.write_report(run, others)):
+    for line in summarize(write_report(run, others)):
         echo(line)
     echo(f"in {folder}: report.md, report.json, curve.png, mistakes.png, best.pt")
 

@@ -8,13 +8,15 @@ engine gives the same bytes in a twentieth of the time.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digit_sequence.base.engines import Engine
+from digit_sequence.base.images import cut_images
+from digit_sequence.codec.groups import Kernel, run_kernel
 from digit_sequence.codec.tokens import (
     END,
     MAX_BITS,
@@ -38,7 +40,7 @@ Strings = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Strings of bits, the first bit lowest, and how many bits each has."""
 
 
-def pack_rows(image: NDArray[np.uint8], engine: Engine = "skimage") -> bytes:
+def pack_rows(image: NDArray[np.uint8]) -> bytes:
     """Compress the rows of an image, as a PNG (ISO/IEC 15948) has them: a zlib stream (RFC 1950).
 
     Rows are as they are, or hold the differences from pixel to pixel (the filter Sub) where that
@@ -47,12 +49,7 @@ def pack_rows(image: NDArray[np.uint8], engine: Engine = "skimage") -> bytes:
     Parameters
     ----------
     image : ndarray of uint8, shape (H, W)
-    engine : {"skimage", "numba"}
-        Changes the speed and nothing else.
     """
-    if engine == "numba":
-        target = np.empty(2 * (image.size + len(image)) + 4 * MAX_HEADER, np.uint8)
-        return target[: _load_kernel()(np.ascontiguousarray(image), target)].tobytes()
     rows, differences = np.zeros((2, len(image), image.shape[1] + 1), np.uint8)
     rows[:, 1:] = image
     codes, sizes = _make_strings(rows.reshape(-1))
@@ -65,13 +62,31 @@ def pack_rows(image: NDArray[np.uint8], engine: Engine = "skimage") -> bytes:
     return ZLIB + _join_bits(codes, sizes) + zlib.adler32(rows).to_bytes(4)
 
 
+def pack_each(
+    images: NDArray[np.uint8], widths: NDArray[np.int64], engine: Engine
+) -> Iterator[bytes | memoryview]:
+    """Yield what `pack_rows` returns of each image.
+
+    Parameters
+    ----------
+    images, widths
+        As of `cut_images`.
+    engine : {"skimage", "numba"}
+        Changes the speed and nothing else.
+    """
+    if engine != "numba":
+        return map(pack_rows, cut_images(images, widths))
+    room = 2 * images.shape[1] * (images.shape[2] + 1) + 4 * MAX_HEADER
+    return run_kernel(_load_kernel(), images, widths, room)
+
+
 @cache
-def _load_kernel() -> Callable[[NDArray[np.uint8], NDArray[np.uint8]], int]:
+def _load_kernel() -> Kernel:
     """Import the compiled loops, once: the import statement alone takes half a microsecond."""
     from digit_sequence.codec.deflate_kernels import pack_into  # noqa: PLC0415 - is optional
 
-    pack: Callable[[NDArray[np.uint8], NDArray[np.uint8]], int] = pack_into
-    return pack
+    kernel: Kernel = pack_into
+    return kernel
 
 
 def _make_strings(content: NDArray[np.uint8]) -> Strings:

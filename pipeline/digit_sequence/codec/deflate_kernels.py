@@ -4,12 +4,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, register_jitable
+from numba.extending import register_jitable
 
 from digit_sequence.base.compiled import copy_bytes, inner, kernel, reads
 from digit_sequence.codec.tokens import (
@@ -31,52 +28,14 @@ from digit_sequence.codec.tokens import (
     find_depths,
     join_zeros,
 )
+from digit_sequence.codec.words_kernels import WORD, count_zeros, load_word, store_word
 
 for _function in (find_depths, join_zeros):
     register_jitable(nogil=True, error_model="numpy")(_function)
-_WORD = 8
 _BYTE, _REPEATED = np.uint64(8), np.uint64(0x0101010101010101)
 _FIRST, _FIRST_THREE = np.uint64(0xFF), np.uint64(0xFFFFFF)
 _ADLER_BYTES = 5552
 """As many as can be summed up in 32 bits."""
-
-
-def _point(context: Any, builder: Any, kind: Any, content: Any, place: Any) -> Any:
-    """Return a pointer to the word that begins at a byte."""
-    start = context.make_array(kind)(context, builder, content).data
-    return builder.bitcast(builder.gep(start, [place]), ir.IntType(64).as_pointer())
-
-
-@intrinsic
-def _load_word(_context: Any, content: Any, place: Any) -> Any:
-    """Return the 8 bytes at `place`, the first one lowest."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.load(_point(context, builder, signature.args[0], *arguments), align=1)
-
-    return types.uint64(content, place), generate
-
-
-@intrinsic
-def _store_word(_context: Any, content: Any, place: Any, word: Any) -> Any:
-    """Write 8 bytes to `place`, the lowest one first."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array, start, bits = arguments
-        builder.store(bits, _point(context, builder, signature.args[0], array, start), align=1)
-        return context.get_dummy_value()
-
-    return types.void(content, place, word), generate
-
-
-@intrinsic
-def _count_zeros(_context: Any, word: Any) -> Any:
-    """Return how many bits of a word are 0 before the first that is not, from the lowest on."""
-
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
-
-    return types.int64(word), generate
 
 
 @inner
@@ -85,10 +44,10 @@ def _find_end(content, begin, end):
     same = np.uint64(content[begin]) * _REPEATED
     place = begin + 1
     while place < end:
-        other = _load_word(content, place) ^ same
+        other = load_word(content, place) ^ same
         if other:
-            return min(place + (_count_zeros(other) >> 3), end)
-        place += _WORD
+            return min(place + (count_zeros(other) >> 3), end)
+        place += WORD
     return end
 
 
@@ -100,7 +59,7 @@ def _find_tokens(content, size, tokens, counts):
     """
     place = n_tokens = 0
     while place < size:
-        word = _load_word(content, place)
+        word = load_word(content, place)
         value = np.int64(word & _FIRST)
         tokens[n_tokens] = value
         counts[value] += 1
@@ -258,7 +217,7 @@ def _write(tokens, n_header, codes, sizes, checksum, target):
         string = i if i < n_header else MAX_HEADER + tokens[i - n_header]
         bits |= np.uint64(codes[string]) << n_bits
         n_bits += sizes[string]
-        _store_word(target, place, bits)
+        store_word(target, place, bits)
         place += n_bits >> 3
         bits >>= n_bits & ~7
         n_bits &= 7
@@ -268,28 +227,35 @@ def _write(tokens, n_header, codes, sizes, checksum, target):
     return place + 4
 
 
-@kernel(reads(types.uint8, 2), types.uint8[::1], returns=types.int64)
-def pack_into(image, target):
-    """Compress the rows of an image into `target`; return how many bytes that takes."""
-    height, width = image.shape
-    stride = width + 1
-    size = height * stride
-    rows, tokens = np.empty(size + _WORD, np.uint8), np.empty(size + 1, np.uint16)
-    for y in range(height):
-        rows[y * stride] = 0
-        copy_bytes(image[y], rows[y * stride + 1 : (y + 1) * stride])
-    codes = np.zeros(MAX_HEADER + N_TOKENS, np.int64)
-    sizes = np.zeros(MAX_HEADER + N_TOKENS, np.int64)
-    n_tokens, n_header, n_bits = _make_block(rows, size, tokens, codes, sizes)
-    if 2 * (n_header + n_tokens) > size:
-        differences, other_tokens = np.empty_like(rows), np.empty_like(tokens)
+@kernel(reads(types.uint8, 3), reads(types.int64, 1), types.uint8[::1], types.int64[::1])
+def pack_into(images, widths, target, ends):
+    """Compress the rows of images into `target`, one after another; set where each ends."""
+    height = images.shape[1]
+    most = height * (images.shape[2] + 1)
+    content, tokens = np.empty(most + WORD, np.uint8), np.empty(most + 1, np.uint16)
+    codes = np.empty(MAX_HEADER + N_TOKENS, np.int64)
+    sizes = np.empty_like(codes)
+    differences, other_tokens = np.empty_like(content), np.empty_like(tokens)
+    others, other_sizes = np.empty_like(codes), np.empty_like(codes)
+    begin = 0
+    for i in range(len(images)):
+        stride = widths[i] + 1
+        size = height * stride
         for y in range(height):
-            differences[y * stride] = 1
-            for x in range(y * stride + 1, (y + 1) * stride):
-                differences[x] = rows[x] - rows[x - 1]
-        others, other_sizes = np.zeros_like(codes), np.zeros_like(sizes)
-        found = _make_block(differences, size, other_tokens, others, other_sizes)
-        if found[2] < n_bits:
-            n_tokens, n_header, n_bits = found
-            rows, tokens, codes, sizes = differences, other_tokens, others, other_sizes
-    return _write(tokens[:n_tokens], n_header, codes, sizes, _sum_adler(rows, size), target)
+            content[y * stride] = 0
+            copy_bytes(images[i, y][: stride - 1], content[y * stride + 1 : (y + 1) * stride])
+        n_tokens, n_header, n_bits = _make_block(content, size, tokens, codes, sizes)
+        rows, some, strings, bits = content, tokens, codes, sizes
+        if 2 * (n_header + n_tokens) > size:
+            for y in range(height):
+                differences[y * stride] = 1
+                for x in range(y * stride + 1, (y + 1) * stride):
+                    differences[x] = content[x] - content[x - 1]
+            found = _make_block(differences, size, other_tokens, others, other_sizes)
+            if found[2] < n_bits:
+                n_tokens, n_header, n_bits = found
+                rows, some, strings, bits = differences, other_tokens, others, other_sizes
+        begin += _write(
+            some[:n_tokens], n_header, strings, bits, _sum_adler(rows, size), target[begin:]
+        )
+        ends[i] = begin

@@ -1,8 +1,7 @@
 """Images to bytes and back.
 
-Reading is in `decoding`. JPEG is written by libjpeg-turbo, through imagecodecs: at 200 x 28 pixels
-imageio spends most of its time around the encoder. PNG is written here: run lengths suit ground of
-one level better than what libraries search for, and take half of their time (`deflate`).
+Reading is in `decoding`. JPEG is what libjpeg-turbo writes (`jpeg`). PNG is of our own making: run
+lengths suit ground of one level better than what libraries search for (`deflate`).
 """
 
 from __future__ import annotations
@@ -12,14 +11,14 @@ import zlib
 from functools import lru_cache
 
 import numpy as np
-from imagecodecs import jpeg8_encode
 from numpy.typing import NDArray
 
 from digit_sequence.base.engines import Engine
 from digit_sequence.codec.decoding import GREY_8_BIT, PNG_BEGIN, decode_image
-from digit_sequence.codec.deflate import pack_rows
+from digit_sequence.codec.deflate import pack_each
+from digit_sequence.codec.jpeg import encode_jpegs
 
-__all__ = ["EXTENSIONS", "decode_image", "encode_image"]
+__all__ = ["EXTENSIONS", "decode_image", "encode_image", "encode_images"]
 
 EXTENSIONS = {"png": ".png", "jpeg": ".jpg"}
 """File extension of each image format."""
@@ -35,6 +34,27 @@ def encode_image(
     Parameters
     ----------
     image : ndarray of uint8, shape (H, W)
+    image_format, quality, engine
+        As of `encode_images`.
+    """
+    images, widths = np.ascontiguousarray(image)[None], np.array(image.shape[1:])
+    (encoded,) = encode_images(images, widths, image_format, quality, engine)
+    return encoded
+
+
+def encode_images(
+    images: NDArray[np.uint8],
+    widths: NDArray[np.int64],
+    image_format: str,
+    quality: int = 95,
+    engine: Engine = "skimage",
+) -> list[bytes]:
+    """Encode grey images of several widths.
+
+    Parameters
+    ----------
+    images, widths
+        As of `cut_images`.
     image_format : {"png", "jpeg"}
     quality : int
         Of JPEG, 1 to 100.
@@ -42,14 +62,17 @@ def encode_image(
         Changes the speed and nothing else.
     """
     if image_format == "jpeg":
-        return bytes(jpeg8_encode(image, level=quality))  # they are, unless it is given a buffer
-    return _encode_png(image, engine)
+        return list(encode_jpegs(images, widths, quality, engine))
+    packed = pack_each(images, widths, engine)
+    height = images.shape[1]
+    return [
+        _wrap_png(height, width, pixels)
+        for width, pixels in zip(widths.tolist(), packed, strict=True)
+    ]
 
 
-def _encode_png(image: NDArray[np.uint8], engine: Engine) -> bytes:
-    """Encode a PNG (ISO/IEC 15948) of grey bytes."""
-    height, width = image.shape
-    pixels = pack_rows(image, engine)
+def _wrap_png(height: int, width: int, pixels: bytes | memoryview) -> bytes:
+    """Return a PNG (ISO/IEC 15948) of grey bytes."""
     return b"".join(
         [
             _make_header(height, width),

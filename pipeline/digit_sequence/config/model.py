@@ -34,6 +34,7 @@ from digit_sequence.config.sections import (
     GlyphSection,
     LineSection,
     Looks,
+    LookWeights,
     renew_sections,
 )
 from digit_sequence.containers import CONTAINERS
@@ -83,6 +84,8 @@ class Split(Block):
     """How many samples of each number; of a number that is listed twice, twice as many."""
     exclude: Exclude | None = None
     """Numbers that it never shows: those of other splits, a list, or a file."""
+    look: LookWeights | None = None
+    """Looks of the config that it is drawn in, by weight, in place of the config's weights."""
 
     @property
     def is_endless(self) -> bool:
@@ -112,8 +115,9 @@ class Split(Block):
 
     @model_serializer(mode="wrap")
     def _leave_out_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out `exclude` if nothing is excluded."""
-        return {name: it for name, it in serialize(self).items() if name != "exclude" or it}
+        """Leave out what is not asked for."""
+        optional = ("exclude", "look")
+        return {name: it for name, it in serialize(self).items() if name not in optional or it}
 
 
 class Hand(Block):
@@ -288,6 +292,30 @@ class Config(Block):
             name: self.model_copy(update={"look": None, "glyph": look.glyph, "line": look.line})
             for name, look in (self.look or {}).items()
         }
+
+    def in_split(self, name: SplitName) -> Config:
+        """Return the config with the weights that a split gives to looks."""
+        weights = self.splits[name].look
+        if weights is None:
+            return self
+        looks = {
+            look: block.model_copy(update={"weight": weights.get(look, 0.0)})
+            for look, block in (self.look or {}).items()
+        }
+        return self.model_copy(update={"look": looks})
+
+    @model_validator(mode="after")
+    def _check_looks(self) -> Self:
+        """Refuse looks of a split that the config has not."""
+        for split, settings in self.splits.items():
+            unknown = [name for name in settings.look or () if name not in (self.look or ())]
+            if unknown:
+                raise ValueError(
+                    f"splits.{split}.look: expected looks of the config, "
+                    f"{', '.join(self.look or ()) or 'which has none'}, got {shorten(unknown[0])}; "
+                    "name it in look, with a weight above 0"
+                )
+        return self
 
     @model_validator(mode="after")
     def _check_writers(self) -> Self:

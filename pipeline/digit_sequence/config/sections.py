@@ -59,10 +59,13 @@ class Look(Block):
     """How digits stand together, and the whole canvas."""
 
 
+Weight = Annotated[float, Field(ge=0, le=1e9)]
+
+
 class WeightedLook(Look):
     """A look, and how often it is chosen."""
 
-    weight: float = Field(1.0, ge=0, le=1e9)
+    weight: Weight = 1.0
     """How often, in proportion to the weights of the others; 0: never."""
 
 
@@ -88,6 +91,19 @@ def _choose_looks(looks: dict[str, WeightedLook] | None) -> dict[str, WeightedLo
 
 
 Looks = Annotated[dict[LookName, WeightedLook] | None, AfterValidator(_choose_looks)]
+
+
+def _check_weights(weights: dict[str, float]) -> dict[str, float]:
+    """Refuse weights by which no look is chosen."""
+    if not any(weights.values()):
+        raise ValueError(
+            f"expected at least one look with a weight above 0, got {shorten(weights)}"
+        )
+    return weights
+
+
+LookWeights = Annotated[dict[LookName, Weight], AfterValidator(_check_weights)]
+"""Weights of looks, by name."""
 
 
 def renew_sections(*blocks: type[Block]) -> None:

@@ -7,7 +7,6 @@ that names an instance.
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from digit_sequence.base.arrays import make_array, repeat_text
+from digit_sequence.base.digests import hash_contents
 
 Batch = tuple[pa.Table, list[bytes]]
 """Label rows, all columns but those of their place, and the encoded images."""
@@ -58,12 +58,9 @@ class Packed:
         return sum(map(len, self.files.values()))
 
     @property
-    def sha256(self) -> str:
+    def digest(self) -> str:
         """Digest of its files, one after another."""
-        digest = hashlib.sha256()
-        for content in self.files.values():
-            digest.update(content)
-        return digest.hexdigest()
+        return hash_contents(self.files.values())
 
 
 class Container(ABC):

@@ -33,19 +33,14 @@ from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.base.files import open_new
 from digit_sequence.base.folders import open_folder
 from digit_sequence.building.sampler import Sampler, open_sampler
+from digit_sequence.learn.checks import check_splits
 from digit_sequence.learn.crop_files import list_crops, load_crop
+from digit_sequence.learn.evaluation import read_split
 from digit_sequence.learn.label_files import read_labels
 from digit_sequence.learn.parts import Variant
 from digit_sequence.learn.reader import Reader
 from digit_sequence.learn.report import Reading
-from digit_sequence.learn.training import (
-    RUN_FILES,
-    Run,
-    TrainOptions,
-    check_splits,
-    read_split,
-    train,
-)
+from digit_sequence.learn.training import RUN_FILES, Run, TrainOptions, train
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.read.split import Split
 
@@ -174,7 +169,7 @@ class Ablation:
             options = replace(self.options, seed=seed)
             run = Run(dataset, self.run_folder(variant, seed), options)
             on_batch(run.done_samples, False)
-            for _ in train(run, lambda samples, _loss: on_batch(samples, True)):
+            for _ in train(run, lambda samples: on_batch(samples, True)):
                 pass
             readings = {name: read_test(run, test) for name, test in tests.items()}
             yield Outcome(variant, seed, readings, run.progress.seconds, run.progress.cpu_seconds)

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from matplotlib.figure import Figure
 
 from digit_sequence.learn.ablation import Outcome
+from digit_sequence.learn.devices import describe_machine, open_device
 from digit_sequence.learn.intervals import (
     Interval,
     Matrix,
@@ -22,7 +23,6 @@ from digit_sequence.learn.intervals import (
     estimate_share,
 )
 from digit_sequence.learn.report import count_edits
-from digit_sequence.learn.training import describe_machine
 
 NOTHING = "nothing"
 """What is left out of the first variant."""
@@ -107,11 +107,12 @@ def make_report(title: str, training: str, outcomes: Sequence[Outcome]) -> dict[
     """
     rows = compare_variants(outcomes)
     minutes = sum(outcome.seconds for outcome in outcomes) / 60
+    machine = describe_machine(open_device("cpu"))
     cpu_minutes = sum(outcome.cpu_seconds for outcome in outcomes) / 60
     facts = (
         f"{len(outcomes)} trainings, each {training}; the weights that read the val split of their "
         f"own dataset best. All trainings together: {minutes:,.1f} minutes ({cpu_minutes:,.1f} of "
-        f"processor time) on {describe_machine()}."
+        f"processor time) on {machine}."
     )
     return {
         "ablation.md": write_page(title, facts, rows).encode(),

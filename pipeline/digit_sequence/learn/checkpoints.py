@@ -18,6 +18,8 @@ from pydantic import TypeAdapter
 
 from digit_sequence.base.errors import OutputError
 from digit_sequence.base.files import open_new
+from digit_sequence.learn.crops import Taught
+from digit_sequence.learn.network import Recognizer, make_recognizer
 
 MAX_CHECKPOINT_BYTES = 1 << 26
 """Weights, two moments and the history take 3 MB."""
@@ -111,3 +113,24 @@ def parse_record(kind: type[Record], content: Mapping[str, Any]) -> Record:
     """Return a dataclass of plain values, each checked against its type."""
     record = kind(**content)
     return TypeAdapter(kind).validate_python(vars(record))
+
+
+def load_weights(path: Path, advice: str = "remove it to train anew") -> tuple[Recognizer, Taught]:
+    """Return a network that a run has taught, and on what images.
+
+    Raises
+    ------
+    OutputError
+        If the file has no weights of this network.
+    """
+    saved = load_checkpoint(path, advice)
+    with reading(path, advice):
+        if set(saved) != {"taught", "model"}:
+            raise OutputError("it does not say what images its weights know")
+        taught = parse_record(Taught, saved["taught"])
+        model = make_recognizer(taught.alphabet)
+        check_like(saved["model"], model.state_dict(), "model")
+        if not all(torch.isfinite(tensor).all() for tensor in saved["model"].values()):
+            raise OutputError("model: a weight that is no number")
+        model.load_state_dict(saved["model"])
+    return model.eval(), taught

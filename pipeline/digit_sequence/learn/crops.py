@@ -16,7 +16,7 @@ tight   levels, cut to the rows that have ink
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Annotated
 
@@ -27,6 +27,7 @@ from pydantic import AfterValidator, Field
 from scipy import ndimage
 
 from digit_sequence.base.characters import DIGITS, order_characters
+from digit_sequence.read.splits import Splits
 
 MAX_BREADTH = 64
 """Columns of a crop for each of its rows, at most: more is no line of digits."""
@@ -37,6 +38,8 @@ GROUND_SHARE = 0.5
 SMALL_SHARE = 0.8
 TIGHT_MARGIN = 0.15
 """Paper that is left above and below the ink, by the rows of the ink."""
+MEASURED = 256
+"""Images of train by which a reader knows paper and ink."""
 BLANK_SHARE = 0.5
 """Paper right of a crop that is wider than the images of the dataset, by the rows."""
 
@@ -93,6 +96,13 @@ def measure_images(images: Iterable[NDArray[np.uint8]], height: int, width: int)
     bright = [(paper, ink) for paper, ink in found if ink > paper]
     papers, inks = zip(*max(dark, bright, key=len), strict=True)
     return Taught(height, width, paper=median(papers), ink=median(inks))
+
+
+def measure_dataset(dataset: Splits) -> Taught:
+    """Return what the images of a dataset are like, by the first ones of train."""
+    samples = dataset["train"].read(range(min(len(dataset["train"]), MEASURED)))
+    taught = measure_images((sample.image for sample in samples), *dataset.image_shape)
+    return replace(taught, alphabet=dataset.alphabet)
 
 
 def prepare_crop(crop: NDArray[np.uint8], way: str, taught: Taught) -> NDArray[np.uint8]:

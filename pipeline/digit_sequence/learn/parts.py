@@ -135,7 +135,11 @@ def leave_out(config: Config, places: Places, where: str) -> Config:
     tree = config.model_dump(mode="json")
     looks = {name for kind, name in places if kind == "look"}
     if config.look:
-        tree["look"] = {name: look for name, look in tree["look"].items() if name not in looks}
+        splits = [split for split in tree["splits"].values() if "look" in split]
+        for block in (tree, *splits):
+            block["look"] = {
+                name: look for name, look in block["look"].items() if name not in looks
+            }
     for block in tree["look"].values() if config.look else (tree,):
         for section, name in places:
             block.get(section, {}).pop(name, None)

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from digit_sequence.learn.batches import BLANK, decode_classes, encode_numbers, stack_images
+from digit_sequence.learn.checkpoints import load_weights
 from digit_sequence.learn.crop_files import load_crop
 from digit_sequence.learn.crops import WAYS, Taught, prepare_crop
 from digit_sequence.learn.network import Recognizer
-from digit_sequence.learn.training import load_weights
 
 
 @dataclass(frozen=True)

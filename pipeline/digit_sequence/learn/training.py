@@ -15,50 +15,50 @@ random states are saved with their position. Needs the extra ``torch``.
 
 from __future__ import annotations
 
-import json
 import math
-import platform
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from digit_sequence.base.characters import show_characters
-from digit_sequence.base.errors import ConfigError, OutputError
-from digit_sequence.learn.batches import BLANK, CtcBatch, collate, decode_classes
+from digit_sequence.base.errors import OutputError
+from digit_sequence.learn.batches import CtcBatch, collate
 from digit_sequence.learn.checkpoints import (
     check_like,
     load_checkpoint,
+    load_weights,
     parse_record,
     reading,
     save_atomically,
 )
-from digit_sequence.learn.crops import Taught, measure_images
-from digit_sequence.learn.doubtful import measure_both, open_doubtful
-from digit_sequence.learn.network import Recognizer, count_steps, make_recognizer
-from digit_sequence.learn.report import Reading, draw_curve, draw_mistakes, measure, write_markdown
+from digit_sequence.learn.checks import check_dataset
+from digit_sequence.learn.crops import measure_dataset
+from digit_sequence.learn.devices import (
+    get_random_state,
+    mixed_precision,
+    open_device,
+    set_random_state,
+)
+from digit_sequence.learn.evaluation import compute_loss, read_split
+from digit_sequence.learn.network import Recognizer, make_recognizer
+from digit_sequence.learn.report import measure
 from digit_sequence.learn.sampler import ShardBatchSampler
 from digit_sequence.learn.streams import NumberDataset
-from digit_sequence.read.split import Split
 from digit_sequence.read.splits import Splits
 
 WARM_UP = 0.05
 """Share of all steps in which the learning rate rises."""
-EVALUATION_BATCH = 256
 CHECKPOINT_SECONDS = 60.0
 """A checkpoint is written at the end of an epoch, and when the last one is this old."""
 MAX_GRADIENT = 5.0
 RUN_FILES = ("last.pt", "best.pt", "report.md", "report.json", "curve.png", "mistakes.png")
 """What a run writes."""
-MEASURED = 256
-"""Images of train by which a reader knows paper and ink."""
 CURVE_POINTS = 20
 """Points of the learning curve for each epoch."""
 
@@ -122,26 +122,35 @@ class Run:
     options : TrainOptions
     overwrite : bool
         Remove the files of the run that the folder holds.
+    device : {"cpu", "cuda"}
+        What it learns on; on a GPU in bfloat16 where that may be.
 
     Raises
     ------
     ConfigError
-        If the dataset cannot teach: a split is missing, or images are too narrow.
+        If the dataset cannot teach (a split is missing, or images are too narrow), or the device is
+        not there.
     OutputError
         If the folder holds another run.
     """
 
     def __init__(
-        self, dataset: Splits, folder: Path, options: TrainOptions, overwrite: bool = False
+        self,
+        dataset: Splits,
+        folder: Path,
+        options: TrainOptions,
+        overwrite: bool = False,
+        device: str = "cpu",
     ) -> None:
         check_dataset(dataset)
+        self.device = open_device(device)
         for name in RUN_FILES if overwrite else ():
             (folder / name).unlink(missing_ok=True)
         self.dataset, self.folder, self.options = dataset, folder, options
         train = dataset["train"]
         self.train = train if options.limit is None else train[: options.limit]
         torch.manual_seed(options.seed)
-        self.model = make_recognizer(dataset.alphabet)
+        self.model = make_recognizer(dataset.alphabet).to(self.device)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), weight_decay=options.weight_decay
         )
@@ -150,6 +159,7 @@ class Run:
             self.train, options.batch_size, seed=options.seed, rank=0, world_size=1
         )
         self.progress = Progress()
+        self._losses: list[tuple[Any, int]] = []
         self._taught = measure_dataset(dataset)
         self._saved = time.perf_counter()
         self._clock = (0.0, 0.0)
@@ -158,7 +168,12 @@ class Run:
     # What another run must have the same of, to go on with this one.
     def _identity(self) -> dict[str, Any]:
         samples = {name: len(split) for name, split in self.dataset.items()}
-        return {"dataset": self.dataset.fingerprint, "samples": samples, **asdict(self.options)}
+        return {
+            "dataset": self.dataset.fingerprint,
+            "samples": samples,
+            "device": self.device.type,
+            **asdict(self.options),
+        }
 
     @property
     def is_finished(self) -> bool:
@@ -173,7 +188,7 @@ class Run:
         seen = min(self.progress.batches * self.options.batch_size, len(self.train))
         return self.progress.epoch * len(self.train) + seen
 
-    def train_epoch(self, on_batch: Callable[[int, float], None]) -> None:
+    def train_epoch(self, on_batch: Callable[[int], None]) -> None:
         """Train to the end of the epoch, then read val, and save."""
         progress = self.progress
         self.sampler.set_epoch(progress.epoch)
@@ -182,18 +197,17 @@ class Run:
             NumberDataset(self.train),
             batch_sampler=self.sampler,
             collate_fn=collate,
+            pin_memory=self.device.type == "cuda",
             # Of its own: a loader begun in the middle of an epoch must not change the dropout.
             generator=torch.Generator(),
         )
         self.model.train()
         self._clock = (time.perf_counter(), time.process_time())
         for batch in loader:
-            loss = self._step(batch)
-            n_samples = len(batch.images)
-            progress.loss_sum += loss * n_samples
+            self._losses.append((self._step(batch), len(batch.images)))
             progress.batches += 1
-            self._extend_curve(loss)
-            on_batch(n_samples, loss)
+            self._extend_curve()
+            on_batch(len(batch.images))
             if time.perf_counter() - self._saved > CHECKPOINT_SECONDS:
                 self._read_clock()
                 self.save()
@@ -201,15 +215,24 @@ class Run:
         self._read_clock()
         self._finish_epoch(val_loss, measure(reading)["exact_match"])
 
-    def _extend_curve(self, loss: float) -> None:
+    def _extend_curve(self) -> None:
         progress, n_batches = self.progress, len(self.sampler)
-        progress.recent_losses.append(loss)
         if progress.batches * CURVE_POINTS // n_batches > (
             (progress.batches - 1) * CURVE_POINTS // n_batches
         ):
+            self._fetch_losses()
             epochs = progress.epoch + progress.batches / n_batches
             progress.curve.append((epochs, fmean(progress.recent_losses)))
             progress.recent_losses = []
+
+    def _fetch_losses(self) -> None:
+        """Take the losses of the last batches from the device, which is not waited for before."""
+        if self._losses:
+            losses, counts = zip(*self._losses, strict=True)
+            for loss, n_samples in zip(torch.stack(losses).tolist(), counts, strict=True):
+                self.progress.loss_sum += loss * n_samples
+                self.progress.recent_losses.append(loss)
+        self._losses = []
 
     def _read_clock(self) -> None:
         """Add the time since the clock was read last."""
@@ -218,16 +241,19 @@ class Run:
         self.progress.cpu_seconds += now[1] - self._clock[1]
         self._clock = now
 
-    def _step(self, batch: CtcBatch) -> float:
+    def _step(self, batch: CtcBatch) -> Any:
+        """Learn from a batch; returns its mean loss, which stays on the device."""
         rate = self._learning_rate()
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        loss = compute_loss(self.model(batch.images), batch).mean()
+        with mixed_precision(self.device):
+            scores = self.model(batch.images.to(self.device, non_blocking=True))
+        loss = compute_loss(scores, batch).mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), MAX_GRADIENT)
         self.optimizer.step()
-        return float(loss.detach())
+        return loss.detach()
 
     def _learning_rate(self) -> float:
         """Rise linearly, then fall as half a cosine (Loshchilov and Hutter, SGDR, ICLR 2017)."""
@@ -239,6 +265,7 @@ class Run:
         return self.options.learning_rate * (1 + math.cos(math.pi * fall)) / 2
 
     def _finish_epoch(self, val_loss: float, exact_match: float) -> None:
+        self._fetch_losses()
         progress = self.progress
         best = max((entry["val_exact_match"] for entry in progress.history), default=-1.0)
         progress.history.append(
@@ -259,12 +286,13 @@ class Run:
 
     def save(self) -> None:
         """Write the checkpoint to go on from."""
+        self._fetch_losses()
         content = {
             "identity": self._identity(),
             "progress": asdict(self.progress),
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "random_state": torch.get_rng_state(),
+            "random_state": get_random_state(self.device),
         }
         save_atomically(self.folder / "last.pt", content)
         self._saved = time.perf_counter()
@@ -297,7 +325,7 @@ class Run:
                     check_like(states[index], like, "optimizer")
             self.model.load_state_dict(saved["model"])
             self.optimizer.load_state_dict(saved["optimizer"])
-            torch.set_rng_state(saved["random_state"])
+            set_random_state(self.device, saved["random_state"])
         self.progress = progress
 
     def load_best(self) -> Recognizer:
@@ -305,203 +333,15 @@ class Run:
         return load_weights(self.folder / "best.pt")[0]
 
 
-def load_weights(path: Path, advice: str = "remove it to train anew") -> tuple[Recognizer, Taught]:
-    """Return a network that a run has taught, and on what images.
-
-    Raises
-    ------
-    OutputError
-        If the file has no weights of this network.
-    """
-    saved = load_checkpoint(path, advice)
-    with reading(path, advice):
-        if set(saved) != {"taught", "model"}:
-            raise OutputError("it does not say what images its weights know")
-        taught = parse_record(Taught, saved["taught"])
-        model = make_recognizer(taught.alphabet)
-        check_like(saved["model"], model.state_dict(), "model")
-        if not all(torch.isfinite(tensor).all() for tensor in saved["model"].values()):
-            raise OutputError("model: a weight that is no number")
-        model.load_state_dict(saved["model"])
-    return model.eval(), taught
-
-
-def measure_dataset(dataset: Splits) -> Taught:
-    """Return what the images of a dataset are like, by the first ones of train."""
-    samples = dataset["train"].read(range(min(len(dataset["train"]), MEASURED)))
-    taught = measure_images((sample.image for sample in samples), *dataset.image_shape)
-    return replace(taught, alphabet=dataset.alphabet)
-
-
-def check_dataset(dataset: Splits) -> None:
-    """Refuse a dataset that cannot be learned from, before anything is written."""
-    longest = {name: split.max_digits for name, split in dataset.items()}
-    check_splits(dataset.uri, dataset.image_shape, longest)
-
-
-def check_splits(where: str, image_shape: tuple[int, int], max_digits: Mapping[str, int]) -> None:
-    """Refuse what cannot be learned from, whether it is built or planned.
-
-    Parameters
-    ----------
-    where : str
-        The dataset or the config, for messages.
-    image_shape : (int, int)
-        Rows and columns of the widest image.
-    max_digits : mapping of str to int
-        Characters of the longest number of each split.
-
-    Raises
-    ------
-    ConfigError
-        If a split is missing, or images are too narrow.
-    """
-    lacking = [name for name in ("train", "val", "test") if name not in max_digits]
-    if lacking:
-        raise ConfigError(
-            f"{where}: training needs the splits train, val and test, got none of "
-            f"{', '.join(lacking)}; add it to the config and build again"
-        )
-    steps = count_steps(*image_shape)
-    longest = max(max_digits.values())
-    if steps < 2 * longest:
-        raise ConfigError(
-            f"{where}: expected images wide enough for two steps of the network for each of "
-            f"{longest} characters, got {steps} steps; build it with a wider canvas"
-        )
-
-
-def check_other(where: str, image_shape: tuple[int, int], alphabet: str, other: Splits) -> None:
-    """Refuse a dataset whose test split a network of `where`'s images cannot read."""
-    if "test" not in other:
-        raise ConfigError(f"{other.uri}: expected a split test to be read, got {', '.join(other)}")
-    if other.image_shape != image_shape:
-        raise ConfigError(
-            f"{other.uri}: expected images of {image_shape} rows and columns, those of {where}, "
-            f"got {other.image_shape}"
-        )
-    if unknown := "".join(it for it in other.alphabet if it not in alphabet):
-        raise ConfigError(
-            f"{other.uri}: expected numbers of the characters of {where}, "
-            f"{show_characters(alphabet)}, got {show_characters(unknown)} as well"
-        )
-
-
-def compute_loss(scores: Any, batch: CtcBatch) -> Any:
-    """Return the CTC loss of each sample, float32 (B,).
-
-    Parameters
-    ----------
-    scores : Tensor, shape (B, T, 11)
-    batch : CtcBatch
-    """
-    return nn.functional.ctc_loss(
-        scores.transpose(0, 1),
-        batch.padded_targets,
-        count_input_steps(batch),
-        batch.target_lengths,
-        blank=BLANK,
-        reduction="none",
-        zero_infinity=True,
-    )
-
-
-def count_input_steps(batch: CtcBatch) -> Any:
-    """Return how many steps the network makes over each image of a batch, int64 (B,)."""
-    height = batch.images.shape[2]
-    return torch.tensor([count_steps(height, width) for width in batch.input_widths.tolist()])
-
-
-def read_split(model: Recognizer, split: Split) -> tuple[float, Reading]:
-    """Read all samples of a split; returns the mean loss and what was read."""
-    loader = DataLoader(
-        NumberDataset(split), EVALUATION_BATCH, collate_fn=collate, generator=torch.Generator()
-    )
-    reading, losses = Reading([], [], []), []
-    model.eval()
-    with torch.inference_mode():
-        for batch in loader:
-            scores = model(batch.images)
-            losses.append(compute_loss(scores, batch))
-            best, classes = scores.max(-1)
-            is_beside = torch.arange(scores.shape[1]) >= count_input_steps(batch)[:, None]
-            best, classes = best.masked_fill(is_beside, 0), classes.masked_fill(is_beside, BLANK)
-            reading.truths.extend(batch.numbers)
-            reading.predictions.extend(decode_classes(classes))
-            reading.confidences.extend(best.sum(-1).exp().tolist())
-    return float(torch.cat(losses).mean()), reading
-
-
-def write_report(run: Run, others: Mapping[str, Splits]) -> dict[str, Any]:
-    """Read val, test, and the tests of other datasets with the best weights; write the report."""
-    model = run.load_best()
-    datasets = {"val": run.dataset, "test": run.dataset}
-    datasets |= {f"test of {name}": other for name, other in others.items()}
-    results: dict[str, Any] = {}
-    mistakes, remarks = None, []
-    for name, dataset in datasets.items():
-        split = dataset["val" if name == "val" else "test"]
-        _, reading = read_split(model, split)
-        is_doubtful = np.zeros(len(split), np.bool_)
-        if split.name == "test" and (doubtful := open_doubtful(dataset)):
-            is_doubtful = doubtful.find(split.labels(["glyph_ids"])["glyph_ids"].to_pylist())
-            remarks.append(doubtful.describe(name, int(is_doubtful.sum())))
-        results |= measure_both(name, reading, is_doubtful)
-        if name == "test":
-            mistakes = draw_mistakes(split, reading)
-    progress = run.progress
-    report = {
-        "dataset": {"uri": run.dataset.uri, "fingerprint": run.dataset.fingerprint},
-        "options": asdict(run.options),
-        "train_samples": len(run.train),
-        "parameters": sum(weights.numel() for weights in model.parameters()),
-        "epochs": progress.epoch,
-        "best_epoch": progress.best_epoch,
-        "seconds": round(progress.seconds, 1),
-        "cpu_seconds": round(progress.cpu_seconds, 1),
-        "machine": describe_machine(),
-        "results": results,
-        "history": progress.history,
-        "doubtful": remarks,
-        "has_mistakes": mistakes is not None,
-    }
-    files = {
-        "report.json": (json.dumps(report, indent=1) + "\n").encode(),
-        "report.md": write_markdown(report).encode(),
-        "curve.png": draw_curve(progress.history, progress.curve),
-    }
-    if mistakes is not None:
-        files["mistakes.png"] = mistakes
-    for name, content in files.items():
-        (run.folder / name).write_bytes(content)
-    return report
-
-
-def describe_machine() -> str:
-    """Say what trains here."""
-    threads, machine = torch.get_num_threads(), platform.machine()
-    return f"{threads} threads of {machine}, PyTorch {torch.__version__}"
-
-
-def train(run: Run, on_batch: Callable[[int, float], None]) -> Iterator[EpochRecord]:
+def train(run: Run, on_batch: Callable[[int], None]) -> Iterator[EpochRecord]:
     """Train to the end; yields the record of each epoch.
 
     Parameters
     ----------
     run : Run
     on_batch : callable
-        Called with the samples and the loss of each batch.
+        Called with the samples of each batch.
     """
     while not run.is_finished:
         run.train_epoch(on_batch)
         yield run.progress.history[-1]
-
-
-def summarize(report: Mapping[str, Any]) -> Sequence[str]:
-    """Return a line for each result, then what is to be said of doubtful digits."""
-    lines = [
-        f"{name:24} {result['samples']:8,} samples   exact match {result['exact_match']:7.2%}   "
-        f"character error rate {result['character_error_rate']:.3%}"
-        for name, result in report["results"].items()
-    ]
-    return [*lines, *report["doubtful"]]

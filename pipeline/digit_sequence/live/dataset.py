@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,7 +32,7 @@ from digit_sequence.base.images import cut_images
 from digit_sequence.base.names import SplitName
 from digit_sequence.building.memory import keep_freed_memory
 from digit_sequence.building.sampler import Sampler, open_sampler
-from digit_sequence.codec.encoding import encode_image
+from digit_sequence.codec.encoding import encode_images
 from digit_sequence.config.loading import load_config, parse_config
 from digit_sequence.config.model import Config
 from digit_sequence.live.rows import DrawnRows, list_planned, make_planned
@@ -200,12 +201,14 @@ class DrawnDataset(Splits):
         check: bool,  # noqa: ARG002 - nothing can be damaged
     ) -> list[bytes]:
         """Draw some images and return them as files."""
-        output = self.sampler.plan.config.output
-        return [
-            encode_image(image, output.image, output.quality)
+        sampler, output = self.sampler, self.sampler.plan.config.output
+        parts = [
+            encode_images(
+                rendered.images, rendered.widths, output.image, output.quality, sampler.engine
+            )
             for _, rendered in self._render(split, ordinals)
-            for image in rendered.cut()
         ]
+        return list(chain(*parts))
 
     def read_labels(self, split: str, ordinals: Ordinals, columns: Sequence[str]) -> pa.Table:
         """Return label rows; samples are drawn if a column says what drawing tells."""

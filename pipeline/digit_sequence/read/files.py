@@ -8,7 +8,6 @@ how to repair it.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from digit_sequence.base.digests import hash_contents
 from digit_sequence.base.errors import OutputError, PipelineError
 from digit_sequence.base.names import label_file, shard_name
 from digit_sequence.codec.decoding import decode_image
@@ -95,7 +95,7 @@ class ShardLabels:
         self.path = label_file(split, self.name)
         self._columns: dict[str, pa.Array] = {}
         self._schema: pa.Schema | None = None
-        self.shard_bytes, self.shard_sha256 = 0, ""
+        self.shard_bytes, self.shard_digest = 0, ""
 
     def schema(self) -> pa.Schema:
         """Return the columns of the file."""
@@ -153,7 +153,7 @@ class ShardLabels:
                 f"{found[:3] if found else 'no label file of this program'}",
             )
         check_size(file, rows)
-        self.shard_bytes, self.shard_sha256 = commit.shard_bytes, commit.shard_sha256
+        self.shard_bytes, self.shard_digest = commit.shard_bytes, commit.shard_digest
 
     def _check_places(self, table: pa.Table) -> None:
         """Check that images are within their shard, which is one file or has a file for each."""
@@ -313,7 +313,7 @@ def _are_labels(content: bytes) -> bool:
         if commit is None:
             return False
         check_size(file, commit.rows)
-        return hash_rows(file.read(use_threads=False)) == commit.labels_sha256
+        return hash_rows(file.read(use_threads=False)) == commit.labels_digest
     except (pa.ArrowException, OSError, ValueError):
         return False
 
@@ -335,7 +335,7 @@ def _open_cached(storage: Storage, cache: Cache, labels: ShardLabels) -> RangeFi
             return b"".join(threads.map(storage.read, paths))
 
     def is_sound(content: bytes) -> bool:
-        return hashlib.sha256(content).hexdigest() == labels.shard_sha256
+        return hash_contents([content]) == labels.shard_digest
 
     return cache.open(labels.name, is_sound, fetch)
 

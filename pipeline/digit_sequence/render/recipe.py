@@ -130,7 +130,7 @@ def draw_recipes(
     if not sizes.all():
         raise ConfigError(missing_glyphs(split, INKED[digits[sizes.argmin()]]))
     draw = _draw_source if pool.mixed is None else _draw_mix
-    drawn, glyph_ids = draw(config, identities, pool)
+    drawn, glyph_ids = draw(config.in_split(split), identities, pool)
     if pool.writers is not None:
         drawn[WRITERS.name] = pool.writers[glyph_ids]
     return Recipes(

@@ -6,7 +6,6 @@ The footer holds a JSON object under ``digit-sequence``: see `Commit`.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from collections.abc import Iterable, Mapping
@@ -116,9 +115,10 @@ class Commit:
     shard: str
     rows: int
     shard_bytes: int
-    shard_sha256: str
-    labels_sha256: str
-    """Of the rows, apart from the file format around them."""
+    shard_digest: str
+    """XXH3-128 of its files, one after another."""
+    labels_digest: str
+    """XXH3-128 of the rows, apart from the file format around them."""
     scaled: int
     """Rows whose line was shrunk."""
     schema_version: int = SCHEMA_VERSION
@@ -277,28 +277,34 @@ def _make_polygons(rendered: Rendered) -> pa.ListArray:
 
 
 class _Digest(io.RawIOBase):
-    """A file that keeps nothing but the SHA-256 of what is written to it."""
+    """A file that keeps nothing but the digest of what is written to it."""
 
     def __init__(self) -> None:
-        self.sha256 = hashlib.sha256()
+        from xxhash import xxh3_128  # noqa: PLC0415 - who only reads labels does without it
+
+        self._digest = xxh3_128()
 
     def writable(self) -> bool:
         return True
 
     def write(self, content: Any) -> int:
-        self.sha256.update(content)
+        self._digest.update(content)
         return len(content)
+
+    def hexdigest(self) -> str:
+        """Return the XXH3-128."""
+        return self._digest.hexdigest()
 
 
 def hash_rows(rows: pa.Table) -> str:
-    """Return the SHA-256 of label rows, whatever file they are or were in."""
+    """Return the XXH3-128 of label rows, whatever file they are or were in."""
     order = make_array(np.arange(len(rows)), pa.int64())
     # Taking copies the rows: bits beyond the end of a slice would be hashed with it.
     table = rows.replace_schema_metadata(None).take(order).combine_chunks()
     digest = _Digest()
     with pa.PythonFile(digest, "w") as file, pa.ipc.new_stream(file, table.schema) as stream:
         stream.write_table(table)
-    return digest.sha256.hexdigest()
+    return digest.hexdigest()
 
 
 def encode_labels(rows: pa.Table, commit: Commit) -> bytes:

@@ -1,0 +1,65 @@
+"""What a network makes of a split: its loss, and the numbers that it reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from digit_sequence.learn.batches import BLANK, CtcBatch, collate, decode_classes
+from digit_sequence.learn.devices import find_device, mixed_precision
+from digit_sequence.learn.network import Recognizer, count_steps
+from digit_sequence.learn.report import Reading
+from digit_sequence.learn.streams import NumberDataset
+from digit_sequence.read.split import Split
+
+EVALUATION_BATCH = 256
+
+
+def compute_loss(scores: Any, batch: CtcBatch) -> Any:
+    """Return the CTC loss of each sample, float32 (B,).
+
+    Parameters
+    ----------
+    scores : Tensor, shape (B, T, 11)
+    batch : CtcBatch
+    """
+    return nn.functional.ctc_loss(
+        scores.transpose(0, 1),
+        batch.padded_targets,
+        count_input_steps(batch),
+        batch.target_lengths,
+        blank=BLANK,
+        reduction="none",
+        zero_infinity=True,
+    )
+
+
+def count_input_steps(batch: CtcBatch) -> Any:
+    """Return how many steps the network makes over each image of a batch, int64 (B,)."""
+    height = batch.images.shape[2]
+    return torch.tensor([count_steps(height, width) for width in batch.input_widths.tolist()])
+
+
+def read_split(model: Recognizer, split: Split) -> tuple[float, Reading]:
+    """Read all samples of a split; returns the mean loss and what was read."""
+    loader = DataLoader(
+        NumberDataset(split), EVALUATION_BATCH, collate_fn=collate, generator=torch.Generator()
+    )
+    device = find_device(model)
+    reading, losses = Reading([], [], []), []
+    model.eval()
+    with torch.inference_mode():
+        for batch in loader:
+            with mixed_precision(device):
+                scores = model(batch.images.to(device)).cpu()
+            losses.append(compute_loss(scores, batch))
+            best, classes = scores.max(-1)
+            is_beside = torch.arange(scores.shape[1]) >= count_input_steps(batch)[:, None]
+            best, classes = best.masked_fill(is_beside, 0), classes.masked_fill(is_beside, BLANK)
+            reading.truths.extend(batch.numbers)
+            reading.predictions.extend(decode_classes(classes))
+            reading.confidences.extend(best.sum(-1).exp().tolist())
+    return float(torch.cat(losses).mean()), reading
