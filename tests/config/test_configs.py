@@ -36,7 +36,8 @@ SAMPLES = {
     "original": {"train": 10},
     "real": {"train": 240_000, "val": 1_500, "test": 2_000},
     "tiny": {"train": 200, "val": 50, "test": 50},
-    "train": {"train": 288_000, "val": 2_000, "test": 6_000},
+    "long": {"test": 2_000},
+    "train": {"train": 10**12, "val": 2_000, "test": 6_000},
 }
 
 

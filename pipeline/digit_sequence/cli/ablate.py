@@ -39,9 +39,9 @@ BUDGET = ("epochs", "batch_size", "learning_rate", "limit")
     "--test",
     "tests",
     multiple=True,
-    metavar="DIR",
-    help="A dataset whose test split is read in the end. Can be given many times.  [default: that "
-    "of CONFIG]",
+    metavar="OUT|CONFIG",
+    help="Another one whose test split is read in the end. Can be given many times.  [default: "
+    "that of CONFIG]",
 )
 @click.option(
     "--crops",

@@ -15,7 +15,6 @@ from digit_sequence.cli.terminal import echo, show_progress
 from digit_sequence.cli.torch_import import importing_torch
 
 if TYPE_CHECKING:
-    from digit_sequence.read.dataset import Dataset
     from digit_sequence.read.splits import Splits
 
 
@@ -54,8 +53,8 @@ if TYPE_CHECKING:
 @click.option(
     "--also",
     multiple=True,
-    metavar="OUT",
-    help="Another dataset whose test split is read in the end. Can be given many times.",
+    metavar="OUT|CONFIG",
+    help="Another one whose test split is read in the end. Can be given many times.",
 )
 @click.option("--overwrite", is_flag=True, help="Train anew where RUN holds another run.")
 @override_option
@@ -101,7 +100,7 @@ def train(
     echo(f"in {folder}: report.md, report.json, curve.png, mistakes.png, best.pt")
 
 
-def open_splits(origin: str, overrides: Sequence[str]) -> Splits:
+def open_splits(origin: str, overrides: Sequence[str] = ()) -> Splits:
     """Open a dataset, or a config with overrides."""
     from digit_sequence.cli.origins import is_dataset
     from digit_sequence.live.dataset import open_config
@@ -112,23 +111,25 @@ def open_splits(origin: str, overrides: Sequence[str]) -> Splits:
     return open_config(origin, overrides)
 
 
-def open_others(uris: Sequence[str]) -> dict[str, Dataset]:
-    """Open datasets to be read in the end; by the names of their folders if no two have one."""
-    from digit_sequence.read.dataset import open_dataset
-
-    names = [Path(uri).name for uri in uris]
+def open_others(origins: Sequence[str]) -> dict[str, Splits]:
+    """Open what is read in the end; by the names of folders and configs if no two have one."""
+    names = [_find_name(origin) for origin in origins]
     return {
-        name if names.count(name) == 1 else uri: open_dataset(uri)
-        for name, uri in zip(names, uris, strict=True)
+        name if names.count(name) == 1 else origin: open_splits(origin)
+        for name, origin in zip(names, origins, strict=True)
     }
 
 
-def _choose_run_folder(origin: str, output: Path | None) -> Path:
+def _find_name(origin: str) -> str:
+    """Return the name of a folder, or of a config without its suffix."""
     from digit_sequence.cli.origins import is_dataset
 
+    return Path(origin).name if is_dataset(origin) else Path(origin).stem
+
+
+def _choose_run_folder(origin: str, output: Path | None) -> Path:
     if output is None:
-        path = Path(origin)
-        if (name := path.name if is_dataset(origin) else path.stem) in ("", ".."):
+        if (name := _find_name(origin)) in ("", ".."):
             raise ConfigError(f"{origin} has no name for a folder of the run; name one by --output")
         return Path("runs", name)
     if is_remote(output):
