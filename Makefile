@@ -20,7 +20,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 PYTEST := OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 BUILD := $(BIN)/digit-sequence build $(CONFIG) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(if $(WORKERS),--workers $(WORKERS))
 
-.PHONY: help install install-dev dataset dry-run preview report test test-extras test-all train train-real bench engine-equality reference gallery lint packages matrix format types clean
+.PHONY: help install install-dev dataset dry-run preview report test test-extras test-all train train-real bench engine-equality reference gallery pictures lint packages matrix format types clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -37,7 +37,7 @@ $(VENV)/bin/python:
 $(RUN_STAMP): | $(VENV)/bin/python
 	@echo 'Installing into $(VENV) (once) ...'
 	@rm -f $(VENV)/.run-*
-	@$(PIP) --editable '.[mnist-5k,dashboard,fast]'
+	@$(PIP) --editable '.[mnist-5k,dashboard,fast,report]'
 	@touch $@
 
 $(DEV_STAMP): | $(RUN_STAMP)
@@ -69,7 +69,7 @@ dry-run: $(RUN_STAMP) ## Print the plan of CONFIG
 preview: $(RUN_STAMP) ## Draw a contact sheet of CONFIG: preview.png
 	@$(BIN)/digit-sequence preview $(CONFIG) -o preview.png
 
-report: $(DEV_STAMP) ## Write a page about OUTPUT, or CONFIG drawn live: report.html
+report: $(RUN_STAMP) ## Write a page about OUTPUT, or CONFIG drawn live: report.html
 	@$(BIN)/digit-sequence report $(if $(OUTPUT),$(OUTPUT),$(CONFIG)) -o report.html
 
 test: $(DEV_STAMP) ## Run the tests that need no extra
@@ -100,6 +100,9 @@ reference: $(DEV_STAMP) ## Write the pages that are made from the code, and the 
 
 gallery: $(DEV_STAMP) ## Draw all transforms over their ranges, into configs/gallery
 	@$(BIN)/python -m digit_sequence.look.gallery configs/gallery
+
+pictures: $(DEV_STAMP) ## Draw the pictures of pages that a browser shows; needs Chromium
+	@$(BIN)/python -m tests.pictures configs/gallery
 
 lint: $(DEV_STAMP) ## Check style
 	@$(BIN)/ruff check pipeline tests configs
