@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -168,11 +169,17 @@ def material(tmp_path_factory):
     run(folder, f"digit-sequence build {config} -o data/default --set look=scan {ALONE}")
     run(folder, "digit-sequence export data/default --to imagefolder -o exported")
     (folder / "exported/test").rename(folder / "crops")
+    with (folder / "crops/metadata.jsonl").open() as rows, (folder / "labels.csv").open("w") as csv:
+        print("file,number", file=csv)
+        for row in map(json.loads, rows):
+            print(f"{row['file_name']},{row['text']}", file=csv)
+    (folder / "crops/metadata.jsonl").unlink()
+    (folder / "configs").symlink_to(ROOT / "configs")
     return folder
 
 
-def run(folder, script):
-    """Run a script in a folder."""
+def run(folder, script, **more):
+    """Run a script in a folder, with more variables in its environment."""
     environment = {
         "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT / "pipeline"),
@@ -180,7 +187,7 @@ def run(folder, script):
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=folder,
-        env={**os.environ, **environment},
+        env={**os.environ, **environment, **more},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -211,3 +218,27 @@ def test_quickstart_runs(material):
     run(material, "\n".join(lines))
     assert (material / "preview.png").stat().st_size > 1000
     assert "<html" in (material / "report.html").read_text()
+
+
+def test_build_into_a_store_runs(material, object_store):
+    """The command that builds into an object store does, on the page's server or another."""
+    (script,) = [
+        block
+        for block in find_blocks(read_page(ROOT / "configs/clusters/README.md"), "sh")
+        if "s3://" in block
+    ]
+    script = re.sub(r"AWS_ENDPOINT_URL=\S+ ", "", script.rstrip("\n"))
+    run(material, f"{script} {ALONE}", **object_store.environment)
+    assert object_store.count("tiny")
+
+
+@pytest.mark.extras
+def test_training_runs(material):
+    """From crops to a reader of them, with few samples."""
+    page = read_page(ROOT / "pipeline/digit_sequence/learn/README.md")
+    script = find_blocks(page, "sh")[0]
+    few = " ".join(f"--set splits.{split}.samples=40" for split in ("train", "val", "test"))
+    script = re.sub(r"^(.* build .*)$", rf"\1 {few} {ALONE}", script, flags=re.M)
+    script = re.sub(r"^(.* train .*)$", r"\1 --epochs 1", script, flags=re.M)
+    run(material, script)
+    assert (material / "read/readings.csv").read_text().count("\n") > 40
