@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import shlex
-import subprocess
-import sys
 
 import click
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 from tests.pictures import NAMES
 
@@ -19,6 +16,7 @@ from builds import ROOT
 from digit_sequence.cli.program import main
 from digit_sequence.config.loading import load_config
 from digit_sequence.look.gallery import JOBS
+from digit_sequence.read.dataset import open_dataset
 from digit_sequence.transforms.registry import TRANSFORMS
 
 PAGES = sorted(
@@ -128,8 +126,6 @@ def test_targets_exist():
 
 # -- configs and guides ---------------------------------------------------------------------------
 
-ALONE = "--scheduler synchronous"
-"""Added to each build: workers take longer to start than these take to draw."""
 SPLITS = "source: {name: mnist-5k}\nsplits: {train: {numbers: {values: ['5']}, samples: 1}}\n"
 
 
@@ -146,9 +142,26 @@ def list_guides():
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
+def run(folder, script, **variables):
+    """Run the commands of a block in a folder, each a call of the program in this process."""
+    for line in script.replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        if not words:
+            continue
+        program = words.index("digit-sequence")
+        given = dict(word.split("=", 1) for word in words[:program])
+        alone = ["--scheduler", "synchronous"] * (words[program + 1] == "build")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            for name, value in (given | variables).items():
+                patch.setenv(name, value)
+            done = CliRunner().invoke(main, [*words[program + 1 :], *alone])
+        assert done.exit_code == 0, f"{line}\n{done.output}\n{done.exception!r}"
+
+
 @pytest.fixture(scope="module")
 def material(tmp_path_factory):
-    """Make what a user has: digits, crops with labels, paper, numbers, and the program."""
+    """Make what a user has: digits, crops with labels, paper, numbers, and the configs."""
     folder = tmp_path_factory.mktemp("guides")
     random = np.random.default_rng(1)
     for digit in range(10):
@@ -161,40 +174,15 @@ def material(tmp_path_factory):
     paper = random.integers(200, 250, (120, 300)).astype(np.uint8)
     Image.fromarray(paper).save(folder / "papers/one.png")
     (folder / "zip.csv").write_text("zip,people\n00501,3\n90210,20\n10001,9\n94043,5\n")
-    (folder / "bin").mkdir()
-    program = folder / "bin/digit-sequence"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m digit_sequence "$@"\n')
-    program.chmod(0o755)
-    config = f"{ROOT}/configs/tiny.yaml"
-    run(folder, f"digit-sequence build {config} -o data/default --set look=scan {ALONE}")
-    run(folder, "digit-sequence export data/default --to imagefolder -o exported")
-    (folder / "exported/test").rename(folder / "crops")
-    with (folder / "crops/metadata.jsonl").open() as rows, (folder / "labels.csv").open("w") as csv:
-        print("file,number", file=csv)
-        for row in map(json.loads, rows):
-            print(f"{row['file_name']},{row['text']}", file=csv)
-    (folder / "crops/metadata.jsonl").unlink()
     (folder / "configs").symlink_to(ROOT / "configs")
+    run(folder, "digit-sequence build configs/tiny.yaml -o data/default --set look=scan")
+    (folder / "crops").mkdir()
+    with (folder / "labels.csv").open("w") as labels:
+        print("file,number", file=labels)
+        for sample in open_dataset(folder / "data/default")["test"]:
+            Image.fromarray(sample.image).save(folder / f"crops/{sample.key}.png")
+            print(f"{sample.key}.png,{sample.number}", file=labels)
     return folder
-
-
-def run(folder, script, **more):
-    """Run a script in a folder, with more variables in its environment."""
-    environment = {
-        "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT / "pipeline"),
-    }
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        cwd=folder,
-        env={**os.environ, **environment, **more},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
 
 
 @pytest.mark.parametrize("guide", list_guides())
@@ -205,7 +193,7 @@ def test_guide_runs(guide, material):
         name, rest = re.fullmatch(r"# (\S+\.yaml)\n(.*)", config, re.DOTALL).groups()
         (material / name).write_text(rest)
     for script in find_blocks(text, "sh"):
-        run(material, re.sub(r"^(digit-sequence build .*)$", rf"\1 {ALONE}", script, flags=re.M))
+        run(material, script)
     for name in re.findall(r" -o (\S+)$", "\n".join(find_blocks(text, "sh")), re.MULTILINE):
         assert (material / name).exists(), name
 
@@ -227,8 +215,7 @@ def test_build_into_a_store_runs(material, object_store):
         for block in find_blocks(read_page(ROOT / "configs/clusters/README.md"), "sh")
         if "s3://" in block
     ]
-    script = re.sub(r"AWS_ENDPOINT_URL=\S+ ", "", script.rstrip("\n"))
-    run(material, f"{script} {ALONE}", **object_store.environment)
+    run(material, script, **object_store.environment)
     assert object_store.count("tiny")
 
 
@@ -238,7 +225,7 @@ def test_training_runs(material):
     page = read_page(ROOT / "pipeline/digit_sequence/learn/README.md")
     script = find_blocks(page, "sh")[0]
     few = " ".join(f"--set splits.{split}.samples=40" for split in ("train", "val", "test"))
-    script = re.sub(r"^(.* build .*)$", rf"\1 {few} {ALONE}", script, flags=re.M)
+    script = re.sub(r"^(.* build .*)$", rf"\1 {few}", script, flags=re.M)
     script = re.sub(r"^(.* train .*)$", r"\1 --epochs 1", script, flags=re.M)
     run(material, script)
     assert (material / "read/readings.csv").read_text().count("\n") > 40
