@@ -31,7 +31,7 @@ from tests.benchmarks.work import (
 from digit_sequence.store.storage import Storage
 
 ROOT = Path(__file__).parents[2]
-OVERHEAD = ("label rows", "digest of the shard", "digest of the rows", "label file")
+OVERHEAD = ("label rows", "sha256 of the shard", "digest of the rows", "label file")
 """Stages that are neither drawing nor encoding nor packing."""
 TARGETS = {"jpeg": {"yardstick": 5.0, "encode": 2.5}, "png": {"yardstick": 6.0, "encode": 1.6}}
 

@@ -151,8 +151,8 @@ def measure_stages(sampler: Sampler, storage: Storage, samples: int) -> dict[str
         batches.append((rows, images))
     with stage("pack"):
         packed = CONTAINERS["webdataset"].pack(make_target(config, shard), batches)
-    with stage("digest of the shard"):
-        digest = packed.digest
+    with stage("sha256 of the shard"):
+        digest = packed.sha256
     with stage("digest of the rows"):
         hash_rows(packed.rows)
     _, commit = pack_shard(sampler, Shard("train", 0, 0, 1))
@@ -161,5 +161,5 @@ def measure_stages(sampler: Sampler, storage: Storage, samples: int) -> dict[str
     with stage("write"):
         for path, content in (*packed.files.items(), (label_path(shard), labels)):
             storage.write(path, content)
-    assert len(digest) == 32
+    assert len(digest) == 64
     return spent

@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from xxhash import xxh3_128_hexdigest
 
 from builds import ALL_TRANSFORMS, open_cluster, read_tree
 from digit_sequence.base.errors import BuildError, BuildStopped
@@ -155,7 +154,7 @@ def test_damaged_digits_hide_what_images_hold(copy):
     assert "1 problem in 4 shards, 17 samples, of which no image was looked" in result.stdout
     result = run("verify", folder, "--sample", 3, "--repair")
     assert result.exit_code == 0
-    assert "train-00001.tar  digest: expected" in result.stdout
+    assert "train-00001.tar  sha256: expected" in result.stdout
     assert "3 of them drawn again" in result.stdout
     assert find_problems(folder) == []
 
@@ -477,13 +476,13 @@ def rewrite(folder, container="webdataset", change_rows=None, change_files=None,
         files = change_files(files, rows)
         if isinstance(files, tuple):
             files, rows = files
-    digest = xxh3_128_hexdigest(b"".join(files.values()))
+    digest = hashlib.sha256(b"".join(files.values())).hexdigest()
     for name, content in files.items():
         (folder / name).write_bytes(content)
     commit = replace(
         commit,
         shard_bytes=sum(map(len, files.values())),
-        shard_digest=digest,
+        shard_sha256=digest,
         labels_digest=hash_rows(rows),
     )
     path.write_bytes(encode_labels(rows, commit))
@@ -760,7 +759,7 @@ FOOTERS = {
     "rows": 4,
     "schema_version": 99,
     "shard_bytes": 1,
-    "shard_digest": "0" * 32,
+    "shard_sha256": "0" * 64,
     "labels_digest": "0" * 32,
     "scaled": 5,
 }
@@ -774,7 +773,7 @@ def test_footer(copy, field):
     commit = replace(read_commit(path), **{field: FOOTERS[field]})
     path.write_bytes(encode_labels(read_labels(path), commit))
     ((found, reason),) = find_problems(folder)
-    is_of_shard = field in ("shard_bytes", "shard_digest")  # which of the two is wrong, none knows
+    is_of_shard = field in ("shard_bytes", "shard_sha256")  # which of the two is wrong, none knows
     assert found == (
         "images/train/train-00000.tar" if is_of_shard else "labels/train/train-00000.parquet"
     )

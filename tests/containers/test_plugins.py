@@ -131,7 +131,7 @@ def test_resume_and_repair_know_it(program, folder):
     damaged = folder / "out/images/train/train-00002.rope"
     damaged.write_bytes(bytes(damaged.stat().st_size))
     done = program("verify", folder / "out", "--repair", "--scheduler", "synchronous")
-    assert "images/train/train-00002.rope  digest: expected" in done.stdout
+    assert "images/train/train-00002.rope  sha256: expected" in done.stdout
     assert read_tree(folder / "out") == before
 
 

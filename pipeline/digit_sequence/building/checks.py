@@ -176,8 +176,8 @@ def _check_contents(
     subject: Subject, shard: Shard, commit: Commit, rows: pa.Table, files: Mapping[str, bytes]
 ) -> list[tuple[str, str]]:
     """Check digests first: what differs there needs no closer look."""
-    if (digest := hash_contents(files.values())) != commit.shard_digest:
-        reason = f"digest: expected {commit.shard_digest}, got {digest}"
+    if (digest := hash_contents(files.values())) != commit.shard_sha256:
+        reason = f"sha256: expected {commit.shard_sha256}, got {digest}"
         changed = _find_changed(subject, shard, rows, files)
         return [(path, reason) for path in changed or [label_path(shard)]]
     if subject.sampler and not rows.schema.equals(make_schema(subject.sampler.plan.columns)):

@@ -146,7 +146,7 @@ def pack_shard(sampler: Sampler, shard: Shard, pack: Pack | None = None) -> tupl
         shard=shard.name,
         rows=shard.n_samples,
         shard_bytes=packed.n_bytes,
-        shard_digest=packed.digest,
+        shard_sha256=packed.sha256,
         labels_digest=hash_rows(packed.rows),
         scaled=pc.sum(packed.rows["scaled"]).as_py(),
     )

@@ -58,7 +58,7 @@ class Packed:
         return sum(map(len, self.files.values()))
 
     @property
-    def digest(self) -> str:
+    def sha256(self) -> str:
         """Digest of its files, one after another."""
         return hash_contents(self.files.values())
 

@@ -95,7 +95,7 @@ class ShardLabels:
         self.path = label_file(split, self.name)
         self._columns: dict[str, pa.Array] = {}
         self._schema: pa.Schema | None = None
-        self.shard_bytes, self.shard_digest = 0, ""
+        self.shard_bytes, self.shard_sha256 = 0, ""
 
     def schema(self) -> pa.Schema:
         """Return the columns of the file."""
@@ -153,7 +153,7 @@ class ShardLabels:
                 f"{found[:3] if found else 'no label file of this program'}",
             )
         check_size(file, rows)
-        self.shard_bytes, self.shard_digest = commit.shard_bytes, commit.shard_digest
+        self.shard_bytes, self.shard_sha256 = commit.shard_bytes, commit.shard_sha256
 
     def _check_places(self, table: pa.Table) -> None:
         """Check that images are within their shard, which is one file or has a file for each."""
@@ -335,7 +335,7 @@ def _open_cached(storage: Storage, cache: Cache, labels: ShardLabels) -> RangeFi
             return b"".join(threads.map(storage.read, paths))
 
     def is_sound(content: bytes) -> bool:
-        return hash_contents([content]) == labels.shard_digest
+        return hash_contents([content]) == labels.shard_sha256
 
     return cache.open(labels.name, is_sound, fetch)
 

@@ -115,8 +115,8 @@ class Commit:
     shard: str
     rows: int
     shard_bytes: int
-    shard_digest: str
-    """XXH3-128 of its files, one after another."""
+    shard_sha256: str
+    """Of its files, one after another."""
     labels_digest: str
     """XXH3-128 of the rows, apart from the file format around them."""
     scaled: int

@@ -203,7 +203,7 @@ class Ledger:
 
     def add(self, shard: Shard, commit: Commit) -> None:
         """Note that a shard is complete."""
-        text = f"{commit.shard} {commit.shard_digest} {commit.labels_digest}"
+        text = f"{commit.shard} {commit.shard_sha256} {commit.labels_digest}"
         digest = np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint8)
         row = (True, commit.shard_bytes, commit.scaled, digest)
         self.n_done += shard not in self
