@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYTHONS = [
+    it.rpartition(" ")[2] for it in PROJECT["classifiers"] if re.search(r"Python :: 3\.\d+$", it)
+]
 RESOLUTIONS = {"newest": "highest", "oldest": "lowest-direct"}
 EXTRAS = ("mnist-5k", "fast", "dashboard", "report", "lmdb")
 """What is installed beside the program; PyTorch, and what only tests read with, are too large."""
