@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 
 import click
 import numpy as np
@@ -150,7 +151,7 @@ def run(folder, script, **variables):
             continue
         program = words.index("digit-sequence")
         given = dict(word.split("=", 1) for word in words[:program])
-        alone = ["--scheduler", "synchronous"] * (words[program + 1] == "build")
+        alone = ["--scheduler", "synchronous"] * (words[program + 1] in ("build", "verify"))
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(folder)
             for name, value in (given | variables).items():
@@ -225,6 +226,7 @@ def test_training_runs(material):
     page = read_page(ROOT / "pipeline/digit_sequence/learn/README.md")
     script = find_blocks(page, "sh")[0]
     few = " ".join(f"--set splits.{split}.samples=40" for split in ("train", "val", "test"))
+    shutil.rmtree(material / "data/mine", ignore_errors=True)  # that of the guide
     script = re.sub(r"^(.* build .*)$", rf"\1 {few}", script, flags=re.M)
     script = re.sub(r"^(.* train .*)$", r"\1 --epochs 1", script, flags=re.M)
     run(material, script)
