@@ -13,7 +13,7 @@ INPUTS := $(shell cat pyproject.toml .ci/constraints.txt | cksum | cut -d' ' -f1
 RUN_STAMP := $(VENV)/.run-$(INPUTS)
 DEV_STAMP := $(VENV)/.dev-$(INPUTS)
 ALL_STAMP := $(VENV)/.all-$(INPUTS)
-# docTR and mosaicml-streaming, to read exports; the packages of .venv are in their reach.
+# docTR, litData and mosaicml-streaming, to read exports; the packages of .venv are in their reach.
 LOADERS := .venv-loaders
 LOADERS_STAMP := $(LOADERS)/.loaders-$(INPUTS)-$(shell cksum < .ci/loaders.txt | cut -d' ' -f1)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt

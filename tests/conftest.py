@@ -92,7 +92,7 @@ def draw_bank(size: int = 28, n_per_digit: int = N_PER_DIGIT) -> GlyphBank:
 def make_pool(bank: GlyphBank) -> GlyphPool:
     """Make a pool of all glyphs of a bank."""
     order = np.argsort(bank.digits, kind="stable").astype(np.int32)
-    return GlyphPool(order, np.searchsorted(bank.digits[order], np.arange(25)).astype(np.int64))
+    return GlyphPool(order, np.searchsorted(bank.digits[order], np.arange(52)).astype(np.int64))
 
 
 # -- fixtures --------------------------------------------------------------------------------------

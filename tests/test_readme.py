@@ -13,6 +13,9 @@ from digit_sequence.read.dataset import open_dataset
 
 PAGES = {
     "README.md": ["pyarrow", "webdataset", "datasets", "reader", "drawn"],
+    "pipeline/digit_sequence/README.md": [
+        *("build", "open", "draw", "iterate", "export", "verify", "progress", "extra croissant"),
+    ],
     "pipeline/digit_sequence/read/README.md": ["batches", "torch", "torch drawn", "torch mix"],
 }
 """What each example of a page shows."""
@@ -55,14 +58,18 @@ def test_pages_have_no_other_examples():
 
 @pytest.mark.parametrize(
     "way",
-    [pytest.param(way, marks=[pytest.mark.extras] * way.startswith("torch")) for way in EXAMPLES],
+    [
+        pytest.param(way, marks=[pytest.mark.extras] * way.startswith(("torch", "extra")))
+        for way in EXAMPLES
+    ],
 )
 def test_example_runs(way, folder, monkeypatch):
-    """Each example, a file of its own, prints the number of a sample, or sizes of a batch."""
+    """Each example, a file of its own, prints a number of or about samples, or sizes of a batch."""
     path = folder / f"read_with_{way.replace(' ', '_')}.py"
     path.write_text(EXAMPLES[way])
     monkeypatch.setenv("HF_HOME", str(folder / "hf"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("CROISSANT_CACHE", str(folder / "croissant"))
     done = subprocess.run(
         [sys.executable, path],
         cwd=folder,

@@ -1,28 +1,63 @@
 """Build labelled image datasets of handwritten numbers, in parallel and reproducibly.
 
-Programs use these five; each is imported when it is asked for::
+Whatever a command does, a program does by these; each is imported when it is asked for::
 
-    from digit_sequence import Sampler, build, load_config, open_config, open_dataset
+    from digit_sequence import build, export, load_config, open_config, open_dataset, verify
+
+The page README.md of this package has ten lines for each.
 """
 
 from digit_sequence.base.version import __version__
 
 TYPE_CHECKING = False  # as that of typing, whose import takes longer than this one
 if TYPE_CHECKING:
-    from digit_sequence.building.programs import build
+    from digit_sequence.base.errors import PipelineError
+    from digit_sequence.building.programs import build, describe_status, verify
     from digit_sequence.building.sampler import Sampler
     from digit_sequence.config.loading import load_config
-    from digit_sequence.live.dataset import open_config
+    from digit_sequence.exports.programs import export
+    from digit_sequence.learn.programs import train as train
+    from digit_sequence.learn.reader import Reader as Reader
+    from digit_sequence.live.dataset import draw_sample, open_config
+    from digit_sequence.look.preview import draw_preview
+    from digit_sequence.match.match import match_folder
     from digit_sequence.read.dataset import open_dataset
+    from digit_sequence.report.programs import draw_report as draw_report
 
-__all__ = ["Sampler", "__version__", "build", "load_config", "open_config", "open_dataset"]
+__all__ = [
+    "PipelineError",
+    "Sampler",
+    "__version__",
+    "build",
+    "describe_status",
+    "draw_preview",
+    "draw_sample",
+    "export",
+    "load_config",
+    "match_folder",
+    "open_config",
+    "open_dataset",
+    "verify",
+]
+_OF_EXTRAS = ["Reader", "draw_report", "train"]
+"""What `import *` leaves out, since it needs packages that may not be there."""
 
 _HOMES = {
-    "build": ".building.programs",
+    "PipelineError": ".base.errors",
+    "Reader": ".learn.reader",
     "Sampler": ".building.sampler",
+    "build": ".building.programs",
+    "describe_status": ".building.programs",
+    "draw_preview": ".look.preview",
+    "draw_report": ".report.programs",
+    "draw_sample": ".live.dataset",
+    "export": ".exports.programs",
     "load_config": ".config.loading",
+    "match_folder": ".match.match",
     "open_config": ".live.dataset",
     "open_dataset": ".read.dataset",
+    "train": ".learn.programs",
+    "verify": ".building.programs",
 }
 
 
@@ -35,4 +70,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_OF_EXTRAS})

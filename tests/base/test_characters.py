@@ -28,6 +28,7 @@ def test_codes_are_for_good():
     """Datasets and weights hold codes: the order never changes, and grows at its end at most."""
     assert CHARACTERS[:24] == "0123456789.,-/:+=#%()$\N{EURO SIGN}\N{POUND SIGN}"
     assert CHARACTERS[24] == " "
+    assert CHARACTERS[25:] == "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @given(numbers)
@@ -42,9 +43,15 @@ def test_texts_are_coded(number):
 def test_names_of_numbers(number):
     """A name is short, has no dots, slashes, spaces or the like, and means one number."""
     name = name_number(number)
-    assert re.fullmatch("[0-9a-fx-]{1,192}", name)
+    assert re.fullmatch("[0-9A-WYZa-fx-]{1,192}", name)
     assert parse_number_name(name) == number
-    assert name == number or not set(number) <= set(DIGITS + "-")
+    assert name == number or not set(number) <= set(DIGITS + "-ABW")
+
+
+@given(numbers, numbers)
+def test_names_of_numbers_differ_on_any_system(one, other):
+    """Also where files are told apart whatever the case of their letters."""
+    assert (name_number(one).lower() == name_number(other).lower()) == (one == other)
 
 
 @pytest.mark.parametrize("character", CHARACTERS)
@@ -53,7 +60,7 @@ def test_names_of_characters(character):
     assert parse_character(character) == parse_character(name_character(character)) == character
 
 
-@pytest.mark.parametrize("name", ["", "10", "x", "U+0041", "U+2c", "U+002CC", "$5", "é"])
+@pytest.mark.parametrize("name", ["", "10", "x", "U+0061", "U+2c", "U+002CC", "$5", "é"])
 def test_names_of_no_character(name):
     """What no number is written with is None."""
     assert parse_character(name) is None

@@ -261,6 +261,7 @@ FILES = {
     "label file": ({}, "labels/train/train-00000.parquet", "labels/train/train-00001.parquet"),
     "manifest": ({}, "dataset.json", "README.md"),
     "card": ({}, "README.md", "dataset.json"),
+    "croissant": ({}, "croissant.json", "README.md"),
     "plan": ({}, ".build/plan.json", ".build/glyphs"),
     "glyphs": ({}, ".build/glyphs", "labels/test/test-00000.parquet"),
 }
@@ -927,9 +928,21 @@ def test_damage_of_other_versions_is_found(others, kind, mutation):
     told = {line.split()[0] for line in result.stdout.splitlines()[1:]}
     if kind == "JPEG file" or mutation == "flip the last byte":  # which of a shard's, none knows
         told |= changed if "labels/train/train-00001.parquet" in told else set()
-    if "dataset.json" in told:  # without it, nothing says what the card is to be
-        changed.discard("README.md")
+    if "dataset.json" in told:  # without it, nothing says what the cards are to be
+        changed -= {"README.md", "croissant.json"}
     assert changed <= told
+
+
+def test_version_without_croissant(others):
+    """A version that wrote no croissant.json has built sound datasets."""
+    folder = others()
+    (folder / "croissant.json").unlink()
+    assert find_problems(folder) == [("croissant.json", "is missing")]
+    path = folder / "dataset.json"
+    manifest = json.loads(path.read_text())
+    del manifest["croissant_sha256"]
+    path.write_bytes(to_json(manifest))
+    assert find_problems(folder) == []
 
 
 def test_manifest_of_other_versions_is_missing(others):

@@ -482,7 +482,7 @@ ERRORS = {
     ),
     "no glyphs": (
         build_with("source.test_fraction=0"),
-        "splits.test.numbers: expected only digits that the source has glyphs of, got 0, 1, 2",
+        "splits.test.numbers: expected only characters that the source has glyphs of, got 0 1 2",
     ),
     "unknown scheduler": (
         ["build", "tiny.yaml", "-o", "new", "--scheduler", "dask"],

@@ -6,6 +6,7 @@ import datetime
 import json
 import re
 import time
+from contextlib import suppress
 
 import jsonschema
 import pytest
@@ -114,15 +115,12 @@ def test_configs_of_mnist_build(tmp_path, mnist_folder, name):
         assert all((glyph >= 60_000) == (row["split"] == "test") for glyph in own)
 
 
-def is_date(text):
-    """Return whether a number is a date in one of the formats of dates.yaml."""
+def find_day(text):
+    """Return the day of a number that is a date in one of the formats of dates.yaml."""
     for format_ in ("%d/%m/%Y", "%d.%m.%y", "%Y-%m-%d"):
-        try:
-            datetime.datetime.strptime(text, format_)
-        except ValueError:
-            continue
-        return True
-    return False
+        with suppress(ValueError):
+            return datetime.datetime.strptime(text, format_)
+    return None
 
 
 IS_SOUND = {
@@ -131,7 +129,7 @@ IS_SOUND = {
         100 <= int(re.sub("[.,]", "", text)) <= 9_999_999
         and re.fullmatch(r"[1-9]\d?(,\d{3})?\.\d\d|[1-9]\d\d\.\d\d", text)
     ),
-    "dates": is_date,
+    "dates": find_day,
     "meter": lambda text: len(text) in (5, 6),
     "exam-marks": lambda text: (len(text) == 7 and text[0] in "12") or int(text) <= 100,
     "codes": lambda text: {
@@ -153,6 +151,19 @@ def test_configs_of_jobs_build(tmp_path, name):
         {it for it in split.identities(0, split.n_samples)[0] if len(it) > 3}
         for split in shown.values()
     )
+    assert not train & val
+    assert not train & test
+    assert not val & test
+
+
+def test_days_of_dates_are_in_one_split():
+    """No day of val or test is in train, in any format."""
+    shown = make_plan(load_config(ROOT / "configs/dates.yaml"), "0" * 64).splits
+    train, val, test = (
+        {find_day(number) for number in split.identities(0, split.n_samples)[0]}
+        for split in shown.values()
+    )
+    assert None not in train | val | test
     assert not train & val
     assert not train & test
     assert not val & test

@@ -161,6 +161,7 @@ REFUSED = [
     # type, bounds and choice
     ("seed: one", "seed: expected a whole number, got 'one'"),
     ("seed: 1.0", "seed: expected a whole number, got 1.0"),
+    ("seed: 2020-13-45", "seed: expected a whole number, got '2020-13-45'"),
     ("seed: -1", "seed: expected greater than or equal to 0, got -1"),
     ("canvas: {height: 7}", "canvas.height: expected greater than or equal to 8, got 7"),
     ("canvas: {align: top}", "canvas.align: expected 'left', 'center' or 'right', got 'top'"),
@@ -394,10 +395,6 @@ def test_file_without_keys(load: Load, text: str) -> None:
         (MINIMAL + "seed: !!python/object:os.system x\n", "could not determine a constructor"),
         (MINIMAL + "---\nseed: 1\n", "line 3, column 1: not readable as YAML: but found another"),
         (MINIMAL + "seed: !!bool x\n", "not readable as YAML: KeyError: 'x'"),
-        (
-            MINIMAL + "seed: 2020-13-45\n",
-            "not readable as YAML: ValueError: month must be in 1..12",
-        ),
         ("[" * 5000, "nested too deeply to read"),
         ("\0", "not readable as YAML: "),
     ],

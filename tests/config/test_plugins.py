@@ -61,8 +61,8 @@ class Bars(Source):
         """Draw a bar for each digit in the file."""
         digits = np.load(files[0]).astype(np.uint8)
         images = np.zeros((len(digits), 20, 20), np.uint8)
-        for image, digit in zip(images, digits, strict=True):
-            image[2:18, 4 : 5 + digit] = self.settings.shade
+        for place, (image, digit) in enumerate(zip(images, digits, strict=True)):
+            image[2 + place // 10 : 18, 4 : 5 + digit] = self.settings.shade
         return RawGlyphs(images, digits, np.zeros_like(digits))
 '''
 

@@ -2,8 +2,9 @@
 
 PaddleOCR, MMOCR, EasyOCR, deep-text-recognition-benchmark, tesstrain and Ultralytics are no
 packages for this Python, or bring frameworks of gigabytes: their rules are written out below. docTR
-and mosaicml-streaming exclude the NumPy and huggingface_hub used here, so their own loaders run in
-an environment of their own, which `make test-all` makes; their rules are checked besides.
+and mosaicml-streaming exclude the NumPy and huggingface_hub used here, and litData brings a
+torchvision, so their own loaders run in an environment of their own, which `make test-all` makes;
+their rules are checked besides.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ import os
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +34,8 @@ from PIL import Image
 from builds import ALL_TRANSFORMS, ROOT, build, read_rows, read_tree, run_program
 from digit_sequence.base.errors import BuildError, BuildStopped, ConfigError, OutputError
 from digit_sequence.exports import EXPORTS
+from digit_sequence.exports.format import Piece
+from digit_sequence.exports.lmdb import write_piece
 from digit_sequence.exports.run import Export, Request, export_dataset, open_exported
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
@@ -281,23 +285,50 @@ def test_coco_with_pycocotools(dataset, exported):
     assert evaluation.stats[0] == 1.0
 
 
+@pytest.mark.extras
+@WITH_SIGNS
+def test_coco_with_fiftyone(dataset, exported, tmp_path):
+    """FiftyOne's importer gives each image and its boxes; its database is not asked for."""
+    python = os.environ.get("DIGIT_SEQUENCE_FIFTYONE_PYTHON")
+    if python is None:
+        pytest.skip("needs DIGIT_SEQUENCE_FIFTYONE_PYTHON, a Python that has FiftyOne")
+    script = ROOT / "tests/loaders/read_fiftyone.py"
+    environment = os.environ | {"HOME": str(tmp_path), "FIFTYONE_DO_NOT_TRACK": "1"}
+    found = run_loader([python, script, exported("coco"), "train"], environment)
+    assert len(found) == len(dataset["train"])
+    for (path, characters, boxes), sample in zip(sorted(found), dataset["train"], strict=True):
+        assert Path(path).stem == sample.key
+        assert open_image(path) == sample.image.tolist()
+        assert characters == sample.characters
+        _, top, left, bottom, right = sample.boxes.T
+        expected = np.stack([left, top, right - left, bottom - top], axis=1)
+        sides = np.tile(sample.image.shape[::-1], 2)
+        np.testing.assert_allclose(np.array(boxes) * sides, expected, atol=1e-9)
+
+
 def read_with_its_loader(kind, folder, split):
     """Read an export in the environment of loaders; returns (number, digest of the pixels)."""
     default = ROOT / ".venv-loaders/bin/python"
     python = Path(os.environ.get("DIGIT_SEQUENCE_LOADERS_PYTHON", default))
     if not python.exists():
         pytest.skip(f"needs {default}, which make test-all makes")
-    command = [python, ROOT / "tests/loaders/read_export.py", kind, folder, split]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    script = ROOT / "tests/loaders/read_export.py"
+    return [tuple(sample) for sample in run_loader([python, script, kind, folder, split])]
+
+
+def run_loader(command, environment=None):
+    """Run a script of tests/loaders; returns what it prints last, as JSON."""
+    pipes = {"capture_output": True, "text": True}
+    done = subprocess.run(command, env=environment, check=False, timeout=300, **pipes)
     assert done.returncode == 0, done.stderr
-    return [tuple(sample) for sample in json.loads(done.stdout.splitlines()[-1])]
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 @pytest.mark.extras
 @WITH_SIGNS
-@pytest.mark.parametrize("kind", ["doctr", "mds"])
+@pytest.mark.parametrize("kind", ["doctr", "litdata", "mds"])
 def test_with_its_own_loader(dataset, exported, kind):
-    """The RecognitionDataset of docTR and StreamingDataset give numbers and pixels, in order."""
+    """docTR, litData and mosaicml-streaming give numbers and pixels, in order."""
     found = read_with_its_loader(kind, exported(kind), "train")
     expected = [
         (sample.number, hashlib.sha256(sample.image.tobytes()).hexdigest())
@@ -348,6 +379,39 @@ def test_mds(dataset, exported, split):
     assert [(sample["text"], sample["image"]) for sample in found] == expect(dataset, split)
     assert [sample["ordinal"] for sample in found] == list(range(len(found)))
     assert [sample["key"] for sample in found] == dataset[split].labels(["key"])[0].to_pylist()
+
+
+def read_litdata(folder):
+    """Yield the samples of a folder by the rules of litdata/streaming/item_loader.py."""
+    index = json.loads((folder / "index.json").read_text())
+    _, spec = json.loads(index["config"]["data_spec"])
+    names, formats = json.loads(spec["context"]), index["config"]["data_format"]
+    assert (names, formats) == (["image", "key", "ordinal", "text"], ["pil", "str", "int", "str"])
+    for chunk in index["chunks"]:
+        content = (folder / chunk["filename"]).read_bytes()
+        assert len(content) == chunk["chunk_bytes"]
+        count, *ends = np.frombuffer(content, np.uint32, 2 + chunk["chunk_size"])
+        assert (count, ends[-1]) == (chunk["chunk_size"], len(content))
+        for begin, end in pairwise(ends):
+            sizes = np.frombuffer(content, np.uint32, len(names), offset=begin)
+            places = [begin + 4 * len(names), *begin + 4 * len(names) + np.cumsum(sizes)]
+            assert places[-1] == end
+            image, *texts = (content[low:high] for low, high in pairwise(places))
+            width, height, mode_bytes = np.frombuffer(image, np.uint32, 3)
+            mode, pixels = image[12 : 12 + mode_bytes], image[12 + mode_bytes :]
+            picture = Image.frombytes(mode.decode(), (int(width), int(height)), pixels)
+            yield np.asarray(picture).tolist(), *texts
+
+
+@WITH_SIGNS
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_litdata(dataset, exported, split):
+    """PyTreeLoader's steps give back each sample, in order."""
+    found = list(read_litdata(exported("litdata") / split))
+    assert [(text.decode(), image) for image, _, _, text in found] == expect(dataset, split)
+    assert [struct.unpack("<q", it)[0] for _, _, it, _ in found] == list(range(len(found)))
+    keys = dataset[split].labels(["key"])[0].to_pylist()
+    assert [key.decode() for _, key, _, _ in found] == keys
 
 
 @pytest.mark.extras
@@ -493,7 +557,7 @@ def test_export_to_another_disk(dataset, tmp_path):
     assert list(read_tree(folder)) == [".build/export.json"]
 
 
-@pytest.mark.parametrize("kind", FILE_EXPORTS)
+@pytest.mark.parametrize("kind", [*FILE_EXPORTS, pytest.param("lmdb", marks=pytest.mark.extras)])
 @pytest.mark.parametrize(
     ("column", "value"), [("key", "../../escaped"), ("number", "../../escaped"), ("number", "1\n2")]
 )
@@ -513,41 +577,92 @@ def test_hostile_labels(folder_with_shapes, tmp_path, kind, column, value):
 
 KILLED = """
 import sys
+from importlib import import_module
 from pathlib import Path
-from digit_sequence.exports.run import Export, Request, export_dataset, open_exported
-from digit_sequence.exports import lmdb
+from digit_sequence.exports.run import Export, export_dataset
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
-lmdb.COMMIT_SAMPLES = 2
-write = lmdb.write_samples
-def wait(environment, split, positions):
-    write(environment, split, positions)
-    print(positions, flush=True)
-    if positions.start == 6:
+uri, kind, name, folder = sys.argv[1:]
+module = import_module(f"digit_sequence.exports.{kind}")
+encode = getattr(module, name)
+calls = []
+def wait(*arguments):
+    calls.append(arguments)
+    if len(calls) == 8:
+        print("waiting", flush=True)
         sys.stdin.read()
-lmdb.write_samples = wait
+    return encode(*arguments)
+setattr(module, name, wait)
 with open_scheduler(SchedulerOptions("synchronous")) as run:
-    export_dataset(Export(open_dataset(sys.argv[1]), "lmdb", Path(sys.argv[2])), run)
+    export_dataset(Export(open_dataset(uri), kind, Path(folder)), run)
 """
 
 
-@pytest.mark.extras
-def test_killed_lmdb_goes_on(dataset, exported, tmp_path):
-    """A process killed while it writes an LMDB loses nothing that it had committed."""
+def read_content(kind, folder):
+    """Return the files of an export; of an LMDB its records, for its file tells how it grew."""
+    if kind != "lmdb":
+        return read_tree(folder)
     lmdb = pytest.importorskip("lmdb", reason="needs lmdb")
-    arguments = [sys.executable, "-c", KILLED, dataset.uri, str(tmp_path)]
+    contents = []
+    for split in ("train", "test"):
+        with lmdb.open(str(folder / split), readonly=True) as opened, opened.begin() as reading:
+            contents.append(list(reading.cursor()))
+    return contents
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        pytest.param("lmdb", "_image_key", marks=pytest.mark.extras),
+        ("tfrecord", "encode_record"),
+    ],
+)
+def test_killed_export_goes_on(dataset, exported, tmp_path, kind, name):
+    """A process killed within its second shard loses that alone: the first stays as it is."""
+    if kind == "lmdb":
+        pytest.importorskip("lmdb", reason="needs lmdb")
+    arguments = [sys.executable, "-c", KILLED, dataset.uri, kind, name, str(tmp_path)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     environment = os.environ | {"PYTHONPATH": str(ROOT / "pipeline")}
     with subprocess.Popen(arguments, env=environment, **pipes) as process:
-        while process.stdout.readline().strip() != "range(6, 8)":
-            time.sleep(0.01)
+        assert process.stdout.readline().strip() == "waiting"
         process.send_signal(signal.SIGKILL)
-    assert export(dataset, "lmdb", tmp_path) == 17
-    contents = []
-    for folder in (tmp_path, exported("lmdb")):
-        with lmdb.open(str(folder / "train"), readonly=True) as opened, opened.begin() as reading:
-            contents.append(list(reading.cursor()))
-    assert contents[0] == contents[1]
+    parts = tmp_path / ".build/parts"
+    assert [path.name for path in parts.iterdir()] == ["train-00000.json"]
+    assert export(dataset, kind, tmp_path) == 12
+    assert read_content(kind, tmp_path) == read_content(kind, exported(kind))
+
+
+@pytest.mark.extras
+def test_stopped_lmdb_goes_on(dataset, exported, tmp_path):
+    """An LMDB tells of each shard, and stops after the one under way."""
+    pytest.importorskip("lmdb", reason="needs lmdb")
+    seen = []
+    with open_scheduler(SchedulerOptions("threads", workers=2)) as run:
+        request = Export(dataset, "lmdb", tmp_path)
+        with pytest.raises(BuildStopped, match="5 samples were exported; give the same command"):
+            export_dataset(
+                request, run, lambda *progress: seen.append(progress), lambda: len(seen) > 1
+            )
+    assert seen == [(0, False), (5, True)]
+    assert export(dataset, "lmdb", tmp_path) == 12
+    assert read_content("lmdb", tmp_path) == read_content("lmdb", exported("lmdb"))
+
+
+@pytest.mark.extras
+def test_lmdb_grows(tmp_path):
+    """The map of an LMDB has room for each next shard, of images of any size."""
+    lmdb = pytest.importorskip("lmdb", reason="needs lmdb")
+    images = [bytes([n]) * size for n, size in enumerate([10, 9_000, 2_100, 70_000, 1])]
+    rows = [{"ordinal": n, "number": str(n) * 40} for n in range(5)]
+    for index in range(40):
+        shard = [row | {"ordinal": row["ordinal"] + 5 * index} for row in rows]
+        write_piece(Piece("train", "", index, shard, images, ".png", "0123456789"), tmp_path)
+        if index == 20:
+            write_piece(Piece("train", "", index, shard, images, ".png", "0123456789"), tmp_path)
+    with lmdb.open(str(tmp_path), readonly=True) as opened, opened.begin() as reading:
+        assert reading.get(b"num-samples") == b"200"
+        assert reading.get(b"image-000000199") == images[3]
 
 
 def test_jpeg_goes_as_it_is_or_as_png(built, tmp_path):
@@ -600,7 +715,9 @@ def test_characters_that_readers_lack_are_refused_before_writing(tiny_config, tm
     build(tiny_config(splits=splits), tmp_path / "dataset")
     dataset = open_dataset(tmp_path / "dataset")
     assert (dataset.alphabet, dataset.classes) == ("0123456789% ", "0123456789%")
-    message = r"expected numbers of 0 1 .* £, which readers of doctr take, got space among them; "
+    message = (
+        r"expected numbers of 0 1 .* £ A-Z, which readers of doctr take, got space among them; "
+    )
     with pytest.raises(ConfigError, match=message):
         export(dataset, "doctr", tmp_path / "doctr")
     assert_untouched(tmp_path / "doctr")
@@ -686,7 +803,7 @@ def test_command_line(dataset, tmp_path):
     wrong = [*command[:-3], "s3://bucket/out", *command[-2:]]
     done = subprocess.run(wrong, capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 2
-    assert done.stderr.startswith("error: --output: expected a folder that is mounted here")
+    assert done.stderr.startswith("error: output: expected a folder that is mounted here")
 
 
 @pytest.mark.parametrize(("kind", "limit"), [("doctr", 32), ("mmocr", 38)])

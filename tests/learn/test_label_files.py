@@ -101,7 +101,7 @@ def test_names_alone_must_be_unique(tmp_path):
         ("a.json", "[1]", "expected an object, the number of each file"),
         ("a.json", '{"1.png": 7}', "1.png: expected its number as text"),
         ("a.json", '{"images": [7]}', "images.0: it: expected an object"),
-        ("a.json", '{"1.png": "7;5"}', "£, got '7;5'"),
+        ("a.json", '{"1.png": "7;5"}', "space, got '7;5'"),
         ("a.json", "[" * 100_000, "expected JSON: expected at most 64 levels"),
         ("a.json", "{}", "expected a label at least"),
         ("a.txt", "1.png\t7\n2.png", "line 2: expected a file, a tab and its number"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ NUMBERS = st.one_of(st.integers(1, 30), st.decimals("0.1", "9.9", places=1).map(
 
 @given(st.lists(NUMBERS, min_size=1, max_size=5), st.integers(0, 10**9), st.integers(0, 40))
 def test_shares_are_near_their_due(weights, start, length):
-    """In the first samples none is a sample from its due; nor, of two, in any that follow."""
+    """None is farther than a sample from its due in the first samples, nor two in any run."""
     shares = share_out(tuple(weights))
     exact = [Fraction(str(weight)) for weight in weights]
     dues = [weight / sum(exact) for weight in exact]
@@ -29,8 +30,41 @@ def test_shares_are_near_their_due(weights, start, length):
     k = len(weights)
     bound = 1 - Fraction(1, 2 * k - 2) if k > 1 else 0
     for index, due in enumerate(dues):
-        assert abs(int(shares.count(start)[index]) - due * start) <= bound
-        assert abs(counts[index] - due * length) <= 2 * bound  # one of two, less than two of more
+        assert abs(int(shares.count(start)[index]) - due * start) <= 1
+        assert abs(counts[index] - due * length) <= max(1, 2 * bound)
+
+
+def is_possible(weights):
+    """Try all turns of a period."""
+    period, shares = sum(weights), len(weights)
+    for turns in product(range(shares), repeat=period):
+        if all(turns.count(index) == weight for index, weight in enumerate(weights)):
+            taken = np.cumsum(np.array(turns)[:, None] == np.arange(shares), axis=0)
+            ahead = taken * period - np.arange(1, period + 1)[:, None] * weights
+            spread = np.maximum(ahead.max(axis=0), 0) - np.minimum(ahead.min(axis=0), 0)
+            if (spread <= period).all():
+                return True
+    return False
+
+
+@pytest.mark.parametrize(
+    "weights", [(1, 1), (1, 1, 1), (1, 1, 2), (1, 2, 4), (5, 3, 2), (1, 1, 1, 5), (0.5, 0.3, 0.2)]
+)
+def test_any_run_has_its_shares(weights):
+    """Of weights that allow it, none is farther than a sample from its due in any run."""
+    assert share_out(weights).strays <= 1
+
+
+@pytest.mark.parametrize("weights", [(1, 3, 4), (2, 2, 3), (1, 2, 2), (2, 4, 5)])
+def test_all_that_is_possible(weights):
+    """A run is within a sample wherever some turns of that period are."""
+    assert (share_out(weights).strays <= 1) == is_possible(weights)
+
+
+@pytest.mark.parametrize("weights", [(1, 2, 8), (1, 3, 7), (1, 1, 4, 5), (97, 101, 211)])
+def test_what_no_turns_can_do(weights):
+    """Of other weights a run is within twice the bound of Tijdeman."""
+    assert 1 < share_out(weights).strays <= 2 - 1 / (len(weights) - 1)
 
 
 @given(st.lists(NUMBERS, min_size=1, max_size=5))

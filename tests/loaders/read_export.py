@@ -57,7 +57,15 @@ def read_mds(folder: str, split: str) -> Iterator[tuple[str, np.ndarray]]:
         yield sample["text"], np.asarray(sample["image"])
 
 
-READERS = {"doctr": read_doctr, "mds": read_mds}
+def read_litdata(folder: str, split: str) -> Iterator[tuple[str, np.ndarray]]:
+    """Read with litData's StreamingDataset."""
+    from litdata import StreamingDataset
+
+    for sample in StreamingDataset(str(Path(folder, split)), shuffle=False):
+        yield sample["text"], np.asarray(sample["image"])
+
+
+READERS = {"doctr": read_doctr, "litdata": read_litdata, "mds": read_mds}
 
 if __name__ == "__main__":
     kind, folder, split = sys.argv[1:]

@@ -13,7 +13,7 @@ from digit_sequence.look.gallery import (
     JOBS,
     STEPS,
     draw_job,
-    draw_kinds,
+    draw_kind,
     draw_looks,
     draw_transform,
     list_tiles,
@@ -32,9 +32,10 @@ def _cache(shared_cache, monkeypatch):
 
 
 def test_pictures_are_those_of_the_registry():
-    """Each transform has its picture, and no other picture is there."""
+    """Each transform and each kind of numbers has its picture, and no other picture is there."""
     assert set(TRANSFORMS) - set(SHOWN) == {"texture"}
     names = {f"{transform.section}.{transform.name}.png" for transform in SHOWN.values()}
+    names |= {f"numbers.{name}.png" for name in NUMBER_KINDS}
     assert {path.name for path in FOLDER.glob("*.png") if "." in path.stem} == names
 
 
@@ -56,11 +57,11 @@ def test_picture_of_looks_is_as_drawn():
     assert np.array_equal(Image.open(FOLDER / "looks.png"), drawn)
 
 
-def test_picture_of_kinds_is_as_drawn():
-    """`make gallery` would not change the picture of the kinds of numbers, but for files all."""
-    assert [name for name, kind in NUMBER_KINDS.items() if kind.example is None] == ["file"]
-    drawn = Image.open(io.BytesIO(draw_kinds()))
-    assert np.array_equal(Image.open(FOLDER / "numbers.png"), drawn)
+@pytest.mark.parametrize("name", NUMBER_KINDS)
+def test_pictures_of_kinds_are_as_drawn(name):
+    """`make gallery` would not change the picture of a kind of numbers."""
+    drawn = Image.open(io.BytesIO(draw_kind(NUMBER_KINDS[name])))
+    assert np.array_equal(Image.open(FOLDER / f"numbers.{name}.png"), drawn)
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from digit_sequence.base.blocks import Block
 from digit_sequence.config.looks import list_looks
 from digit_sequence.config.model import Config
 from digit_sequence.look.reference import describe_config, make_schema
+from digit_sequence.numbers.registry import NUMBER_KINDS
 from digit_sequence.transforms.registry import TRANSFORMS
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -55,6 +56,14 @@ def test_no_cell_of_meanings_is_empty() -> None:
     rows = [line for line in describe_config().splitlines() if line.startswith("| `")]
     assert len(rows) > 50
     assert [row for row in rows if re.search(r"\|\s*\|$", row)] == []
+
+
+def test_kinds_have_sections_with_a_picture() -> None:
+    """Each kind of numbers has a section, which shows it."""
+    sections = re.split(r"\n#+ ", describe_config())
+    for name in NUMBER_KINDS:
+        (section,) = [it for it in sections if it.startswith(f"`splits.numbers.{name}`\n")]
+        assert f"![{name}](gallery/numbers.{name}.png)" in section
 
 
 def test_looks_are_listed() -> None:

@@ -190,9 +190,10 @@ def test_bad_folders_are_refused(tmp_path, kind, scans):
         ("file,number\nother.png,12\n", "expected a row for each image"),
         ("file,number\n{all},9\n{first},9\n", "expected one row for"),
         ("file,number\n{all},9\nother.png,12\n", "expected the name of an image in"),
-        ("file,number\n{all},9\nx.png,12a\n", "number: expected digits, got"),
+        ("file,number\n{all},9\nx.png,12a\n", "number: expected digits, maybe with . , - /"),
+        ("file,number\n{all},9\nx.png,-.\n", "A-Z and space, got '-.'"),
         ("file,number\n{all},9\nx.png,1,2\n", "expected no more values than columns"),
-        ("file,number,boxes\n{all},9,1 2 3 4;5 6 7 8\n", "for each digit of 9"),
+        ("file,number,boxes\n{all},9,1 2 3 4;5 6 7 8\n", "for each character of 9"),
         ("file,number,boxes\n{all},9,1 2 3\n", "left top width height"),
         ("file,number,boxes\n{all},9,900 2 3 9\n", "expected boxes within the"),
     ],
@@ -208,6 +209,26 @@ def test_labels_that_do_not_fit_are_refused(tmp_path, scans, table, message):
     with pytest.raises(PipelineError, match=re.escape(message)) as caught:
         read_crops(scans, str(path))
     assert str(caught.value).startswith(str(path))
+
+
+def test_signs_of_labels_are_not_measured(tmp_path, scans):
+    """Labels and boxes with signs give the figures of the digits alone."""
+    crops, _ = read_crops(scans, "names")
+    path = tmp_path / "labels.csv"
+    tables = {}
+    for has_signs in (False, True):
+        lines = ["file,number,boxes"]
+        for crop in crops:
+            boxes = [f"{12 * n} 4 10 {20 + n}" for n in range(len(crop.number))]
+            number = crop.number
+            if has_signs:
+                number, boxes = f"-{number[:1]} {number[1:]}", ["0 0 3 2", *boxes]
+            lines.append(f"{crop.name},{number},{';'.join(boxes)}")
+        path.write_text("\n".join(lines))
+        measured = measure_crops(read_crops(scans, str(path))[0])
+        tables[has_signs] = {name: it.tolist() for name, it in measured.figures.items()}
+        assert measured.lengths == [len(crop.number) for crop in crops]
+    assert tables[True] == tables[False]
 
 
 def test_names_that_are_no_labels(tmp_path, scans):

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from digit_sequence.base.yaml import parse_yaml
 from digit_sequence.config.model import Numbers
 from number_blocks import open_block, take
 
@@ -122,3 +123,12 @@ def test_bad_moments(block: dict[str, Any], message: str) -> None:
     """Formats of no digits, reversed ranges, and days that are none are refused."""
     with pytest.raises(ValidationError, match=re.escape(message)):
         Numbers.model_validate(block)
+
+
+def test_days_of_no_calendar_are_told_by_their_key() -> None:
+    """A date without quotes that YAML would refuse is refused by the check of its key."""
+    text = "date: {first: 2024-02-30, last: 2024-12-31}"
+    with pytest.raises(ValidationError, match=r"date\.first\n.* as 2024-12-31, got '2024-02-30'"):
+        Numbers.model_validate(parse_yaml(text, "c.yaml"))
+    (first, _) = parse_yaml("[2024-02-29, 2024-02-30 10:00:00]", "c.yaml")
+    assert first == datetime.date(2024, 2, 29)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from builds import ALL_TRANSFORMS, drop_records, read_rows, read_tree
 from conftest import draw_bank, make_pool
-from digit_sequence.base.characters import CHARACTERS, DIGITS, INKED
+from digit_sequence.base.characters import CHARACTERS, DIGITS
 from digit_sequence.building.dataset import build_dataset
 from digit_sequence.building.sampler import open_sampler
 from digit_sequence.building.verify import verify_dataset
 from digit_sequence.config.loading import parse_config
+from digit_sequence.config.looks import write_out_looks
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 from digit_sequence.sources.signs import add_signs
@@ -65,12 +68,56 @@ def test_comma_descends_where_the_canvas_has_room(tiny_config, signs):
     assert abs(np.median(feet[1.0])) < 0.04
 
 
+@pytest.mark.parametrize("look", ["cheque", "form", "photo", "scan"])
+def test_dots_are_seen_and_commas_told_from_them(tiny_config, signs, look):
+    """On any paper a dot is about as dark as the digits beside it; a comma is higher and longer."""
+    line = dict.fromkeys(("separators", "leading", "trailing"))
+    tree = {**tiny_config().model_dump(mode="json"), "look": look, "glyph": {}, "line": line}
+    tree["canvas"] = {"height": 40, "width": 200}
+    config = parse_config(write_out_looks(tree, look, Path()), look)
+    rendered = render_samples(
+        config, *signs, [(f"8{sign}35", index) for sign in ".," for index in range(40)]
+    )
+    contrasts, heights, inks = np.empty((3, 80))
+    layers = list(rendered.layers)
+    for sample, image in enumerate(rendered.images):
+        own = rendered.boxes[4 * sample : 4 * sample + 4]
+        paper = np.median(image[:, : rendered.widths[sample]])
+        ink, *digits = (
+            abs(paper - np.percentile(abs(image[top:bottom, left:right] - paper) + paper, 90))
+            for top, left, bottom, right in own[[1, 0, 2, 3]].tolist()
+        )
+        contrasts[sample] = ink / np.median(digits)
+        heights[sample] = own[1, 2] - own[1, 0]
+        inks[sample] = layers[4 * sample + 1].sum() / 255
+    assert np.percentile(contrasts, 5) > 0.6
+    assert inks.min() > 2
+    for values in (heights, inks):
+        dots, commas = np.sort(values.reshape(2, 40))
+        assert np.median(commas) > 1.4 * np.median(dots)
+        assert commas[4] > np.median(dots)
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 0.07), (28, 0.05), (28, 0.1), (28, 0.2)])
+def test_dots_are_pressed(tiny_config, signs, height, width):
+    """Dots and commas are wider than the pen by a fifth, 0.11 of the height and two pixels."""
+    glyph = {"pen": {"width": [width, width]}, "ink_texture": {"skips": [0.3, 0.3]}}
+    config = tiny_config(canvas={"height": height, "width": 400}, glyph=glyph)
+    rendered = render_samples(config, *signs, [("8.1,2:-5", 0)])
+    drawn = rendered.recipes.drawn["stroke_width"]
+    assert set(drawn[[0, 2, 4, 6, 7]]) == {round(height * width, 2)}
+    assert set(drawn[[1, 3, 5]]) == {max(round(height * max(1.2 * width, 0.11), 2), 2)}
+    layers = list(rendered.layers)
+    assert min(layers[place].max() for place in (1, 3, 5)) == 255  # the pen skips none of them
+    assert min(layer[layer > 0].min() for layer in layers) > 0
+
+
 def test_a_space_is_a_gap(tiny_config, signs):
     """A space has neither glyph nor box; the digit behind it stands farther away."""
     config = tiny_config(canvas={"height": 40, "width": 400}, line={"spacing": [3, 3]})
     recipes = draw(config, signs[1], [("50 %", 0), ("50%", 0), ("1 2 3", 0)])
     assert recipes.starts.tolist() == [0, 3, 6, 9]
-    assert "".join(INKED[code] for code in recipes.digits) == "50%50%123"
+    assert "".join(CHARACTERS[code] for code in recipes.digits) == "50%50%123"
     assert recipes.identities.spaced.nonzero()[0].tolist() == [2, 7, 8]
     rendered = render_samples(config, *signs, [("50 %", 0), ("50%", 0)])
     spacing = rendered.recipes.drawn["spacing"].reshape(2, 3)
@@ -116,7 +163,7 @@ def test_engines_build_the_same_with_signs(tiny_config, tmp_path):
     rows = read_rows(tmp_path / "numba").to_pylist()
     for row in rows:
         characters = row["number"].replace(" ", "")
-        assert "".join(INKED[box["digit"]] for box in row["boxes"]) == characters
+        assert "".join(CHARACTERS[box["digit"]] for box in row["boxes"]) == characters
         assert row["n_digits"] == len(row["masks"]) == len(row["glyph_ids"]) == len(characters)
         assert row["digits"] == "".join(it for it in row["number"] if it in DIGITS)
     with open_scheduler(SchedulerOptions("synchronous")) as run:

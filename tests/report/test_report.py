@@ -193,7 +193,7 @@ def test_lengths_are_counted(page, folder):
         name: Counter(len(sample.number) for sample in split)
         for name, split in open_dataset(folder).items()
     }
-    for length, *counts in page.find_table("digits of a number", "samples, train"):
+    for length, *counts in page.find_table("characters of a number", "samples, train"):
         assert counts == [str(own[int(length)]) for own in lengths.values()]
 
 

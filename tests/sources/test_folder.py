@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from conftest import find_extent
-from digit_sequence.base.characters import INKED
+from digit_sequence.base.characters import CHARACTERS
 from digit_sequence.base.errors import SourceError, SourceWarning
 from digit_sequence.sources.bank import load_bank
 from digit_sequence.sources.folder import FolderSettings
@@ -60,9 +60,9 @@ def test_folders_of_signs(tmp_path, folder):
     dot[22:25, 12:15] = 255
     for name in ("7/a.png", "1/a.png", "U+002E/a.png", "-/b.png", "U+002D/a.png", "U+20AC/x.png"):
         folder(name, dot if name[0] == "U" else PICTURE)
-    folder("U+0041/a.png", PICTURE)  # of no character of numbers
+    folder("U+0061/a.png", PICTURE)  # of no character of numbers
     glyphs = read_folder(tmp_path)
-    assert [INKED[code] for code in glyphs.digits] == ["1", "7", ".", "-", "-", "€"]
+    assert [CHARACTERS[code] for code in glyphs.digits] == ["1", "7", ".", "-", "-", "€"]
     assert (glyphs.images[2] == dot).all()
 
 

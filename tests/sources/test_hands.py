@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digit_sequence.base.characters import INKED
+from digit_sequence.base.characters import CHARACTERS
 from digit_sequence.sources.hands import choose_hands, find_hands
 from rendering import make_identities
 
@@ -19,7 +19,7 @@ def make_hands(*glyphs):
     writers = np.array([writer for writer, _ in glyphs], np.int32)
     digits = np.array([digit for _, digit in glyphs])
     ids = np.argsort(digits, kind="stable").astype(np.int32)
-    return find_hands(ids, np.searchsorted(digits[ids], np.arange(25)), writers), writers, digits
+    return find_hands(ids, np.searchsorted(digits[ids], np.arange(52)), writers), writers, digits
 
 
 def choose(hands, share, *numbers, seed=1):
@@ -88,7 +88,8 @@ def test_each_number_is_of_its_hand(glyphs, numbers, share):
         wanted = set(map(int, number))
         if hand == NOBODY:
             assert set(ids) == {10_000}
-            assert share < 1
+            assert lacked == 0
+            assert share < 1 or not any(wanted & it for it in written.values())
             continue
         assert share > 0
         assert len(wanted & written[hand]) == max(len(wanted & it) for it in written.values())
@@ -107,7 +108,8 @@ def test_signs_of_a_pen_are_not_lacked():
     assert hand in (3, 5)
     assert ids[1] == 10_000
     assert lacked == 0
-    comma = INKED.index(",")
+    assert choose(hands, 1.0, ",.")[1:] == ([NOBODY], [0])  # nobody wrote these
+    comma = CHARACTERS.index(",")
     hands, *_ = make_hands((3, 1), (3, 7), (5, comma))
     (ids,), (hand,), (lacked,) = choose(hands, 1.0, "17,")
     assert (ids, hand, lacked) == ([0, 1, 10_000], 3, 1)

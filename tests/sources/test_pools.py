@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ def make_bank(digits, parts=None):
     """Make a bank of which only the digits and parts matter."""
     digits = np.asarray(digits, np.uint8)
     parts = np.zeros_like(digits) if parts is None else np.asarray(parts, np.uint8)
-    images = np.ones((len(digits), 1, 1), np.uint8)
+    images = np.arange(2 * len(digits)).astype(">u4").view(np.uint8).reshape(-1, 2, 4)
     return GlyphBank(images, digits, parts, np.ones((len(digits), 4), np.int16), "")
 
 
@@ -56,7 +57,7 @@ def test_partition_is_complete_disjoint_and_grouped(digits, fractions):
     assert sorted(ids.tolist()) == list(range(len(digits)))
     for pool in pools.values():
         assert (pool.ids.dtype, pool.starts.dtype) == (np.int32, np.int64)
-        assert pool.starts.shape == (25,)
+        assert pool.starts.shape == (52,)
         assert pool.starts[-1] == len(pool.ids)
         for digit in range(10):
             own = pool.ids[pool.starts[digit] : pool.starts[digit + 1]].tolist()
@@ -97,6 +98,48 @@ def test_held_out_counts_by_hand(arguments, counts):
     assert count_held_out(*arguments) == counts
 
 
+@given(
+    digits=st.lists(st.integers(0, 9), min_size=1, max_size=60),
+    fractions=FRACTIONS,
+    data=st.data(),
+)
+@settings(deadline=None)
+def test_copies_of_an_image_stay_together(digits, fractions, data):
+    """Glyphs of one image are in one split, in test if one is for test alone; no other moves."""
+    n_glyphs = len(digits)
+    first = [data.draw(st.integers(0, n)) if n % 3 == 2 else n for n in range(n_glyphs)]
+    parts = data.draw(st.lists(st.integers(0, 1), min_size=n_glyphs, max_size=n_glyphs))
+    bank = make_bank(digits, parts)
+    before, after = (
+        {
+            glyph: split
+            for split, pool in partition_glyphs(it, make_source(*fractions)).items()
+            for glyph in pool.ids.tolist()
+        }
+        for it in (bank, replace(bank, images=bank.images[first]))
+    )
+    assert before.keys() == after.keys() == set(range(n_glyphs))
+    images = [bank.images[it].tobytes() for it in first]
+    for glyph, split in after.items():
+        same = [it for it in range(n_glyphs) if images[it] == images[glyph]]
+        assert {after[it] for it in same} == {split}
+        expected = "test" if any(parts[it] for it in same) else before[min(same)]
+        assert split == expected
+
+
+def test_copies_of_two_writers_are_refused():
+    """Writers stay whole, so an image of two of them, in two splits, is told with what to do."""
+    bank = make_bank([3] * 40)
+    images = bank.images.copy()
+    images[20:] = images[:20]
+    bank = replace(bank, images=images, writers=np.arange(40, dtype=np.int32))
+    source = make_source(0.3, 0.3).model_copy(update={"split_by": "writer"})
+    with pytest.raises(SourceError, match=r"again as glyph \d+, one of \d+; exclude one of them"):
+        partition_glyphs(bank, source)
+    alone = source.model_copy(update={"exclude": tuple(range(20, 40))})
+    assert sum(len(pool.ids) for pool in partition_glyphs(bank, alone).values()) == 20
+
+
 def test_partition_is_fixed():
     """The same glyphs go to the same splits in every release: a change here is a leak."""
     pools = partition_glyphs(make_bank([3] * 12 + [8] * 6), make_source(0.25, 0.25))
@@ -116,8 +159,8 @@ def test_partition_of_mnist():
         MnistSettings(name="mnist", val_fraction=0.2, keep_doubtful=True),
     )
     assert sorted(pools["test"].ids.tolist()) == list(range(300, 400))
-    assert np.diff(pools["val"].starts).tolist() == [6] * 10 + [0] * 14
-    assert np.diff(pools["train"].starts).tolist() == [24] * 10 + [0] * 14
+    assert np.diff(pools["val"].starts).tolist() == [6] * 10 + [0] * 41
+    assert np.diff(pools["train"].starts).tolist() == [24] * 10 + [0] * 41
     check_disjoint(pools)
 
 

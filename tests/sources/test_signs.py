@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from conftest import draw_bank, make_bank
-from digit_sequence.base.characters import CHARACTERS, DIGITS, INKED, SIGNS
+from digit_sequence.base.characters import CHARACTERS, DIGITS, SIGNS
 from digit_sequence.base.names import SPLITS
 from digit_sequence.pen.nib import measure_strokes
 from digit_sequence.pen.shapes import load_signs
@@ -40,7 +40,7 @@ def test_signs_are_added_behind_the_source(size):
     ids = np.concatenate([pools[split].ids for split in SPLITS])
     assert sorted(ids.tolist()) == list(range(len(extended.images)))
     for split in SPLITS:
-        for code in range(len(INKED)):
+        for code in range(len(DIGITS + SIGNS)):
             own = pools[split].of_digit(code)
             assert len(own) > 0
             assert (extended.digits[own] == code).all()
@@ -59,6 +59,18 @@ def test_signs_are_the_same_each_time_and_differ_from_each_other():
     assert len(pictures) > 0.98 * (len(first.images) - 60)
 
 
+def test_signs_beside_letters_alone():
+    """A source of letters has signs drawn as wide as their strokes, in their rows."""
+    bank = draw_bank(28, 6)
+    letters = make_bank(bank.images, bank.digits + np.uint8(CHARACTERS.index("A")))
+    extended, pools, _ = add(letters, "0123456789,ABC")
+    expected, others, _ = add(bank, "0123456789,")
+    assert (extended.images == expected.images).all()
+    comma = CHARACTERS.index(",")
+    for split in SPLITS:
+        assert len(pools[split].of_digit(comma)) == len(others[split].of_digit(comma)) > 0
+
+
 def test_only_what_is_lacking_is_drawn():
     """Digits need nothing; a sign that the source has is its own."""
     bank = draw_bank(28, 6)
@@ -66,10 +78,10 @@ def test_only_what_is_lacking_is_drawn():
     assert extended is bank
     assert pools is before
     images = np.concatenate([bank.images, bank.images[:2]])
-    comma = INKED.index(",")
+    comma = CHARACTERS.index(",")
     own = make_bank(images, np.concatenate([bank.digits, [comma, comma]]).astype(np.uint8))
     extended, pools, _ = add(own, "0123456789.,")
-    assert np.unique(extended.digits[len(images) :]).tolist() == [INKED.index(".")]
+    assert np.unique(extended.digits[len(images) :]).tolist() == [CHARACTERS.index(".")]
     assert sum(len(pool.of_digit(comma)) for pool in pools.values()) == 2
 
 
@@ -81,7 +93,7 @@ def test_signs_stand_where_they_are_written():
     height = bottom - top
 
     def measure(sign):
-        ink = extended.ink[extended.digits == INKED.index(sign)].astype(float)
+        ink = extended.ink[extended.digits == CHARACTERS.index(sign)].astype(float)
         return np.median((ink[:, [0, 2]] - top) / height, axis=0)
 
     assert 0.7 < measure(".")[0] < measure(".")[1] < 1.1
@@ -94,6 +106,7 @@ def test_signs_stand_where_they_are_written():
     for sign in "/()$":
         assert measure(sign)[0] < 0.1
         assert measure(sign)[1] > 0.9
+    assert measure("/")[1] - measure("/")[0] > 1.15  # or it would be a 1
     widths = measure_strokes(extended.images)
     is_sign = extended.digits >= len(DIGITS)
     assert 0.8 < np.median(widths[is_sign]) / np.median(widths[~is_sign]) < 1.3

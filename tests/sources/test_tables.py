@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from digit_sequence.base.characters import CHARACTERS
 from digit_sequence.base.errors import SourceError
 from digit_sequence.config.model import Config
 from digit_sequence.sources.bank import load_bank
@@ -323,6 +324,40 @@ def test_emnist(tmp_path: Path, compress: Any) -> None:
         read(name="emnist", path=str(tmp_path), writers=str(tmp_path / "nobody"))
     with pytest.raises(SourceError, match=r"expected emnist-mnist-train-images-idx3-ubyte or"):
         read(name="emnist", path=str(tmp_path), subset="mnist")
+
+
+@pytest.mark.parametrize(
+    ("subset", "labels", "expected"),
+    [
+        ("byclass", [0, 9, 10, 35, 36, 61, 12, 3], "09AZC3"),
+        ("bymerge", [0, 9, 10, 35, 36, 46, 12, 3], "09AZC3"),
+        ("balanced", [0, 9, 10, 35, 36, 46, 12, 3], "09AZC3"),
+        ("letters", [1, 26, 1, 2, 3, 4, 5, 6], "AZABCDEF"),
+    ],
+)
+def test_emnist_with_letters(tmp_path: Path, subset: str, labels: list[int], expected: str) -> None:
+    """Labels become characters; small letters are left out, with their images and writers."""
+    images = np.zeros((8, 28, 28), np.uint8)
+    images[np.arange(8), 2, 4 + np.arange(8)] = 255
+    for part in ("train", "test"):
+        for kind, array in (
+            ("images-idx3", images.transpose(0, 2, 1)),
+            ("labels-idx1", np.array(labels)),
+        ):
+            path = tmp_path / f"emnist-{subset}-{part}-{kind}-ubyte"
+            path.write_bytes(encode_idx(array))
+    (tmp_path / "writers").write_text("\n".join(map(str, range(16))))
+    block = {"name": "emnist", "path": str(tmp_path), "subset": subset}
+    found = read(**block, writers=str(tmp_path / "writers"))
+    assert "".join(CHARACTERS[code] for code in found.digits) == 2 * expected
+    assert found.parts.tolist() == [0] * len(expected) + [1] * len(expected)
+    rows, columns = found.images.nonzero()[1:]
+    assert set(rows) == {2}
+    assert found.writers is not None
+    assert ((columns - 4) == found.writers % 8).all()
+    path.write_bytes(encode_idx(np.array([62] * 8)))
+    with pytest.raises(SourceError, match=r"row 0: expected a label from 0 to \d\d, got 62"):
+        read(**block)
 
 
 def encode_labels(digits: Any, is_text: bool) -> bytes:

@@ -114,3 +114,6 @@ def test_card_of_mnist_has_its_license(tiny_config, folder):
     text = (folder / "README.md").read_text()
     assert "license: cc-by-sa-3.0" in text
     assert "MNIST: Y. LeCun" in text
+    croissant = json.loads((folder / "croissant.json").read_text())
+    assert croissant["license"] == "https://spdx.org/licenses/CC-BY-SA-3.0"
+    assert "MNIST: Y. LeCun" in croissant["rai:dataCollectionRawData"]

@@ -343,8 +343,8 @@ def test_commit_is_one_put(tiny_config, object_store, folder, monkeypatch):
     assert not [write for write in writes if "copied" in write or write.startswith("POST")]
     puts = [re.split("[ ?]", put)[1].removeprefix(f"/{BUCKET}/{folder}/") for put in writes]
     dataset = [path for path in puts if not path.startswith((RUNS_FOLDER, ".build/probe", "."))]
-    *shards, card, manifest = [path for path in dataset if not path.endswith("/")]
-    assert (card, manifest) == ("README.md", "dataset.json")
+    *shards, card, croissant, manifest = [path for path in dataset if not path.endswith("/")]
+    assert (card, croissant, manifest) == ("README.md", "croissant.json", "dataset.json")
     pairs = [(image, labels) for image, labels in zip(shards[::2], shards[1::2], strict=True)]
     assert sorted(pairs) == [
         (f"images/{stem}.tar", f"labels/{stem}.parquet")

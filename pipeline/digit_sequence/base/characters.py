@@ -4,6 +4,7 @@
 0-9    the digits
 10-23  the signs ``. , - / : + = # % ( ) $ € £``
 24     the space, a gap: it has neither glyph nor box
+25-50  the letters A-Z
 =====  ==========================================================
 
 The order stays as it is. Each is one byte of ISO 8859-15.
@@ -12,13 +13,20 @@ The order stays as it is. Each is one byte of ISO 8859-15.
 from __future__ import annotations
 
 import re
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 DIGITS = "0123456789"
 SIGNS = ".,-/:+=#%()$€£"
-INKED = DIGITS + SIGNS
-"""Characters that have glyphs, by code."""
 SPACE = " "
-CHARACTERS = INKED + SPACE
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+INKED = DIGITS + SIGNS + LETTERS
+"""Characters that have glyphs."""
+DOTS = ".,:"
+"""Signs that are little else than dots of a pen: who reads a number must see them."""
+CHARACTERS = DIGITS + SIGNS + SPACE + LETTERS
 """All of them, by code."""
 _ENCODING = "iso8859_15"
 _TABLE = bytes.maketrans(CHARACTERS.encode(_ENCODING), bytes(range(len(CHARACTERS))))
@@ -42,6 +50,16 @@ def encode_text(text: str) -> bytes:
     return text.encode(_ENCODING).translate(_TABLE)
 
 
+def find_signs(codes: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which of some codes (N,) are of signs: neither of digits nor of letters.
+
+    >>> find_signs(np.array([9, 10, 23, 25])).tolist()
+    [False, True, True, False]
+    """
+    is_sign: NDArray[np.bool_] = (codes >= len(DIGITS)) & (codes < CHARACTERS.index(SPACE))
+    return is_sign
+
+
 def keep_digits(number: str) -> str:
     """Return the digits of a number, without what else is written.
 
@@ -49,6 +67,15 @@ def keep_digits(number: str) -> str:
     '123450'
     """
     return "".join(character for character in number if character in DIGITS)
+
+
+def drop_signs(number: str) -> str:
+    """Return the digits and letters of a number.
+
+    >>> drop_signs("M1 1AE"), drop_signs("$1,234.50")
+    ('M11AE', '123450')
+    """
+    return "".join(it for it in number if it in DIGITS or it in LETTERS)
 
 
 def count_inked(number: str) -> int:
@@ -75,7 +102,7 @@ def name_character(character: str) -> str:
     >>> name_character("7"), name_character("/")
     ('7', 'U+002F')
     """
-    return character if character in DIGITS else f"U+{ord(character):04X}"
+    return character if character in DIGITS + LETTERS else f"U+{ord(character):04X}"
 
 
 def parse_character(name: str) -> str | None:
@@ -90,27 +117,29 @@ def parse_character(name: str) -> str | None:
 
 
 def show_characters(characters: str) -> str:
-    """Return some characters for a message, one beside the other.
+    """Return some characters for a message, one beside the other; all letters as A-Z.
 
-    >>> show_characters("09, ")
-    '0 9 , and space'
+    >>> show_characters("09, "), show_characters(LETTERS)
+    ('0 9 , and space', 'A-Z')
     """
-    shown = " ".join(it for it in characters if it != SPACE)
+    rest = characters.replace(LETTERS, "")
+    shown = " ".join([it for it in rest if it != SPACE] + ["A-Z"] * (rest != characters))
     return " and ".join([shown] * bool(shown) + ["space"] * (SPACE in characters))
 
 
 def name_number(number: str) -> str:
     """Return a name of a number that any system takes for a file.
 
-    Digits and hyphens stay, and each other character becomes x and two hexadecimal digits, its byte
-    in ISO 8859-15; `parse_number_name` turns it back.
+    Digits, letters and hyphens stay, and each other character becomes x and two hexadecimal digits,
+    its byte in ISO 8859-15, likewise X; `parse_number_name` turns it back. No two names are alike
+    where a system does not tell x from X.
 
-    >>> name_number("007"), name_number("2026-12-31"), name_number("1,5")
-    ('007', '2026-12-31', '1x2c5')
+    >>> name_number("007"), name_number("2026-12-31"), name_number("1,5"), name_number("AX")
+    ('007', '2026-12-31', '1x2c5', 'Ax58')
     """
     if number.isdigit():
         return number
-    return re.sub("[^0-9-]", lambda match: f"x{match[0].encode(_ENCODING).hex()}", number)
+    return re.sub("[^0-9A-WYZ-]", lambda match: f"x{match[0].encode(_ENCODING).hex()}", number)
 
 
 def parse_number_name(name: str) -> str:

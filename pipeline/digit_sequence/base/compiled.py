@@ -32,7 +32,16 @@ if config.DISABLE_JIT:
 ZERO, ONE = np.int64(0), np.int64(1)
 
 # Called from kernels only, so nothing is made for callers in Python.
-inner = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_INNER = {
+    "nogil": True,
+    "error_model": "numpy",
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+inner = njit(**_INNER)
+lean = njit(**_INNER, _nrt=False)
+"""As `inner`, of functions that make no array and return none. For them numba does not count who
+holds the parts of arrays that they take, which takes as long as a small loop over one."""
 
 
 def reads(kind: Any, n_axes: int) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from digit_sequence.base.errors import ConfigError
@@ -32,7 +33,9 @@ def parse_yaml(text: str, where: str) -> Any:
     try:
         if "*" in text:
             _check_aliases(text)
-        return YAML(typ="safe", pure=True).load(text)
+        yaml = YAML(typ="safe", pure=True)
+        yaml.Constructor = _Constructor
+        return yaml.load(text)
     except RecursionError as error:
         raise ConfigError(f"{where}: nested too deeply to read") from error
     except Exception as error:  # a YAMLError, or anything at all for scalars such as `!!bool x`
@@ -42,6 +45,20 @@ def parse_yaml(text: str, where: str) -> Any:
         if len(problem) > _MAX_PROBLEM:
             problem = f"{problem[:_MAX_PROBLEM]} ..."
         raise ConfigError(f"{where}: {line}not readable as YAML: {problem}") from error
+
+
+class _Constructor(SafeConstructor):
+    """Leaves a date that no calendar has, such as 2024-02-30, as text: the check names its key."""
+
+    def construct_yaml_timestamp(self, node: Node, values: Any = None) -> Any:
+        """Return the date, or the text."""
+        try:
+            return super().construct_yaml_timestamp(node, values)
+        except ValueError:
+            return node.value
+
+
+_Constructor.add_constructor("tag:yaml.org,2002:timestamp", _Constructor.construct_yaml_timestamp)
 
 
 class _AliasError(ValueError):

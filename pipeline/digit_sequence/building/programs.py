@@ -1,4 +1,4 @@
-"""Building from a program: what ``from digit_sequence import build`` gives."""
+"""Building, verifying and looking after datasets from a program: what `digit_sequence` gives."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ from typing import Any
 
 from digit_sequence.base.current_folder import leave_lost_folder
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.progress import ShowProgress, hide_progress
+from digit_sequence.building import status
 from digit_sequence.building.dataset import BuildResult, build_dataset
-from digit_sequence.building.sampler import open_sampler
+from digit_sequence.building.origins import open_storage
+from digit_sequence.building.repair import repair_dataset
+from digit_sequence.building.sampler import open_output, open_sampler
+from digit_sequence.building.verify import VerifyResult, load_any_plan, verify_dataset
 from digit_sequence.config.loading import load_config
 from digit_sequence.config.model import Config
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
+from digit_sequence.store.plan_file import check_versions
 from digit_sequence.store.storage import Storage
 
 
@@ -100,3 +106,94 @@ def choose_output(config: Config, path: Path | None) -> str:
     if path is None:
         raise ConfigError("output: expected a folder, in the call or as output.uri, got none")
     return f"data/{path.stem}"
+
+
+def verify(
+    dataset: str | Path,
+    *,
+    quick: bool = False,
+    redraw: int = 0,
+    repair: bool = False,
+    on_check: Callable[[VerifyResult], None] = lambda _result: None,
+    on_repair: Callable[[BuildResult], None] = lambda _result: None,
+    show_progress: ShowProgress = hide_progress,
+    should_stop: Callable[[], bool] = lambda: False,
+    **scheduler: Any,
+) -> VerifyResult:
+    """Check that a dataset is complete and sound, as ``digit-sequence verify`` does.
+
+    Parameters
+    ----------
+    dataset : str or Path
+        Directory, or a URI such as ``s3://bucket/folder``.
+    quick : bool
+        Footers, sizes and names only; no image is read.
+    redraw : int
+        Random samples to draw again and compare.
+    repair : bool
+        Build again what is broken, and just that.
+    on_check, on_repair : callable
+        Called with the result of each check, two if the plan itself was broken; and of the repair.
+    show_progress : callable
+        See `digit_sequence.base.progress`.
+    should_stop, **scheduler
+        As of `build`.
+
+    Returns
+    -------
+    VerifyResult
+        Of the last check: its `problems` are what was found, and is mended if `repair`.
+
+    Raises
+    ------
+    OutputError
+        If there is no plan to verify against, or files cannot be read; or to repair or draw again,
+        if other versions have built it.
+    BuildError
+        If shards could not be verified or built.
+    BuildStopped
+        If `should_stop` became true before the end.
+    """
+    storage = open_storage(str(dataset))
+    if repair:
+        check_versions(storage, load_any_plan(storage)[0], "to repair it")
+    options = SchedulerOptions(**scheduler)
+    if quick and not repair:  # what the driver does by itself
+        options = SchedulerOptions("synchronous")
+    with open_scheduler(options) as run:
+
+        def check() -> VerifyResult:
+            plan, _ = load_any_plan(storage)
+            with show_progress(plan.n_samples) as on_progress:
+                result = verify_dataset(
+                    storage,
+                    run,
+                    quick=quick,
+                    redraw=redraw,
+                    on_progress=on_progress,
+                    should_stop=should_stop,
+                )
+            on_check(result)
+            return result
+
+        result = check()
+        if result.problems and repair:
+            repair_dataset(storage, result.problems)
+            if result.is_quick and not quick:  # the plan and the digits are whole now
+                result = check()
+                repair_dataset(storage, result.problems)
+            sampler = open_output(storage)
+            with show_progress(sampler.plan.n_samples) as on_progress:
+                on_repair(build_dataset(sampler, storage, run, on_progress, False, should_stop))
+    return result
+
+
+def describe_status(dataset: str | Path) -> str:
+    """Return how far a build is, while it runs or afterwards, as ``digit-sequence status`` does.
+
+    Raises
+    ------
+    OutputError
+        If the directory holds no build, or a manifest that cannot be read.
+    """
+    return status.describe_status(open_storage(str(dataset)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from digit_sequence.base.characters import INKED, SIGNS, SPACE, encode_text
+from digit_sequence.base.characters import CHARACTERS, SIGNS, SPACE, encode_text
 from digit_sequence.base.engines import Engine, choose_engine
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import SplitName
@@ -111,7 +111,7 @@ def _list_signs(plan: Plan, bank: GlyphBank) -> str:
     """Return the signs that a source needs glyphs of: of a mix by glyph those that no part has."""
     source = plan.config.source
     is_one = isinstance(source, MixSettings) and source.per == "glyph"
-    known = {INKED[code] for code in np.unique(bank.digits)} if is_one else set()
+    known = {CHARACTERS[code] for code in np.unique(bank.digits)} if is_one else set()
     return "".join(it for it in plan.alphabet if it in SIGNS and it not in known)
 
 
@@ -133,10 +133,10 @@ def _make_sampler(plan: Plan, bank: GlyphBank, engine: str | None) -> Sampler:
     for name, split in plan.splits.items():
         starts = pools[name].starts
         codes = encode_text("".join(split.numbers.characters() - {SPACE}))
-        lacking = [INKED[code] for code in codes if starts[code] == starts[code + 1]]
+        lacking = [CHARACTERS[code] for code in codes if starts[code] == starts[code + 1]]
         if lacking:
             raise ConfigError(missing_glyphs(name, lacking))
         if mixed := pools[name].mixed:
             for part, found in mixed.find_lacking(codes).items():
-                raise ConfigError(missing_glyphs(name, (INKED[code] for code in found), part))
+                raise ConfigError(missing_glyphs(name, (CHARACTERS[code] for code in found), part))
     return Sampler(plan, bank, glyphs, pools, choose_engine(engine))

@@ -2,7 +2,7 @@
 
 =======  ==========================================================================================
 quick    every label file's footer, every file's size, files that do not belong, the plan and its
-         glyphs, manifest and card
+         glyphs, manifest and cards
 full     also, for each shard: digest of its bytes and of its rows; the container walked against
          the offsets; every image decoded, its pixels hashed (PNG), its JSON compared with its row;
          keys, numbers and boxes compared with the plan; glyphs within the pool of their split, and
@@ -26,7 +26,7 @@ import pyarrow as pa
 
 from digit_sequence.base.documents import parse_json, take
 from digit_sequence.base.errors import BuildError, BuildStopped, OutputError, SourceError
-from digit_sequence.base.names import BUILD_FOLDER, CARD_PATH, MANIFEST_PATH, PLAN_PATH, SplitName
+from digit_sequence.base.names import BUILD_FOLDER, MANIFEST_PATH, PLAN_PATH, SplitName
 from digit_sequence.building.checks import (
     Problem,
     ShardReport,
@@ -49,7 +49,7 @@ from digit_sequence.store.ledger import (
     read_sizes,
     shard_paths,
 )
-from digit_sequence.store.manifest import make_manifest
+from digit_sequence.store.manifest import CARD_DIGESTS, make_manifest
 from digit_sequence.store.plan_file import (
     PROBE_PATH,
     check_versions,
@@ -289,7 +289,7 @@ def _list_files(
     A plan may be for far more shards than there are files: of those without a label file, after
     many, only the files that are there are looked at.
     """
-    yield from (PLAN_PATH, GLYPHS_PATH, PROBE_PATH, MANIFEST_PATH, CARD_PATH)
+    yield from (PLAN_PATH, GLYPHS_PATH, PROBE_PATH, MANIFEST_PATH, *CARD_DIGESTS)
     for shard in labelled:
         yield from _list_images(storage, plan, shard)
         yield label_path(shard)
@@ -323,42 +323,57 @@ def _is_ours(path: str) -> bool:
 
 
 def _check_manifest(storage: Storage, plan: Plan, ledger: Ledger) -> list[Problem]:
-    """Compare the manifest and the card with what a build would write; if all shards are sound.
+    """Compare the manifest and the cards with what a build would write; if all shards are sound.
 
-    Where other versions wrote them, as far as this one knows them: the manifest has a digest of the
-    card, and may hold more.
+    Where other versions wrote them, as far as this one knows them: the manifest has digests of the
+    cards that they wrote, and may hold more.
     """
     if next(ledger.missing(), None) is not None:
         return []
-    found = {path: _read(storage, path) for path in (CARD_PATH, MANIFEST_PATH)}
+    content = _read(storage, MANIFEST_PATH)
     expected = make_manifest(plan, ledger)
-    manifest = _take_known(expected, found[MANIFEST_PATH]) if plan.published else expected
+    manifest: dict[str, Any] | None = expected
+    found = {path: _read(storage, path) for path in CARD_DIGESTS}
+    if plan.published:  # of a version without it, perhaps
+        absent = [path for path, card in found.items() if isinstance(card, Problem)]
+        manifest = _take_known(expected, content, absent)
+        known = manifest or {}
+        found = {
+            p: card for p, card in found.items() if p not in absent or CARD_DIGESTS[p] in known
+        }
     problems = []
-    for path, content in found.items():
-        if isinstance(content, Problem):
-            problems.append(content)
-        elif not _is_expected(path, content, manifest):
+    for path, inside in (found | {MANIFEST_PATH: content}).items():
+        if isinstance(inside, Problem):
+            problems.append(inside)
+        elif not _is_expected(path, inside, manifest):
             problems.append(Problem(path, "is not what the shards and the plan say"))
     return problems
 
 
 def _is_expected(path: str, content: bytes, manifest: dict[str, Any] | None) -> bool:
-    """Tell whether card or manifest are as they should be."""
-    if manifest is None:  # it is broken, and nothing else knows the card
-        return path == CARD_PATH
-    if path == CARD_PATH:
-        return bool(hashlib.sha256(content).hexdigest() == manifest["card_sha256"])
+    """Tell whether a card or the manifest is as it should be."""
+    if manifest is None:  # it is broken, and nothing else knows the cards
+        return path in CARD_DIGESTS
+    if path in CARD_DIGESTS:
+        return bool(hashlib.sha256(content).hexdigest() == manifest[CARD_DIGESTS[path]])
     return content == to_json(manifest)
 
 
-def _take_known(expected: dict[str, Any], content: bytes | Problem) -> dict[str, Any] | None:
+def _take_known(
+    expected: dict[str, Any], content: bytes | Problem, absent: Collection[str]
+) -> dict[str, Any] | None:
     """Return what another version's manifest says, with what this one expects in its place.
 
-    None if it is no manifest.
+    None if it is no manifest, or has no digest of a card that is not absent.
     """
     try:
         found = parse_json(b"" if isinstance(content, Problem) else content)
-        known = {key: expected[key] for key in expected if key != "card_sha256"}
-        return {**found, **known, "card_sha256": take(found, "card_sha256", str)}
+        digests = {
+            digest: take(found, digest, str)
+            for path, digest in CARD_DIGESTS.items()
+            if digest in found or path not in absent
+        }
+        known = {key: expected[key] for key in expected if key not in CARD_DIGESTS.values()}
+        return {**found, **known, **digests}
     except (TypeError, ValueError):
         return None

@@ -16,7 +16,6 @@ from digit_sequence.cli.options import config_options, scheduler_options
 from digit_sequence.cli.signals import drain_on_signal
 from digit_sequence.cli.terminal import echo, show_progress, write_file
 from digit_sequence.cli.torch_import import importing_torch
-from digit_sequence.cli.train import open_others
 
 if TYPE_CHECKING:
     from digit_sequence.learn.ablation import Ablation, Crops, Outcome
@@ -97,6 +96,7 @@ def ablate(
         from digit_sequence.learn import ablation, training
         from digit_sequence.learn.checks import check_other
         from digit_sequence.learn.evaluation import EVALUATION_BATCH
+        from digit_sequence.learn.programs import open_others
 
     from digit_sequence.config.loading import load_config
     from digit_sequence.learn.parts import BASE, make_variants

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from digit_sequence.base.characters import DIGITS, INKED, show_characters
+from digit_sequence.base.characters import CHARACTERS, DIGITS, show_characters
 from digit_sequence.base.current_folder import leave_lost_folder, make_absolute
 from digit_sequence.base.errors import ConfigError, how_to_install
 from digit_sequence.cli.options import config_options, memory_option, scheduler_options
@@ -99,7 +99,7 @@ def build(
             _report_performance(run, report),
         ):
             result = build_dataset(sampler, storage, run, on_progress, overwrite, should_stop)
-    echo(describe_result(result, sampler.plan, uri))
+    echo(describe_result(result, uri))
 
 
 def _report_performance(run: Run, path: Path | None) -> AbstractContextManager[Any]:
@@ -128,7 +128,7 @@ def _describe_plan(sampler: Sampler, n_bytes: int, uri: str) -> str:
     if plan.alphabet != DIGITS:
         signs = plan.alphabet[len(DIGITS) :]
         added = sampler.glyphs.digits[len(sampler.bank.digits) :]
-        drawn = "".join(it for it in signs if it in INKED and INKED.index(it) in added)
+        drawn = "".join(it for it in signs if CHARACTERS.index(it) in added)
         how = f"; a pen draws {show_characters(drawn)}" if drawn else ""
         lines.append(f"{'signs':8}{show_characters(signs)}{how}")
     lines += [_describe_excluded(plan, split) for split in plan.splits.values() if split.excluded]

@@ -6,9 +6,6 @@ from typing import Any
 
 import click
 
-from digit_sequence.base.current_folder import make_absolute
-from digit_sequence.base.errors import ConfigError
-from digit_sequence.base.files import is_remote
 from digit_sequence.cli.options import scheduler_options
 from digit_sequence.cli.signals import drain_on_signal
 from digit_sequence.cli.terminal import echo, show_progress
@@ -48,21 +45,21 @@ def export(
     An export that was stopped goes on when the same command is given again.
     """
     from digit_sequence.exports import EXPORTS
-    from digit_sequence.exports.run import Export, check_fit, export_dataset
+    from digit_sequence.exports.programs import export as export_dataset
     from digit_sequence.read.dataset import open_dataset
-    from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 
-    if is_remote(output):
-        raise ConfigError(f"--output: expected a folder that is mounted here, got {output}")
-    request = Export(open_dataset(dataset), kind, make_absolute(output), max_digits)
-    check_fit(request)
-    n_samples = sum(map(len, request.dataset.values()))
-    with (
-        drain_on_signal() as should_stop,
-        open_scheduler(SchedulerOptions(**scheduler)) as run,
-        show_progress(n_samples) as on_progress,
-    ):
-        exported = export_dataset(request, run, on_progress, should_stop)
+    opened = open_dataset(dataset)
+    with drain_on_signal() as should_stop:
+        exported = export_dataset(
+            opened,
+            kind,
+            output,
+            max_digits=max_digits,
+            show_progress=show_progress,
+            should_stop=should_stop,
+            **scheduler,
+        )
+    n_samples = sum(map(len, opened.values()))
     echo(f"{output}: {n_samples:,} samples, {exported:,} of them exported now")
     if EXPORTS[kind].note:
         echo(EXPORTS[kind].note)

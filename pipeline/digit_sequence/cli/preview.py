@@ -35,15 +35,8 @@ def preview(origin: str, output: Path, count: int, boxes: bool, overrides: tuple
 
     Of a config the samples are rendered; of a dataset they are read from its shards.
     """
-    from digit_sequence.cli.origins import is_dataset, open_origin, open_storage
-    from digit_sequence.look.preview import draw_sheet, draw_tiles, read_tiles
-    from digit_sequence.store.plan_file import load_plan
+    from digit_sequence.look.preview import draw_preview
 
-    if is_dataset(origin, overrides):
-        storage = open_storage(origin)
-        tiles = read_tiles(storage, load_plan(storage, any_versions=True), count)
-    else:
-        tiles = draw_tiles(open_origin(origin, overrides), count)
-    groups = {f"{name}: {len(group)} samples": group for name, group in tiles.items()}
-    write_file(output, draw_sheet(groups, boxes))
-    echo(f"{output}: {sum(map(len, tiles.values()))} samples")
+    sheet = draw_preview(origin, count=count, boxes=boxes, overrides=overrides)
+    write_file(output, sheet.png)
+    echo(f"{output}: {sheet.n_samples} samples")

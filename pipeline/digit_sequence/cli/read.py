@@ -194,7 +194,7 @@ def _summarize(
         f"{result['character_error_rate']:.2%} ({errors[0]:.2%} to {errors[1]:.2%})",
         f"exact match of the surest half {result['surest']['50%']:.1%}, of the surest nine tenths "
         f"{result['surest']['90%']:.1%}",
-        "exact match by number of digits: "
+        "exact match by number of characters: "
         + ", ".join(
             f"{digits}: {row['exact_match']:.1%} of {row['samples']:,}"
             for digits, row in result["by_length"].items()

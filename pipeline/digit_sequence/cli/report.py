@@ -62,34 +62,26 @@ def report(
     One HTML file that needs no network. Of a config, samples are drawn for it. Needs the extra
     report.
     """
-    from digit_sequence.cli.origins import is_dataset, open_origin, open_storage
-    from digit_sequence.match.crops import read_crops
-
     if labels is not None and against is None:
         raise ConfigError("--labels: expected --against, whose crops they are of")
     if weights is not None:
         with importing_torch("reading"):
-            from digit_sequence.learn.reader import Reader
-        Reader(weights)  # refused before anything is read
+            import digit_sequence.learn.reader  # noqa: F401
     try:
-        from digit_sequence.report.report import make_report
-        from digit_sequence.report.subject import BuiltSubject, LiveSubject, Subject
+        from digit_sequence.report.programs import draw_report
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"a report needs the package {error.name}: {how_to_install('report')}"
         ) from error
-    if is_dataset(origin, overrides):
-        subject: Subject = BuiltSubject(open_storage(origin))
-    else:
-        subject = LiveSubject(origin, open_origin(origin, overrides), count)
-    crops = None
-    if against is not None:
-        crops, notes = read_crops(against, labels, subject.image_shape[0])
-        for note in notes:
-            echo(f"note: {note}", err=True)
-    with show_progress(sum(subject.planned.values())) as on_progress:
-        page = make_report(subject, crops, weights, on_progress)
+    page = draw_report(
+        origin,
+        count=count,
+        against=against,
+        labels=labels,
+        weights=weights,
+        overrides=overrides,
+        on_note=lambda note: echo(f"note: {note}", err=True),
+        show_progress=show_progress,
+    )
     write_file(output, page.encode("utf-8", "backslashreplace"))
-    for fault in subject.faults:
-        echo(f"note: {fault}", err=True)
     echo(f"{output}: a page of {describe_bytes(len(page))}; open it in a browser")

@@ -30,13 +30,9 @@ def sample(key: str, origin: str, output: Path) -> None:
 
     KEY is the key of its label row, such as train-000000042. The picture is always a PNG.
     """
-    from digit_sequence.cli.origins import open_origin
     from digit_sequence.codec.encoding import encode_image
-    from digit_sequence.plan.plan import parse_key
+    from digit_sequence.live.dataset import draw_sample
 
-    sampler = open_origin(origin)
-    split, ordinal = parse_key(sampler.plan, key)
-    rendered = sampler.draw(split.name, ordinal, ordinal + 1)
-    write_file(output, encode_image(next(rendered.cut()), "png"))
-    recipes = rendered.recipes
-    echo(f"{output}: number {recipes.numbers[0]}, sample {recipes.sample_indices[0]}")
+    drawn = draw_sample(origin, key)
+    write_file(output, encode_image(drawn.image, "png"))
+    echo(f"{output}: number {drawn.number}, sample {drawn.label['sample_index']}")

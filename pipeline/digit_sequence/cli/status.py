@@ -11,7 +11,6 @@ from digit_sequence.cli.terminal import echo
 @click.argument("out")
 def status(out: str) -> None:
     """Show how far the build in OUT is, while it runs or afterwards."""
-    from digit_sequence.building.status import describe_status
-    from digit_sequence.cli.origins import open_storage
+    from digit_sequence.building.programs import describe_status
 
-    echo(describe_status(open_storage(out)))
+    echo(describe_status(out))

@@ -17,7 +17,6 @@ from digit_sequence.base.text import escape
 
 if TYPE_CHECKING:  # for types alone: the build command starts a process before it imports them
     from digit_sequence.building.dataset import BuildResult
-    from digit_sequence.plan.plan import Plan
 
 
 def echo(text: object, err: bool = False) -> None:
@@ -74,18 +73,19 @@ def show_progress(n_samples: int) -> Iterator[Callable[[int, bool], None]]:
         yield advance
 
 
-def describe_result(result: BuildResult, plan: Plan, uri: str) -> str:
+def describe_result(result: BuildResult, uri: str) -> str:
     """Return what a build has made, as a table, and what to do next."""
     splits = result.manifest["splits"]
     lines = [f"{'split':8}{'images':>12}{'shards':>8}{'bytes':>10}"]
     for name, split in splits.items():
         size = describe_bytes(split["bytes"])
         lines.append(f"{name:8}{split['samples']:12,}{split['shards']:8,}{size:>10}")
-    scaled = sum(split["scaled"] for split in splits.values())
+    scaled, n_samples = (sum(it[name] for it in splits.values()) for name in ("scaled", "samples"))
     if scaled:
+        width = result.manifest["image"]["width"]
         lines.append(
-            f"{scaled:,} of {plan.n_samples:,} lines were wider than {plan.config.canvas.widest} "
-            "columns and were shrunk to fit (column `scaled`)"
+            f"{scaled:,} of {n_samples:,} lines were wider than {width} columns and were shrunk to "
+            "fit (column `scaled`)"
         )
     rate = result.built_samples / result.seconds
     lines += [

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from digit_sequence.base.errors import ConfigError
-from digit_sequence.base.files import is_remote
 from digit_sequence.cli.options import override_option
 from digit_sequence.cli.terminal import echo, show_progress
 from digit_sequence.cli.torch_import import importing_torch
-
-if TYPE_CHECKING:
-    from digit_sequence.read.splits import Splits
 
 
 @click.command()
@@ -74,64 +69,27 @@ def train(
     stopped goes on when the same command is given again. Needs the extra torch.
     """
     with importing_torch("training"):
-        from digit_sequence.learn import training
-        from digit_sequence.learn.checks import check_other
-        from digit_sequence.learn.training_report import summarize, write_report
+        from digit_sequence.learn import programs
+        from digit_sequence.learn.training_report import summarize
 
-    opened = open_splits(origin, overrides)
-    others = open_others(also)
-    for other in others.values():
-        check_other(opened.uri, opened.image_shape[0], opened.alphabet, other)
-    folder = _choose_run_folder(origin, output)
-    chosen = {name: options.pop(name) for name in ("overwrite", "device")}
-    run = training.Run(opened, folder, training.TrainOptions(**options), **chosen)
-    epochs = run.options.epochs
-    with show_progress(epochs * len(run.train)) as on_progress:
-        on_progress(run.done_samples, False)
-        for entry in training.train(run, lambda samples: on_progress(samples, True)):
-            echo(
-                f"epoch {entry['epoch'] + 1} of {epochs}: loss {entry['train_loss']:.3f}, val "
-                f"{entry['val_loss']:.3f}, {entry['val_exact_match']:.2%} exact, "
-                f"{entry['seconds'] / 60:.1f} min",
-                err=True,
-            )
-    for line in summarize(write_report(run, others)):
+    def tell(entry: Mapping[str, float]) -> None:
+        echo(
+            f"epoch {entry['epoch'] + 1} of {options['epochs']}: loss {entry['train_loss']:.3f}, "
+            f"val {entry['val_loss']:.3f}, {entry['val_exact_match']:.2%} exact, "
+            f"{entry['seconds'] / 60:.1f} min",
+            err=True,
+        )
+
+    report = programs.train(
+        origin,
+        output,
+        also=also,
+        overrides=overrides,
+        on_epoch=tell,
+        show_progress=show_progress,
+        **options,
+    )
+    for line in summarize(report):
         echo(line)
+    folder = programs.choose_run_folder(origin, output)
     echo(f"in {folder}: report.md, report.json, curve.png, mistakes.png, best.pt")
-
-
-def open_splits(origin: str, overrides: Sequence[str] = ()) -> Splits:
-    """Open a dataset, or a config with overrides."""
-    from digit_sequence.cli.origins import is_dataset
-    from digit_sequence.live.dataset import open_config
-    from digit_sequence.read.dataset import open_dataset
-
-    if is_dataset(origin, overrides):
-        return open_dataset(origin)
-    return open_config(origin, overrides)
-
-
-def open_others(origins: Sequence[str]) -> dict[str, Splits]:
-    """Open what is read in the end; by the names of folders and configs if no two have one."""
-    names = [_find_name(origin) for origin in origins]
-    return {
-        name if names.count(name) == 1 else origin: open_splits(origin)
-        for name, origin in zip(names, origins, strict=True)
-    }
-
-
-def _find_name(origin: str) -> str:
-    """Return the name of a folder, or of a config without its suffix."""
-    from digit_sequence.cli.origins import is_dataset
-
-    return Path(origin).name if is_dataset(origin) else Path(origin).stem
-
-
-def _choose_run_folder(origin: str, output: Path | None) -> Path:
-    if output is None:
-        if (name := _find_name(origin)) in ("", ".."):
-            raise ConfigError(f"{origin} has no name for a folder of the run; name one by --output")
-        return Path("runs", name)
-    if is_remote(output):
-        raise ConfigError(f"--output: expected a folder that is mounted here, got {output}")
-    return output

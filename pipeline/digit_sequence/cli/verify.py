@@ -36,48 +36,22 @@ def verify(out: str, quick: bool, redraw: int, repair: bool, **scheduler: Any) -
     Every shard's bytes, container, images and label rows are compared with each other and with the
     plan. Exit code 1 if something is wrong and was not repaired.
     """
-    from digit_sequence.building.dataset import build_dataset
-    from digit_sequence.building.repair import repair_dataset
-    from digit_sequence.building.sampler import open_output
-    from digit_sequence.building.verify import load_any_plan, verify_dataset
-    from digit_sequence.cli.origins import open_storage
-    from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
-    from digit_sequence.store.plan_file import check_versions
+    from digit_sequence.building.programs import verify as verify_dataset
 
-    storage = open_storage(out)
-    if repair:
-        check_versions(storage, load_any_plan(storage)[0], "to repair it")
-    options = SchedulerOptions(**scheduler)
-    if quick and not repair:  # what the driver does by itself
-        options = SchedulerOptions("synchronous")
-    with drain_on_signal() as should_stop, open_scheduler(options) as run:
-
-        def check() -> VerifyResult:
-            plan, _ = load_any_plan(storage)
-            with show_progress(plan.n_samples) as on_progress:
-                return verify_dataset(
-                    storage,
-                    run,
-                    quick=quick,
-                    redraw=redraw,
-                    on_progress=on_progress,
-                    should_stop=should_stop,
-                )
-
-        result = check()
-        echo(_describe_verification(result, quick))
-        if result.problems and repair:
-            repair_dataset(storage, result.problems)
-            if result.is_quick and not quick:  # the plan and the digits are whole now
-                result = check()
-                echo(_describe_verification(result, quick))
-                repair_dataset(storage, result.problems)
-            sampler = open_output(storage)
-            with show_progress(sampler.plan.n_samples) as on_progress:
-                built = build_dataset(sampler, storage, run, on_progress, False, should_stop)
-            echo(describe_result(built, sampler.plan, out))
-        elif result.problems:
-            sys.exit(1)
+    with drain_on_signal() as should_stop:
+        result = verify_dataset(
+            out,
+            quick=quick,
+            redraw=redraw,
+            repair=repair,
+            on_check=lambda result: echo(_describe_verification(result, quick)),
+            on_repair=lambda built: echo(describe_result(built, out)),
+            show_progress=show_progress,
+            should_stop=should_stop,
+            **scheduler,
+        )
+    if result.problems and not repair:
+        sys.exit(1)
 
 
 def _describe_verification(result: VerifyResult, quick: bool) -> str:

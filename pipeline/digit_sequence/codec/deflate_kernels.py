@@ -9,6 +9,7 @@ from numba import types
 from numba.extending import register_jitable
 
 from digit_sequence.base.compiled import copy_bytes, inner, kernel, reads
+from digit_sequence.base.words_kernels import WORD, count_zeros, load_word, store_word
 from digit_sequence.codec.tokens import (
     END,
     MAX_BITS,
@@ -28,7 +29,6 @@ from digit_sequence.codec.tokens import (
     find_depths,
     join_zeros,
 )
-from digit_sequence.codec.words_kernels import WORD, count_zeros, load_word, store_word
 
 for _function in (find_depths, join_zeros):
     register_jitable(nogil=True, error_model="numpy")(_function)

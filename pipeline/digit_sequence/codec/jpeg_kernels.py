@@ -13,14 +13,14 @@ import numpy as np
 from numba import types
 
 from digit_sequence.base.compiled import copy_bytes, inner, kernel, reads
-from digit_sequence.codec.jpeg_tables import BLOCK, MAX_BLOCK_BITS
-from digit_sequence.codec.words_kernels import (
+from digit_sequence.base.words_kernels import (
     WORD,
     count_zeros,
     load_word,
     store_word,
     turn_bytes,
 )
+from digit_sequence.codec.jpeg_tables import BLOCK, MAX_BLOCK_BITS
 
 LANES = 64
 ROW = BLOCK * LANES

@@ -63,6 +63,24 @@ class Packed:
         return hash_contents(self.files.values())
 
 
+@dataclass(frozen=True)
+class SampleFiles:
+    """Where the samples are in the files of a container, in the words of Croissant."""
+
+    includes: str
+    """Glob of the files with images, members of archives perhaps; ``{}`` is the extension of an
+    image."""
+    fields: Mapping[str, Mapping[str, Any]]
+    """Where each field of a sample is in them: ``extract`` and ``transform`` of a Croissant source;
+    the same texts take the extension, too."""
+    media_type: str | None = None
+    """Of the files with images; None: that of an image."""
+    archive_type: str | None = None
+    """Media type of the files that these are members of."""
+    joined: str | None = None
+    """The field that is a label column as well, by which a sample gets what its file lacks."""
+
+
 class Container(ABC):
     """How the images of a shard become files.
 
@@ -76,6 +94,8 @@ class Container(ABC):
     has_file_per_image: bool = False
     copies: int = 1
     """How many times a shard is in memory while it is packed, at most."""
+    sample_files: SampleFiles | None = None
+    """None: Croissant has no words for them."""
     sidecars: Collection[str] = ()
     """What may stand beside an image; where nothing does, none."""
 

@@ -14,6 +14,7 @@ from digit_sequence.containers.container import (
     Container,
     Packed,
     Row,
+    SampleFiles,
     Target,
     join_batches,
     place_rows,
@@ -26,6 +27,18 @@ class Files(Container):
     name = "files"
     has_file_per_image = True
     pattern = "images/{}/**"
+    sample_files = SampleFiles(
+        includes="images/*{}",
+        fields={
+            "file": {"extract": {"fileProperty": "fullpath"}, "transform": {"regex": "(.+)"}},
+            "split": {
+                "extract": {"fileProperty": "fullpath"},
+                "transform": {"regex": "images/([a-z]+)/.+"},
+            },
+            "image": {"extract": {"fileProperty": "content"}},
+        },
+        joined="file",
+    )
 
     def paths(self, target: Target, identities: Iterable[tuple[str, int]]) -> list[str]:
         """Return the path of each image."""

@@ -21,6 +21,7 @@ from digit_sequence.containers.container import (
     Container,
     Packed,
     Row,
+    SampleFiles,
     Target,
     join_batches,
     place_rows,
@@ -47,6 +48,22 @@ class Parquet(Container):
     suffix = "parquet"
     copies = 6
     """Images, table and pages."""
+    sample_files = SampleFiles(
+        includes="images/*.parquet",
+        fields={
+            "key": {
+                "extract": {"column": "image"},
+                "transform": [{"jsonPath": "path"}, {"regex": "([^.]+)"}],
+            },
+            "split": {
+                "extract": {"fileProperty": "fullpath"},
+                "transform": {"regex": "images/([a-z]+)/.+"},
+            },
+            "image": {"extract": {"column": "image"}, "transform": {"jsonPath": "bytes"}},
+            "number": {"extract": {"column": "text"}},
+        },
+        media_type="application/x-parquet",
+    )
 
     def pack(self, target: Target, batches: Iterable[Batch]) -> Packed:
         """Pack a shard as one Parquet file."""

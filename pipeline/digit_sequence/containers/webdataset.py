@@ -29,6 +29,7 @@ from digit_sequence.containers.container import (
     Container,
     Packed,
     Row,
+    SampleFiles,
     Target,
     place_rows,
     set_offsets,
@@ -53,6 +54,20 @@ class Webdataset(Container):
     name = "webdataset"
     suffix = "tar"
     sidecars = SIDECARS
+    sample_files = SampleFiles(
+        includes="*{}",
+        fields={
+            # To join, mlcroissant puts keys in place of the names, and seeks a key in each again.
+            "key": {"extract": {"fileProperty": "filename"}, "transform": {"regex": "([^.]+)"}},
+            "split": {
+                "extract": {"fileProperty": "fullpath"},
+                "transform": {"regex": r"([a-z]+)-.+\{}"},
+            },
+            "image": {"extract": {"fileProperty": "content"}},
+        },
+        archive_type="application/x-tar",
+        joined="key",
+    )
 
     def pack(self, target: Target, batches: Iterable[Batch]) -> Packed:
         """Pack a shard as one tar file."""

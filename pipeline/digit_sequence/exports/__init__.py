@@ -13,6 +13,7 @@ from digit_sequence.exports.doctr import DOCTR
 from digit_sequence.exports.easyocr import EASYOCR
 from digit_sequence.exports.format import Format
 from digit_sequence.exports.imagefolder import IMAGEFOLDER
+from digit_sequence.exports.litdata import LITDATA
 from digit_sequence.exports.lmdb import LMDB
 from digit_sequence.exports.mds import MDS
 from digit_sequence.exports.mmocr import MMOCR
@@ -26,6 +27,6 @@ EXPORTS: Registry[Format] = Registry(
     "--to",
     "digit_sequence.exports",
     *(LMDB, PADDLEOCR, DOCTR, MMOCR, IMAGEFOLDER, TESSTRAIN, EASYOCR, YOLO, YOLO_SEG, COCO, MDS),
-    TFRECORD,
+    *(LITDATA, TFRECORD),
 )
 """By the name on the command line."""

@@ -1,4 +1,4 @@
-"""Boxes as pycocotools, torchvision and Detectron2 read them; with masks or polygons if there are.
+"""Boxes as pycocotools, torchvision, Detectron2 and FiftyOne read them; masks or polygons as well.
 
 ::
 
@@ -88,7 +88,7 @@ def _make_shape(row: Row, slot: int) -> dict[str, Any]:
 
 COCO = Format(
     name="coco",
-    readers="pycocotools, torchvision, Detectron2",
+    readers="pycocotools, torchvision, Detectron2, FiftyOne",
     writes="`SPLIT/`, `annotations/instances_SPLIT.json`; category = digit + 1; masks or polygons "
     "where the dataset has them",
     make_files=put_images("{split}"),

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from digit_sequence.base.characters import CHARACTERS, INKED
+from digit_sequence.base.characters import CHARACTERS
 
 if TYPE_CHECKING:  # for types alone: help lists the formats
     from digit_sequence.read.dataset import Dataset
-    from digit_sequence.read.split import Split
 
 Row = Mapping[str, Any]
 BOX_COLUMNS = ("key", "number", "ordinal", "height", "width", "boxes")
@@ -48,7 +47,7 @@ class Piece:
 
     def find_class(self, box: Mapping[str, int]) -> int:
         """Return the place of a box's character in `classes`: of a digit the digit."""
-        return self.classes.index(INKED[box["digit"]])
+        return self.classes.index(CHARACTERS[box["digit"]])
 
 
 @dataclass(frozen=True)
@@ -100,11 +99,12 @@ class Format:
     """Which files it has, in Markdown, for the table of formats in the README."""
     make_files: Callable[[Piece], dict[str, bytes]] | None = None
     """Returns the files of a shard, by path in the export."""
+    write_piece: Callable[[Piece, Path], None] | None = None
+    """Instead of `make_files`, for files of a whole split: puts a shard into them, in the folder of
+    the split. Shards come one after another; one that was cut off comes again."""
     indexes: tuple[Index, ...] = ()
     make_extras: Callable[[Dataset], dict[str, str]] = no_extras
     """Returns further files, by path in the export."""
-    write_split: Callable[[Split, Path], None] | None = None
-    """Instead of `make_files`, for a file that takes one writer: writes or goes on with a split."""
     columns: tuple[str, ...] = ("key", "number", "ordinal")
     """Label columns that it needs."""
     optional: tuple[str, ...] = ()

@@ -50,16 +50,16 @@ PROBE_PATH = f"{BUILD_FOLDER}/probe"
 
 @dataclass(frozen=True)
 class Unit:
-    """What one task exports: a shard, or a split for formats that take one writer."""
+    """What one task exports: a shard."""
 
     split: str
-    index: int | None
+    index: int
     n_samples: int
 
     @property
     def name(self) -> str:
-        """Of the shard, or of the split."""
-        return self.split if self.index is None else shard_name(self.split, self.index)
+        """Of the shard."""
+        return shard_name(self.split, self.index)
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def _export(
             storage.delete(path)
         on_progress(sum(map(len, dataset.values())), False)
         return 0
-    units = {unit.name: unit for split in dataset.values() for unit in _list_units(split, kind)}
+    units = {unit.name: unit for split in dataset.values() for unit in _list_units(split)}
     there = storage.list(PARTS_FOLDER)
     missing = [name for name, unit in units.items() if _part_path(unit) not in there]
     n_samples = sum(unit.n_samples for unit in units.values())
@@ -174,7 +174,8 @@ def _export(
     work = Work(request, export_unit, open_exported, _probe)
     probe_workers(run, work)
     job = Job(work, lambda name: (units[name],), collect, should_stop=should_stop)
-    job.do(run, missing)
+    for names in [missing] if kind.write_piece is None else [[name] for name in missing]:
+        job.do(run, names)
     if job.failures:
         first = next(iter(job.failures.values()))
         given_up = "; most failed, so the rest was not tried" if job.is_hopeless else ""
@@ -276,10 +277,7 @@ def _parse_plan(storage: Storage) -> dict[str, Any]:
         ) from error
 
 
-def _list_units(split: Split, kind: Format) -> Iterator[Unit]:
-    if kind.write_split is not None:
-        yield Unit(split.name, None, len(split))
-        return
+def _list_units(split: Split) -> Iterator[Unit]:
     shard_samples = split.dataset.shard_samples
     for index, start in enumerate(range(0, len(split), shard_samples)):
         yield Unit(split.name, index, min(shard_samples, len(split) - start))
@@ -324,18 +322,14 @@ def export_unit(request: Request, unit: Unit) -> int:
     kind = EXPORTS[request.format]
     split = open_exported(request)[unit.split]
     folder = Path(request.folder)
-    entries: dict[str, list[list[str]]] = {}
-    if kind.write_split is not None:
+    piece = read_piece(split, unit.index, kind)
+    if kind.write_piece is not None:
         _refuse_links(folder, split.name)
-        kind.write_split(split, folder)
+        kind.write_piece(piece, folder / split.name)
     else:
         assert kind.make_files is not None
-        assert unit.index is not None
-        piece = read_piece(split, unit.index, kind)
         _write_files(folder, kind.make_files(piece))
-        entries = {
-            index.path: [section(piece) for section in index.sections] for index in kind.indexes
-        }
+    entries = {index.path: [section(piece) for section in index.sections] for index in kind.indexes}
     Storage(request.folder).write(_part_path(unit), json.dumps(entries).encode())
     return unit.n_samples
 

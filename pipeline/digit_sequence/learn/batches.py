@@ -190,19 +190,19 @@ def stack_images(images: Sequence[Any]) -> Any:
     """
     is_tensor = all(isinstance(image, torch.Tensor) for image in images)
     arrays = images if is_tensor else [np.asarray(image) for image in images]
-    types = sorted({str(array.dtype) for array in arrays})
+    types = {array.dtype for array in arrays}
     if len(types) > 1:
         raise ConfigError(
             "transform: expected all images of a batch to be of one type, since only uint8 is "
-            f"scaled, got {' and '.join(types)}"
+            f"scaled, got {' and '.join(sorted(map(str, types)))}"
         )
-    shapes = sorted({tuple(array.shape) for array in arrays}, key=str)
-    shape = shapes[0]
+    shapes = sorted({array.shape for array in arrays}, key=str)
+    shape = tuple(shapes[0])
     others = [other for other in shapes if other[:-1] != shape[:-1]]
     if others:
         raise ConfigError(
             "transform: expected images of a batch to differ in nothing but their width, got "
-            f"shapes {shape} and {others[0]}"
+            f"shapes {shape} and {tuple(others[0])}"
         )
     has_channels = len(shape) == 3
     if len(shape) not in (2, 3) or (
@@ -212,15 +212,28 @@ def stack_images(images: Sequence[Any]) -> Any:
             f"transform: expected images of shape (H, W) or (C, H, W), got {shape}; let the "
             "transform return one of these"
         )
-    widest = max(array.shape[-1] for array in arrays)
-    if any(array.shape[-1] < widest for array in arrays):
+    if len(shapes) > 1:
+        widest = max(array.shape[-1] for array in arrays)
         arrays = [_widen(array, widest) for array in map(torch.as_tensor, arrays)]
         is_tensor = True
-    stacked = torch.stack(list(arrays)) if is_tensor else torch.from_numpy(np.stack(arrays))
-    pixels = stacked.to(torch.float32)
-    if stacked.dtype == torch.uint8:
-        pixels = pixels.div_(255)
+    if is_tensor:
+        stacked = torch.stack(list(arrays))
+        pixels = stacked.to(torch.float32)
+        if stacked.dtype == torch.uint8:
+            pixels = pixels.div_(255)
+    else:
+        pixels = _scale_pixels(np.stack(arrays))
     return pixels if has_channels else pixels.unsqueeze(1)
+
+
+def _scale_pixels(images: NDArray[Any]) -> Any:
+    """Return images as a tensor; by NumPy, since threads of PyTorch wait longer than this takes."""
+    is_grey = images.dtype == np.uint8
+    return torch.from_numpy(
+        np.divide(images, np.float32(255), dtype=np.float32)
+        if is_grey
+        else images.astype(np.float32)
+    )
 
 
 def _widen(image: Any, width: int) -> Any:
@@ -229,8 +242,8 @@ def _widen(image: Any, width: int) -> Any:
 
 def _pad_keys(keys: Sequence[bytes]) -> Any:
     width = -(-max(map(len, keys)) // _KEY_BYTES) * _KEY_BYTES
-    padded = b"".join(key.ljust(width, b"\0") for key in keys)
-    return torch.tensor(list(padded), dtype=torch.uint8).reshape(len(keys), width)
+    padded = bytearray().join(key.ljust(width, b"\0") for key in keys)
+    return torch.from_numpy(np.frombuffer(padded, np.uint8).reshape(len(keys), width))
 
 
 def _decode_keys(padded: Any) -> list[str]:

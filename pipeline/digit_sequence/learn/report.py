@@ -92,7 +92,7 @@ def count_confusions(reading: Reading) -> list[dict[str, Any]]:
 
 
 def measure(reading: Reading) -> dict[str, Any]:
-    """Return exact match and character error rate, overall and by number of digits.
+    """Return exact match and character error rate, overall and by number of characters.
 
     The character error rate is the edits of all samples over the digits of all samples.
     """
@@ -235,7 +235,7 @@ def write_markdown(report: Mapping[str, Any]) -> str:
         f"({report['cpu_seconds'] / 60:.1f} of processor time) on {report['machine']}; "
         f"{report['parameters']:,} parameters.",
         "",
-        "| samples of | number of digits | samples | exact match | character error rate |",
+        "| samples of | characters | samples | exact match | character error rate |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     for name, result in report["results"].items():

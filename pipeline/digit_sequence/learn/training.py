@@ -3,7 +3,7 @@
 ::
 
     RUN/
-      report.md, report.json    exact match and character error rate by number of digits
+      report.md, report.json    exact match and character error rate by number of characters
       curve.png                 learning curve
       mistakes.png              the mistakes on test that the network was surest of
       best.pt                   weights that read val best, and what images they know

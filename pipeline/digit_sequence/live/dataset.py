@@ -31,12 +31,13 @@ from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.images import cut_images
 from digit_sequence.base.names import SplitName
 from digit_sequence.building.memory import keep_freed_memory
+from digit_sequence.building.origins import open_origin
 from digit_sequence.building.sampler import Sampler, open_sampler
 from digit_sequence.codec.encoding import encode_images
 from digit_sequence.config.loading import load_config, parse_config
 from digit_sequence.config.model import Config
 from digit_sequence.live.rows import DrawnRows, list_planned, make_planned
-from digit_sequence.plan.plan import SplitPlan
+from digit_sequence.plan.plan import SplitPlan, parse_key
 from digit_sequence.read.backing import Ordinals
 from digit_sequence.read.samples import Batch, LabelRow, Sample
 from digit_sequence.read.split import Positions, Split
@@ -303,6 +304,30 @@ def open_config(
         return DrawnDataset(open_sampler(config, engine), "a config", epoch_samples)
     settings = load_config(Path(config), overrides)
     return DrawnDataset(open_sampler(settings, engine), os.fspath(config), epoch_samples)
+
+
+def draw_sample(origin: str | os.PathLike[str], key: str, overrides: Sequence[str] = ()) -> Sample:
+    """Draw one sample of a dataset or a config again, as ``digit-sequence sample`` does.
+
+    Parameters
+    ----------
+    origin : str or path
+        Directory of a dataset, or its URI, or a config.
+    key : str
+        Of its label row, such as ``"train-42"``; zeros before the ordinal can be left out.
+    overrides : sequence of str
+        Keys of a config to replace.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such sample, or the config or an override is not valid.
+    OutputError
+        If the dataset has no plan, or other versions have built it.
+    """
+    sampler = open_origin(os.fspath(origin), overrides)
+    split, ordinal = parse_key(sampler.plan, key)
+    return DrawnDataset(sampler, os.fspath(origin))[split.name][ordinal]
 
 
 def _plan_again(

@@ -10,12 +10,14 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from digit_sequence.building.sampler import open_sampler
 from digit_sequence.config.loading import load_config, parse_config
 from digit_sequence.config.looks import list_looks, write_out_looks
 from digit_sequence.look.preview import Tile, draw_sheet, draw_tiles
+from digit_sequence.numbers.kind import NumberKind
 from digit_sequence.numbers.registry import NUMBER_KINDS
 from digit_sequence.transforms.registry import TRANSFORMS
 from digit_sequence.transforms.transform import Transform
@@ -102,18 +104,16 @@ def draw_looks() -> bytes:
     return draw_sheet(rows, boxes=False)
 
 
-def draw_kinds() -> bytes:
-    """Return a picture as PNG: a row of samples of each kind of numbers, with their settings."""
-    rows: dict[str, list[Tile]] = {}
-    for name, kind in NUMBER_KINDS.items():
-        if kind.example is None:
-            continue
-        split = {"numbers": {name: kind.example}, "samples": _KIND_SAMPLES}
-        tree = {**_PLAIN, **_KINDS, "splits": {"train": split}}
-        sampler = open_sampler(parse_config(tree, name))
-        heading = f"{name}: {json.dumps(kind.example)}"
-        rows[heading] = draw_tiles(sampler, _KIND_SAMPLES)["train"]
-    return draw_sheet(rows, boxes=False)
+def draw_kind(kind: type[NumberKind]) -> bytes:
+    """Return a picture as PNG: some samples of a kind of numbers, by its example."""
+    split = {"numbers": {kind.name: kind.example}, "samples": _KIND_SAMPLES}
+    tree = {**_PLAIN, **_KINDS, "splits": {"train": split}}
+    with TemporaryDirectory() as folder:
+        for name, text in kind.example_files.items():
+            Path(folder, name).write_text(text, encoding="utf-8")
+        sampler = open_sampler(parse_config(tree, kind.name, Path(folder)))
+    heading = f"{kind.name}: {json.dumps(kind.example)}"
+    return draw_sheet({heading: draw_tiles(sampler, _KIND_SAMPLES)["train"]}, boxes=False)
 
 
 def draw_job(path: Path) -> bytes:
@@ -129,7 +129,8 @@ def main(folder: Path) -> None:
     for name in JOBS:
         (folder / f"{name}.png").write_bytes(draw_job(folder.parent / f"{name}.yaml"))
     (folder / "looks.png").write_bytes(draw_looks())
-    (folder / "numbers.png").write_bytes(draw_kinds())
+    for kind in (it for it in NUMBER_KINDS.values() if it.example is not None):
+        (folder / f"numbers.{kind.name}.png").write_bytes(draw_kind(kind))
     for transform in (it for it in TRANSFORMS.values() if it.example is not None):
         path = folder / f"{transform.section}.{transform.name}.png"
         path.write_bytes(draw_transform(transform))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +15,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 from digit_sequence.base.errors import OutputError
 from digit_sequence.base.names import SplitName
+from digit_sequence.building.origins import is_dataset, open_origin, open_storage
 from digit_sequence.building.sampler import Sampler
 from digit_sequence.plan.plan import Plan, Shard, SplitPlan
 from digit_sequence.read.files import DatasetFiles, DatasetLayout
 from digit_sequence.store.ledger import label_path
+from digit_sequence.store.plan_file import load_plan
 from digit_sequence.store.storage import Storage
 
 ZOOM = 3
@@ -49,6 +52,52 @@ class Tile:
     title: str
     boxes: NDArray[np.int32]
     """(D, 4) top, left, bottom, right."""
+
+
+class Preview(NamedTuple):
+    """A contact sheet."""
+
+    png: bytes
+    n_samples: int
+
+
+def draw_preview(
+    origin: str | os.PathLike[str],
+    *,
+    count: int = 24,
+    boxes: bool = True,
+    overrides: Sequence[str] = (),
+) -> Preview:
+    """Draw a contact sheet of the first samples of each split, as ``digit-sequence preview`` does.
+
+    Of a config the samples are rendered; of a dataset they are read from its shards.
+
+    Parameters
+    ----------
+    origin : str or path
+        Directory of a dataset, or its URI, or a config.
+    count : int
+        Samples of each split.
+    boxes : bool
+        Whether to draw the boxes of the digits.
+    overrides : sequence of str
+        Keys of a config to replace.
+
+    Raises
+    ------
+    ConfigError, SourceError
+        If the config is not valid, or its digits cannot be read.
+    OutputError
+        If the shards are not there, or cannot be read.
+    """
+    place = os.fspath(origin)
+    if is_dataset(place, overrides):
+        storage = open_storage(place)
+        tiles = read_tiles(storage, load_plan(storage, any_versions=True), count)
+    else:
+        tiles = draw_tiles(open_origin(place, overrides), count)
+    groups = {f"{name}: {len(group)} samples": group for name, group in tiles.items()}
+    return Preview(draw_sheet(groups, boxes), sum(map(len, tiles.values())))
 
 
 def draw_tiles(sampler: Sampler, per_split: int) -> dict[SplitName, list[Tile]]:

@@ -21,6 +21,7 @@ from digit_sequence.base.columns import MASKS, NUMBER_DIGITS, POLYGONS, Column
 from digit_sequence.config.looks import list_looks
 from digit_sequence.config.model import Config
 from digit_sequence.config.sections import LOOK, GlyphSection, LineSection, WeightedLook
+from digit_sequence.numbers.registry import NUMBER_KINDS
 from digit_sequence.sources.hands import HAND, LACKED, WRITERS
 from digit_sequence.sources.mix import ORIGIN, ORIGINS
 from digit_sequence.store.labels import COLUMNS, PIXEL_HASH
@@ -55,7 +56,7 @@ Each is a beginning for a config of your own: change the numbers and the look.
 | --- | --- | --- |
 | [zip.yaml](zip.yaml) | ZIP codes; or a file, by weight | a slice for each split |
 | [amounts.yaml](amounts.yaml) | amounts such as 1,234.50, as Benford's law says | `exclude` |
-| [dates.yaml](dates.yaml) | dates in three formats, with the signs between | `exclude` |
+| [dates.yaml](dates.yaml) | dates in three formats, with the signs between | slices of the days |
 | [meter.yaml](meter.yaml) | meter readings, balanced over pairs of digits | `exclude` |
 | [exam-marks.yaml](exam-marks.yaml) | marks, and numbers of students | slices of the students |
 | [codes.yaml](codes.yaml) | codes with check digits, cards in groups | slices of each kind |
@@ -91,6 +92,7 @@ line: ...}}`. A built dataset holds the settings themselves, so files may change
 Label rows have the columns of the transforms of all looks; where a sample's look leaves a transform
 out, they say 0, or what stands for no change.
 """
+_NUMBERS = "splits.numbers"
 _LOOK_KINDS = "a name, a path that ends in `.yaml`, or weights of these"
 
 
@@ -193,10 +195,20 @@ def _describe_field(
         variant = _find_name(block)
         yield f"{'#' * level} `{name}`" + (f": `{variant}`" if variant else "")
         yield f"{' '.join((inspect.getdoc(block) or '').split())}\n\n{_describe_block(block)}"
-        if name == "splits.numbers":
-            yield "![Each kind of numbers, by an example](gallery/numbers.png)"
+        yield from _show_kind(name)
         for key, field in block.model_fields.items():
+            if name == _NUMBERS and not _find_blocks(field.annotation):
+                yield f"{'#' * (level + 1)} `{name}.{key}`"
+                yield field.description or ""
+                yield from _show_kind(f"{name}.{key}")
             yield from _describe_field(f"{name}.{key}", field.annotation, level + 1, told)
+
+
+def _show_kind(name: str) -> Iterator[str]:
+    """Yield the picture of a kind of numbers, if the name is of one."""
+    place, _, key = name.rpartition(".")
+    if place == _NUMBERS and NUMBER_KINDS[key].example is not None:
+        yield f"![{key}](gallery/numbers.{key}.png)"
 
 
 def _describe_block(block: type[Block]) -> str:

@@ -13,6 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digit_sequence.base.blocks import shorten
+from digit_sequence.base.characters import (
+    CHARACTERS,
+    DIGITS,
+    count_inked,
+    drop_signs,
+    find_unknown,
+    show_characters,
+)
 from digit_sequence.base.documents import check_row, read_text
 from digit_sequence.base.errors import ConfigError, SourceError
 from digit_sequence.sources.folder import is_image_file, read_grey
@@ -34,7 +42,7 @@ class Crop:
     """(H, W) grey, 0 to 255."""
     number: str | None = None
     boxes: NDArray[np.float64] | None = None
-    """(D, 4) top, left, bottom, right of each digit."""
+    """(D, 4) top, left, bottom, right of each character but the space."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,7 @@ def read_crops(
         Of image files.
     labels : str, optional
         A CSV file with the columns file, number and maybe boxes (left, top, width and height of
-        each digit in pixels, "2 13 25 29;31 13 19 25"); or "names".
+        each character in pixels, "2 13 25 29;31 13 19 25"); or "names". Signs are not measured.
     height : int, optional
         Rows; by default the median of the images', within `HEIGHTS`.
 
@@ -187,8 +195,11 @@ def _read_labels(path: Path) -> dict[str, Label]:
             name, number = (row["file"] or "").strip(), (row["number"] or "").strip()
             if name in rows:
                 raise ConfigError(f"{where}: expected one row for {shorten(name)}, got another")
-            if not re.fullmatch("[0-9]+", number):
-                raise ConfigError(f"{where}: number: expected digits, got {shorten(number)}")
+            if find_unknown(number) is not None or not drop_signs(number):
+                others = show_characters(CHARACTERS[len(DIGITS) :])
+                raise ConfigError(
+                    f"{where}: number: expected digits, maybe with {others}, got {shorten(number)}"
+                )
             rows[name] = Label(where, number, _parse_boxes(where, number, row.get("boxes") or ""))
     except csv.Error as error:
         raise ConfigError(
@@ -210,9 +221,13 @@ def _parse_boxes(where: str, number: str, text: str) -> NDArray[np.float64] | No
         raise ConfigError(
             f'{where}: boxes: expected "left top width height;...", got {shorten(text)}'
         ) from None
-    if len(boxes) != len(number) or not (boxes[:, 2:] > 0).all() or not (abs(boxes) < 1e6).all():
+    if (
+        len(boxes) != count_inked(number)
+        or not (boxes[:, 2:] > 0).all()
+        or not (abs(boxes) < 1e6).all()
+    ):
         raise ConfigError(
-            f"{where}: boxes: expected one with a width and a height for each digit of {number}, "
-            f"got {shorten(text)}"
+            f"{where}: boxes: expected one with a width and a height for each character of "
+            f"{number}, got {shorten(text)}"
         )
     return np.stack([top, left, top + height, left + width], 1)

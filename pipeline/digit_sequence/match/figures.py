@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from digit_sequence.base.characters import SIGNS, SPACE, drop_signs
 from digit_sequence.match.crops import Crop
 
 MIN_CONTRAST = 16
@@ -79,19 +80,28 @@ def measure_crops(crops: Sequence[Crop]) -> Measured:
         is_bright = _is_bright(crop.image)
         image = 255 - crop.image if is_bright else crop.image
         mask, is_ruled, paper, ink = _find_ink(image)
-        boxes = find_parts(mask) if crop.boxes is None else crop.boxes
+        boxes = find_parts(mask) if crop.boxes is None else _choose_digits(crop)
         figures = _measure(image, mask, boxes, paper, ink) if len(boxes) else None
         if figures is None:
             failed.append(crop.name)
             continue
         for name, values in figures.items():
             gathered[name] += values
-        lengths.append(len(crop.number) if crop.number else count_digits(boxes))
+        lengths.append(len(drop_signs(crop.number)) if crop.number else count_digits(boxes))
         n_bright += is_bright
         n_ruled += is_ruled
     n_sound = max(1, len(lengths))
     arrays = {name: np.array(values, np.float64) for name, values in gathered.items()}
     return Measured(arrays, lengths, n_bright / n_sound, n_ruled / n_sound, failed)
+
+
+def _choose_digits(crop: Crop) -> NDArray[np.float64]:
+    """Return the boxes of a crop without those of signs, which are no measure for digits."""
+    assert crop.boxes is not None
+    if not crop.number:
+        return crop.boxes
+    is_digit = [character not in SIGNS for character in crop.number.replace(SPACE, "")]
+    return crop.boxes[is_digit] if len(is_digit) == len(crop.boxes) else crop.boxes
 
 
 def _is_bright(image: NDArray[np.float64]) -> bool:

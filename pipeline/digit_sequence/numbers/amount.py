@@ -24,7 +24,14 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, model_validator
 
 from digit_sequence.base.blocks import Block, shorten
-from digit_sequence.base.characters import DIGITS, SPACE, keep_digits
+from digit_sequence.base.characters import (
+    CHARACTERS,
+    DIGITS,
+    SPACE,
+    find_unknown,
+    keep_digits,
+    show_characters,
+)
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.randomness import draw_words
 from digit_sequence.numbers.checks import MAX_DIGITS, check_number
@@ -43,10 +50,11 @@ _WORD = 64
 
 def _check_text(text: str) -> str:
     """Return what stands beside an amount: no digits, and only characters of numbers."""
-    if keep_digits(text):
-        raise ValueError(f"expected signs and spaces without digits, got {shorten(text)}")
-    if text:
-        check_number(f"0{text.strip(SPACE)}0")
+    if keep_digits(text) or find_unknown(text) is not None or SPACE * 2 in text:
+        signs = show_characters(CHARACTERS[len(DIGITS) :])
+        raise ValueError(
+            f"expected a text of {signs}, without two spaces in a row, got {shorten(text)}"
+        )
     return text
 
 

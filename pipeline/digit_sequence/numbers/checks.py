@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -29,10 +30,11 @@ def check_number(value: object) -> str:
     ValueError
         If it is anything else; says to quote it where YAML has made a number of it.
     """
-    if isinstance(value, int | float):
+    if isinstance(value, int | float | datetime.date):
+        got = str(value) if isinstance(value, datetime.date) else shorten(value)
         raise ValueError(
-            f'expected a number in quotes, such as "007", got {shorten(value)}: quote it, '
-            "because YAML reads 007 as 7 and 1e5 as 100000.0"
+            f'expected a number in quotes, such as "007", got {got}: quote it, because YAML reads '
+            "007 as 7, 1e5 as 100000.0 and 2024-12-31 as a date"
         )
     if not isinstance(value, str) or not value:
         raise ValueError(f"expected a string of digits 0-9, got {shorten(value)}")

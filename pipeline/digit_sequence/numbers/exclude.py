@@ -17,7 +17,7 @@ MAX_EXCLUDED = 1_000_000
 
 
 class Exclude(Block):
-    """Numbers that a split never shows."""
+    """Numbers that a split never shows, as texts: 2024-01-02 and 02/01/2024 are two."""
 
     splits: Annotated[tuple[SplitName, ...], AS_TUPLE] = ()
     """Other splits: none of the numbers that they show is shown here."""

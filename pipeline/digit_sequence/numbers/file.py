@@ -6,7 +6,7 @@ import csv
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import model_validator
 
@@ -47,6 +47,8 @@ class File(NumberKind):
     name = "file"
     Settings = FileSettings
     settings: FileSettings
+    example: ClassVar = {"path": "zip.csv", "column": "zip", "weight": "people"}
+    example_files: ClassVar = {"zip.csv": "zip,people\n10001,3\n60601,2\n90210,1\n"}
 
     @property
     def is_endless(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -68,7 +69,9 @@ class NumberKind(ABC):
     Settings: ClassVar[Any]
     """Type of the value of that key: most often a `Block`."""
     example: ClassVar[Any] = None
-    """Settings that show it, as a config has them; None: it needs files of the user's."""
+    """Settings that show it, as a config has them; None: nothing does."""
+    example_files: ClassVar[Mapping[str, str]] = {}
+    """What the files hold that these settings name, by name."""
 
     def __init__(self, settings: Any) -> None:
         self.settings = settings

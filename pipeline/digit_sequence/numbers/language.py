@@ -67,7 +67,8 @@ class LanguageSettings(Block):
     """How many numbers to take; default: all there are, or if drawn a new one for every sample."""
     slice: Annotated[tuple[Probability, Probability], *AS_RANGE] = (0.0, 1.0)
     """Which piece of the shuffled numbers, as shares: splits with the same settings but [0, 0.8]
-    and [0.8, 1] have no number in common. Not with order: ascending."""
+    and [0.8, 1] have no number in common; dates of one range neither, whatever their format. Not
+    with order: ascending."""
 
 
 class LanguageKind(NumberKind):

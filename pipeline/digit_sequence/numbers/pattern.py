@@ -1,7 +1,6 @@
 """Numbers that a regular expression means, counted and made one by one by its automaton.
 
-The automaton is that of the library `greenery`. Each of its states knows how many numbers go on
-from it, so the n-th number is found by one walk, digit by digit.
+The automaton is that of the library `greenery`.
 """
 
 from __future__ import annotations
@@ -10,16 +9,19 @@ import math
 import re
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from digit_sequence.base.blocks import shorten
 from digit_sequence.base.characters import CHARACTERS, DIGITS, SIGNS, SPACE, show_characters
+from digit_sequence.numbers.automaton import Automaton
+from digit_sequence.numbers.balanced import BalancedNumbers
 from digit_sequence.numbers.checks import MAX_DIGITS
+from digit_sequence.numbers.kind import NumberSource
 from digit_sequence.numbers.language import LanguageKind, LanguageSettings
 
 MAX_SECONDS = 10
@@ -27,83 +29,13 @@ _PLAIN = r"[,/:=#%€£ ]"
 """Signs that mean themselves, in brackets and outside."""
 _TOKEN = re.compile(
     rf"(?P<syntax>[|?*+]|\((?:\?:)?|\)|\{{[0-9]{{1,4}}(?:,[0-9]{{0,4}})?\}})"
-    rf"|(?P<any>\.|\\d)|\\(?P<escaped>[^0-9A-Za-z])|(?P<plain>[0-9-]|{_PLAIN})"
-    rf"|\[(?P<others>\^?)(?P<inside>(?:[0-9]-[0-9]|[0-9.+()$]|{_PLAIN}|\\d|\\[^0-9A-Za-z])+-?)\]"
+    rf"|(?P<any>\.|\\d)|\\(?P<escaped>[^0-9A-Za-z])|(?P<plain>[0-9A-Z-]|{_PLAIN})"
+    rf"|\[(?P<others>\^?)(?P<inside>-|-?(?:[0-9]-[0-9]|[A-Z]-[A-Z]|[0-9A-Z.+()$]|{_PLAIN}|\\d"
+    r"|\\[^0-9A-Za-z])+-?)\]"
 )
-_INSIDE = re.compile(r"[0-9]-[0-9]|\\.|.")
+_INSIDE = re.compile(r"[0-9]-[0-9]|[A-Z]-[A-Z]|\\.|.")
 _LETTERS = dict(zip(SIGNS + SPACE, "abcdefghijklmnopqrstuvwxyz", strict=False))
 """What greenery has in place of each sign, so that no sign means anything to it."""
-
-
-class Automaton:
-    """A deterministic automaton of characters without circles; its numbers in order of their codes.
-
-    Parameters
-    ----------
-    arrows : list of dict
-        For each state the state that each character leads to, by its code; only states from which
-        a number can end.
-    is_final : list of bool
-        Whether a number may end in each state; not in the first one, where numbers begin.
-    """
-
-    repeats = False
-
-    def __init__(self, arrows: list[dict[int, int]], is_final: list[bool]) -> None:
-        self._arrows = [dict(sorted(digits.items())) for digits in arrows]
-        self._is_final = is_final
-        self._counts = [0] * len(arrows)
-        longest = [0] * len(arrows)
-        for state in self._sort():
-            after = self._arrows[state].values()
-            self._counts[state] = is_final[state] + sum(self._counts[other] for other in after)
-            longest[state] = max((1 + longest[other] for other in after), default=0)
-        self.count = self._counts[0]
-        self.max_digits = longest[0]
-
-    def characters(self) -> set[str]:
-        """Return the characters that occur."""
-        return {CHARACTERS[code] for arrows in self._arrows for code in arrows}
-
-    def unrank(self, index: int) -> str:
-        """Return the number at `index`."""
-        if not 0 <= index < self.count:
-            raise IndexError(f"expected an index in [0, {self.count}), got {index}")
-        state, number = 0, ""
-        while index or not self._is_final[state]:
-            index -= self._is_final[state]
-            for code, other in self._arrows[state].items():
-                if index < self._counts[other]:
-                    number += CHARACTERS[code]
-                    state = other
-                    break
-                index -= self._counts[other]
-        return number
-
-    def find(self, number: str) -> Sequence[int]:
-        """Return the index of a number; none of what the automaton does not take."""
-        state, index = 0, 0
-        for code in map(CHARACTERS.index, number):
-            if code not in self._arrows[state]:
-                return ()
-            before = (
-                other for other_code, other in self._arrows[state].items() if other_code < code
-            )
-            index += self._is_final[state] + sum(self._counts[other] for other in before)
-            state = self._arrows[state][code]
-        return (index,) if self._is_final[state] else ()
-
-    def _sort(self) -> list[int]:
-        """Return the states, each after those that it leads to."""
-        order: dict[int, None] = {}
-        open_states = [0]
-        while open_states:
-            left = set(self._arrows[open_states[-1]].values()) - order.keys()
-            if left:
-                open_states += sorted(left)
-            else:
-                order[open_states.pop()] = None
-        return list(order)
 
 
 @lru_cache(maxsize=16)
@@ -176,9 +108,21 @@ class PatternSettings(LanguageSettings):
     """Numbers that a regular expression means, such as `0[1-9][0-9]{2}`."""
 
     regex: Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_check_regex)]
-    r"""The expression, for the whole number: digits, `.` or `\d` for any digit, `[1-4]`, `[^0]` for
-    any other digit, `( )`, a bar between alternatives, `?`, `{3}`, `{2,5}`; signs as they are, but
-    `\.`, `\+`, `\$`, `\(` and `\)`; all that it means has 1 to 64 characters."""
+    r"""The expression, for the whole number: digits and letters A-Z, `.` or `\d` for any digit,
+    `[1-4]`, `[A-F]`, `[^0]` for any other digit, `( )`, a bar between alternatives, `?`, `{3}`,
+    `{2,5}`; signs as they are, but `\.`, `\+`, `\$`, `\(` and `\)`; all that it means has 1 to 64
+    characters."""
+    balance: bool = False
+    """With order: drawn, whether all lengths are equally often, and at each place all characters
+    that may follow what stands before, signs too; likewise all pairs of neighbours."""
+
+    @model_validator(mode="after")
+    def _balance_what_is_drawn(self) -> Self:
+        if self.balance and self.order != "drawn":
+            raise ValueError(f"expected order: drawn with balance: true, got {self.order}")
+        if self.balance and self.slice != (0, 1):
+            raise ValueError(f"expected slice: [0, 1] with balance: true, got {list(self.slice)}")
+        return self
 
 
 class Pattern(LanguageKind):
@@ -192,6 +136,12 @@ class Pattern(LanguageKind):
     def language(self) -> Automaton:
         """Return the automaton of the expression."""
         return parse_pattern(self.settings.regex)
+
+    def open(self, seed: int, split: str) -> NumberSource:
+        """Return the numbers of a split."""
+        if self.settings.balance:
+            return BalancedNumbers(self.settings, self.language(), seed, split)
+        return super().open(seed, split)
 
 
 def _spell(regex: str) -> str:
@@ -209,7 +159,7 @@ def _spell(regex: str) -> str:
         is_empty = token is not None and not (inside or token["syntax"] or token["others"])
         if token is None or is_empty or not set(inside) <= set(CHARACTERS):
             raise ValueError(
-                r"expected digits 0-9, . \d [ ] ( ) | ? { } and signs "
+                r"expected digits 0-9, letters A-Z, . \d [ ] ( ) | ? { } and signs "
                 rf"({show_characters(SIGNS + SPACE)}; \. \+ \$ \( and \) mean themselves), "
                 f"got {shorten(regex[place : place + 10])} at character {place + 1} of "
                 f"{shorten(regex)}"
@@ -231,7 +181,7 @@ def _list_characters(token: re.Match[str]) -> str:
         if piece == r"\d":
             found += DIGITS
         elif len(piece) == 3:
-            found += DIGITS[int(piece[0]) : int(piece[2]) + 1]
+            found += CHARACTERS[CHARACTERS.index(piece[0]) : CHARACTERS.index(piece[2]) + 1]
         else:
             found += piece[-1]
     return "".join(it for it in DIGITS if it not in found) if token["others"] else found

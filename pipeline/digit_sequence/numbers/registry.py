@@ -10,13 +10,14 @@ from digit_sequence.numbers.file import File
 from digit_sequence.numbers.kind import NumberKind
 from digit_sequence.numbers.mixture import make_mixture
 from digit_sequence.numbers.pattern import Pattern
+from digit_sequence.numbers.postcode import Postcode
 from digit_sequence.numbers.random import Random
 from digit_sequence.numbers.range import Range
 from digit_sequence.numbers.time import Time
 from digit_sequence.numbers.values import Values
 from digit_sequence.numbers.weights import Weights
 
-_PLAIN = (Values, Weights, Range, File, Random, Pattern, Date, Time, Amount, Code)
+_PLAIN = (Values, Weights, Range, File, Random, Pattern, Date, Time, Amount, Code, Postcode)
 NUMBER_KINDS: Registry[type[NumberKind]] = Registry(
     "number kind",
     "digit_sequence.numbers",

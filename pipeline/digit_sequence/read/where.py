@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from digit_sequence.base.characters import INKED, show_characters
+from digit_sequence.base.characters import CHARACTERS, INKED, show_characters
 from digit_sequence.base.errors import ConfigError
 
 ALIASES = {"digit": "boxes", "glyph_id": "glyph_ids"}
@@ -82,7 +82,7 @@ def _encode_signs(wanted: Any) -> Any:
     if isinstance(wanted, str):
         if len(wanted) != 1 or wanted not in INKED:
             raise ConfigError(f"digit: expected one of {show_characters(INKED)}, got {wanted!r}")
-        return INKED.index(wanted)
+        return CHARACTERS.index(wanted)
     if isinstance(wanted, list | tuple | set | frozenset):
         return list(map(_encode_signs, wanted))
     return wanted

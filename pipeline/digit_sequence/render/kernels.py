@@ -12,7 +12,8 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from digit_sequence.base.compiled import ZERO, copy, copy_bytes, inner, kernel, reads
+from digit_sequence.base.compiled import ZERO, copy, copy_bytes, inner, kernel, lean, reads
+from digit_sequence.base.words_kernels import fetch
 from digit_sequence.config.model import Config
 from digit_sequence.render.layout import FAR, Layout, has_line_maps, locate_points, shift_matrices
 from digit_sequence.render.recipe import Recipes
@@ -52,15 +53,16 @@ def merge_layers(layers: Layers, pages: NDArray[np.uint8]) -> NDArray[np.int64]:
     return boxes
 
 
-@inner
-def _locate(matrix, rows, columns, height, width, stride, places, down, across):
+@lean
+def _locate(matrix, glyph, shape, places, down, across, across_x, down_x):
     """Find, for each pixel of a layer, its place in the glyph.
 
     `places` gets the flat index of the upper left neighbour in the glyph, `down` and `across` the
     distances from it. What lies farther out than the border is moved there, and is 0 there too; so
-    are the columns beyond the layer's width.
+    are the columns beyond the layer's width. `glyph` is the height and the width of the glyph,
+    `shape` those of the layer and its stride; `across_x` and `down_x` are room for a row.
     """
-    across_x, down_x = np.empty(stride), np.empty(stride)
+    (rows, columns), (height, width, stride) = glyph, shape
     for x in range(stride):
         across_x[x] = matrix[0, 0] * x if x < width else FAR
         down_x[x] = matrix[1, 0] * x if x < width else FAR
@@ -79,7 +81,7 @@ def _locate(matrix, rows, columns, height, width, stride, places, down, across):
             place[x] = np.uint32(i * glyph_stride + j)
 
 
-@inner
+@lean
 def _locate_mapped(matrix, bounds, ys, xs, width, glyph, shape, places, down, across):
     """Do the same where the pixels of the image lie at rows `ys` and columns `xs`.
 
@@ -110,7 +112,7 @@ def _locate_mapped(matrix, bounds, ys, xs, width, glyph, shape, places, down, ac
             place[k], dr[k], dc[k] = beyond, 0.0, 0.0
 
 
-@inner
+@lean
 def _interpolate(pixels, stride, places, down, across, squares, neighbours, layer):
     """Interpolate a glyph of whole grey levels bilinearly at located places.
 
@@ -154,27 +156,40 @@ def _interpolate_smoothed(pixels, rows, columns, weights, places, down, across, 
         layer[k] = np.uint8(np.int32((1 - dr) * upper + dr * lower + 0.5))
 
 
-@inner
-def _read(image, smooth, filters, radii, rooms, squares, layer):
-    """Read a layer from a glyph at located places; `rooms` holds these, and room for more."""
-    pixels, places, down, across, neighbours = rooms
+@lean
+def _copy_glyph(image, pixels):
+    """Put a glyph within its border."""
     rows, columns = image.shape
-    stride, size = columns + 3, len(layer)
+    stride = columns + 3
     for y in range(rows):
         copy_bytes(image[y], pixels[(y + 1) * stride + 1 :][:columns])
-    if smooth[0] >= 0:
-        weights = (
-            filters[smooth[0], : radii[smooth[0]] + 1],
-            filters[smooth[1], : radii[smooth[1]] + 1],
-        )
-        _interpolate_smoothed(
-            pixels, rows, columns, weights, places[:size], down[:size], across[:size], layer
-        )
-    else:
-        _interpolate(
-            *(pixels, stride, places[:size], down[:size], across[:size]),
-            *(squares, neighbours[:size], layer),
-        )
+
+
+@lean
+def _read_plain(image, rooms, layer):
+    """Read a layer from a glyph at located places; `rooms` holds these, and room for more."""
+    pixels, places, down, across, squares, neighbours = rooms
+    _copy_glyph(image, pixels)
+    size = len(layer)
+    _interpolate(
+        *(pixels, image.shape[1] + 3, places[:size], down[:size], across[:size]),
+        *(squares, neighbours[:size], layer),
+    )
+
+
+@inner
+def _read_smoothed(image, smooth, filters, radii, rooms, layer):
+    """Do the same with a glyph that is smoothed before."""
+    pixels, places, down, across, _, _ = rooms
+    _copy_glyph(image, pixels)
+    size = len(layer)
+    weights = (
+        filters[smooth[0], : radii[smooth[0]] + 1],
+        filters[smooth[1], : radii[smooth[1]] + 1],
+    )
+    _interpolate_smoothed(
+        *(pixels, *image.shape, weights, places[:size], down[:size], across[:size], layer)
+    )
 
 
 @inner
@@ -186,9 +201,14 @@ def _make_rooms(images, places, strides):
         room = max(room, places[g, 2] * strides[g])
     pixels = np.zeros((rows + 3) * (columns + 3), np.uint8)
     found, neighbours = np.empty(room, np.uint32), np.empty(room, np.uint32)
-    return pixels, found, np.empty(room), np.empty(room), neighbours
+    squares = np.empty(len(pixels), np.uint32)
+    return pixels, found, np.empty(room), np.empty(room), squares, neighbours
 
 
+_LINE = 64
+"""Bytes that come from memory together."""
+_AHEAD = 2
+"""Glyphs that are fetched before their turn."""
 _GLYPH = (
     reads(types.uint8, 3),
     reads(types.int32, 1),
@@ -197,6 +217,35 @@ _GLYPH = (
     reads(types.int64, 1),
 )
 _TARGET = (reads(types.int64, 2), reads(types.int64, 1), reads(types.int64, 1), types.uint8[::1])
+
+
+@lean
+def _fetch_glyph(images, glyph):
+    """Have the processor bring a glyph near: a large bank is far from it."""
+    size = images.shape[1] * images.shape[2]
+    for place in range(glyph * size, (glyph + 1) * size, _LINE):
+        fetch(images, place)
+
+
+@lean
+def _locate_layer(g, matrices, images, target, rooms, row):
+    """Locate the pixels of a layer through its affine map; return where the layer ends."""
+    places, starts, strides, _ = target
+    shape = places[g, 2], places[g, 3], strides[g]
+    size = shape[0] * shape[2]
+    located = rooms[1][:size], rooms[2][:size], rooms[3][:size]
+    _locate(matrices[g], images.shape[1:], shape, *located, *row)
+    return starts[g] + size
+
+
+@lean
+def _read_each(images, ids, smooth, matrices, target, rooms, row):
+    """Read the layers of all glyphs that are not smoothed."""
+    for g in range(len(ids)):
+        _fetch_glyph(images, ids[min(g + _AHEAD, len(ids) - 1)])
+        if smooth[g, 0] < 0:
+            end = _locate_layer(g, matrices, images, target, rooms, row)
+            _read_plain(images[ids[g]], rooms, target[3][target[1][g] : end])
 
 
 @kernel(*_GLYPH, reads(types.float64, 3), *_TARGET)
@@ -217,17 +266,14 @@ def _read_affine(images, ids, smooth, filters, radii, matrices, places, starts, 
         As of `Layers`.
     """
     rooms = _make_rooms(images, places, strides)
-    squares = np.empty(len(rooms[0]), np.uint32)
-    rows, columns = images.shape[1:]
+    longest = strides.max() if len(strides) else 0
+    row, target = (np.empty(longest), np.empty(longest)), (places, starts, strides, buffer)
+    _read_each(images, ids, smooth, matrices, target, rooms, row)
     for g in range(len(ids)):
-        height, width, stride = places[g, 2], places[g, 3], strides[g]
-        size = height * stride
-        _locate(
-            *(matrices[g], rows, columns, height, width, stride),
-            *(rooms[1][:size], rooms[2][:size], rooms[3][:size]),
-        )
-        layer = buffer[starts[g] : starts[g] + size]
-        _read(images[ids[g]], smooth[g], filters, radii, rooms, squares, layer)
+        if smooth[g, 0] >= 0:
+            end = _locate_layer(g, matrices, images, target, rooms, row)
+            layer = buffer[starts[g] : end]
+            _read_smoothed(images[ids[g]], smooth[g], filters, radii, rooms, layer)
 
 
 @kernel(
@@ -259,7 +305,6 @@ def _read_mapped(glyph, matrices, cells, points, begins, samples, target):
     places, starts, strides, buffer = target
     ys, xs, canvas_height, widths = points
     rooms = _make_rooms(images, places, strides)
-    squares = np.empty(len(rooms[0]), np.uint32)
     rows, columns = images.shape[1:]
     bounds = (-np.inf, -np.inf, np.inf, np.inf)
     for g in range(len(ids)):
@@ -276,7 +321,10 @@ def _read_mapped(glyph, matrices, cells, points, begins, samples, target):
             *(rooms[1][:size], rooms[2][:size], rooms[3][:size]),
         )
         layer = buffer[starts[g] : starts[g] + size]
-        _read(images[ids[g]], smooth[g], filters, radii, rooms, squares, layer)
+        if smooth[g, 0] < 0:
+            _read_plain(images[ids[g]], rooms, layer)
+        else:
+            _read_smoothed(images[ids[g]], smooth[g], filters, radii, rooms, layer)
 
 
 @kernel(

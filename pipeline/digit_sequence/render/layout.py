@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from digit_sequence.base.characters import DIGITS
+from digit_sequence.base.characters import find_signs
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.randomness import to_uniform
 from digit_sequence.base.rounding import round_factor
@@ -155,7 +155,7 @@ def _make_cells(
         recipes.starts,
         cells.height,
         _draw_spaces(recipes, cells.height),
-        recipes.digits >= len(DIGITS),
+        find_signs(recipes.digits),
     )
     if outlines:
         row.outlines = outlines.shift(widths / 2 + cells.slides)

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from digit_sequence.base.characters import (
     CHARACTERS,
-    INKED,
+    LETTERS,
     SPACE,
     count_inked,
     encode_text,
+    show_characters,
 )
 from digit_sequence.base.columns import Column
 from digit_sequence.base.engines import Engine
@@ -128,7 +129,7 @@ def draw_recipes(
     digits = identities.digits
     sizes = np.diff(pool.starts)[digits]
     if not sizes.all():
-        raise ConfigError(missing_glyphs(split, INKED[digits[sizes.argmin()]]))
+        raise ConfigError(missing_glyphs(split, CHARACTERS[digits[sizes.argmin()]]))
     draw = _draw_source if pool.mixed is None else _draw_mix
     drawn, glyph_ids = draw(config.in_split(split), identities, pool)
     if pool.writers is not None:
@@ -278,14 +279,19 @@ def _find_rows(
 
 def missing_glyphs(split: str, characters: Iterable[str], part: str | None = None) -> str:
     """Return the message about characters that a split needs and its source, or a part, lacks."""
-    names = ", ".join(sorted(characters, key=CHARACTERS.index))
+    lacking = sorted(characters, key=CHARACTERS.index)
+    plain = "".join(it for it in lacking if it.isalnum())
+    names = " ".join(
+        [show_characters(plain)] * bool(plain) + [repr(it) for it in lacking if it not in plain]
+    )
     if part is not None:
         return (
-            f"splits.{split}.numbers: expected only digits that source.parts.{part} has glyphs of, "
-            f"as all parts must, got {names}; add glyphs of {names}, leave these numbers out, or "
-            "set source.per to glyph"
+            f"splits.{split}.numbers: expected only characters that source.parts.{part} has glyphs "
+            f"of, as all parts must, got {names}; add glyphs of {names}, leave these numbers out, "
+            "or set source.per to glyph"
         )
     return (
-        f"splits.{split}.numbers: expected only digits that the source has glyphs of, got {names}; "
-        f"add glyphs of {names}, leave these numbers out, or change the source's fractions"
+        f"splits.{split}.numbers: expected only characters that the source has glyphs of, got "
+        f"{names}; add glyphs of {names}, leave these numbers out, or change the source's fractions"
+        + ("; emnist with subset: byclass has letters" if set(lacking) & set(LETTERS) else "")
     )

@@ -37,7 +37,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from digit_sequence.base.blocks import shorten
-from digit_sequence.base.characters import DIGITS
+from digit_sequence.base.characters import DIGITS, find_signs
 from digit_sequence.base.errors import SourceError, SourceWarning
 from digit_sequence.sources.cache import CACHE_VARIABLE, cache_folder, writing_into
 from digit_sequence.sources.distances import Distances
@@ -84,11 +84,11 @@ class GlyphBank:
 
     @cached_property
     def bodies(self) -> NDArray[np.int16]:
-        """Shape (N, 4): the ink of digits; of signs the columns, and the rows of digits.
+        """Shape (N, 4): the ink; but of signs the columns of theirs, and the rows of digits.
 
         Those are the `line_rows`; of a mix, of each part.
         """
-        is_sign = self.digits >= len(DIGITS)
+        is_sign = find_signs(self.digits)
         if not is_sign.any():
             return self.ink
         bodies = self.ink.copy()

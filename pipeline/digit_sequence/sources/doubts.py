@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from digit_sequence.base.characters import DIGITS, INKED
+from digit_sequence.base.characters import CHARACTERS, find_signs
+from digit_sequence.sources.copies import find_copies
 from digit_sequence.sources.ink import frame_pixels
 from digit_sequence.sources.source import RawGlyphs, SourceBlock
 
@@ -64,6 +65,7 @@ def find_doubts(glyphs: RawGlyphs, settings: SourceBlock) -> list[str]:
         _doubt_contrast(images),
         _doubt_turn(images, digits, keys["transpose"]),
         _doubt_signs(glyphs),
+        _doubt_copies(glyphs),
     ]
     return [doubt for doubt in found if doubt is not None]
 
@@ -78,9 +80,12 @@ def _choose_rows(digits: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 def _doubt_signs(glyphs: RawGlyphs) -> str | None:
     """Doubt low signs that are as high as digits: their pictures were cut to the ink."""
+    is_sign = find_signs(glyphs.digits)
+    if is_sign.all() or not is_sign.any():
+        return None
     heights = glyphs.images.any(axis=2).sum(axis=1)
-    usual = np.median(heights[glyphs.digits < len(DIGITS)])
-    own = {sign: heights[glyphs.digits == INKED.index(sign)] for sign in _LOW_SIGNS}
+    usual = np.median(heights[~is_sign])
+    own = {sign: heights[glyphs.digits == CHARACTERS.index(sign)] for sign in _LOW_SIGNS}
     high = [sign for sign, rows in own.items() if len(rows) and np.median(rows) > usual / 2]
     if not high:
         return None
@@ -89,6 +94,25 @@ def _doubt_signs(glyphs: RawGlyphs) -> str | None:
         "picture as beside a digit; scale and move them so, or remove their folders and have them "
         "drawn"
     )
+
+
+def _doubt_copies(glyphs: RawGlyphs) -> str | None:
+    """Doubt images that are there twice."""
+    first = find_copies(glyphs.images)
+    again = np.flatnonzero(first != np.arange(len(first)))
+    if not len(again):
+        return None
+    other = np.flatnonzero(glyphs.digits[again] != glyphs.digits[first[again]])
+    text = (
+        f"{len(again):,} of its images are there already, as that of glyph {first[again[0]]} in "
+        f"glyph {again[0]}: all of one image are in one split, "
+        "in test if one is for test"
+    )
+    if not len(other):
+        return text
+    glyph = again[other[0]]
+    names = (CHARACTERS[glyphs.digits[it]] for it in (first[glyph], glyph))
+    return f"{text}; {len(other):,} have another label, as {' and '.join(names)}: exclude one"
 
 
 def _doubt_ground(images: NDArray[np.uint8], ink: str) -> str | None:

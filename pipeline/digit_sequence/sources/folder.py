@@ -23,7 +23,14 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from pydantic import Field
 
 from digit_sequence.base.blocks import InputPath, shorten
-from digit_sequence.base.characters import INKED, SIGNS, name_character, parse_character
+from digit_sequence.base.characters import (
+    CHARACTERS,
+    INKED,
+    LETTERS,
+    SIGNS,
+    name_character,
+    parse_character,
+)
 from digit_sequence.base.errors import SourceError
 from digit_sequence.sources.ink import Appearance, Ink, extract_ink
 from digit_sequence.sources.source import HeldOut, RawGlyphs, Source, SourceBlock
@@ -146,7 +153,9 @@ class Folder(Source):
         if self.settings.transpose:
             images = images.transpose(0, 2, 1)
         names = (path.parent.name for path in files)
-        digits = np.array([INKED.index(parse_character(name) or "") for name in names], np.uint8)
+        digits = np.array(
+            [CHARACTERS.index(parse_character(name) or "") for name in names], np.uint8
+        )
         test = self._folders.get("test_path")
         parts = np.array([path.parent.parent == test for path in files], np.uint8)
         return RawGlyphs(images, digits, parts, writers=writers)
@@ -190,11 +199,11 @@ def fit_glyph(
 
 
 def _check_names(root: Path, key: str) -> None:
-    """Refuse a folder of a sign whose code is misspelled, as U+2c: its glyphs would be ignored."""
+    """Refuse a folder of a sign or letter that is misspelled, as U+2c: it would be ignored."""
     for folder in sorted(root.iterdir()):
         code = re.fullmatch("[Uu]\\+0*([0-9A-Fa-f]{2,4})", folder.name)
         sign = chr(int(code[1], 16)) if code and folder.is_dir() else ""
-        if sign and sign in SIGNS and folder.name != name_character(sign):
+        if sign and sign in SIGNS + LETTERS and folder.name != name_character(sign):
             raise SourceError(
                 f"{root}: expected the folder of {sign} to be named {name_character(sign)}, got "
                 f"{folder.name}; see source.{key}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from digit_sequence.base.characters import DIGITS, INKED
+from digit_sequence.base.characters import CHARACTERS, DIGITS
 from digit_sequence.base.columns import Column
 from digit_sequence.base.philox import Words
 from digit_sequence.base.randomness import Identities, to_integers, to_uniform
@@ -21,12 +21,12 @@ HAND = Column("hand", "int32", "writer of the number; -1: each digit is of anybo
 LACKED = Column("hand_lacked", "int16", "digits that this writer did not write, which are others'")
 WRITERS = Column("writers", "int32", "who wrote the glyph; -1: nobody knows, or a pen", "digit", -1)
 NOBODY = -1
-_N = len(INKED)
+_N = len(CHARACTERS)
 
 
 @dataclass(frozen=True)
 class Hands:
-    """The glyphs of a split by writer, W of them, and by digit, C with the signs: see `INKED`."""
+    """The glyphs of a split by writer, W of them, and by character, C: see `CHARACTERS`."""
 
     writers: NDArray[np.int32]
     """(W,) ascending."""
@@ -94,6 +94,9 @@ def choose_hands(
         return glyph_ids, {HAND.name: nobody, LACKED.name: np.zeros_like(nobody)}
     hand = _draw_hands(hands, identities, which)
     hand[to_uniform(chance) >= share] = NOBODY
+    # Of signs alone, say, which a pen draws: nobody wrote them.
+    n_own = np.bincount(owners, hands.counts[hand[owners], digits] > 0, minlength=n_samples)
+    hand[n_own == 0] = NOBODY
     writer = hand[owners]
     n_glyphs = np.where(writer < 0, 0, hands.counts[writer, digits])
     own = np.flatnonzero(n_glyphs)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 
 from digit_sequence.base.blocks import InputPath
+from digit_sequence.base.characters import DIGITS
 from digit_sequence.base.errors import SourceError
 from digit_sequence.sources.idx_format import (
     IMAGES_MAGIC,
@@ -85,7 +86,9 @@ class Idx(Source):
         return replace(glyphs, writers=read_rows(writers, len(glyphs.digits)))
 
 
-def read_pairs(files: Sequence[Path], look: Appearance, keys: str) -> RawGlyphs:
+def read_pairs(
+    files: Sequence[Path], look: Appearance, keys: str, classes: str = DIGITS
+) -> RawGlyphs:
     """Read a pair of IDX files, images and labels, and maybe another one for test.
 
     Parameters
@@ -95,6 +98,8 @@ def read_pairs(files: Sequence[Path], look: Appearance, keys: str) -> RawGlyphs:
         How digits look in them.
     keys : str
         What of the block names them.
+    classes : str
+        The character of each label.
 
     Raises
     ------
@@ -102,7 +107,7 @@ def read_pairs(files: Sequence[Path], look: Appearance, keys: str) -> RawGlyphs:
         If one is not what it should be.
     """
     try:
-        pairs = [_read_pair(files[n : n + 2], part=n // 2) for n in range(0, len(files), 2)]
+        pairs = [_read_pair(files[n : n + 2], n // 2, classes) for n in range(0, len(files), 2)]
     except SourceError as error:
         raise SourceError(f"{error}; give intact files of a pair in {keys}") from error
     pairs = [
@@ -117,12 +122,12 @@ def read_pairs(files: Sequence[Path], look: Appearance, keys: str) -> RawGlyphs:
         raise SourceError(f"{files[2]}: {error} in {files[0]}") from error
 
 
-def _read_pair(files: Sequence[Path], part: int) -> RawGlyphs:
+def _read_pair(files: Sequence[Path], part: int, classes: str) -> RawGlyphs:
     images, labels = (
         _read_content(path, magic)
         for path, magic in zip(files, (IMAGES_MAGIC, LABELS_MAGIC), strict=True)
     )
-    return pair_glyphs(images, labels, files, part)
+    return pair_glyphs(images, labels, files, part, classes)
 
 
 def read_images(path: Path) -> NDArray[np.uint8]:

@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from digit_sequence.base.characters import DIGITS, encode_text
 from digit_sequence.base.errors import SourceError
 from digit_sequence.sources.source import RawGlyphs
 
@@ -106,9 +107,12 @@ def parse_idx(content: bytearray, magic: int, where: object) -> NDArray[np.uint8
 
 
 def pair_glyphs(
-    images: bytearray, labels: bytearray, files: Sequence[Path], part: int
+    images: bytearray, labels: bytearray, files: Sequence[Path], part: int, classes: str = DIGITS
 ) -> RawGlyphs:
-    """Put the contents of a file of images and of a file of labels together."""
+    """Put the contents of a file of images and of a file of labels together.
+
+    `classes` has the character of each label.
+    """
     pixels = parse_idx(images, IMAGES_MAGIC, files[0])
     digits = parse_idx(labels, LABELS_MAGIC, files[1])
     if len(pixels) != len(digits):
@@ -116,9 +120,11 @@ def pair_glyphs(
             f"{files[1]}: expected {len(pixels):,} labels, as many as images in {files[0]}, "
             f"got {len(digits):,}"
         )
-    if digits.max() > 9:
-        row = int(digits.argmax())
-        raise SourceError(f"{files[1]}: row {row}: expected a digit 0-9, got {digits[row]}")
+    if digits.max() >= len(classes):
+        row, last = int(digits.argmax()), len(classes) - 1
+        what = f"a digit 0-{last}" if classes == DIGITS else f"a label from 0 to {last}"
+        raise SourceError(f"{files[1]}: row {row}: expected {what}, got {digits[row]}")
+    digits = np.frombuffer(encode_text(classes), np.uint8)[digits]
     has_ink = pixels.any(axis=(1, 2))
     if not has_ink.all():
         raise SourceError(

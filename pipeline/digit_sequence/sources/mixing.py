@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digit_sequence.base.characters import INKED
+from digit_sequence.base.characters import CHARACTERS
 from digit_sequence.base.errors import SourceError
 from digit_sequence.base.names import SPLITS, SplitName
 from digit_sequence.sources.bank import GlyphBank
@@ -51,7 +51,7 @@ def share_glyphs(bank: GlyphBank, settings: SourceBlock) -> dict[SplitName, Glyp
         except SourceError as error:
             raise SourceError(f"source.parts.{name}: {error}") from error
         for split, pool in shared.items():
-            by_digit = [pool.of_digit(digit) + np.int64(start) for digit in range(len(INKED))]
+            by_digit = [pool.of_digit(digit) + np.int64(start) for digit in range(len(CHARACTERS))]
             used = [ids[is_used[ids]] for ids in by_digit]
             found[split][name] = pool_glyphs(used, bank.writers)
     pools = {split: _join(parts, source, bank.writers) for split, parts in found.items()}
@@ -133,7 +133,7 @@ def _join(
     pools = {name: replace(pool, writers=writers) for name, pool in parts.items()}
     by_digit = [
         np.concatenate([pool.of_digit(digit) for pool in pools.values()])
-        for digit in range(len(INKED))
+        for digit in range(len(CHARACTERS))
     ]
     shapes: dict[str, list[NDArray[np.int32]]] = {}
     for pool in pools.values():

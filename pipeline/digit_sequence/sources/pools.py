@@ -10,12 +10,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from digit_sequence.base.characters import INKED
+from digit_sequence.base.characters import CHARACTERS, show_characters
 from digit_sequence.base.errors import SourceError
 from digit_sequence.base.names import SPLITS, SplitName
 from digit_sequence.base.philox import Words
 from digit_sequence.base.randomness import Identities, RandomWords, to_uniform
 from digit_sequence.sources.bank import GlyphBank
+from digit_sequence.sources.copies import find_copies
 from digit_sequence.sources.excluded import find_used
 from digit_sequence.sources.hands import Hands, find_hands
 from digit_sequence.sources.mix import ORIGIN, ORIGINS
@@ -25,12 +26,12 @@ from digit_sequence.sources.source import SHARES, SourceBlock
 
 @dataclass(frozen=True)
 class GlyphPool:
-    """The glyphs that one split may use, grouped by digit; a sign counts as one, see `INKED`."""
+    """The glyphs that one split may use, grouped by digit; signs and letters count as such."""
 
     ids: NDArray[np.int32]
     """Shape (M,): glyph ids, ascending within a digit."""
     starts: NDArray[np.int64]
-    """Shape (25,): the ids of digit d are ``ids[starts[d]:starts[d + 1]]``."""
+    """Shape (52,): the ids of digit d are ``ids[starts[d]:starts[d + 1]]``."""
     shapes: Mapping[str, NDArray[np.int32]] = field(default_factory=dict)
     """Ids of glyphs that the source lacks, by digit and name of the shape: ``7/crossed``."""
     writers: NDArray[np.int32] | None = None
@@ -111,6 +112,7 @@ def partition_glyphs(bank: GlyphBank, settings: SourceBlock) -> dict[SplitName, 
 
     The order in which a digit's glyphs are shared out is random but fixed: it does not depend on
     the seed of a config, so that the test glyphs of one dataset are in no other dataset's train.
+    Glyphs of one image stay together.
 
     Parameters
     ----------
@@ -137,21 +139,39 @@ def partition_glyphs(bank: GlyphBank, settings: SourceBlock) -> dict[SplitName, 
     is_used = find_used(source, len(bank.digits))  # for the end: no other glyph changes its split
     if settings.split_by == "writer":
         return _partition_writers(bank, words, fractions, is_used)
-    shares: dict[SplitName, list[NDArray[np.int64]]] = {split: [] for split in SPLITS}
-    for digit in range(len(INKED)):
+    place = np.zeros(len(bank.digits), np.int64)  # of the split of each glyph, in `SPLITS`
+    for digit in range(len(CHARACTERS)):
         free, reserved = (
             np.flatnonzero((bank.digits == digit) & (bank.parts == part)) for part in (0, 1)
         )
         order = np.argsort(words.draw("digit", digit, len(free)), kind="stable")
         n_val, n_test = count_held_out(len(free), *fractions)
-        val, test, train = np.split(free[order], [n_val, n_val + n_test])
-        shares["train"].append(train)
-        shares["val"].append(val)
-        shares["test"].append(np.concatenate([reserved, test]))
+        val, test, _ = np.split(free[order], [n_val, n_val + n_test])
+        place[val] = SPLITS.index("val")
+        place[test] = place[reserved] = SPLITS.index("test")
+    place = _join_copies(place, bank)
     return {
-        split: pool_glyphs([ids[is_used[ids]] for ids in by_digit], bank.writers)
-        for split, by_digit in shares.items()
+        split: pool_glyphs(
+            [
+                np.flatnonzero((place == n) & (bank.digits == digit) & is_used)
+                for digit in range(len(CHARACTERS))
+            ],
+            bank.writers,
+        )
+        for n, split in enumerate(SPLITS)
     }
+
+
+def _join_copies(place: NDArray[np.int64], bank: GlyphBank) -> NDArray[np.int64]:
+    """Return places of glyphs (N,) where those of one image are where the first of them is.
+
+    But if one is for test alone, they all are.
+    """
+    first = find_copies(bank.images)
+    is_reserved = np.zeros(len(place), np.bool_)
+    is_reserved[first[bank.parts == 1]] = True
+    joined: NDArray[np.int64] = np.where(is_reserved[first], SPLITS.index("test"), place[first])
+    return joined
 
 
 def _partition_writers(
@@ -177,15 +197,34 @@ def _partition_writers(
     pools: dict[SplitName, GlyphPool] = {}
     for split in SPLITS:
         is_own = np.isin(bank.writers, writers[split]) & is_used
-        by_digit = [np.flatnonzero(is_own & (bank.digits == digit)) for digit in range(len(INKED))]
+        by_digit = [
+            np.flatnonzero(is_own & (bank.digits == digit)) for digit in range(len(CHARACTERS))
+        ]
         if len(writers[split]) and (lacking := [d for d in present if not len(by_digit[d])]):
             raise SourceError(
                 f"source.split_by: expected writers of every digit in {split}, got none of "
-                f"{', '.join(INKED[code] for code in lacking)} among its {len(writers[split]):,}; "
+                f"{show_characters(''.join(CHARACTERS[it] for it in lacking))} among its "
+                f"{len(writers[split]):,}; "
                 "change the source's fractions, or split by glyph"
             )
         pools[split] = pool_glyphs(by_digit, bank.writers)
+    _check_copies(bank, pools)
     return pools
+
+
+def _check_copies(bank: GlyphBank, pools: Mapping[SplitName, GlyphPool]) -> None:
+    """Raise a SourceError if writers of different splits have one image."""
+    place = np.full(len(bank.digits), -1)
+    for n, pool in enumerate(pools.values()):
+        place[pool.ids] = n
+    first = find_copies(bank.images)
+    wrong = np.flatnonzero((place >= 0) & (place[first] >= 0) & (place != place[first]))
+    if len(wrong):
+        raise SourceError(
+            f"source.split_by: expected no image of two writers in different splits, got that of "
+            f"glyph {first[wrong[0]]} again as glyph {wrong[0]}, one of {len(wrong):,}; exclude "
+            "one of them: source.exclude"
+        )
 
 
 def count_held_out(n_glyphs: int, val_fraction: float, test_fraction: float) -> tuple[int, int]:

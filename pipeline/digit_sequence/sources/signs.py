@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from digit_sequence.base.characters import DIGITS, INKED
+from digit_sequence.base.characters import CHARACTERS, DIGITS, SIGNS, find_signs
 from digit_sequence.base.names import SplitName
 from digit_sequence.base.randomness import draw_words, to_uniform
 from digit_sequence.base.rounding import round_factor
@@ -53,20 +53,22 @@ def add_signs(
     mapping of SplitName to GlyphPool
     """
     known = set(np.unique(bank.digits).tolist())
-    codes = [INKED.index(it) for it in alphabet if it in INKED[len(DIGITS) :]]
+    codes = [CHARACTERS.index(it) for it in alphabet if it in SIGNS]
     lacking = [code for code in codes if code not in known]
     counts = np.array([pool.starts[len(DIGITS)] for pool in pools.values()])
+    if not counts.any():  # of letters alone
+        counts = np.array([len(pool.ids) for pool in pools.values()])
     if not lacking or not counts.any():
         return bank, pools
     part = min(1.0, max(0.2, _MANY_PIXELS / bank.images[0].size))
     images, digits = [], []
     found: dict[SplitName, list[list[NDArray[np.int32]]]] = {
-        split: [[pool.of_digit(code)] for code in range(len(INKED))]
+        split: [[pool.of_digit(code)] for code in range(len(CHARACTERS))]
         for split, pool in pools.items()
     }
     n_glyphs = len(bank.images)
     for code in lacking:
-        shapes = {name: it for name, it in load_signs().items() if name[0] == INKED[code]}
+        shapes = {name: it for name, it in load_signs().items() if name[0] == CHARACTERS[code]}
         for name, shape in shapes.items():
             made = _draw_glyphs(name, shape, bank, int(N_DRAWN * part) // len(shapes))
             images.append(made)
@@ -107,7 +109,8 @@ def _draw_glyphs(name: str, shape: Shape, bank: GlyphBank, count: int) -> NDArra
     first = 0 if bank.origins is None else N_DRAWN * int(bank.origins[0])
     numbers = np.arange(first, first + count)
     words = draw_words(0, "signs", [name] * count, numbers, counts).reshape(count, -1)
-    own = np.flatnonzero(bank.digits < len(DIGITS))
+    is_digit = bank.digits < len(DIGITS)
+    own = np.flatnonzero(is_digit if is_digit.any() else ~find_signs(bank.digits))
     models = own[np.arange(count) * len(own) // count]
     jitter, nib = (
         low + (high - low) * to_uniform(words[:, i])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from digit_sequence.base.blocks import AS_TUPLE, Block, InputPath, list_paths, local_fields
-from digit_sequence.base.characters import INKED
+from digit_sequence.base.characters import CHARACTERS
 from digit_sequence.base.version import __version__
 
 SELECTION = ("split_by", "exclude", "keep_doubtful")
@@ -51,7 +51,7 @@ class RawGlyphs:
         ):
             if array.dtype != np.uint8 or array.ndim != rank or len(array) != len(self.digits):
                 raise ValueError(f"{name}: got {array.dtype} of shape {array.shape}")
-        if not self.images.size or self.digits.max() >= len(INKED) or self.parts.max() > 1:
+        if not self.images.size or self.digits.max() >= len(CHARACTERS) or self.parts.max() > 1:
             raise ValueError("expected digits of 0 to 9, or signs, and parts of 0 and 1")
         writers = self.writers
         if writers is not None and (

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from digit_sequence.base.arrays import cut_text, make_array, repeat_text
-from digit_sequence.base.characters import INKED, keep_digits
+from digit_sequence.base.characters import CHARACTERS, keep_digits
 from digit_sequence.base.columns import MASKS, NUMBER_DIGITS, POLYGONS, Column
 from digit_sequence.base.documents import parse_json
 from digit_sequence.base.errors import ConfigError, OutputError
@@ -464,7 +464,7 @@ def _check_extents(rows: pa.Table, height: int, width: int) -> None:
         if not len(boxes):
             continue
         for name, limit in (
-            ("digit", len(INKED) - 1),
+            ("digit", len(CHARACTERS) - 1),
             ("top", height),
             ("bottom", height),
             ("left", width),

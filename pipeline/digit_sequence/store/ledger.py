@@ -33,6 +33,8 @@ Fault = tuple[str, str]
 """What is wrong with a file: its path, and the reason."""
 _READERS = 16
 """Label files read at a time, for the latency of an object store."""
+MOST_LISTED = 10_000
+"""Shards of a dataset whose digests are kept, so that metadata can list its files."""
 
 Found = TypeVar("Found")
 
@@ -200,6 +202,7 @@ class Ledger:
         self._columns = {
             name: np.zeros(split.n_shards, _LEDGER_ROW) for name, split in plan.splits.items()
         }
+        self._sha256: dict[Shard, str] | None = {} if plan.n_shards <= MOST_LISTED else None
 
     def add(self, shard: Shard, commit: Commit) -> None:
         """Note that a shard is complete."""
@@ -208,6 +211,8 @@ class Ledger:
         row = (True, commit.shard_bytes, commit.scaled, digest)
         self.n_done += shard not in self
         self._columns[shard.split][shard.index] = row
+        if self._sha256 is not None:
+            self._sha256[shard] = commit.shard_sha256
 
     def drop(self, shard: Shard) -> None:
         """Note that a shard is not complete after all."""
@@ -217,6 +222,15 @@ class Ledger:
     def n_bytes(self, shard: Shard) -> int:
         """Return the bytes of the images of a complete shard."""
         return int(self._columns[shard.split]["bytes"][shard.index])
+
+    @property
+    def has_digests(self) -> bool:
+        """Whether it keeps the digest of each shard: there are not too many."""
+        return self._sha256 is not None
+
+    def sha256(self, shard: Shard) -> str:
+        """Return the digest of the images of a complete shard, if it `has_digests`."""
+        return (self._sha256 or {})[shard]
 
     def __contains__(self, shard: Shard) -> bool:
         return bool(self._columns[shard.split]["done"][shard.index])
@@ -229,6 +243,11 @@ class Ledger:
             for name, split in self._plan.splits.items()
             for index in np.flatnonzero(self._columns[name]["done"])
         )
+
+    @property
+    def done_bytes(self) -> int:
+        """Bytes of the images of the complete shards."""
+        return sum(int(rows["bytes"].sum()) for rows in self._columns.values())
 
     def missing(self) -> Iterator[Shard]:
         """Yield the shards that are not complete, in order."""
@@ -283,10 +302,8 @@ def drop_lost(storage: Storage, plan: Plan, ledger: Ledger) -> list[Shard]:
     """
     labelled, sizes = storage.list("labels"), storage.list("images")
     has_file_per_image = CONTAINERS[plan.config.output.container].has_file_per_image
-    done = [shard for shard in plan.shards() if shard in ledger]
     is_whole = has_file_per_image and (
-        (len(sizes), sum(sizes.values()))
-        == (sum(shard.n_samples for shard in done), sum(map(ledger.n_bytes, done)))
+        (len(sizes), sum(sizes.values())) == (ledger.done_samples, ledger.done_bytes)
     )
 
     def is_there(shard: Shard) -> bool:
@@ -297,7 +314,7 @@ def drop_lost(storage: Storage, plan: Plan, ledger: Ledger) -> list[Shard]:
         found = [sizes.get(path) for path in shard_paths(plan, shard)]
         return None not in found and sum(filter(None, found)) == ledger.n_bytes(shard)
 
-    lost = [shard for shard in done if not is_there(shard)]
+    lost = [shard for shard in plan.shards() if shard in ledger and not is_there(shard)]
     for shard in lost:
         ledger.drop(shard)
     return lost

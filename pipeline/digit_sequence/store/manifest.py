@@ -1,9 +1,10 @@
-"""The end of a build: the dataset card and, last of all, the manifest.
+"""The end of a build: the cards of the dataset and, last of all, the manifest.
 
 ::
 
     OUT/
-      README.md                          dataset card
+      README.md                          dataset card, as Hugging Face takes it
+      croissant.json                     the same for machines, see `croissant`
       dataset.json                       manifest, written last
       images/SPLIT/SHARD.tar             see `containers`
       labels/SPLIT/SHARD.parquet         see `labels`
@@ -21,20 +22,21 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from digit_sequence.base.characters import DIGITS, INKED, SPACE, show_characters
+from digit_sequence.base.characters import CHARACTERS, DIGITS, SPACE, show_characters
 from digit_sequence.base.errors import OutputError
-from digit_sequence.base.names import CARD_PATH, MANIFEST_PATH, SCHEMA_VERSION
+from digit_sequence.base.names import CARD_PATH, CROISSANT_PATH, MANIFEST_PATH, SCHEMA_VERSION
 from digit_sequence.config.model import Config
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.plan.plan import Plan
 from digit_sequence.sources.registry import open_source
+from digit_sequence.store.croissant import make_croissant
 from digit_sequence.store.ledger import Ledger, drop_lost
 from digit_sequence.store.plan_file import check_owner, describe_plan, hash_plan, to_json
 from digit_sequence.store.storage import Storage
 
 
 def finalize(storage: Storage, plan: Plan, ledger: Ledger) -> dict[str, Any]:
-    """Write the dataset card and, last, the manifest; return the manifest.
+    """Write the cards of a dataset and, last, its manifest; return the manifest.
 
     Every file is looked for before, by a list of the directory: none may have gone meanwhile.
 
@@ -52,7 +54,8 @@ def finalize(storage: Storage, plan: Plan, ledger: Ledger) -> dict[str, Any]:
         )
     check_owner(storage, hash_plan(plan))
     manifest = make_manifest(plan, ledger)
-    storage.write(CARD_PATH, make_card(plan.config, manifest).encode())
+    for path, card in make_cards(plan, ledger, manifest).items():
+        storage.write(path, card)
     storage.write(MANIFEST_PATH, to_json(manifest))
     return manifest
 
@@ -78,8 +81,21 @@ def make_manifest(plan: Plan, ledger: Ledger) -> dict[str, Any]:
         "source": {"name": config.source.name, "digest": plan.source_digest},
         "plan": describe_plan(plan),
     }
-    card = make_card(config, manifest).encode()
-    return manifest | {"card_sha256": hashlib.sha256(card).hexdigest()}
+    cards = make_cards(plan, ledger, manifest)
+    digests = {CARD_DIGESTS[path]: hashlib.sha256(card).hexdigest() for path, card in cards.items()}
+    return manifest | digests
+
+
+CARD_DIGESTS = {CARD_PATH: "card_sha256", CROISSANT_PATH: "croissant_sha256"}
+"""Where the manifest has the digest of each card."""
+
+
+def make_cards(plan: Plan, ledger: Ledger, manifest: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return the cards of a complete dataset, by path; digests of them are not looked at."""
+    return {
+        CARD_PATH: make_card(plan.config, manifest).encode(),
+        CROISSANT_PATH: to_json(make_croissant(plan, ledger, manifest)),
+    }
 
 
 def make_card(config: Config, manifest: Mapping[str, Any]) -> str:
@@ -125,7 +141,7 @@ def make_card(config: Config, manifest: Mapping[str, Any]) -> str:
 
 def _describe_signs(signs: str) -> str:
     """Return what a dataset card says of the signs of numbers, and of the space."""
-    codes = ", ".join(f"{INKED.index(sign)} `{sign}`" for sign in signs if sign != SPACE)
+    codes = ", ".join(f"{CHARACTERS.index(sign)} `{sign}`" for sign in signs if sign != SPACE)
     return (
         f"Beside digits the numbers have {show_characters(signs)}: `number` is the text as it is "
         "written, and `digits` has its digits alone. Each character but the space has a box, whose "

@@ -28,6 +28,7 @@ from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.base.names import (
     BUILD_FOLDER,
     CARD_PATH,
+    CROISSANT_PATH,
     MANIFEST_PATH,
     PLAN_PATH,
 )
@@ -129,7 +130,7 @@ def _check_empty(storage: Storage) -> None:
 def _delete_shards(storage: Storage) -> None:
     """Delete what a build wrote; the manifest first, which says that all is there."""
     shards = [*storage.list("labels"), *storage.list("images")]
-    for path in [MANIFEST_PATH, CARD_PATH, GLYPHS_PATH, *shards]:
+    for path in [MANIFEST_PATH, CARD_PATH, CROISSANT_PATH, GLYPHS_PATH, *shards]:
         storage.delete(path)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from digit_sequence.base.characters import DIGITS, INKED
+from digit_sequence.base.characters import CHARACTERS, DIGITS
 from digit_sequence.report.batch import Batch
 from digit_sequence.report.charts import plot_bars, plot_heat
 from digit_sequence.report.panel import Element, Panel
@@ -15,7 +15,7 @@ from digit_sequence.report.scene import Scene
 
 POSITIONS = 10
 """Shown; what stands farther right is counted with the last."""
-_N = len(INKED)
+_N = len(CHARACTERS)
 
 
 class Digits(Panel):
@@ -58,7 +58,7 @@ class Digits(Panel):
             for code in range(_N)
             if code < len(DIGITS) or any(counts[code] for counts in self._digits.values())
         ]
-        names = [INKED[code] for code in codes]
+        names = [CHARACTERS[code] for code in codes]
         digits = {split: counts[codes] for split, counts in self._digits.items()}
         plots: list[Element] = [
             plot_bars("Digits", "digit", digits, names, "digits"),

@@ -78,7 +78,7 @@ def _count(pictures: Sequence[Picture], wrong: set[int]) -> list[list[Cell]]:
     totals: Counter[str] = Counter()
     mistakes: Counter[str] = Counter()
     for place, picture in enumerate(pictures):
-        kinds = [picture.split, f"{len(picture.number)} digits"]
+        kinds = [picture.split, f"{len(picture.number)} characters"]
         for kind in [*kinds, *([f"look {picture.look}"] if picture.look else [])]:
             totals[kind] += 1
             mistakes[kind] += place in wrong

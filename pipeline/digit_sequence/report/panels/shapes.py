@@ -13,7 +13,7 @@ from digit_sequence.report.panel import Element, Fact, Panel
 from digit_sequence.report.scene import Scene
 
 _FIGURES = {
-    "length": ("Lengths of numbers", "digits of a number", "samples"),
+    "length": ("Lengths of numbers", "characters of a number", "samples"),
     "image_width": ("Widths of images", "width of the image, pixels", "samples"),
     "line_width": ("Widths of lines", "ink of a line from left to right, pixels", "samples"),
     "digit_height": ("Heights of digits", "height of a digit's ink, pixels", "digits"),
@@ -68,7 +68,7 @@ class Shapes(Panel):
                 plots.append(plot_histogram(title, meaning, found, unit))
         if self._shrunk.total:
             series = {"all": self._lengths, "shrunk": self._shrunk}
-            plots.append(plot_histogram("Lines shrunk to fit", "digits of a number", series))
+            plots.append(plot_histogram("Lines shrunk to fit", "characters of a number", series))
         return plots
 
     def list_facts(self) -> Sequence[Fact]:

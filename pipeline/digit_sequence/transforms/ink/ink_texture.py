@@ -13,6 +13,7 @@ from digit_sequence.base.blocks import AS_RANGE, Decimals
 from digit_sequence.base.columns import Column
 from digit_sequence.base.randomness import Stream, to_integers
 from digit_sequence.transforms.canvas import Layers
+from digit_sequence.transforms.ink.pen import find_dots
 from digit_sequence.transforms.page.tiles import SIZE, make_grain
 from digit_sequence.transforms.transform import Chance, Drawn, Ink, Section, draw_fields
 
@@ -30,7 +31,8 @@ class InkTexture(Ink):
     """Lighten the ink unevenly: grain as of a pencil, skips as of a ballpoint, and pressure.
 
     Each follows a tile of smooth noise that lies under the whole line, from one light place to the
-    next about 2, 5 and 10 pixels. Ink becomes lighter, but none is lost.
+    next about 2, 5 and 10 pixels. Ink becomes lighter, but none is lost; dots and commas, on which
+    pens are pressed, stay as they are.
     """
 
     name: ClassVar = "ink_texture"
@@ -64,8 +66,9 @@ class InkTexture(Ink):
         }
         return {**drawn, "ink_texel": np.where(chosen, to_integers(place, 0, SIZE * SIZE - 1), 0)}
 
-    def apply(self, layers: Layers, drawn: Drawn, stream: Stream) -> Drawn:  # noqa: ARG002
+    def apply(self, layers: Layers, drawn: Drawn, stream: Stream) -> Drawn:
         """Lighten it."""
+        layers = layers.choose(np.flatnonzero(~find_dots(stream)))
         tables, texels = _tabulate(drawn), drawn["ink_texel"]
         tile = make_grain().astype(np.int64)
         for g, layer in enumerate(layers):
@@ -81,10 +84,11 @@ class InkTexture(Ink):
             layer[:] = np.where(layer > 0, lighter, 0)
         return drawn
 
-    def apply_compiled(self, layers: Layers, drawn: Drawn, stream: Stream) -> Drawn:  # noqa: ARG002
+    def apply_compiled(self, layers: Layers, drawn: Drawn, stream: Stream) -> Drawn:
         """Lighten it by compiled loops."""
         from digit_sequence.transforms.ink.ink_texture_kernels import lighten
 
+        layers = layers.choose(np.flatnonzero(~find_dots(stream)))
         arrays = (layers.pixels, layers.places, layers.starts, layers.strides, layers.samples)
         texels = np.asarray(drawn["ink_texel"], np.int64)
         tables = _tabulate(drawn)

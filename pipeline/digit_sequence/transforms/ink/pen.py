@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from digit_sequence.base.blocks import AS_RANGE, Block, Decimals
-from digit_sequence.base.characters import DIGITS
+from digit_sequence.base.characters import DOTS, encode_text, find_signs
 from digit_sequence.base.columns import Column
 from digit_sequence.base.randomness import Stream, to_decimals
 from digit_sequence.sources.distances import LEVELS, REACH
@@ -20,6 +20,12 @@ from digit_sequence.transforms.transform import Drawn, Ink, Placement, Section, 
 
 HAIRLINE = 1.0
 """Pixels; a thinner stroke is drawn as wide: it would be neither read nor drawn without breaks."""
+DOT = 2.0
+"""Pixels; a thinner dot or comma is drawn as wide: paper has specks of one pixel."""
+DOT_WIDTH = 0.11
+"""Of dots and commas, at least, as a share of the digit height: measured on cheques."""
+_PRESSED = 1.2
+"""How much wider than strokes they are."""
 FAR = 1e9
 """Farther from a stroke than any pen reaches."""
 Width = Annotated[float, Field(ge=0.02, le=0.3), Decimals(3)]
@@ -33,7 +39,8 @@ class Pen(Placement, Ink):
 
     Ink follows from the distance of each pixel to the middle of the stroke. A width is a share of
     the height of a full-size digit, as sizes and gaps are: so that a look is the same on any
-    canvas. It is at least one pixel. Small loops are left open.
+    canvas. It is at least one pixel. Small loops are left open. Dots and commas are pressed: wider
+    than strokes by a fifth, and than 0.11 of the height and two pixels.
     """
 
     name: ClassVar = "pen"
@@ -75,12 +82,13 @@ class Pen(Placement, Ink):
         width, softness, rim, jitter = draw_fields(stream.per_sample(4), self.settings)
         owners = stream.identities.owners
         (words,) = stream.per_digit(1)
-        factors = 1 + jitter[owners] * to_decimals(words, -1, 1, 4)
+        widths = width[owners] * (1 + jitter[owners] * to_decimals(words, -1, 1, 4))
+        pressed = np.maximum(widths * _PRESSED, DOT_WIDTH)
         return {
             "pen_width": width,
             "pen_softness": softness,
             "pen_rim": rim,
-            "stroke_width": width[owners] * factors,
+            "stroke_width": np.where(find_dots(stream), pressed, widths),
         }
 
     def place(self, row: Row, drawn: Drawn) -> Drawn:
@@ -116,6 +124,11 @@ class Pen(Placement, Ink):
         return {"stroke_width": widths}
 
 
+def find_dots(stream: Stream) -> NDArray[np.bool_]:
+    """Return which of the digits are dots and commas: (G,)."""
+    return np.isin(stream.identities.digits, list(encode_text(DOTS)))
+
+
 @cache
 def _list_distances() -> NDArray[np.float64]:
     """Return how far the middle of the stroke is at each level, in glyph pixels: (256,).
@@ -139,14 +152,14 @@ def _choose_nibs(
     assert layers.strokes
     owners, scales = stream.identities.owners, layers.strokes.scales
     widths = np.round(drawn["stroke_width"] * layers.strokes.shrinkage, 2)
-    widths = np.maximum(widths, HAIRLINE)
+    widths = np.maximum(widths, np.where(find_dots(stream), DOT, HAIRLINE))
     edges, rims = 1 + drawn["pen_softness"][owners], drawn["pen_rim"][owners]
     # So that the middle of a thin stroke is as dark as that of others.
     edges = np.minimum(edges, widths)
     rims = rims * (widths / 2 - HAIRLINE / 2).clip(0, 1)
     # Distances are known so far, and no farther.
     radii = np.minimum(widths / 2, (REACH - 0.25) * scales - edges / 2)
-    signs = np.flatnonzero(stream.identities.digits >= len(DIGITS))
+    signs = np.flatnonzero(find_signs(stream.identities.digits))
     if len(signs):  # of a dot there may be no more than a point, between pixels
         nearest = _list_distances()[layers.choose(signs).stack().max(axis=(1, 2))] * scales[signs]
         radii[signs] = np.maximum(radii[signs], np.where(nearest < FAR, nearest, 0))

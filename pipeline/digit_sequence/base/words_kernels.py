@@ -1,4 +1,4 @@
-"""Words of 8 bytes, as the compiled loops of codecs read and write them."""
+"""Words of 8 bytes, as compiled loops read and write them: at any place of an array of bytes."""
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator"
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 WORD = 8
@@ -60,3 +61,19 @@ def turn_bytes(_context: Any, word: Any) -> Any:
         return builder.bswap(arguments[0])
 
     return types.uint64(word), generate
+
+
+@intrinsic
+def fetch(_context: Any, content: Any, place: Any) -> Any:
+    """Have the processor bring the bytes around `place` near, while it does other things."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        start = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        number, byte = ir.IntType(32), ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        where = builder.bitcast(builder.gep(start, [arguments[1]]), byte)
+        builder.call(prefetch, [where, *(ir.Constant(number, it) for it in (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(content, place), generate

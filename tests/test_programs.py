@@ -1,0 +1,221 @@
+"""The command line is a thin layer: whatever a command does, a function of the package does."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+
+import pytest
+from click.testing import CliRunner
+
+import digit_sequence
+from builds import ROOT, build, read_tree, write_config
+from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.progress import hide_progress
+from digit_sequence.cli.program import COMMANDS, main
+from digit_sequence.codec.encoding import encode_image
+from digit_sequence.run.schedulers import SchedulerOptions
+
+FUNCTIONS = {
+    "build": "build",
+    "export": "export",
+    "match": "match_folder",
+    "preview": "draw_preview",
+    "read": "Reader",
+    "report": "draw_report",
+    "sample": "draw_sample",
+    "status": "describe_status",
+    "train": "train",
+    "verify": "verify",
+}
+"""What does a command's work."""
+OTHERS = {"ablate", "completion", "doctor", "number"}
+"""README.md of the package says what programs do instead, or that these are for a terminal."""
+THIN = {
+    **{name: set() for name in ("preview", "report", "status", "train")},
+    "export": {"EXPORTS", "open_dataset"},
+    "match": {"compare", "draw_match"},  # to print and to draw what was found
+    "sample": {"encode_image"},
+    "verify": {"VerifyResult"},
+}
+"""What else the modules of commands import of the program, but for `base` and `cli`."""
+
+
+def list_imports(name):
+    """Return which names a command imports from the program, and from where."""
+    tree = ast.parse((ROOT / f"pipeline/digit_sequence/cli/{name}.py").read_text())
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+    return {
+        (node.module, alias.name)
+        for node in found
+        if node.module.startswith("digit_sequence.")
+        and node.module.split(".")[1] not in ("base", "cli")
+        for alias in node.names
+    }
+
+
+def test_every_command_has_a_function():
+    """Each command is in the table of the page, with a function that the package gives."""
+    assert {*FUNCTIONS} | OTHERS == {*COMMANDS}
+    page = (ROOT / "pipeline/digit_sequence/README.md").read_text()
+    for name, function in FUNCTIONS.items():
+        assert function in digit_sequence._HOMES
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{name}`"))
+        assert f"`{function}(" in row
+    for name in OTHERS:
+        assert f"`{name}`" in page
+
+
+@pytest.mark.parametrize("name", THIN)
+def test_thin(name):
+    """The module of a command imports its function, and what else is listed, and no more."""
+    home = f"digit_sequence{digit_sequence._HOMES[FUNCTIONS[name]]}"
+    if name == "train":
+        home = "digit_sequence.learn"
+        assert list_imports(name) == {
+            *((home, "programs"), (f"{home}.training_report", "summarize"))
+        }
+        return
+    others = {(module, it) for module, it in list_imports(name) if module != home}
+    assert {it for _, it in others} <= THIN[name]
+    assert FUNCTIONS[name] in {it for module, it in list_imports(name) if module == home}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.extras] * (it in digit_sequence._OF_EXTRAS))
+        for name, it in FUNCTIONS.items()
+    ],
+)
+def test_options_are_parameters(name):
+    """Whatever an option says, the function takes: none is for the command alone, but a few."""
+    if name in ("read", "train"):
+        pytest.importorskip("torch", reason="needs PyTorch")
+    parameters = {*inspect.signature(getattr(digit_sequence, FUNCTIONS[name])).parameters}
+    if name == "train":
+        from digit_sequence.learn.training import TrainOptions
+
+        parameters |= {*TrainOptions.__dataclass_fields__}
+    if "scheduler" in parameters:
+        parameters |= {*SchedulerOptions.__dataclass_fields__}
+    options = {it.name for it in COMMANDS[name].params}
+    left = {{"out": "dataset"}.get(it, it) for it in options} - parameters
+    assert left <= ONLY_ON_THE_COMMAND_LINE.get(name, set())
+
+
+ONLY_ON_THE_COMMAND_LINE = {
+    "build": {"dry_run", "performance_report"},
+    "match": {"output"},
+    "preview": {"output"},
+    "read": {"images", "labels", "way", "careful", "min_confidence", "output"},
+    "report": {"output"},
+    "sample": {"output"},
+}
+"""Files that commands write, since functions return what is in them; and what is to be printed."""
+
+
+def run(*words):
+    """Run a command; return what it printed."""
+    result = CliRunner().invoke(main, [str(word) for word in words])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_pictures(built, tiny_config, tmp_path):
+    """Preview and sample write what the functions return, of a dataset and of its config."""
+    config = write_config(tmp_path / "tiny.yaml", tiny_config())
+    for origin in (built(), config):
+        run("preview", origin, "-o", tmp_path / "sheet.png", "-n", 3, "--no-boxes")
+        sheet = digit_sequence.draw_preview(origin, count=3, boxes=False)
+        assert (tmp_path / "sheet.png").read_bytes() == sheet.png
+        assert sheet.n_samples == 6
+        run("sample", "train-3", "--from", origin, "-o", tmp_path / "sample.png")
+        sample = digit_sequence.draw_sample(origin, "train-000000003")
+        assert (tmp_path / "sample.png").read_bytes() == encode_image(sample.image, "png")
+    there = digit_sequence.open_dataset(built())["train"][3]
+    again = digit_sequence.draw_sample(built(), "train-3")
+    assert (again.image == there.image).all()
+    assert (again.number, again.key) == (there.number, "train-000000003")
+    assert (again.boxes == there.boxes).all()
+    other = digit_sequence.draw_sample(config, "test-0", ["seed=2"])
+    assert other.number == digit_sequence.open_config(config, ["seed=2"])["test"][0].number
+
+
+def test_export_and_status(built, tmp_path):
+    """They write and say what the functions do."""
+    run("export", built(), "--to", "coco", "-o", tmp_path / "cli", "--scheduler", "synchronous")
+    n_samples = digit_sequence.export(built(), "coco", tmp_path / "api", scheduler="synchronous")
+    assert n_samples == 17
+    assert read_tree(tmp_path / "cli") == read_tree(tmp_path / "api")
+    assert digit_sequence.export(built(), "coco", tmp_path / "api", scheduler="synchronous") == 0
+    assert run("status", built()) == digit_sequence.describe_status(built()) + "\n"
+    with pytest.raises(ConfigError, match="output: expected a folder that is mounted here, got s3"):
+        digit_sequence.export(built(), "coco", "s3://bucket/folder")
+
+
+def test_verify_and_repair(tiny_config, tmp_path):
+    """Problems are those that the command prints; a repair is told, and ends sound."""
+    folder = tmp_path / "out"
+    build(tiny_config(), folder)
+    before = read_tree(folder)
+    options = {"scheduler": "synchronous"}
+    assert digit_sequence.verify(folder, redraw=3, **options).problems == ()
+    for path in ("images/train/train-00001.tar", "croissant.json", ".build/plan.json"):
+        (folder / path).write_bytes(b"")
+    seen, built = [], []
+    found = digit_sequence.verify(
+        folder, repair=True, on_check=seen.append, on_repair=built.append, **options
+    )
+    assert seen[0].is_quick  # for the plan was damaged, which is mended first
+    assert seen[1] is found
+    assert {it.path for it in seen[0].problems} >= {".build/plan.json"}
+    assert [it.built_samples for it in built] == [5]
+    assert read_tree(folder) == before
+    assert digit_sequence.verify(folder, quick=True, **options).problems == ()
+
+
+def test_progress_is_told(built, tmp_path):
+    """What shows progress gets the count first, then samples as they are done."""
+    told = []
+
+    class Show:
+        def __init__(self, n_samples):
+            told.append(n_samples)
+
+        def __enter__(self):
+            return lambda samples, is_new: told.append((samples, is_new))
+
+        def __exit__(self, *_):
+            told.append("end")
+
+    digit_sequence.verify(built(), scheduler="synchronous", show_progress=Show)
+    assert told == [17, (5, True), (5, True), (2, True), (5, True), "end"]
+    told.clear()
+    digit_sequence.export(
+        built(), "mmocr", tmp_path / "out", scheduler="synchronous", show_progress=Show
+    )
+    assert told == [17, (0, False), (5, True), (5, True), (2, True), (5, True), "end"]
+    with hide_progress(5) as on_progress:
+        on_progress(5, True)
+
+
+@pytest.mark.extras
+def test_report(built, tmp_path):
+    """The page is the one that the command writes, but for the time on it."""
+    pytest.importorskip("altair", reason="needs the extra report")
+    run("report", built(), "-o", tmp_path / "report.html")
+    pages = (tmp_path / "report.html").read_text(), digit_sequence.draw_report(built())
+    written, returned = (re.sub(r"\d\d:\d\d UTC", "", page) for page in pages)
+    assert written == returned
+
+
+@pytest.mark.extras
+def test_train_is_refused_alike(built, tmp_path):
+    """What the command says of a dataset that it cannot learn from, the function raises."""
+    pytest.importorskip("torch", reason="needs PyTorch")
+    result = CliRunner().invoke(main, ["train", str(built()), "-o", str(tmp_path / "run")])
+    with pytest.raises(ConfigError) as raised:
+        digit_sequence.train(built(), tmp_path / "run")
+    assert result.output == f"error: {raised.value}\n"
