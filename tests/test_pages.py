@@ -17,6 +17,7 @@ from builds import ROOT
 from digit_sequence.cli.program import main
 from digit_sequence.config.loading import load_config
 from digit_sequence.look.gallery import JOBS
+from digit_sequence.numbers.registry import NUMBER_KINDS
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.transforms.registry import TRANSFORMS
 
@@ -66,7 +67,8 @@ def test_links_resolve(page):
 def test_pictures_are_made():
     """Each picture of a page is one that `make reference`, `gallery` or `pictures` writes."""
     shown = {f"{it.section}.{it.name}" for it in TRANSFORMS.values() if it.example is not None}
-    gallery = {f"{name}.png" for name in ("looks", "numbers", *JOBS, *shown)} | {*NAMES}
+    shown |= {f"numbers.{name}" for name in NUMBER_KINDS}
+    gallery = {f"{name}.png" for name in ("looks", *JOBS, *shown)} | {*NAMES}
     made = {f"configs/gallery/{name}" for name in gallery} | {"configs/default.png"}
     pictures = {
         (page.parent / link).resolve().relative_to(ROOT).as_posix()
