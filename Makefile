@@ -20,7 +20,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 PYTEST := OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 BUILD := $(BIN)/digit-sequence build $(CONFIG) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(if $(WORKERS),--workers $(WORKERS))
 
-.PHONY: help install install-dev dataset dry-run preview report test test-extras test-all train train-real bench engine-equality reference gallery pictures lint packages matrix format types clean
+.PHONY: help install install-dev dataset dry-run preview report browse test test-extras test-all train train-real bench engine-equality reference gallery screenshots lint packages matrix format types clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -37,7 +37,7 @@ $(VENV)/bin/python:
 $(RUN_STAMP): | $(VENV)/bin/python
 	@echo 'Installing into $(VENV) (once) ...'
 	@rm -f $(VENV)/.run-*
-	@$(PIP) --editable '.[mnist-5k,dashboard,fast,report]'
+	@$(PIP) --editable '.[mnist-5k,dashboard,fast,report,browse]'
 	@touch $@
 
 $(DEV_STAMP): | $(RUN_STAMP)
@@ -72,6 +72,9 @@ preview: $(RUN_STAMP) ## Draw a contact sheet of CONFIG: preview.png
 report: $(RUN_STAMP) ## Write a page about OUTPUT, or CONFIG drawn live: report.html
 	@$(BIN)/digit-sequence report $(if $(OUTPUT),$(OUTPUT),$(CONFIG)) -o report.html
 
+browse: $(RUN_STAMP) ## Explore OUTPUT, or CONFIG drawn live, in the browser
+	@$(BIN)/digit-sequence browse $(if $(OUTPUT),$(OUTPUT),$(CONFIG))
+
 test: $(DEV_STAMP) ## Run the tests that need no extra
 	@$(PYTEST)
 
@@ -101,8 +104,9 @@ reference: $(DEV_STAMP) ## Write the pages that are made from the code, and the 
 gallery: $(DEV_STAMP) ## Draw all transforms over their ranges, into configs/gallery
 	@$(BIN)/python -m digit_sequence.look.gallery configs/gallery
 
-pictures: $(DEV_STAMP) ## Draw the pictures of pages that a browser shows; needs Chromium
-	@$(BIN)/python -m tests.pictures configs/gallery
+screenshots: $(DEV_STAMP) ## Take the pictures of report and explorer; needs chromium
+	@$(BIN)/python -m tests.screenshots configs/browse.png
+	@$(BIN)/python -m tests.pictures configs/gallery/report.png
 
 lint: $(DEV_STAMP) ## Check style
 	@$(BIN)/ruff check pipeline tests configs

@@ -16,7 +16,7 @@ README = ROOT / "pipeline/README.md"
 ORDER = (
     *("base", "codec", "pen", "sources", "numbers", "transforms", "containers", "config", "plan"),
     *("render", "store", "run", "building", "read", "live", "exports", "look", "learn"),
-    *("match", "report", "cli"),
+    *("match", "report", "browse", "cli"),
 )
 """A package imports only from those before it."""
 MODULES = sorted(SOURCE.rglob("*.py"))

@@ -26,7 +26,7 @@ PYTHONS = [
     it.rpartition(" ")[2] for it in PROJECT["classifiers"] if re.search(r"Python :: 3\.\d+$", it)
 ]
 RESOLUTIONS = {"newest": "highest", "oldest": "lowest-direct"}
-EXTRAS = ("mnist-5k", "fast", "dashboard", "report", "lmdb")
+EXTRAS = ("mnist-5k", "fast", "dashboard", "report", "browse", "lmdb")
 """What is installed beside the program; PyTorch, and what only tests read with, are too large."""
 USES = (
     "--version",

@@ -1,4 +1,4 @@
-"""The pictures of the pages that a browser shows: ``make pictures`` writes them with Chromium."""
+"""The picture of a report: ``make screenshots`` writes it with Chromium."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pathlib import Path
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
-NAMES = ("report.png",)
 COLORS = 96
 """Colours of a picture: it stays below 200 kB."""
 
@@ -51,4 +50,4 @@ def take_screenshot(page: Path, picture: Path, profile: Path, size: str = "1100,
 
 
 if __name__ == "__main__":
-    draw_report(Path(sys.argv[1]) / "report.png")
+    draw_report(Path(sys.argv[1]))

@@ -123,7 +123,7 @@ def test_wheel_holds_the_package(wheel):
     assert "digit_sequence/py.typed" in modules
     looks = {name for name in modules if name.startswith("digit_sequence/config/looks/")}
     assert len(looks) == len(list_looks())
-    pages = tuple(f"/report/templates/page.{ending}" for ending in ("css", "html", "js"))
+    pages = tuple(f"/templates/page.{ending}" for ending in ("css", "html", "js"))
     endings = (".py", "/py.typed", "/pen/shapes.yaml", *pages)
     assert all(name.endswith(endings) for name in modules - looks)
     assert f"{info}/licenses/LICENSE" in names

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
-from tests.pictures import NAMES
 
 from builds import ROOT
 from digit_sequence.cli.program import main
@@ -65,11 +64,14 @@ def test_links_resolve(page):
 
 
 def test_pictures_are_made():
-    """Each picture of a page is one that `make reference`, `gallery` or `pictures` writes."""
+    """Each picture of a page is one that `make reference`, `gallery` or `screenshots` writes."""
     shown = {f"{it.section}.{it.name}" for it in TRANSFORMS.values() if it.example is not None}
     shown |= {f"numbers.{name}" for name in NUMBER_KINDS}
-    gallery = {f"{name}.png" for name in ("looks", *JOBS, *shown)} | {*NAMES}
-    made = {f"configs/gallery/{name}" for name in gallery} | {"configs/default.png"}
+    gallery = {f"{name}.png" for name in ("looks", "report", *JOBS, *shown)}
+    made = {f"configs/gallery/{name}" for name in gallery} | {
+        "configs/default.png",
+        "configs/browse.png",
+    }
     pictures = {
         (page.parent / link).resolve().relative_to(ROOT).as_posix()
         for page in PAGES

@@ -36,6 +36,7 @@ from digit_sequence.cli.program import Program, main
 
 COMMANDS = [
     "ablate",
+    "browse",
     "build",
     "completion",
     "doctor",

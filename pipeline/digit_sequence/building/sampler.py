@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from digit_sequence.codec.sheet import SHOWN, write_sheet
 from digit_sequence.config.model import Config
 from digit_sequence.plan.plan import Plan, make_plan
 from digit_sequence.render.draw import Rendered, fit_batch, render_batch
-from digit_sequence.render.recipe import draw_recipes, missing_glyphs
+from digit_sequence.render.recipe import Recipes, draw_recipes, missing_glyphs
 from digit_sequence.sources.bank import GlyphBank, load_bank
 from digit_sequence.sources.mix import MixSettings
 from digit_sequence.sources.mixing import add_per_part, share_glyphs
@@ -50,21 +51,45 @@ class Sampler:
 
         Each is the same whatever others are drawn with it.
         """
-        return self._draw(split, *self.plan.splits[split].identities(start, stop, self.engine))
+        identities = self.plan.splits[split].identities(start, stop, self.engine)
+        return self.draw_numbers(split, *identities)
 
     def draw_ordinals(self, split: SplitName, ordinals: NDArray[np.int64]) -> Rendered:
         """Draw and render the samples with some ordinals, (B,), of a split, as `draw` does."""
-        return self._draw(split, *self.plan.splits[split].identify(ordinals, self.engine))
+        return self.draw_numbers(split, *self.plan.splits[split].identify(ordinals, self.engine))
+
+    def draw_numbers(
+        self, split: SplitName, numbers: list[str], indices: NDArray[np.int64]
+    ) -> Rendered:
+        """Draw and render some numbers by their sample indices, (B,), planned or not."""
+        return self.render(self.draw_recipes(split, numbers, indices))
+
+    def draw_recipes(
+        self, split: SplitName, numbers: list[str], indices: NDArray[np.int64]
+    ) -> Recipes:
+        """Draw the recipes of some numbers by their sample indices, (B,), planned or not."""
+        config, pool = self.plan.config, self.pools[split]
+        return draw_recipes(config, pool, split, numbers, indices, self.engine)
+
+    def render(self, recipes: Recipes) -> Rendered:
+        """Render recipes, its own or changed ones."""
+        return render_batch(recipes, self.glyphs, self.plan.config, self.engine)
+
+    def configure(self, config: Config) -> Sampler:
+        """Return what draws the same samples by other settings of the canvas and of transforms.
+
+        Its plan is for drawing alone: it has the fingerprint of this one.
+        """
+        plan = replace(self.plan, config=config)
+        own = _list_glyph_settings(self.plan.config)
+        if all(own.get(name) == it for name, it in _list_glyph_settings(config).items()):
+            return replace(self, plan=plan)
+        return _make_sampler(plan, self.bank, self.engine)
 
     def fit_batch(self, split: SplitName) -> int:
         """Return how many samples of a split to draw at a time, at least one."""
         glyph_pixels = self.plan.splits[split].numbers.max_digits * self.bank.images[0].size
         return fit_batch(self.plan.config, glyph_pixels, self.engine)
-
-    def _draw(self, split: SplitName, numbers: list[str], indices: NDArray[np.int64]) -> Rendered:
-        config = self.plan.config
-        recipes = draw_recipes(config, self.pools[split], split, numbers, indices, self.engine)
-        return render_batch(recipes, self.glyphs, config, self.engine)
 
     def _repr_html_(self) -> str:
         """Return the first samples of each split, drawn for a notebook."""
@@ -113,6 +138,11 @@ def _list_signs(plan: Plan, bank: GlyphBank) -> str:
     is_one = isinstance(source, MixSettings) and source.per == "glyph"
     known = {CHARACTERS[code] for code in np.unique(bank.digits)} if is_one else set()
     return "".join(it for it in plan.alphabet if it in SIGNS and it not in known)
+
+
+def _list_glyph_settings(config: Config) -> dict[str, Any]:
+    """Return what the added glyphs of each choice follow from."""
+    return {it.name: it.glyph_settings for it in config.transforms if isinstance(it, Choice)}
 
 
 def _make_sampler(plan: Plan, bank: GlyphBank, engine: str | None) -> Sampler:

@@ -27,6 +27,7 @@ PURPOSES = {
     "fast": "compiled loops, several times as fast",
     "dashboard": "the dashboard of Dask, and performance reports",
     "report": "the page about a dataset",
+    "browse": "the explorer of datasets",
     "torch": "training, reading and PyTorch datasets",
     "lmdb": "export to LMDB",
 }

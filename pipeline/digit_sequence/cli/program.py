@@ -56,7 +56,7 @@ class Commands(Mapping[str, click.Command]):
 
 COMMANDS = Commands(
     *("build", "verify", "status", "sample", "export", "preview"),
-    *("report", "train", "ablate", "read", "match", "number", "doctor", "completion"),
+    *("report", "browse", "train", "ablate", "read", "match", "number", "doctor", "completion"),
 )
 
 

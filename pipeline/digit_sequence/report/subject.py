@@ -101,12 +101,14 @@ class BuiltSubject(Subject):
         self.storage = storage
         self.name = storage.uri
         self.faults = []
-        self._files = self._open()
-        layout = self._files.layout
+        self.files = self._open()
+        """Its label files and images."""
+        layout = self.files.layout
         self.image_shape = layout.height, layout.width
         self.planned = dict(layout.samples)
-        self._there = self._list_shards()
-        if not self._there:
+        self.there = self._list_shards()
+        """Shards that have a label file, by split and index, but for those found damaged."""
+        if not self.there:
             raise OutputError(f"{storage.uri}: no shard is built yet; run the build")
 
     def _open(self) -> DatasetFiles:
@@ -125,7 +127,7 @@ class BuiltSubject(Subject):
         labelled = self.storage.list("labels")
         found = []
         for split, n_samples in self.planned.items():
-            n_shards = -(-n_samples // self._files.layout.shard_samples)
+            n_shards = -(-n_samples // self.files.layout.shard_samples)
             own = [
                 (split, index)
                 for index in range(n_shards)
@@ -141,8 +143,8 @@ class BuiltSubject(Subject):
         """Yield the label rows of the shards that are there and sound."""
         sound = []
         first_fault = ""
-        for split, index in self._there:
-            labels = self._files.labels(split, index, keep=False)
+        for split, index in self.there:
+            labels = self.files.labels(split, index, keep=False)
             try:
                 check_types(labels.schema())
                 others = [name for name in labels.schema().names if name not in _UNREAD]
@@ -154,7 +156,7 @@ class BuiltSubject(Subject):
             sound.append((split, index))
             for start in range(0, len(rows), BATCH_ROWS):
                 yield Batch(split, rows.slice(start, BATCH_ROWS))
-        self._there = sound
+        self.there = sound
         if not sound:
             raise OutputError(f"{self.name}: no label file can be read: {first_fault}")
 
@@ -164,27 +166,34 @@ class BuiltSubject(Subject):
 
     def load(self, split: str, ordinals: Sequence[int], with_masks: bool = False) -> list[Picture]:
         """Return the images of the shards that are there; what is damaged becomes a fault."""
-        size = self._files.layout.shard_samples
-        there = set(self._there)
+        size = self.files.layout.shard_samples
+        there = set(self.there)
         pictures = []
         for index, own in groupby(ordinals, lambda ordinal: ordinal // size):
             if (split, index) in there:
-                labels = self._files.labels(split, index)
+                labels = self.files.labels(split, index)
                 rows = [ordinal - index * size for ordinal in own]
                 try:
-                    pictures += self._load_shard(labels, rows, with_masks)
+                    pictures += self.load_rows(labels, rows, with_masks)
                 except (OutputError, ConfigError) as error:
                     self._add_fault(str(error))
                     there.discard((split, index))
-        self._there = [it for it in self._there if it in there]
+        self.there = [it for it in self.there if it in there]
         return pictures
 
-    def _load_shard(self, labels: ShardLabels, rows: list[int], with_masks: bool) -> list[Picture]:
+    def load_rows(self, labels: ShardLabels, rows: list[int], with_masks: bool) -> list[Picture]:
+        """Return the images of some rows of a shard.
+
+        Raises
+        ------
+        OutputError
+            If one is damaged.
+        """
         wanted = ["ordinal", "number", "boxes", "look", *((MASKS.name,) if with_masks else ())]
         table = labels.read([name for name in wanted if name in labels.schema().names])
-        (encoded,) = self._files.read_encoded([(labels, rows)])
+        (encoded,) = self.files.read_encoded([(labels, rows)])
         images = [
-            self._files.decode(labels, row, content)
+            self.files.decode(labels, row, content)
             for row, content in zip(rows, encoded, strict=True)
         ]
         try:
@@ -208,9 +217,20 @@ class BuiltSubject(Subject):
     @cached_property
     def _again(self) -> LiveSubject | None:
         try:
-            return LiveSubject(self.name, open_output(self.storage), max(self.planned.values()))
+            return LiveSubject(self.name, self.sampler, max(self.planned.values()))
         except PipelineError:
             return None
+
+    @cached_property
+    def sampler(self) -> Sampler:
+        """What draws its samples again.
+
+        Raises
+        ------
+        OutputError
+            If this process has other versions than the plan, or the digits are gone.
+        """
+        return open_output(self.storage)
 
 
 class LiveSubject(Subject):

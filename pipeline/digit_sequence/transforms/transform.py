@@ -131,12 +131,17 @@ class Transform(ABC):
 
 def draw_fields(words: Words, settings: Block) -> list[NDArray[Any]]:
     """Turn rows of words (N, B) into values of the N ranges and shares that a block holds."""
-    fields = [
+    fields = list_drawn_fields(settings)
+    return [_draw_field(row, settings, name) for row, name in zip(words, fields, strict=True)]
+
+
+def list_drawn_fields(settings: Block) -> list[str]:
+    """Return the ranges and shares that a block holds, whose values are drawn, in order."""
+    return [
         name
         for name, value in settings
         if name != "probability" and isinstance(value, tuple | float)
     ]
-    return [_draw_field(row, settings, name) for row, name in zip(words, fields, strict=True)]
 
 
 def draw_values(words: Words, settings: Block) -> NDArray[Any]:

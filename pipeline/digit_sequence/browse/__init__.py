@@ -1,0 +1,1 @@
+"""A local explorer: samples to page through, questions in SQL, sliders that draw one anew."""
