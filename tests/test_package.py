@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 import digit_sequence
 from builds import ROOT, start_python
+from digit_sequence.config.jobs import list_jobs
 from digit_sequence.config.looks import list_looks
 
 IMAGE = ROOT / "configs/clusters/Dockerfile"
@@ -84,7 +86,7 @@ def wheel(tmp_path_factory):
     """Build a wheel of the tracked files, among leftovers; pip loads hatchling for it."""
     source = tmp_path_factory.mktemp("source")
     for path in list_tracked():
-        if path.startswith("pipeline/") or "/" not in path:
+        if path.startswith(("pipeline/", "configs/")) or "/" not in path:
             (source / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / path, source / path)
     package = source / "pipeline/digit_sequence"
@@ -115,6 +117,13 @@ def test_wheel_holds_the_package(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.partition("/")[0] for name in names} == {"digit_sequence", info}
     modules = {name for name in names if not name.startswith(info)}
+    configs = {name for name in modules if name.startswith("digit_sequence/configs/")}
+    assert configs == {
+        f"digit_sequence/{path}"
+        for path in list_tracked()
+        if re.fullmatch(r"configs/([\w-]+\.yaml|schema\.json)", path)
+    }
+    modules -= configs
     assert modules == {
         path.removeprefix("pipeline/")
         for path in list_tracked()
@@ -172,6 +181,8 @@ def test_installed_wheel_runs(wheel, tmp_path):
     assert Path(where.strip()) == site / "digit_sequence/__init__.py"
     looks = "from digit_sequence.config.looks import list_looks; print(list_looks())"
     assert run(python, "-c", looks) == f"{list_looks()}\n"
+    jobs = "from digit_sequence.config.jobs import list_jobs; print(list_jobs())"
+    assert run(python, "-c", jobs) == f"{list_jobs()}\n"
     missing = run(
         python, "-c", "from importlib.util import find_spec; print(find_spec('pipeline'))"
     )

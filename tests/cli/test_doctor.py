@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from importlib import metadata
 
@@ -10,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from builds import ROOT
+from digit_sequence.cli import doctor
 from digit_sequence.cli.doctor import PURPOSES
 from digit_sequence.cli.program import main
 
@@ -85,3 +87,43 @@ def test_scheduler_that_is_none():
         state, text = run(status=1)["scheduler"]
     assert state == "bad"
     assert "expected one of synchronous, threads, processes or an address" in text
+
+
+def test_scheduler_that_is_given():
+    """A scheduler may be named, and is tried in place of the default."""
+    result = CliRunner().invoke(main, ["doctor", "--scheduler", "synchronous"])
+    assert "ok    scheduler    synchronous: 1 tasks at a time" in result.stdout
+    result = CliRunner().invoke(main, ["doctor", "--scheduler", "nowhere"])
+    assert result.exit_code == 1
+    assert "bad   scheduler    --scheduler: expected one of synchronous, threads" in result.stdout
+
+
+def test_workers(monkeypatch):
+    """A worker with other versions is told; one that cannot import the program is bad."""
+    found = iter(["digit-sequence 1, here", "digit-sequence 2, there"])
+    monkeypatch.setattr(doctor, "describe_versions", lambda: next(found, "digit-sequence 1, here"))
+    assert run()["worker"] == (
+        *("note", "threads: expected digit-sequence 1, here, as here, got digit-sequence 2, there"),
+    )
+
+    def fail():
+        if next(calls) == 1:
+            raise ModuleNotFoundError("No module named 'digit_sequence'")
+        return "digit-sequence 1, here"
+
+    calls = iter(range(9))
+    monkeypatch.setattr(doctor, "describe_versions", fail)
+    state, text = run(status=1)["worker"]
+    assert state == "bad"
+    assert text.startswith("threads cannot take part: No module named 'digit_sequence'; install")
+
+
+def test_for_programs():
+    """Programs get all findings in one object."""
+    result = CliRunner().invoke(main, ["doctor", "--json"])
+    (summary,) = [json.loads(line) for line in result.stdout.splitlines()]
+    assert summary["sound"]
+    assert {"state", "subject", "text"} == set(summary["findings"][0])
+    assert {"program", "libraries", "cache", "scheduler"} <= {
+        finding["subject"] for finding in summary["findings"]
+    }

@@ -24,7 +24,7 @@ NEEDED_BY_RUNPY = {
 """Modules that ``python -m`` imports, whatever it runs, before the program can do anything."""
 INSTALLED = {
     *("bokeh", "click", "dask", "digit_sequence", "distributed", "imagecodecs", "numba", "numpy"),
-    *("pipeline", "pyarrow", "pydantic", "ruamel", "scipy", "skimage", "tornado", "tqdm", "xxhash"),
+    *("pipeline", "pyarrow", "pydantic", "rich", "ruamel", "scipy", "skimage", "tornado", "xxhash"),
 }
 WITHOUT_RIGHTS = ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all"]
 """Lets root read no more than others may."""

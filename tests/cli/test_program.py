@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import re
 import resource
 import signal
-import struct
 import subprocess
 import sys
-import termios
 import time
 from pathlib import Path
 
@@ -43,6 +39,7 @@ COMMANDS = [
     "doctor",
     "export",
     "match",
+    "new",
     "number",
     "preview",
     "read",
@@ -291,38 +288,6 @@ def test_default_build_is_quiet(built, config, work):
     assert done.stderr.startswith("processes, 2 at a time")
     assert not re.search(r"[^\n -~]", done.stdout + done.stderr)
     assert read_tree(work / "out") == read_tree(built())
-
-
-def run_on_terminal(*arguments):
-    """Run the program with its stderr on a terminal, and return what that shows."""
-    terminal, end = pty.openpty()
-    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
-    with os.fdopen(terminal, "rb", buffering=0) as screen:
-        process = start_python(
-            "-m", "digit_sequence", *arguments, stdout=subprocess.DEVNULL, stderr=end
-        )
-        os.close(end)
-        shown = b""
-        try:
-            while chunk := screen.read(4096):
-                shown += chunk
-        except OSError:  # the other end is closed
-            pass
-    assert process.wait(timeout=60) == 0
-    return shown.decode()
-
-
-def test_progress_is_one_line(config):
-    """On a terminal one line shows done, total and images/s, and is written over itself."""
-    shown = run_on_terminal("build", config, "-o", "out", *HERE)
-    assert shown.count("\n") == 1
-    states = shown.strip().split("\r")
-    assert len(states) > 1
-    assert all(len(state) <= 80 for state in states)
-    assert re.match(r" *0%.* 0/17 ", states[0])
-    assert re.match(r"100%.* 17/17 .* images/s\]", states[-1])
-    again = run_on_terminal("build", config, "-o", "out", *HERE)
-    assert "17/17" in again.strip().split("\r")[-1]
 
 
 def test_interrupt(tiny_config, tmp_path, work):

@@ -305,7 +305,7 @@ def test_imports_only_what_training_jobs_have():
         "torch",
         "numba",
     }
-    assert not loaded & (unwanted | {"ruamel", "pooch", "click", "tqdm"})
+    assert not loaded & (unwanted | {"ruamel", "pooch", "click", "rich"})
 
 
 def _read_sums(split: Split) -> list[int]:

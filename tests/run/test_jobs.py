@@ -66,7 +66,7 @@ def run_job(tmp_path):
     """Return a function that runs tasks, and returns the job, its results and its retries."""
 
     def run_tasks(names, scheduler="synchronous", should_stop=lambda _: False):
-        results, retries = {}, []
+        results, retries, failures = {}, [], []
         work = Work(str(tmp_path), do, open_folder, find_sample=find_sample)
         job = Job(
             work,
@@ -74,9 +74,11 @@ def run_job(tmp_path):
             results.__setitem__,
             should_stop=lambda: should_stop(results),
             on_retry=lambda *retry: retries.append(retry),
+            on_failure=failures.append,
         )
         with open_scheduler(SchedulerOptions(scheduler, workers=2)) as run:
             job.do(run, names)
+        assert (run.tally.retries, run.tally.failures) == (len(retries), len(failures))
         return job, results, retries
 
     return run_tasks

@@ -13,8 +13,9 @@ from digit_sequence.base.current_folder import make_absolute
 from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.base.files import hold_folder, is_remote
 from digit_sequence.cli.options import config_options, scheduler_options
+from digit_sequence.cli.progress import show_progress
 from digit_sequence.cli.signals import drain_on_signal
-from digit_sequence.cli.terminal import echo, show_progress, write_file
+from digit_sequence.cli.terminal import echo, write_file
 from digit_sequence.cli.torch_import import importing_torch
 
 if TYPE_CHECKING:

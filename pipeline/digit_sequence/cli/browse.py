@@ -11,7 +11,8 @@ import click
 
 from digit_sequence.base.errors import BuildStopped, ConfigError, how_to_install
 from digit_sequence.cli.options import override_option
-from digit_sequence.cli.terminal import echo, show_progress
+from digit_sequence.cli.progress import show_progress
+from digit_sequence.cli.terminal import echo
 
 if TYPE_CHECKING:
     from digit_sequence.browse.collection import Collection

@@ -13,12 +13,15 @@ from digit_sequence.base.characters import CHARACTERS, DIGITS, show_characters
 from digit_sequence.base.current_folder import leave_lost_folder, make_absolute
 from digit_sequence.base.errors import ConfigError, how_to_install
 from digit_sequence.cli.options import config_options, memory_option, scheduler_options
+from digit_sequence.cli.progress import show_progress
 from digit_sequence.cli.signals import drain_on_signal
 from digit_sequence.cli.terminal import (
     describe_bytes,
     describe_result,
     echo,
-    show_progress,
+    list_result,
+    output_options,
+    tell_summary,
     write_file,
 )
 
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
 @click.option(
     "--performance-report", metavar="FILE", help="Write Dask's report of the run, an HTML page."
 )
+@output_options
 def build(
     config: Path,
     overrides: tuple[str, ...],
@@ -87,7 +91,12 @@ def build(
             err=True,
         )
     if dry_run:
-        echo(_describe_plan(sampler, estimate_bytes(sampler), uri))
+        n_bytes = estimate_bytes(sampler)
+        echo(_describe_plan(sampler, n_bytes, uri))
+        samples = {name: split.n_samples for name, split in sampler.plan.splits.items()}
+        tell_summary(
+            output=uri, samples=samples, bytes=n_bytes, fingerprint=sampler.plan.fingerprint
+        )
         return
     storage.check()
     with drain_on_signal() as should_stop, open_scheduler(options) as run:
@@ -100,6 +109,7 @@ def build(
         ):
             result = build_dataset(sampler, storage, run, on_progress, overwrite, should_stop)
     echo(describe_result(result, uri))
+    tell_summary(**list_result(result, uri))
 
 
 def _report_performance(run: Run, path: Path | None) -> AbstractContextManager[Any]:

@@ -9,15 +9,17 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
+from click.core import ParameterSource
 
 from digit_sequence.base.errors import PipelineError, how_to_install
 from digit_sequence.base.version import __version__
-from digit_sequence.cli.terminal import describe_bytes, echo
+from digit_sequence.cli.options import scheduler_options
+from digit_sequence.cli.terminal import describe_bytes, echo, output_options, tell_summary
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -32,6 +34,8 @@ PURPOSES = {
     "lmdb": "export to LMDB",
 }
 """What the optional parts are for."""
+SHOWN = ("dask", "distributed", "numpy", "scikit-image", "pyarrow")
+"""Libraries whose versions are told: those that other machines must agree on."""
 LEAST_BYTES = 10**9
 """Free on a disk that is no worry."""
 SECONDS = 20.0
@@ -48,33 +52,49 @@ class Finding:
 
 
 @click.command()
-def doctor() -> None:
+@scheduler_options
+@output_options
+@click.pass_context
+def doctor(ctx: click.Context, /, **scheduler: Any) -> None:
     """Check this machine: versions, folders, optional parts, scheduler; say what to do.
 
+    Of a scheduler that is given, whether it answers, and whether its workers have this program.
     Exit code 1 if something keeps a build from running.
     """
+    waiting = "worker_timeout_seconds"
+    if ctx.get_parameter_source(waiting) is ParameterSource.DEFAULT:
+        scheduler[waiting] = SECONDS
     findings = []
-    for check in (_check_program, _check_extras, _check_engine, _check_folders, _check_scheduler):
+    for check in (
+        *(_check_program, _check_extras, _check_engine, _check_folders),
+        lambda: _check_scheduler(scheduler),
+    ):
         for finding in check():
             findings.append(finding)
             echo(f"{finding.state:5} {finding.subject:12} {finding.text}")
-    counts = {state: sum(it.state == state for it in findings) for state in ("bad", "note")}
-    if counts["bad"]:
-        echo(f"{counts['bad']} to mend before a build can run", err=True)
+    n_bad = sum(it.state == "bad" for it in findings)
+    if n_bad:
+        echo(f"{n_bad} to mend before a build can run", err=True)
+    else:
+        echo("all that a build needs is there")
+    tell_summary(sound=not n_bad, findings=[asdict(it) for it in findings])
+    if n_bad:
         sys.exit(1)
-    echo("all that a build needs is there")
 
 
 def _check_program() -> Iterator[Finding]:
-    python = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
-    yield Finding("ok", "program", f"digit-sequence {__version__}, {python}")
+    from importlib.metadata import version
+
+    machine = f"{platform.system()} {platform.machine()}"
+    yield Finding("ok", "program", f"{describe_versions()} on {machine}")
     needed = _list_requirements("")
     problems = [problem for it in needed if (problem := _find_problem(it))]
     yield from (Finding("bad", "library", problem) for problem in problems)
     if not needed:
         yield Finding("note", "libraries", "unknown: this copy of the program is not installed")
     elif not problems:
-        yield Finding("ok", "libraries", "all that it needs, in versions that it takes")
+        shown = ", ".join(f"{name} {version(name)}" for name in SHOWN)
+        yield Finding("ok", "libraries", f"all that it needs, in versions that it takes: {shown}")
 
 
 def _check_extras() -> Iterator[Finding]:
@@ -152,15 +172,26 @@ def _check_folder(subject: str, find: Callable[[], Path], remedy: str) -> Findin
     return Finding(state, subject, f"{folder}: can be written to, {describe_bytes(free)} free")
 
 
-def _check_scheduler() -> Iterator[Finding]:
+def _check_scheduler(given: dict[str, Any]) -> Iterator[Finding]:
     from digit_sequence.run.limits import count_machine_bytes
     from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 
     memory = describe_bytes(count_machine_bytes())
     yield Finding("ok", "machine", f"{os.cpu_count()} cores, {memory} of memory")
-    options = SchedulerOptions(worker_timeout_seconds=SECONDS)
     try:
-        with open_scheduler(options) as run:
+        with open_scheduler(SchedulerOptions(**given)) as run:
             yield Finding("ok", "scheduler", f"{run.kind}: {run.threads} tasks at a time")
+            for worker, found in run.probe(describe_versions, ()).items():
+                if isinstance(found, BaseException):
+                    text = f"{worker} cannot take part: {found}; install this program there"
+                    yield Finding("bad", "worker", text)
+                elif found != describe_versions():
+                    text = f"{worker}: expected {describe_versions()}, as here, got {found}"
+                    yield Finding("note", "worker", text)
     except PipelineError as error:
         yield Finding("bad", "scheduler", str(error))
+
+
+def describe_versions() -> str:
+    """Return the versions of this program and of Python, where it is called."""
+    return f"digit-sequence {__version__}, Python {platform.python_version()}"

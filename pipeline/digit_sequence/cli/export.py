@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from digit_sequence.cli.options import scheduler_options
+from digit_sequence.cli.progress import show_progress
 from digit_sequence.cli.signals import drain_on_signal
-from digit_sequence.cli.terminal import echo, show_progress
+from digit_sequence.cli.terminal import echo, output_options, tell_summary
 
 
 class ExportCommand(click.Command):
@@ -33,6 +34,7 @@ class ExportCommand(click.Command):
     help="The longest number that the reader is set to take.  [default: what it takes unless set]",
 )
 @scheduler_options
+@output_options
 def export(
     dataset: str,
     kind: str,
@@ -63,3 +65,4 @@ def export(
     echo(f"{output}: {n_samples:,} samples, {exported:,} of them exported now")
     if EXPORTS[kind].note:
         echo(EXPORTS[kind].note)
+    tell_summary(output=output, format=kind, samples=n_samples, exported=exported)

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from digit_sequence.base.errors import ConfigError
-from digit_sequence.cli.terminal import echo, write_file
+from digit_sequence.cli.progress import show_progress
+from digit_sequence.cli.terminal import echo, output_options, tell_summary, write_file
 
 
 @click.command()
@@ -31,17 +32,19 @@ from digit_sequence.cli.terminal import echo, write_file
     type=click.IntRange(16, 128),
     help="Rows of the canvas.  [default: the median of the crops, 24 to 64]",
 )
+@output_options
 def match(folder: Path, output: Path, labels: str | None, height: int | None) -> None:
     """Write a config that builds images like the real crops in FOLDER.
 
     It is commented with what was measured; a sheet shows real and built images side by side.
     """
-    from digit_sequence.match.match import compare, match_folder
+    from digit_sequence.match.match import N_BUILDS, compare, match_folder
     from digit_sequence.match.sheet import draw_match
 
     if output.suffix == ".png":
         raise ConfigError(f"--output: expected a config, whose sheet is a PNG, got {output}")
-    found = match_folder(folder, labels, height)
+    with show_progress(N_BUILDS, unit="build") as on_progress:
+        found = match_folder(folder, labels, height, on_progress)
     for note in found.notes:
         echo(f"note: {note}", err=True)
     sheet = output.with_suffix(".png")
@@ -50,3 +53,9 @@ def match(folder: Path, output: Path, labels: str | None, height: int | None) ->
     for line in compare(found):
         echo(line)
     echo(f"{output}: a config; {sheet}: real and built crops, not to be published if they are not")
+    tell_summary(
+        config=str(output),
+        sheet=str(sheet),
+        crops=len(found.crops),
+        ranges={place: list(ends) for place, ends in found.ranges.items()},
+    )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import Any
 
 import click
 
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.cli.spelling import SpelledCommand, list_typed, spelled_option
-from digit_sequence.cli.terminal import echo
+from digit_sequence.cli.terminal import echo, has_screen
 
 
 @click.command(cls=SpelledCommand)
@@ -117,9 +115,5 @@ def number(ctx: click.Context, /, **options: Any) -> None:
         width = config.canvas.widest
         hint = typed.get("width", "-w")
         echo(f"{n_scaled} wider than {width} columns, shrunk to fit; see {hint}", err=True)
-    if len(paths) == 1 and (show or (show is None and _has_screen())):
+    if len(paths) == 1 and (show or (show is None and has_screen())):
         click.launch(str(paths[0]))
-
-
-def _has_screen() -> bool:
-    return sys.stdout.isatty() and bool(os.environ.get("DISPLAY") or sys.platform == "darwin")

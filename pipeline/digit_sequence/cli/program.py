@@ -24,7 +24,7 @@ from digit_sequence.base.errors import BuildStopped, PipelineError, SourceWarnin
 from digit_sequence.base.home import expand_home
 from digit_sequence.base.version import __version__
 from digit_sequence.cli.signals import stop_on_interrupt
-from digit_sequence.cli.terminal import echo, escape_refusals
+from digit_sequence.cli.terminal import Manner, echo, echo_anyway, escape_refusals
 
 
 class Commands(Mapping[str, click.Command]):
@@ -55,7 +55,7 @@ class Commands(Mapping[str, click.Command]):
 
 
 COMMANDS = Commands(
-    *("build", "verify", "status", "sample", "export", "preview"),
+    *("new", "build", "verify", "status", "sample", "export", "preview"),
     *("report", "browse", "train", "ablate", "read", "match", "number", "doctor", "completion"),
 )
 
@@ -71,22 +71,22 @@ class Program(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run; exit with 2 after a `PipelineError` or without memory, with 130 after Ctrl-C."""
+        manner = Manner()
         try:
             with warnings.catch_warnings():
                 warnings.showwarning = _show_note
                 warnings.simplefilter("always", SourceWarning)
-                return super().main(*args, **kwargs)
+                return super().main(*args, obj=manner, **kwargs)
         except BuildStopped as stop:
-            echo(stop, err=True)
-            sys.exit(130)
+            _end(manner, stop, f"{stop}", 130)
         except PipelineError as error:
-            echo(f"error: {error}", err=True)
-            sys.exit(2)
+            _end(manner, error, f"error: {error}", 2)
         except Exception as error:
             if not any(isinstance(cause, MemoryError) for cause in list_causes(error)):
+                if manner.is_json:
+                    manner.send_error(error, 1)
                 raise
-            echo(f"error: {NO_MEMORY}", err=True)
-            sys.exit(2)
+            _end(manner, MemoryError(NO_MEMORY), f"error: {NO_MEMORY}", 2)
         finally:
             # All is done: a Ctrl-C while Python ends would have it end by the signal.
             atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
@@ -112,6 +112,15 @@ def expand_word(word: str) -> str:
     return (match[1] or "") + expand_home(match[2]) if match else word
 
 
+def _end(manner: Manner, error: BaseException, told: str, exit_code: int) -> None:
+    """Tell of an error and end."""
+    if manner.is_json:
+        manner.send_error(error, exit_code)
+    else:
+        echo_anyway(told, err=True)
+    sys.exit(exit_code)
+
+
 def _show_note(
     message: Warning | str,
     category: type[Warning],
@@ -131,6 +140,8 @@ class LazyProgram(Program):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the words after the program's name; `~` is the home directory in all of them."""
+        if isinstance(ctx.obj, Manner) and not ctx.resilient_parsing:
+            ctx.obj.read(args)
         return super().parse_args(ctx, [expand_word(word) for word in args])
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

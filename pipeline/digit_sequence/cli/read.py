@@ -13,7 +13,8 @@ import click
 
 from digit_sequence.base.characters import show_characters
 from digit_sequence.base.errors import SourceError
-from digit_sequence.cli.terminal import echo, show_progress, write_file
+from digit_sequence.cli.progress import show_progress
+from digit_sequence.cli.terminal import echo, write_file
 from digit_sequence.cli.torch_import import importing_torch
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def read(
     truths = None if labels is None else read_labels(labels, crops)
     reader = _open_reader(weights, WAYS if careful else (way,))
     readings: dict[str, CropReading] = {}
-    with show_progress(len(crops)) as on_progress:
+    with show_progress(len(crops), unit="crop") as on_progress:
         for name, path in crops.items():
             readings[name] = reader.read_file(path)
             on_progress(1, True)

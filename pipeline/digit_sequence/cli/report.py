@@ -8,7 +8,14 @@ import click
 
 from digit_sequence.base.errors import ConfigError, how_to_install
 from digit_sequence.cli.options import override_option
-from digit_sequence.cli.terminal import describe_bytes, echo, show_progress, write_file
+from digit_sequence.cli.progress import show_progress
+from digit_sequence.cli.terminal import (
+    describe_bytes,
+    echo,
+    output_options,
+    tell_summary,
+    write_file,
+)
 from digit_sequence.cli.torch_import import importing_torch
 
 
@@ -48,6 +55,7 @@ from digit_sequence.cli.torch_import import importing_torch
     help="What `train` wrote: what the network cannot read. Needs the extra torch.",
 )
 @override_option
+@output_options
 def report(
     origin: str,
     output: Path,
@@ -85,3 +93,4 @@ def report(
     )
     write_file(output, page.encode("utf-8", "backslashreplace"))
     echo(f"{output}: a page of {describe_bytes(len(page))}; open it in a browser")
+    tell_summary(page=str(output), bytes=len(page))

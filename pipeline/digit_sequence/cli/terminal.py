@@ -1,14 +1,28 @@
-"""What commands show on a terminal, and the pictures that they write."""
+"""What commands show on a terminal or tell programs, and the pictures that they write.
+
+With ``--json`` stdout has one JSON object a line and nothing else, by its ``event``:
+
+========  ==========================================================================================
+progress  done, total, unit; per_second, of late; seconds, seconds_left (null: unknown); workers
+          (null: none), retries, failures
+note      message
+summary   command, and what has come of it: see `tell_summary` in each command; the last line
+error     kind, message, exit_code; the last line in place of a summary
+========  ==========================================================================================
+"""
 
 from __future__ import annotations
 
 import io
+import json
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -19,16 +33,91 @@ if TYPE_CHECKING:  # for types alone: the build command starts a process before 
     from digit_sequence.building.dataset import BuildResult
 
 
+@dataclass
+class Manner:
+    """How a command tells what it does; see the top."""
+
+    is_quiet: bool = False
+    is_json: bool = False
+    _stream: TextIO | None = None
+
+    def read(self, words: Sequence[str]) -> None:
+        """Take ``--quiet`` and ``--json`` from a command line, whose rest may be wrong."""
+        self.is_quiet = "--quiet" in words
+        if "--json" in words and not self.is_json:
+            self.is_json = True
+            self._stream = _keep_stdout()
+
+    def send(self, event: str, **fields: Any) -> None:
+        """Print an object as a line of JSON."""
+        print(json.dumps({"event": event} | fields, default=str), file=self._stream, flush=True)
+
+    def send_error(self, error: BaseException, exit_code: int) -> None:
+        """Print an error as such an object."""
+        told = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        kind = type(error).__name__
+        self.send("error", kind=kind, message=escape(told).strip(), exit_code=exit_code)
+
+
+def _keep_stdout() -> TextIO:
+    """Return stdout for JSON alone: what else is printed, by workers too, goes to stderr."""
+    try:
+        kept = os.dup(sys.stdout.fileno())
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    except (OSError, ValueError):  # not of this process: it is tested
+        return sys.stdout
+    return open(kept, "w", encoding="utf-8")  # noqa: PTH123 - open to the end
+
+
+def find_manner(context: click.Context | None = None) -> Manner:
+    """Return how the command that is running, or that of a context, tells what it does."""
+    context = context or click.get_current_context(silent=True)
+    found = context.find_root().obj if context else None
+    return found if isinstance(found, Manner) else Manner()
+
+
+def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options --quiet and --json, which `Manner.read` takes."""
+    quiet = click.option(
+        "--quiet", is_flag=True, expose_value=False, help="No progress and no notes."
+    )
+    as_json = click.option(
+        "--json",
+        is_flag=True,
+        expose_value=False,
+        help="Print a line of JSON for each event: progress, note, summary, error.",
+    )
+    return quiet(as_json(command))
+
+
+def tell_summary(**fields: Any) -> None:
+    """Tell programs what has come of a command: the last object, if none is an error."""
+    manner = find_manner()
+    if manner.is_json:
+        command = click.get_current_context().info_name
+        manner.send("summary", command=command, **fields)
+
+
 def echo(text: object, err: bool = False) -> None:
     """Print a line, or some: the one way of commands to a terminal.
 
     Much of it was written by others, so nothing in it can steer the terminal; what the terminal has
-    no letters for is shown by its code.
+    no letters for is shown by its code. Programs, which want JSON, get what is for stderr as notes.
     """
+    manner = find_manner()
+    if manner.is_json:
+        if err and not manner.is_quiet:
+            manner.send("note", message=escape(text).strip())
+    elif not (err and manner.is_quiet):
+        echo_anyway(text, err)
+
+
+def echo_anyway(text: object, err: bool = False) -> None:
+    """Print it however the command tells what it does."""
     stream = sys.stderr if err else sys.stdout
-    encoding = getattr(stream, "encoding", None) or "utf-8"
+    encoding = stream.encoding or getattr(sys.__stderr__, "encoding", None) or "utf-8"
     line = escape(text).encode(encoding, "backslashreplace").decode(encoding)
-    click.echo(line, err=err)
+    print(line, file=stream, flush=True)  # click would go past what keeps a live line below it
 
 
 class _EscapedRefusal(click.ClickException):
@@ -40,10 +129,14 @@ class _EscapedRefusal(click.ClickException):
         self._refusal = refusal
 
     def show(self, file: Any = None) -> None:  # noqa: ARG002
-        """Print it as click does."""
+        """Print it as click does, or for programs."""
+        context = getattr(self._refusal, "ctx", None)
+        if context and (manner := find_manner(context)).is_json:
+            manner.send_error(self._refusal, self._refusal.exit_code)
+            return
         page = io.StringIO()
         self._refusal.show(page)
-        echo(page.getvalue().rstrip("\n"), err=True)
+        echo_anyway(page.getvalue().rstrip("\n"), err=True)
 
 
 @contextmanager
@@ -55,22 +148,6 @@ def escape_refusals() -> Iterator[None]:
         raise
     except click.ClickException as refusal:
         raise _EscapedRefusal(refusal) from None
-
-
-@contextmanager
-def show_progress(n_samples: int) -> Iterator[Callable[[int, bool], None]]:
-    """Show one line with done, total, images/s and time left; nothing if not on a terminal."""
-    from tqdm import tqdm  # help and refusals do without
-
-    tqdm.monitor_interval = 0  # no thread that watches the bar
-    with tqdm(total=n_samples, unit=" images", disable=None, dynamic_ncols=True) as bar:
-
-        def advance(samples: int, is_new: bool) -> None:
-            if not is_new and not bar.disable:
-                bar.initial += samples  # images/s and time left count this run alone
-            bar.update(samples)
-
-        yield advance
 
 
 def describe_result(result: BuildResult, uri: str) -> str:
@@ -98,6 +175,17 @@ def describe_result(result: BuildResult, uri: str) -> str:
     return "\n".join(lines)
 
 
+def list_result(result: BuildResult, uri: str) -> dict[str, Any]:
+    """Return what a build has made, for programs."""
+    return {
+        "output": uri,
+        "built": result.built_samples,
+        "seconds": round(result.seconds, 3),
+        "splits": result.manifest["splits"],
+        "digest": result.manifest["digest"],
+    }
+
+
 def describe_bytes(n_bytes: float) -> str:
     """Return a count of bytes as people read it.
 
@@ -109,6 +197,11 @@ def describe_bytes(n_bytes: float) -> str:
             return f"{n_bytes:.3g} {unit}"
         n_bytes /= 1000
     return f"{n_bytes:,.1f} TB"
+
+
+def has_screen() -> bool:
+    """Return whether pictures can be opened for the user."""
+    return sys.stdout.isatty() and bool(os.environ.get("DISPLAY") or sys.platform == "darwin")
 
 
 def write_file(path: Path, content: bytes) -> None:

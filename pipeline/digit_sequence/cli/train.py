@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from digit_sequence.cli.options import override_option
-from digit_sequence.cli.terminal import echo, show_progress
+from digit_sequence.cli.progress import show_progress
+from digit_sequence.cli.terminal import echo, output_options, tell_summary
 from digit_sequence.cli.torch_import import importing_torch
 
 
@@ -53,6 +54,7 @@ from digit_sequence.cli.torch_import import importing_torch
 )
 @click.option("--overwrite", is_flag=True, help="Train anew where RUN holds another run.")
 @override_option
+@output_options
 def train(
     origin: str,
     output: Path | None,
@@ -93,3 +95,4 @@ def train(
         echo(line)
     folder = programs.choose_run_folder(origin, output)
     echo(f"in {folder}: report.md, report.json, curve.png, mistakes.png, best.pt")
+    tell_summary(output=str(folder), report=report)

@@ -9,10 +9,18 @@ import click
 
 from digit_sequence.base.text import count_things, escape_line
 from digit_sequence.cli.options import memory_option, scheduler_options
+from digit_sequence.cli.progress import show_progress
 from digit_sequence.cli.signals import drain_on_signal
-from digit_sequence.cli.terminal import describe_result, echo, show_progress
+from digit_sequence.cli.terminal import (
+    describe_result,
+    echo,
+    list_result,
+    output_options,
+    tell_summary,
+)
 
 if TYPE_CHECKING:
+    from digit_sequence.building.dataset import BuildResult
     from digit_sequence.building.verify import VerifyResult
 
 
@@ -30,6 +38,7 @@ if TYPE_CHECKING:
     help="Draw N random samples again and compare.",
 )
 @click.option("--repair", is_flag=True, help="Build again what is broken, and just that.")
+@output_options
 def verify(out: str, quick: bool, redraw: int, repair: bool, **scheduler: Any) -> None:
     """Check that the dataset in OUT is complete and sound.
 
@@ -38,6 +47,12 @@ def verify(out: str, quick: bool, redraw: int, repair: bool, **scheduler: Any) -
     """
     from digit_sequence.building.programs import verify as verify_dataset
 
+    repaired: dict[str, Any] = {}
+
+    def tell_repair(built: BuildResult) -> None:
+        echo(describe_result(built, out))
+        repaired.update(repaired=list_result(built, out))
+
     with drain_on_signal() as should_stop:
         result = verify_dataset(
             out,
@@ -45,13 +60,24 @@ def verify(out: str, quick: bool, redraw: int, repair: bool, **scheduler: Any) -
             redraw=redraw,
             repair=repair,
             on_check=lambda result: echo(_describe_verification(result, quick)),
-            on_repair=lambda built: echo(describe_result(built, out)),
+            on_repair=tell_repair,
             show_progress=show_progress,
             should_stop=should_stop,
             **scheduler,
         )
+    tell_summary(**_list_verification(result), **repaired)
     if result.problems and not repair:
         sys.exit(1)
+
+
+def _list_verification(result: VerifyResult) -> dict[str, Any]:
+    return {
+        "sound": not result.problems,
+        "problems": [{"path": it.path, "reason": it.reason} for it in result.problems],
+        "shards": result.n_shards,
+        "samples": result.n_samples,
+        "redrawn": result.redrawn,
+    }
 
 
 def _describe_verification(result: VerifyResult, quick: bool) -> str:

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from digit_sequence.building.sampler import open_sampler
+from digit_sequence.config.jobs import JOBS
 from digit_sequence.config.loading import load_config, parse_config
 from digit_sequence.config.looks import list_looks, write_out_looks
 from digit_sequence.look.preview import Tile, draw_sheet, draw_tiles
@@ -24,8 +25,6 @@ from digit_sequence.transforms.transform import Transform
 
 STEPS = 6
 """Values of a range that a picture shows, its ends included."""
-JOBS = ("zip", "amounts", "dates", "meter", "exam-marks", "codes")
-"""Configs of jobs, which have a picture each."""
 _JOB_SAMPLES = 6
 NUMBER = "48075"
 _PLAIN: dict[str, Any] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from digit_sequence.match.ranges import Ranges, correct_ranges, describe, list_w
 
 ROUNDS = 4
 """Corrections; after the first two little changes."""
+N_BUILDS = ROUNDS + 1
+"""What is built in all: for each correction, and to show what has come of them."""
 N_BUILT = 160
 """Images of a round: its quantiles are about as good as those of as many crops."""
 
@@ -39,13 +41,20 @@ class Match:
     """What was not measured, and why."""
 
 
-def match_folder(folder: Path, labels: str | None = None, height: int | None = None) -> Match:
+def match_folder(
+    folder: Path,
+    labels: str | None = None,
+    height: int | None = None,
+    on_progress: Callable[[int, bool], None] = lambda _builds, _is_new: None,
+) -> Match:
     """Find a config that builds images like those of a folder.
 
     Parameters
     ----------
     folder, labels, height
         As `read_crops` takes them.
+    on_progress : callable
+        Called with 1, and that it is new, after each of `N_BUILDS`.
 
     Raises
     ------
@@ -72,9 +81,12 @@ def match_folder(folder: Path, labels: str | None = None, height: int | None = N
         text = write_config(real, ranges, rows, str(folder), has_boxes)
         built = build_crops(text, has_boxes)
         ranges = correct_ranges(ranges, real, measure_crops(built), aspect)
+        on_progress(1, True)
     text = write_config(real, ranges, rows, str(folder), has_boxes)
     built = build_crops(text, has_boxes)
-    return Match(text, ranges, crops, built, real, measure_crops(built), notes)
+    ours = measure_crops(built)
+    on_progress(1, True)
+    return Match(text, ranges, crops, built, real, ours, notes)
 
 
 def build_crops(text: str, has_boxes: bool, count: int = N_BUILT) -> list[Crop]:

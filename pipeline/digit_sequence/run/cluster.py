@@ -15,6 +15,7 @@ from typing import Any
 from dask.delayed import Delayed
 
 from digit_sequence.base.errors import BuildError, ConfigError
+from digit_sequence.base.progress import Tally
 from digit_sequence.run.dask_internals import (
     count_threads,
     find_address,
@@ -70,11 +71,12 @@ def make_cluster_run(kind: str, client: Any, options: SchedulerOptions) -> Run:
     """Return a cluster that a client is connected to, once it has a worker."""
     _wait_for_worker(client, options.worker_timeout_seconds)
     apart: set[str] = set()
+    tally = Tally()
 
     def execute(
         tasks: Iterable[Delayed], hand_over: Callable[[Any], None], should_stop: Callable[[], bool]
     ) -> None:
-        watch = Watch(client, options.worker_timeout_seconds, apart)
+        watch = Watch(client, options.worker_timeout_seconds, apart, tally)
         patience = min(60.0, options.worker_timeout_seconds)
         _run_on_cluster(client, tasks, hand_over, should_stop, watch, patience)
 
@@ -115,6 +117,7 @@ def make_cluster_run(kind: str, client: Any, options: SchedulerOptions) -> Run:
         take_back=take_all_back,
         dashboard=client.dashboard_link if find_spec("bokeh") else None,
         client=client,
+        tally=tally,
     )
 
 

@@ -237,6 +237,7 @@ class Job:
         try:
             while names := self._do_once(run, names):
                 for name in names:
+                    run.tally.retries += 1
                     self._on_retry(name, self._n_failed[name] + self._n_unfit[name] + 1)
         finally:
             run.take_back()
@@ -260,6 +261,7 @@ class Job:
         return self._should_stop() or self.is_hopeless
 
     def _take(self, run: Run, outcome: Done | Failure | TaskLost) -> None:
+        run.tally.failures += not isinstance(outcome, Done)
         if isinstance(outcome, TaskLost):
             name = outcome.key.rpartition("-")[0]
             # Several workers died over it, or beside it: it gets one more chance.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dask.delayed import Delayed
 
+from digit_sequence.base.progress import Tally
 from digit_sequence.run.limits import MemoryLimit
 
 Execute = Callable[[Iterable[Delayed], Callable[[Any], None], Callable[[], bool]], None]
@@ -53,3 +54,4 @@ class Run:
     dashboard: str | None = None
     client: Any = None
     """Of distributed, where there is a cluster."""
+    tally: Tally = field(default_factory=Tally)

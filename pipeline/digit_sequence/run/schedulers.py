@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from digit_sequence.base.current_folder import leave_current_folder_out
+from digit_sequence.base.progress import TALLY
 from digit_sequence.run.cluster import connect, make_cluster_run, open_client
 from digit_sequence.run.dask_internals import ANSWER_SECONDS, find_address
 from digit_sequence.run.factories import load_factory, open_factory
@@ -57,6 +58,17 @@ def open_scheduler(options: SchedulerOptions = _DEFAULTS) -> Iterator[Run]:
     ConfigError
         If there is no such scheduler, or it does not answer.
     """
+    with _open_scheduler(options) as run:
+        run.tally.threads = run.threads
+        token = TALLY.set(run.tally)
+        try:
+            yield run
+        finally:
+            TALLY.reset(token)
+
+
+@contextmanager
+def _open_scheduler(options: SchedulerOptions) -> Iterator[Run]:
     options.check()
     name = options.name
     workers = options.workers or os.cpu_count() or 1

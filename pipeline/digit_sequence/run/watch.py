@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from digit_sequence.base.errors import BuildError
+from digit_sequence.base.progress import Tally
 from digit_sequence.run.dask_internals import (
     count_threads,
     forget_names,
@@ -28,10 +29,17 @@ FORGET_AFTER = 10_000
 class Watch:
     """Looks after a cluster while tasks are on it."""
 
-    def __init__(self, client: Any, patience_seconds: float, apart: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        client: Any,
+        patience_seconds: float,
+        apart: Collection[str] = (),
+        tally: Tally | None = None,
+    ) -> None:
         self._client = client
         self._patience = patience_seconds
         self._apart = apart
+        self._tally = tally or Tally()
         self._alive_at = self._counted_at = self._result_at = time.monotonic()
         self._threads = count_threads(client, apart) or 1
         self._n_results = self._n_counted = 0
@@ -49,6 +57,7 @@ class Watch:
         seconds = time.monotonic() - self._counted_at
         if seconds > RECOUNT_SECONDS:
             self._threads = count_threads(self._client, self._apart) or self._threads
+            self._tally.threads = self._threads
             ahead = int((self._n_results - self._n_counted) / seconds * _AHEAD_SECONDS)
             least, most = (n * self._threads for n in (TASKS_PER_THREAD, _MOST_TASKS_PER_THREAD))
             self._window = min(max(ahead, least), most)

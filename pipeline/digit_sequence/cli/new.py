@@ -1,0 +1,242 @@
+"""The command ``new``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from digit_sequence.base.errors import BuildStopped, ConfigError, PipelineError
+from digit_sequence.base.home import expand_home
+from digit_sequence.base.text import escape, escape_line
+from digit_sequence.cli.terminal import echo, has_screen, write_file
+
+if TYPE_CHECKING:
+    from digit_sequence.cli.new_config import Draft
+
+MINE = "mine.yaml"
+"""The config, if no other name is given."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked about a wish; `new_config` has what checks an answer."""
+
+    option: str
+    text: str
+    prompt: str
+    list_choices: Callable[[], Mapping[str, str]] = dict
+
+
+def _list_numbers() -> dict[str, str]:
+    from digit_sequence.config.jobs import list_jobs
+
+    return {
+        **list_jobs(),
+        "1-6": "Digits at random, as many as you say: 5, or 1-6.",
+        "FILE": "Numbers of a file of yours, one a line.",
+    }
+
+
+def _list_looks() -> dict[str, str]:
+    from digit_sequence.config.looks import list_looks
+
+    return list_looks()
+
+
+def _list_digits() -> dict[str, str]:
+    from digit_sequence.cli.new_config import list_sources
+
+    return {**list_sources(), "FOLDER": "Your own: FOLDER/0/*.png ... FOLDER/9/*.png."}
+
+
+def _list_trainers() -> dict[str, str]:
+    from digit_sequence.exports import EXPORTS
+
+    return {
+        "train": "digit-sequence train; PyTorch, webdataset, Hugging Face",
+        **{name: kind.readers for name, kind in EXPORTS.items()},
+    }
+
+
+QUESTIONS = {
+    "numbers": Question("--numbers", "What numbers?", "Numbers", _list_numbers),
+    "look": Question("--look", "On what paper?", "Look, or several (scan=2,form=1)", _list_looks),
+    "digits": Question("--digits", "Whose digits?", "Digits", _list_digits),
+    "samples": Question("--samples", "How many images to train on?", "Images"),
+    "trainer": Question("--for", "What is to read the images?", "Trainer", _list_trainers),
+}
+"""By the name of the wish."""
+OF_CROPS = ("numbers", "look")
+"""Wishes that real crops answer."""
+
+
+class NewCommand(click.Command):
+    """Lists numbers and trainers at the end of its help."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the lists."""
+        for heading, choices in (("Numbers", _list_numbers()), ("Trainers", _list_trainers())):
+            with formatter.section(heading):
+                formatter.write_dl(list(choices.items()))
+        super().format_epilog(ctx, formatter)
+
+
+@click.command(cls=NewCommand)
+@click.argument("config", required=False, type=click.Path(path_type=Path))
+@click.option("--numbers", metavar="NUMBERS", help="What numbers; see below.")
+@click.option("--look", metavar="LOOK", help="What paper and pen: scan, or cheque=3,form=1.")
+@click.option("--digits", metavar="DIGITS", help="Whose: mnist-5k, mnist, or a folder of yours.")
+@click.option("--samples", metavar="N", help="How many images to train on.")
+@click.option("--for", "trainer", metavar="TRAINER", help="What is to read them; see below.")
+@click.option(
+    "--match",
+    metavar="FOLDER",
+    help="Real crops, to build images like them, instead of --numbers and --look.",
+)
+@click.option("--labels", metavar="CSV|names", help="Of the real crops, as of `match`.")
+@click.option("-y", "--yes", is_flag=True, help="Ask nothing: what is not given has its default.")
+@click.option("--overwrite", is_flag=True, help="Replace what CONFIG and its sheet hold.")
+def new(
+    config: Path | None,
+    match: str | None,
+    labels: str | None,
+    yes: bool,
+    overwrite: bool,
+    **given: str | None,
+) -> None:
+    """Write a config of your own: a few questions, a sheet of samples.
+
+    What is answered by an option is not asked. The sheet, a PNG, stands beside the config.
+
+    \b
+      digit-sequence new
+      digit-sequence new cheques.yaml --numbers amounts --look cheque --yes
+    """
+    from digit_sequence.cli.new_config import make_draft
+
+    wishes = {name: _check(name, text) for name, text in given.items() if text is not None}
+    if labels is not None and match is None:
+        raise ConfigError("--labels: expected --match, whose crops they are of")
+    if match is not None and (both := [it for it in OF_CROPS if it in wishes]):
+        raise ConfigError(f"--{both[0]}: expected none with --match, whose crops say it")
+    path = None if config is None and not yes else _check_path(config or MINE, overwrite)
+    try:
+        if not yes and sys.stdin.isatty():
+            draft = _converse(wishes, path, match, labels, overwrite)
+        else:
+            asked = [name for name in QUESTIONS if match is None or name not in OF_CROPS]
+            lacking = [QUESTIONS[name].option for name in asked if name not in wishes]
+            if path is None or (lacking and not yes):
+                missing = ", ".join([*lacking, *(["CONFIG"] if path is None else [])])
+                raise ConfigError(
+                    f"expected a terminal to ask at, or {missing} too; or --yes, which takes "
+                    "defaults"
+                )
+            draft = make_draft(wishes, path, match, labels)
+            write_file(draft.sheet, draft.picture)
+    except click.Abort:
+        raise BuildStopped("\nstopped; no config was written") from None
+    write_file(draft.path, draft.text.encode())
+    echo(f"{draft.path}: a config; {draft.sheet}: {draft.shown}. What comes next:")
+    for command in draft.commands:
+        echo(f"  {command}")
+
+
+def _converse(
+    wishes: dict[str, Any],
+    path: Path | None,
+    crops: str | None,
+    labels: str | None,
+    overwrite: bool,
+) -> Draft:
+    """Ask for what options do not say; then for all again, until the user likes the sheet."""
+    from digit_sequence.cli.new_config import make_draft
+
+    asks_crops = crops is None and not any(name in wishes for name in OF_CROPS)
+    asked = [name for name in QUESTIONS if name not in wishes]
+    while True:
+        if asks_crops:
+            crops = _ask_crops(crops or "")
+        for name in asked:
+            if not (crops and name in OF_CROPS):
+                wishes[name] = _ask(name, wishes)
+        path = path or _prompt("Config to write", MINE, lambda it: _check_path(it, overwrite))
+        try:
+            draft = make_draft(wishes, path, crops, labels)
+            write_file(draft.sheet, draft.picture)
+            if has_screen():
+                click.launch(str(draft.sheet))
+            echo(f"\n{draft.sheet} shows {draft.shown}.", err=True)
+            if click.confirm(f"Write {escape_line(path)}?", default=True, err=True):
+                return draft
+        except PipelineError as error:
+            echo(f"Error: {error}", err=True)
+        echo("\nOnce more; Enter leaves an answer as it was.", err=True)
+        asks_crops, asked = labels is None, list(QUESTIONS)
+
+
+def _ask_crops(before: str) -> str | None:
+    """Return the folder of real crops, if there is one."""
+
+    def check(text: str) -> str:
+        if text and not Path(text).is_dir():
+            raise ConfigError(f"expected a folder of images, or nothing, got {text!r}")
+        return text
+
+    echo("\nReal crops that the images are to be like? If you have some:", err=True)
+    return _prompt("Their folder (Enter: none)", before, check) or None
+
+
+def _ask(name: str, wishes: Mapping[str, Any]) -> Any:
+    """Show a question with what can be answered, and return the answer."""
+    from digit_sequence.cli.new_config import find_default
+
+    question = QUESTIONS[name]
+    formatter = click.HelpFormatter()
+    formatter.write_text(question.text)
+    with formatter.indentation():
+        formatter.write_dl(list(question.list_choices().items()) or [("", "")])
+    echo(f"\n{formatter.getvalue().rstrip()}", err=True)
+    default = wishes[name] if name in wishes else find_default(name, wishes)
+    return _prompt(question.prompt, str(default), lambda text: _check(name, text, ""))
+
+
+def _prompt(text: str, default: str, check: Callable[[str], Any]) -> Any:
+    """Ask until the answer is sound."""
+
+    def parse(answer: str) -> Any:
+        try:
+            return check(expand_home(answer.strip()))
+        except PipelineError as error:
+            raise click.UsageError(escape(error)) from None
+
+    return click.prompt(text, default, err=True, value_proc=parse, show_default=bool(default))
+
+
+def _check(name: str, text: str, where: str | None = None) -> Any:
+    """Return an answer that is sound; errors name the option."""
+    from digit_sequence.cli.new_config import CHECKS
+
+    try:
+        return CHECKS[name](text)
+    except PipelineError as error:
+        where = f"{QUESTIONS[name].option}: " if where is None else where
+        raise ConfigError(f"{where}{error}") from error
+
+
+def _check_path(text: str | Path, overwrite: bool) -> Path:
+    """Return the path of a config that can be written, with its sheet."""
+    path = Path(text)
+    if path.suffix not in (".yaml", ".yml"):
+        raise ConfigError(f"CONFIG: expected a name that ends in .yaml, got {path}")
+    for each in (path, path.with_suffix(".png")):
+        if each.exists() and not (overwrite and each.is_file()):
+            raise ConfigError(
+                f"CONFIG: {each} is there already; name another, or give --overwrite to replace it"
+            )
+    return path

@@ -1,0 +1,335 @@
+"""The command `new`: what is asked, and the configs that come of the answers."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from itertools import product
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from builds import ROOT, read_rows, run_program
+from digit_sequence.base.errors import ConfigError
+from digit_sequence.building.sampler import open_sampler
+from digit_sequence.cli.new import QUESTIONS
+from digit_sequence.cli.new_config import (
+    CHECKS,
+    SHOWN,
+    TRAIN,
+    Wishes,
+    find_default,
+    list_sources,
+    write_config,
+)
+from digit_sequence.cli.program import main
+from digit_sequence.config.jobs import JOBS, MODELINE, list_jobs, split_comment
+from digit_sequence.config.loading import load_config
+from digit_sequence.config.looks import list_looks
+from digit_sequence.exports import EXPORTS
+from terminals import open_session
+
+HERE = ("--scheduler", "synchronous")
+
+
+@pytest.fixture(autouse=True)
+def work(tmp_path, monkeypatch, shared_cache):
+    """Run in an empty folder."""
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("DIGIT_SEQUENCE_CACHE", str(shared_cache))
+    return tmp_path / "work"
+
+
+def run(*arguments, status=0):
+    """Run the command in this process, where nobody can be asked."""
+    result = CliRunner().invoke(main, ["new", *map(str, arguments)])
+    assert result.exit_code == status, result.output
+    return result
+
+
+def make(path, **wishes):
+    """Write the config of wishes; return its text, and itself as it is read again."""
+    for name in CHECKS:
+        wishes.setdefault(name, find_default(name, wishes))
+    text, _ = write_config(Wishes(**wishes), path)
+    path.write_text(text)
+    return text, load_config(path)
+
+
+# -- configs --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("numbers", "look"), [*product([*JOBS, "1", "1-14", "15", "64"], list_looks())]
+)
+def test_all_numbers_on_all_papers(work, numbers, look):
+    """Whatever numbers in whatever look load, lint and draw, with a label for each sign."""
+    text, config = make(work / "mine.yaml", numbers=numbers, look=look)
+    assert {*config.look} == {look}
+    assert max(map(len, text.splitlines())) <= 110
+    sampler = open_sampler(config)
+    assert sampler.plan.unlabelled == {}
+    for split in sampler.plan.splits:
+        assert len(list(sampler.draw(split, 0, 2).cut())) == 2
+
+
+@pytest.mark.parametrize(
+    ("numbers", "trainer"), [*product(["zip", "codes", "amounts", "1-40"], [TRAIN, *EXPORTS])]
+)
+def test_all_numbers_for_all_trainers(work, numbers, trainer):
+    """A config has the label columns of its trainer; signs that one does not take are refused."""
+    signs = {*open_sampler(make(work / "mine.yaml", numbers=numbers)[1]).plan.alphabet}
+    if trainer in EXPORTS and signs - {*EXPORTS[trainer].takes}:
+        with pytest.raises(ConfigError, match="--for: expected a format whose readers take "):
+            make(work / "mine.yaml", numbers=numbers, trainer=trainer)
+        return
+    _, config = make(work / "mine.yaml", numbers=numbers, trainer=trainer)
+    present = {column.name for column in open_sampler(config).plan.columns}
+    columns = EXPORTS[trainer].columns if trainer in EXPORTS else ()
+    assert {it for it in columns if it in ("masks", "polygons")} <= present
+
+
+@pytest.mark.parametrize("samples", [1, 7, 400, 10**9])
+@pytest.mark.parametrize("numbers", [*JOBS, "3"])
+def test_counts(work, numbers, samples):
+    """Train has what was asked for; val and test a tenth of it, and no more than is of use."""
+    _, config = make(work / "mine.yaml", numbers=numbers, samples=samples)
+    assert config.splits["train"].samples == samples
+    for name in ("val", "test"):
+        assert 1 <= config.splits[name].samples <= min(3000, max(1, samples // 10))
+    open_sampler(config)
+
+
+@pytest.mark.parametrize("name", list_sources())
+@pytest.mark.parametrize("numbers", [*JOBS, "3"])
+def test_sources(work, name, numbers):
+    """A source that needs no more than its name may stand in each config."""
+    assert make(work / "mine.yaml", numbers=numbers, digits=name)[1].source.name == name
+
+
+def test_what_a_config_looks_like(work):
+    """A config is short, has its comments, and its first line is for editors."""
+    text, _ = make(work / "mine.yaml", numbers="dates", look="cheque", trainer="yolo-seg")
+    head, _, rest = text.partition("\n")
+    assert Path(head.removeprefix(MODELINE)).resolve() == ROOT / "configs/schema.json"
+    assert rest.startswith("# Dates of sixty years in three ways that people write them: ")
+    for part in (
+        "\n\nlook: cheque\n\n# Signs on the paper that no label would have.\nline: {separators: ",
+        "}\n\n# What yolo-seg needs.\nlabels: {polygons: true}\n\noutput: {",
+        "exclude: {splits: [val, test]}  # these are never seen in training\n",
+    ):
+        assert part in text
+    assert "\n\n\n" not in text
+    assert len(text.splitlines()) < 50
+
+
+def test_weights_of_looks(work):
+    """Several looks share the samples by weight."""
+    _, config = make(work / "mine.yaml", look=" cheque=3, form")
+    assert {name: look.weight for name, look in config.look.items()} == {"cheque": 3, "form": 1}
+
+
+def test_own_numbers_and_digits(work, tmp_path):
+    """A file of numbers and a folder of digits are named relative to the config, or in full."""
+    (work / "numbers.txt").write_text("12.50\n7\n")
+    for digit in "0123456789":
+        (work / "mine" / digit).mkdir(parents=True)
+    wishes = {"numbers": "numbers.txt", "digits": str(work / "mine")}
+    text, config = make(work / "mine.yaml", **wishes)
+    assert "{path: numbers.txt}" in text
+    assert "  path: mine\n" in text
+    assert config.canvas.width == 5 * 32
+    assert config.source.path == str(work / "mine")
+    (tmp_path / "else").mkdir()
+    assert make(tmp_path / "else/mine.yaml", **wishes)[1].source == config.source
+
+
+def test_comments():
+    """Each job is told by the sentence that its config begins with, without the line of editors."""
+    assert [*list_jobs()] == [*JOBS]
+    assert all(re.fullmatch(r"[A-Z][^\n]+\.", text) for text in list_jobs().values())
+    assert split_comment(f"{MODELINE}x.json\n# One\n# two.\nseed: 1\n") == ("One two.", "seed: 1\n")
+    assert split_comment("seed: 1\n") == ("", "seed: 1\n")
+
+
+# -- options --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--numbers", "amounts", "--look", "cheque", "--for", "yolo-seg"),
+    ],
+)
+def test_from_options_to_a_dataset(work, options):
+    """What is written is built at once, and the commands that come next are those to give."""
+    done = run("mine.yaml", "--samples", "30", *options, "--yes")
+    first, *following = done.stdout.splitlines()
+    n_shown = min(SHOWN, 30) + 2 * 3
+    assert first == f"mine.yaml: a config; mine.png: {n_shown} samples of it. What comes next:"
+    assert Path("mine.png").read_bytes().startswith(b"\x89PNG")
+    commands = [line.split()[1:] for line in following if "digit-sequence " in line]
+    assert commands[0] == ["build", "mine.yaml"]
+    assert run_program(*commands[0], *HERE).returncode == 0
+    assert len(read_rows(work / "data/mine")) == 36
+    if options:
+        assert commands[1][:2] == ["export", "data/mine"]
+        exported = run_program(*commands[1], *HERE)
+        assert exported.returncode == 0, exported.stderr
+        assert (work / f"data/mine-{options[-1]}").is_dir()
+    else:
+        assert commands[1:] == [["train", "data/mine"], ["read", "runs/mine", "CROPS"]]
+
+
+@pytest.mark.slow
+def test_crops(work):
+    """Of real crops comes what `match` writes, with the other answers put into it."""
+    sampler = open_sampler(make(work / "real.yaml", numbers="3", look="scan")[1])
+    (work / "crops").mkdir()
+    for index, image in enumerate(sampler.draw("train", 0, 10).cut()):
+        Image.fromarray(image).save(work / f"crops/{index}.png")
+    done = run("like.yaml", "--match", "crops", "--samples", "50", "--for", "yolo-seg", "--yes")
+    assert "like.png: real crops and built ones, not to be published." in done.stdout
+    config = load_config("like.yaml")
+    assert config.splits["train"].samples == 50
+    assert config.labels.polygons
+    assert "# Images like the 10 crops of " in Path("like.yaml").read_text()
+    assert open_sampler(config).draw("test", 0, 1)
+
+
+ERRORS = {
+    "lacking": (
+        ["mine.yaml", "--numbers", "zip"],
+        "expected a terminal to ask at, or --look, --digits, --samples, --for too; or --yes",
+    ),
+    "no config": (["--numbers", "zip"], ".* or --look, .*, --for, CONFIG too"),
+    "numbers": (
+        ["--numbers", "zips", "--yes"],
+        "--numbers: expected one of zip, amounts, .*, how many digits, .* got 'zips'",
+    ),
+    "no digits": (["--numbers", "0-3", "--yes"], "--numbers: expected one of zip, .* got '0-3'"),
+    "too long": (["--numbers", "65", "--yes"], "--numbers: expected one of zip, .* got '65'"),
+    "downwards": (["--numbers", "6-1", "--yes"], "--numbers: expected one of zip, .* got '6-1'"),
+    "bad file": (["--numbers", "bad.txt", "--yes"], "--numbers: .*bad.txt: line 1: expected a str"),
+    "look": (["--look", "cheques", "--yes"], "--look: expected one of cheque, .* got 'cheques'"),
+    "look twice": (["--look", "fax,fax", "--yes"], "--look: expected one of .* got 'fax,fax'"),
+    "weight": (["--look", "fax=-1", "--yes"], "--look: expected one of .* got 'fax=-1'"),
+    "no weight": (["--look", "fax=0", "--yes"], "--look: expected one of .* got 'fax=0'"),
+    "digits": (["--digits", "csv", "--yes"], "--digits: expected one of mnist, mnist-5k, or a fol"),
+    "samples": (["--samples", "many", "--yes"], "--samples: expected 1 to .* images, got 'many'"),
+    "no samples": (["--samples", "0", "--yes"], "--samples: expected 1 to .* images, got '0'"),
+    "trainer": (["--for", "voc", "--yes"], "--for: expected one of train, lmdb, .* got 'voc'"),
+    "labels": (["--labels", "names", "--yes"], "--labels: expected --match, whose crops they are"),
+    "both": (["--match", "x", "--look", "fax", "--yes"], "--look: expected none with --match, "),
+    "no crops": (["--match", "none", "--yes"], "none: expected a folder of images, got none"),
+    "there": (
+        ["there.yaml", "--yes"],
+        "CONFIG: there.yaml is there already; name another, or give",
+    ),
+    "sheet": (["sheet.yaml", "--yes"], "CONFIG: sheet.png is there already; name another, or give"),
+    "name": (["mine", "--yes"], "CONFIG: expected a name that ends in .yaml, got mine"),
+    "folder": (["folder.yaml", "--yes", "--overwrite"], "CONFIG: folder.yaml is there already"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), ERRORS.values(), ids=ERRORS)
+def test_errors(work, arguments, message):
+    """A wrong answer is one message that says what was expected, and nothing is written."""
+    (work / "folder.yaml").mkdir()
+    for name in ("there.yaml", "sheet.png", "bad.txt"):
+        (work / name).write_text("x\n")
+    result = run(*arguments, status=2)
+    assert result.stdout == ""
+    assert re.match(f"error: {message}", result.stderr), result.stderr
+    assert {path.name for path in work.iterdir()} == {
+        *("folder.yaml", "there.yaml", "sheet.png", "bad.txt")
+    }
+    assert (work / "there.yaml").read_text() == "x\n"
+
+
+def test_overwriting(work):
+    """What is there is replaced on request alone."""
+    run("--samples", "5", "--yes")
+    before = Path("mine.yaml").read_text()
+    run("--samples", "6", "--yes", status=2)
+    assert Path("mine.yaml").read_text() == before
+    run("--samples", "6", "--yes", "--overwrite")
+    assert load_config("mine.yaml").splits["train"].samples == 6
+
+
+# -- questions ------------------------------------------------------------------------------------
+
+
+def test_every_wish_is_asked():
+    """A question, and a check of its answer, for each wish; its own default is sound."""
+    assert [*QUESTIONS] == [*CHECKS] == [*Wishes.__dataclass_fields__]
+    wishes = {}
+    for name, check in CHECKS.items():
+        wishes[name] = check(str(find_default(name, wishes)))
+    assert wishes["look"].startswith("scan=3,form=2")
+
+
+def test_a_conversation(work):
+    """Answers are typed; a wrong one is asked again; a sheet that is not liked starts anew."""
+    with open_session("new", "--samples", 40) as person:
+        person.wait_for(r"Their folder \(Enter: none\): ")
+        person.type("nowhere\n")
+        person.wait_for("Error: expected a folder of images, or nothing, got 'nowhere'")
+        person.type("\n")
+        person.wait_for(r"  zip +ZIP codes")
+        person.wait_for(r"Numbers \[1-6\]: ")
+        person.type("zip code\n")
+        person.wait_for("Error: expected one of zip, amounts")
+        person.type("zip\n")
+        person.wait_for(r"  cheque +Amounts on bank cheques")
+        person.wait_for(r"\[form\]: ")
+        person.type("\n")
+        person.wait_for(r"Digits \[mnist-5k\]: ")
+        person.type("\n")
+        person.wait_for(r"Trainer \[train\]: ")
+        person.type("yolo\n")
+        person.wait_for(r"Config to write \[mine.yaml\]: ")
+        person.type("zips.yaml\n")
+        person.wait_for(r"zips.png shows 20 samples of it.\s+Write zips.yaml\? \[Y/n\]: ")
+        assert not Path("zips.yaml").exists()
+        person.type("n\n")
+        person.wait_for(r"Once more; Enter leaves an answer as it was.")
+        person.wait_for("folder")
+        person.type("\n")
+        person.wait_for(r"Numbers \[zip\]: ")
+        person.type("4\n")
+        for prompt in (r"\[form\]: ", r"Digits \[mnist-5k\]: ", r"Images \[40\]: ", r"\[yolo\]: "):
+            person.wait_for(prompt)
+            person.type("\n")
+        person.wait_for(r"Write zips.yaml\? \[Y/n\]: ")
+        person.type("\n")
+        person.wait_for("digit-sequence build zips.yaml")
+        person.wait_for("digit-sequence export data/zips --to yolo -o data/zips-yolo")
+        assert person.end() == 0
+    config = load_config("zips.yaml")
+    assert config.splits["train"].numbers.kind.name == "random"
+    assert [*config.look] == ["form"]
+
+
+@pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["Ctrl-C", "Ctrl-D"])
+def test_leaving(work, key):
+    """Who leaves in the middle leaves nothing behind; the exit code is that of Ctrl-C."""
+    with open_session("new") as person:
+        person.wait_for("none\\): ")
+        person.type("\n")
+        person.wait_for(r"Numbers \[1-6\]: ")
+        person.type(key)
+        person.wait_for("stopped; no config was written")
+        assert person.end() == 130
+    assert not list(work.iterdir())
+
+
+def test_nobody_to_ask(work):
+    """Without a terminal nothing is waited for."""
+    done = run_program("new", stdin=subprocess.DEVNULL)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: expected a terminal to ask at, or --numbers, --look, ")

@@ -1,0 +1,371 @@
+"""How far a command is: on terminals of all kinds, without one, for programs, and unseen."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from builds import ALL_TRANSFORMS, run_program, write_config
+from digit_sequence.base.progress import Tally
+from digit_sequence.cli import progress
+from digit_sequence.cli.program import main
+from digit_sequence.cli.progress import Meter, show_progress
+from terminals import open_python, open_session
+
+HERE = ("--scheduler", "synchronous")
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
+
+
+@pytest.fixture(autouse=True)
+def work(tmp_path, monkeypatch):
+    """Run in an empty folder."""
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path / "work"
+
+
+@pytest.fixture
+def config(tiny_config, tmp_path):
+    """Write a config with every transform as tiny.yaml, outside of the folder."""
+    return write_config(tmp_path / "tiny.yaml", tiny_config(**ALL_TRANSFORMS))
+
+
+# -- the meter ------------------------------------------------------------------------------------
+
+
+def make_meter(total=100, **attributes):
+    """Return a meter, and the clock that it reads."""
+    clock = SimpleNamespace(now=50.0)
+    return Meter(total, clock=lambda: clock.now, **attributes), clock
+
+
+def test_rate():
+    """The rate counts what this run has made, and the time left is counted down meanwhile."""
+    meter, clock = make_meter()
+    meter.advance(40, False)
+    assert (meter.rate, meter.seconds_left) == (0, None)
+    clock.now += 10
+    meter.advance(20, True)
+    assert (meter.rate, meter.seconds_left) == (2, 20)
+    clock.now += 5
+    assert (meter.rate, meter.seconds_left) == (2, 15)
+    clock.now += 35  # far longer than it took before
+    assert (meter.rate, meter.seconds_left) == (0.4, 100)
+    assert meter.list_words() == ["60/100 images", "1:40 left", "0.4/s"]
+    meter.advance(40, True)
+    assert meter.list_words() == ["100/100 images", "in 0:50", "1.2/s"]
+
+
+def test_rate_of_late():
+    """What was long ago says nothing of the rate."""
+    meter, clock = make_meter(10_000)
+    for _ in range(100):
+        clock.now += 1
+        meter.advance(1, True)
+    for _ in range(100):
+        clock.now += 1
+        meter.advance(50, True)
+    assert meter.rate == 50
+
+
+def test_words():
+    """Failures and retries are told if there are any; workers while they work."""
+    meter, clock = make_meter(tally=Tally(retries=3, failures=4, threads=7))
+    clock.now += 1
+    meter.advance(10, True)
+    assert meter.list_words() == [
+        *("10/100 images", "0:09 left", "4 failed", "10/s", "3 retried", "7 workers")
+    ]
+    assert meter.make_record() == {
+        "done": 10,
+        "total": 100,
+        "unit": "images",
+        "per_second": 10,
+        "seconds": 1,
+        "seconds_left": 9,
+        "workers": 7,
+        "retries": 3,
+        "failures": 4,
+    }
+
+
+def show(meter, columns):
+    """Return what a terminal that is so wide shows."""
+    console = Console(width=columns, color_system=None, force_terminal=True)
+    with console.capture() as capture:
+        console.print(meter, end="")
+    return capture.get()
+
+
+@given(
+    total=st.integers(0, 10**12),
+    done=st.integers(0, 10**12),
+    made=st.integers(0, 10**9),
+    seconds=st.floats(0, 10**6),
+    columns=st.integers(1, 200),
+)
+def test_line_is_as_wide_as_the_terminal(total, done, made, seconds, columns):
+    """Whatever there is to show is one line, and fills it."""
+    meter, clock = make_meter(total)
+    meter.advance(done, False)
+    clock.now += seconds
+    meter.advance(made, True)
+    shown = show(meter, columns)
+    assert len(shown) == columns
+    assert "\n" not in shown
+
+
+def test_narrow_terminals():
+    """What matters least is left out first."""
+    meter, clock = make_meter(5000, tally=Tally(threads=2))
+    clock.now += 10
+    meter.advance(1250, True)
+    words = "1,250/5,000 images, 0:30 left, 125/s, 2 workers"
+    assert show(meter, 80) == f" 25% {'━' * 7}{'─' * 20} {words}"
+    assert show(meter, 62) == f" 25% ━━─────── {words}"
+    assert show(meter, 60) == f" 25% {words}".ljust(60)
+    assert show(meter, 50) == " 25% ━━────── 1,250/5,000 images, 0:30 left, 125/s"
+    assert show(meter, 40) == " 25% 1,250/5,000 images, 0:30 left".ljust(40)
+    assert show(meter, 20) == " 25% 1,250/5,000 ima"
+
+
+# -- terminals ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("columns", [80, 40])
+def test_a_build_on_a_terminal(config, work, columns):
+    """One line is written over itself, and stays with what was done; results stand below it."""
+    with open_session("build", config, "-o", "out", *HERE, columns=columns) as person:
+        assert person.end() == 0
+        shown = CONTROL.sub("", person.shown)
+    states = re.findall(r" *\d+%[^\r\n]*", shown)
+    assert len(states) > 1
+    assert {len(state) for state in states} == {columns}
+    assert states[0].startswith("  0% ")
+    assert re.match(r"100% .*17/17 images, in 0:\d\d", states[-1])
+    assert shown.index("17/17") < shown.index("split  ")
+    assert shown.rstrip().endswith("look at it: digit-sequence preview out")
+    assert person.shown.rindex("\x1b[?25h") > person.shown.rindex("\x1b[?25l")  # the cursor
+
+
+def test_without_colours(config):
+    """NO_COLOR is heeded."""
+    with open_session("build", config, "-o", "out", *HERE, env={"NO_COLOR": "1"}) as person:
+        assert person.end() == 0
+        assert "17/17" in person.shown
+        assert not re.search(r"\x1b\[[0-9;]*[34][0-9]", person.shown)
+
+
+def test_dumb_terminal(config):
+    """A terminal that cannot move its cursor gets plain lines."""
+    with open_session("build", config, "-o", "out", *HERE, env={"TERM": "dumb"}) as person:
+        assert person.end() == 0
+        assert "\x1b" not in person.shown
+        assert "split  " in person.shown
+
+
+def test_result_goes_where_it_is_sent(config, work):
+    """With stdout in a file, what is shown goes to the terminal and the result into the file."""
+    with (
+        Path("result").open("w") as file,
+        open_session("build", config, "-o", "out", *HERE, stdout=file) as person,
+    ):
+        assert person.end() == 0
+        assert "17/17" in person.shown
+        assert "split  " not in person.shown
+    assert Path("result").read_text().startswith("split  ")
+    assert "\x1b" not in Path("result").read_text()
+
+
+PRINTING = """
+import os, sys, time, click
+from digit_sequence.cli.progress import show_progress
+from digit_sequence.cli.terminal import echo
+with show_progress(10) as advance:
+    time.sleep(0.6)
+    os.write(2, b"from a worker\\r\\n")
+    time.sleep(0.6)
+    echo("from the command", err=True)
+    time.sleep(0.6)
+    advance(10, True)
+"""
+
+
+def test_what_is_printed_meanwhile():
+    """A worker's print begins a line, since the one before is full; a command's stands above it."""
+    with open_python("-c", PRINTING) as person:
+        assert person.end() == 0
+        shown = CONTROL.sub("", person.shown)
+    lines = re.split(r"[\r\n]+", shown)
+    (before,) = (line for line in lines if line.endswith("from a worker"))
+    assert len(before) == 80 + len("from a worker")
+    assert "from the command" in (line.strip() for line in lines)
+
+
+def test_no_thread_is_left(monkeypatch):
+    """What draws the line ends with it, on an error too."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    before = threading.active_count()
+
+    def stop():
+        with show_progress(10):
+            assert threading.active_count() == before + 1
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stop()
+    assert threading.active_count() == before
+
+
+def test_stopping_on_a_terminal(tiny_config, tmp_path, work):
+    """Ctrl-C is answered above the line, the shards under way end, and the exit code tells it."""
+    splits = {"train": {"numbers": {"random": {"lengths": [1, 5]}}, "samples": 30_000}}
+    path = write_config(tmp_path / "long.yaml", tiny_config(splits=splits))
+    with open_session("build", path, "-o", "out", "--scheduler", "threads") as person:
+        person.wait_for("[1-9][0-9,]*/30,000 images")
+        person.type("\x03")
+        person.wait_for("stopping when the shards under way are done; Ctrl-C again: now")
+        person.wait_for("stopped: [0-9,]+ of [0-9,]+ shards are done and kept")
+        assert person.end() == 130
+
+
+# -- no terminal ----------------------------------------------------------------------------------
+
+
+def test_pipes_get_no_line_soon(config):
+    """What takes no time prints no line, and nothing that steers a terminal."""
+    done = run_program("build", config, "-o", "out", *HERE, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0
+    assert not re.sub(r"\d+/17 images.*\n", "", done.stderr)  # on a machine that has no time
+    assert "\x1b" not in done.stdout
+
+
+def test_plain_lines(config, monkeypatch):
+    """What takes longer prints a line now and then."""
+    monkeypatch.setattr(progress, "PLAIN_SECONDS", 0)
+    result = CliRunner().invoke(main, ["build", str(config), "-o", "out", *HERE])
+    assert result.exit_code == 0
+    lines = result.stderr.splitlines()
+    assert re.fullmatch(r"0/17 images, 1 worker", lines[0])
+    assert re.fullmatch(r"17/17 images, in 0:\d\d, [\d.,]+/s", lines[-1])
+    assert len(lines) == 5  # 4 shards
+
+
+def test_quiet(config, tmp_path):
+    """Nothing but the result, or an error."""
+    done = run_program("build", config, "-o", "out", "--quiet", "--workers", "1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("split  ")
+    done = run_program("verify", "none", "--quiet", *HERE)
+    assert done.returncode == 2
+    assert "/none: expected a dataset built by this program" in done.stderr
+
+
+# -- programs -------------------------------------------------------------------------------------
+
+
+def run_json(*arguments, status=0):
+    """Run a command for programs; return its events. Nothing else is on stdout."""
+    result = CliRunner().invoke(main, [*map(str, arguments), "--json"])
+    assert result.exit_code == status, result.output
+    assert result.stderr == ""
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_json_of_commands(config, work):
+    """Each command tells what has come of it; the last object is its summary."""
+    summary = run_json("build", config, "-o", "out", *HERE)[-1]
+    assert summary["event"] == "summary"
+    assert summary["command"] == "build"
+    assert (summary["output"], summary["built"]) == ("out", 17)
+    assert {name: split["samples"] for name, split in summary["splits"].items()} == {
+        "train": 12,
+        "test": 5,
+    }
+    manifest = json.loads((work / "out/dataset.json").read_text())
+    assert summary["digest"] == manifest["digest"]
+
+    (plan,) = run_json("build", config, "-o", "out", "--dry-run")
+    assert plan["samples"] == {"train": 12, "test": 5}
+
+    sound = run_json("verify", "out", *HERE)[-1]
+    assert (sound["sound"], sound["samples"], sound["problems"]) == (True, 17, [])
+    (work / "out/images/train/train-00000.tar").write_bytes(b"")
+    broken = run_json("verify", "out", *HERE, status=1)[-1]
+    assert not broken["sound"]
+    assert broken["problems"][0]["path"] == "images/train/train-00000.tar"
+    mended = run_json("verify", "out", "--repair", *HERE)[-1]
+    assert mended["repaired"]["digest"] == manifest["digest"]
+
+    exported = run_json("export", "out", "--to", "yolo", "-o", "yolo", *HERE)[-1]
+    assert exported == {
+        "event": "summary",
+        "command": "export",
+        "output": "yolo",
+        "format": "yolo",
+        "samples": 17,
+        "exported": 17,
+    }
+    page = run_json("report", "out")[-1]
+    assert page["page"] == "report.html"
+
+
+def test_json_of_progress(config, monkeypatch):
+    """Progress tells all that the line shows."""
+    monkeypatch.setattr(progress, "JSON_SECONDS", 0)
+    result = CliRunner().invoke(main, ["build", str(config), "-o", "out", *HERE, "--json"])
+    events = [json.loads(line) for line in result.stdout.splitlines()]
+    told = [event for event in events if event["event"] == "progress"]
+    assert [event["done"] for event in told] == sorted(event["done"] for event in told)
+    assert told[-1].items() >= {"done": 17, "total": 17, "unit": "images", "workers": 1}.items()
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "message"),
+    [
+        (["build", "none.yaml"], "ConfigError", "none.yaml: cannot be read: No such file"),
+        (["build"], "MissingParameter", "Missing argument 'CONFIG'"),
+        (["build", "x.yaml", "--bogus"], "NoSuchOption", "No such option '--bogus'"),
+        (["verify", "none", *HERE], "OutputError", "none: expected a dataset"),
+        (["export", "none", "--to", "x", "-o", "y"], "OutputError", "none: expected a dataset"),
+        (["status", "none"], "NoSuchOption", "No such option '--json'"),
+    ],
+)
+def test_json_of_errors(arguments, kind, message):
+    """An error is one object, and all there is on stdout; the exit code is as without."""
+    (error,) = run_json(*arguments, status=2)
+    assert (error["event"], error["kind"], error["exit_code"]) == ("error", kind, 2)
+    assert message in error["message"]
+
+
+PRINTS = """
+import os
+from digit_sequence.cli.terminal import Manner
+manner = Manner()
+manner.read(["build", "--json"])
+print("from a library")
+os.write(1, b"from a worker\\n")
+manner.send("note", message="told")
+"""
+
+
+def test_stdout_is_for_json_alone():
+    """What others print to stdout meanwhile goes to stderr."""
+    done = subprocess.run(
+        [sys.executable, "-c", PRINTS], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == '{"event": "note", "message": "told"}\n'
+    assert {*done.stderr.splitlines()} == {"from a library", "from a worker"}
