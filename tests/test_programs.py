@@ -30,7 +30,7 @@ FUNCTIONS = {
     "verify": "verify",
 }
 """What does a command's work."""
-OTHERS = {"ablate", "completion", "doctor", "number"}
+OTHERS = {"ablate", "browse", "completion", "doctor", "number"}
 """README.md of the package says what programs do instead, or that these are for a terminal."""
 THIN = {
     **{name: set() for name in ("preview", "report", "status", "train")},
