@@ -20,7 +20,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 PYTEST := OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 BUILD := $(BIN)/digit-sequence build $(CONFIG) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(if $(WORKERS),--workers $(WORKERS))
 
-.PHONY: help install install-dev dataset dry-run preview report browse test test-extras test-all train train-real bench engine-equality reference gallery screenshots lint format types clean
+.PHONY: help install install-dev dataset dry-run preview report browse test test-extras test-all train train-real bench engine-equality reference gallery screenshots lint packages matrix format types clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -37,7 +37,7 @@ $(VENV)/bin/python:
 $(RUN_STAMP): | $(VENV)/bin/python
 	@echo 'Installing into $(VENV) (once) ...'
 	@rm -f $(VENV)/.run-*
-	@$(PIP) --editable '.[mnist-5k,dashboard,fast]'
+	@$(PIP) --editable '.[mnist-5k,dashboard,fast,report,browse]'
 	@touch $@
 
 $(DEV_STAMP): | $(RUN_STAMP)
@@ -69,10 +69,10 @@ dry-run: $(RUN_STAMP) ## Print the plan of CONFIG
 preview: $(RUN_STAMP) ## Draw a contact sheet of CONFIG: preview.png
 	@$(BIN)/digit-sequence preview $(CONFIG) -o preview.png
 
-report: $(DEV_STAMP) ## Write a page about OUTPUT, or CONFIG drawn live: report.html
+report: $(RUN_STAMP) ## Write a page about OUTPUT, or CONFIG drawn live: report.html
 	@$(BIN)/digit-sequence report $(if $(OUTPUT),$(OUTPUT),$(CONFIG)) -o report.html
 
-browse: $(DEV_STAMP) ## Explore OUTPUT, or CONFIG drawn live, in the browser
+browse: $(RUN_STAMP) ## Explore OUTPUT, or CONFIG drawn live, in the browser
 	@$(BIN)/digit-sequence browse $(if $(OUTPUT),$(OUTPUT),$(CONFIG))
 
 test: $(DEV_STAMP) ## Run the tests that need no extra
@@ -104,12 +104,21 @@ reference: $(DEV_STAMP) ## Write the pages that are made from the code, and the 
 gallery: $(DEV_STAMP) ## Draw all transforms over their ranges, into configs/gallery
 	@$(BIN)/python -m digit_sequence.look.gallery configs/gallery
 
-screenshots: $(DEV_STAMP) ## Take the picture of the explorer; needs chromium
+screenshots: $(DEV_STAMP) ## Take the pictures of report and explorer; needs chromium
 	@$(BIN)/python -m tests.screenshots configs/browse.png
+	@$(BIN)/python -m tests.pictures configs/gallery/report.png
 
 lint: $(DEV_STAMP) ## Check style
 	@$(BIN)/ruff check pipeline tests configs
 	@$(BIN)/ruff format --check pipeline tests configs
+	@$(BIN)/hadolint configs/clusters/Dockerfile
+
+packages: $(DEV_STAMP) ## Build wheel and sdist: dist
+	@rm -rf dist
+	@$(BIN)/uv build --quiet --out-dir dist
+
+matrix: packages ## Install the wheel with oldest and newest dependencies, in each Python here, and use it
+	@$(BIN)/python -m tests.matrix dist/*.whl $(MATRIX)
 
 format: $(DEV_STAMP) ## Correct style
 	@$(BIN)/ruff check --fix pipeline tests configs

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from email.parser import Parser
 from pathlib import Path
@@ -17,6 +18,8 @@ import digit_sequence
 from builds import ROOT, start_python
 from digit_sequence.config.jobs import list_jobs
 from digit_sequence.config.looks import list_looks
+
+IMAGE = ROOT / "configs/clusters/Dockerfile"
 
 # -- import digit_sequence ------------------------------------------------------------------------
 
@@ -65,7 +68,7 @@ def test_unknown_name():
         digit_sequence.biuld  # noqa: B018
 
 
-# -- the wheel ------------------------------------------------------------------------------------
+# -- wheel, sdist and image -----------------------------------------------------------------------
 
 
 def list_tracked():
@@ -184,3 +187,48 @@ def test_installed_wheel_runs(wheel, tmp_path):
         python, "-c", "from importlib.util import find_spec; print(find_spec('pipeline'))"
     )
     assert missing == "None\n"
+
+
+@pytest.mark.slow
+def test_sdist_holds_what_is_tracked(tmp_path):
+    """The sdist has package, tests, configs and what `make` needs, and nothing that lies about."""
+    source = tmp_path / "source"
+    for path in list_tracked():
+        (source / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, source / path)
+    (source / "data").mkdir()
+    for left in ("notes.txt", "data/train.tar", "pipeline/digit_sequence/draw.py.orig"):
+        (source / left).write_text("left over")
+    build = [sys.executable, "-m", "uv", "build", "--quiet", "--sdist", "--out-dir", tmp_path]
+    subprocess.run([*build, source], check=True)
+    (path,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert names == {*list_tracked(), "PKG-INFO"}
+
+
+def test_image_is_made_of_files_that_are_there():
+    """What the Dockerfile copies is in the clone, and its .dockerignore lets it through."""
+    copied = {
+        name
+        for line in IMAGE.read_text().splitlines()
+        if line.startswith("COPY ")
+        for name in line.split()[1:-1]
+    }
+    passed = Path(f"{IMAGE}.dockerignore").read_text().splitlines()
+    assert copied == {line[1:] for line in passed if line.startswith("!")}
+    assert all((ROOT / name).exists() for name in copied)
+
+
+@pytest.mark.slow
+def test_image_builds(tmp_path):
+    """Where Docker has an engine, the image is built, and the program in it runs."""
+    docker = shutil.which("docker")
+    if not docker or subprocess.run([docker, "info"], capture_output=True, check=False).returncode:
+        pytest.skip("needs an engine of Docker")
+    subprocess.run(
+        [docker, "build", "-q", "-t", "digit-sequence-test", "-f", IMAGE, ROOT], check=True
+    )
+    run = [docker, "run", "--rm", "digit-sequence-test", "digit-sequence", "--version"]
+    done = subprocess.run(run, check=True, capture_output=True, text=True)
+    assert digit_sequence.__version__ in done.stdout

@@ -30,14 +30,14 @@ FUNCTIONS = {
     "verify": "verify",
 }
 """What does a command's work."""
-OTHERS = {"ablate", "completion", "doctor", "number"}
+OTHERS = {"ablate", "browse", "completion", "doctor", "new", "number"}
 """README.md of the package says what programs do instead, or that these are for a terminal."""
 THIN = {
     **{name: set() for name in ("preview", "report", "status", "train")},
     "export": {"EXPORTS", "open_dataset"},
     "match": {"compare", "draw_match"},  # to print and to draw what was found
     "sample": {"encode_image"},
-    "verify": {"VerifyResult"},
+    "verify": {"BuildResult", "VerifyResult"},  # what is printed
 }
 """What else the modules of commands import of the program, but for `base` and `cli`."""
 
@@ -101,10 +101,11 @@ def test_options_are_parameters(name):
     if "scheduler" in parameters:
         parameters |= {*SchedulerOptions.__dataclass_fields__}
     options = {it.name for it in COMMANDS[name].params}
-    left = {{"out": "dataset"}.get(it, it) for it in options} - parameters
+    left = {{"out": "dataset"}.get(it, it) for it in options} - parameters - HOW_TO_PRINT
     assert left <= ONLY_ON_THE_COMMAND_LINE.get(name, set())
 
 
+HOW_TO_PRINT = {"quiet", "json"}
 ONLY_ON_THE_COMMAND_LINE = {
     "build": {"dry_run", "performance_report"},
     "match": {"output"},

@@ -11,6 +11,7 @@ same images are drawn from configs/default.yaml, and read from an object store o
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +26,7 @@ import numpy as np
 from digit_sequence.building.programs import build
 from digit_sequence.config.loading import load_config
 from digit_sequence.config.model import Config
+from digit_sequence.exports.programs import export
 from digit_sequence.live.dataset import open_config
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.read.split import Split
@@ -34,6 +36,8 @@ ROOT = Path(__file__).resolve().parents[2]
 REPEATS = 3
 BATCH = 64
 WORKERS = 2
+PEERS = {"mds": "mosaicml-streaming (MDS)", "litdata": "litData"}
+"""Those that need an environment of their own, by the export that they read."""
 
 
 def read_in_order(split: Split) -> Iterator[int]:
@@ -183,6 +187,28 @@ def measure_all(split: Split, cache: str) -> Rates:
     return measure({name: partial(read, split) for name, read in ways.items()})
 
 
+def measure_peers(folder: str, temporary: str) -> Rates:
+    """Return images a second of peers that read exports, in the environment of loaders, if any."""
+    default = ROOT / ".venv-loaders/bin/python"
+    python = os.environ.get("DIGIT_SEQUENCE_LOADERS_PYTHON", str(default))
+    rates: Rates = {}
+    for kind in PEERS if Path(python).exists() else ():
+        export(folder, kind, f"{temporary}/{kind}", scheduler="synchronous")
+        for workers in (0, WORKERS):
+            script = str(ROOT / "tests/loaders/time_export.py")
+            what = [kind, f"{temporary}/{kind}", "train", str(workers), str(REPEATS)]
+            done = subprocess.run(
+                [python, script, *what], check=False, capture_output=True, text=True
+            )
+            name = f"{PEERS[kind]}, {f'{workers} workers' if workers else 'no workers'}"
+            if done.returncode:
+                print(f"{name}: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
+            else:
+                clock, cpu = map(float, done.stdout.split()[-2:])
+                rates[name] = clock, cpu
+    return rates
+
+
 def run(folder: str | None = None) -> Rates:
     """Measure a dataset, or one that is built for it; returns images a second by way of reading."""
     os.environ["HF_HUB_OFFLINE"] = "1"
@@ -193,6 +219,7 @@ def run(folder: str | None = None) -> Rates:
             folder = f"{temporary}/dataset"
             _build(folder)
         rates = measure_all(open_dataset(folder)["train"], f"{temporary}/hf")
+        rates |= measure_peers(folder, f"{temporary}/peers")
         return rates | measure_drawn() | measure_store(folder, f"{temporary}/store")
 
 

@@ -48,7 +48,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("condition", "is_meant"), CASES, ids=lambda it: str(it)[:60])
+@pytest.mark.parametrize(
+    ("condition", "is_meant"), CASES, ids=lambda it: None if callable(it) else str(it)[:60]
+)
 def test_conditions(visitor, rows, condition, is_meant):
     """Each condition of the form finds the samples that meet it, in the order of the dataset."""
     expected = [row["key"] for row in rows if is_meant(row)]

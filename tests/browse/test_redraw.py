@@ -149,7 +149,7 @@ def test_other_glyphs(looks):
         ({"number": " 1"}, "number: expected 1 to 64 digits and signs"),
         ({"number": "1" * 50}, "canvas.width: expected at least 200 columns"),
         ({"number": "1" * 5000}, "number: expected 1 to 64"),
-        ({"number": "3€"}, "only digits that the source has glyphs of, got €"),
+        ({"number": "3€"}, "that the source has glyphs of, got '€'"),
         ({"sample_index": -1}, "sample_index"),
         ({"settings": {"line.blur.sigma": [3, 1]}}, "line.blur.sigma: expected [low, high]"),
         ({"settings": {"line.blur.sigma": [0, 1e9]}}, "line.blur.sigma"),

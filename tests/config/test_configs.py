@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import datetime
+import json
 import re
 import time
 from contextlib import suppress
 
+import jsonschema
 import pytest
 from stdnum import ean, luhn
 from stdnum.us import rtn
 
 from builds import ROOT, build, read_rows
-from digit_sequence.config.loading import load_config
+from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.yaml import parse_yaml
+from digit_sequence.config.loading import load_config, parse_config
 from digit_sequence.plan.plan import make_plan
 
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
@@ -170,3 +174,52 @@ def test_original_builds(tmp_path, mnist_folder):
     build_few("original", tmp_path / "out", f"source.path={mnist_folder}")
     names = {path.name for path in (tmp_path / "out/images/train/14543").iterdir()}
     assert names == {f"14543_{index}.jpg" for index in range(10)}
+
+
+MODELINE = "# yaml-language-server: $schema=schema.json\n"
+"""The first line of each config: editors that know it complete keys and mark mistakes."""
+
+
+@pytest.fixture(scope="module")
+def schema():
+    """Read the JSON Schema that lies beside the configs."""
+    text = (ROOT / "configs/schema.json").read_text(encoding="utf-8")
+    validator = jsonschema.Draft202012Validator(json.loads(text))
+    validator.check_schema(validator.schema)
+    return validator
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_config_names_its_schema(path, schema):
+    """A config names the schema, and is as it says."""
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith(MODELINE)
+    tree = json.loads(json.dumps(parse_yaml(text, path.name), default=str))  # dates are text there
+    assert [error.message for error in schema.iter_errors(tree)] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ("sede: 3", ""),
+        ("seed: -1", "seed"),
+        ("source: {name: mnist-6k}", "source"),
+        ("source: {name: folder}", "source"),
+        ("look: chequ", "look"),
+        ("canvas: {height: tall}", "canvas.height"),
+        ("line: {noise: {sigma: loud}}", "line.noise"),
+        ("line: {nosie: {}}", "line"),
+        ("splits: {exam: {}}", "splits"),
+        ("splits: {train: {samples: 3}}", "splits.train"),
+        ("output: {image: {format: gif}}", "output.image"),
+    ],
+)
+def test_schema_refuses(change, where, schema):
+    """A mistake in a config is an error of the schema, at the place of the mistake."""
+    config = parse_yaml((ROOT / "configs/tiny.yaml").read_text(encoding="utf-8"), "tiny.yaml")
+    changed = config | parse_yaml(change, "change")
+    places = {".".join(map(str, error.absolute_path)) for error in schema.iter_errors(changed)}
+    assert where in places
+    assert all(place.startswith(where) for place in places)
+    with pytest.raises(ConfigError):
+        parse_config(changed, "tiny.yaml", ROOT / "configs")

@@ -302,7 +302,8 @@ def make_source(val, test=0.0):
 def make_written(digits, writers, parts=None):
     """Make a bank of which only digits, writers and parts matter."""
     digits = np.asarray(digits, np.uint8)
-    bank = make_bank(np.ones((len(digits), 2, 2), np.uint8), digits)
+    images = np.arange(1, len(digits) + 1).astype(">u4").view(np.uint8).reshape(-1, 2, 2)
+    bank = make_bank(images, digits)
     parts = bank.parts if parts is None else np.asarray(parts, np.uint8)
     return replace(bank, writers=np.asarray(writers, np.int32), parts=parts)
 

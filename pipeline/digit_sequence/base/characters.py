@@ -13,10 +13,11 @@ The order stays as it is. Each is one byte of ISO 8859-15.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # commands that draw nothing do without it
+    import numpy as np
+    from numpy.typing import NDArray
 
 DIGITS = "0123456789"
 SIGNS = ".,-/:+=#%()$€£"
@@ -53,6 +54,7 @@ def encode_text(text: str) -> bytes:
 def find_signs(codes: NDArray[Any]) -> NDArray[np.bool_]:
     """Return which of some codes (N,) are of signs: neither of digits nor of letters.
 
+    >>> import numpy as np
     >>> find_signs(np.array([9, 10, 23, 25])).tolist()
     [False, True, True, False]
     """

@@ -3,8 +3,9 @@
 ::
 
     def show_progress(n_samples):  # as the parameter of that name
-        with tqdm(total=n_samples) as bar:
-            yield lambda samples, is_new: bar.update(samples)
+        with rich.progress.Progress() as progress:
+            task = progress.add_task("", total=n_samples)
+            yield lambda samples, is_new: progress.advance(task, samples)
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from digit_sequence.base.blocks import AnyBlock, Block
+from digit_sequence.base.characters import INKED
 from digit_sequence.base.columns import MASKS, POLYGONS
 from digit_sequence.base.errors import ConfigError, PipelineError
 from digit_sequence.base.text import escape, escape_line
@@ -111,6 +112,7 @@ class Explorer:
             "kind": collection.kind,
             "samples": dict(collection.samples),
             "columns": columns,
+            "characters": INKED,
             "faults": self._list_faults(),
         }
 

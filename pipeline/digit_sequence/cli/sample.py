@@ -28,7 +28,8 @@ from digit_sequence.cli.terminal import echo, write_file
 def sample(key: str, origin: str, output: Path) -> None:
     """Draw one sample again, pixel for pixel.
 
-    KEY is the key of its label row, such as train-000000042. The picture is always a PNG.
+    KEY is the key of its label row, such as train-000000042. The picture is always a
+    PNG; of a JPEG dataset it shows what its JPEG shows.
     """
     from digit_sequence.codec.encoding import encode_image
     from digit_sequence.live.dataset import draw_sample

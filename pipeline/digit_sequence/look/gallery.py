@@ -118,7 +118,8 @@ def draw_kind(kind: type[NumberKind]) -> bytes:
 def draw_job(path: Path) -> bytes:
     """Return a picture as PNG: the first samples of a config's train split."""
     tiles = draw_tiles(open_sampler(load_config(path)), _JOB_SAMPLES)["train"]
-    meaning = path.read_text("utf-8").partition("\n")[0].removeprefix("# ")
+    lines = path.read_text("utf-8").splitlines()
+    meaning = next(it for it in lines if "yaml-language-server" not in it).removeprefix("# ")
     return draw_sheet({f"{path.name}: {meaning}": tiles}, boxes=False)
 
 

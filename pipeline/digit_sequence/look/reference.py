@@ -41,8 +41,10 @@ Digits that look wrong are told of, once a command and with the key that mends t
 border of the images (`source.ink`), faint ink (`source.ink`, `source.ink_threshold`), digits that
 look turned (`source.transpose`). Programs get a `SourceWarning`.
 
-`schema.json` is the JSON Schema of all this: editors that read the first line of the configs here
-complete keys and mark mistakes.
+[Guides](guides.md) begin with your own digits, numbers, paper or crops.
+
+[`schema.json`](schema.json) is the JSON Schema of all this: editors that read the first line of the
+configs here complete keys and mark mistakes.
 """
 
 _JOBS = """\

@@ -1,4 +1,4 @@
-"""What a number is, a text of digits and signs: "007" is not "7"; and what lists of them hold."""
+"""What a number is, a text of digits, signs and letters; and what lists of them hold."""
 
 from __future__ import annotations
 

@@ -64,7 +64,11 @@ class RandomSettings(Block):
     """Numbers drawn at random."""
 
     lengths: Annotated[
-        dict[Length, Weight], BeforeValidator(_to_weights), AfterValidator(_check_weights)
+        dict[Length, Weight],
+        BeforeValidator(
+            _to_weights, json_schema_input_type=tuple[Length, Length] | dict[Length, Weight]
+        ),
+        AfterValidator(_check_weights),
     ]
     """[low, high] digits, all lengths equally often, or {length: weight}."""
     leading_zeros: bool = True

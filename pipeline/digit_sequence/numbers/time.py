@@ -37,7 +37,7 @@ def _check_format(text: str) -> str:
     return text
 
 
-_Time = Annotated[datetime.time, BeforeValidator(_to_time)]
+_Time = Annotated[datetime.time, BeforeValidator(_to_time, json_schema_input_type=str)]
 
 
 class TimeSettings(LanguageSettings):

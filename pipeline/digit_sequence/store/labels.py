@@ -47,7 +47,7 @@ COLUMNS = (
     Column("key", "string", "name of the sample, unique in the dataset: train-000000042"),
     Column("split", "string", "train, val or test"),
     Column("number", "string", "as it is written; zeros are kept"),
-    Column("n_digits", "int16", "how many digits and signs, which have a box each"),
+    Column("n_digits", "int16", "how many digits, signs and letters, which have a box each"),
     Column("sample_index", "int64", "counts the samples of a number"),
     Column("ordinal", "int64", "position in the split"),
     Column("shard", "string", "name of the shard"),

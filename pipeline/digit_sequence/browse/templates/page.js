@@ -96,7 +96,7 @@ function fillForm() {
   const total = splits.reduce((sum, [, count]) => sum + count, 0);
   fillSelect(byId("split"), [["", `all (${total.toLocaleString("en")})`],
     ...splits.map(([name, count]) => [name, `${name} (${count.toLocaleString("en")})`])]);
-  fillSelect(byId("digit"), [["", "any"], ...[..."0123456789.,-/:+=#%()$€£"].map((it) => [it, it])]);
+  fillSelect(byId("digit"), [["", "any"], ...[...first.characters].map((it) => [it, it])]);
   const look = findColumn("look");
   byId("look-label").hidden = !look;
   if (look) fillSelect(byId("look"), [["", "any"], ...(look.words || []).map((it) => [it, it])]);
