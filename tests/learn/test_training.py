@@ -460,3 +460,28 @@ def test_gpu(dataset, tmp_path):
     assert next(run.load_best().parameters()).device.type == "cpu"
     with pytest.raises(OutputError, match="device: 'cuda' there, 'cpu' here"):
         Run(dataset, tmp_path / "run", OPTIONS)
+
+
+def test_weights_to_begin_with(dataset, finished, tmp_path):
+    """A run begins with what another has learned, goes on with nothing else, and keeps to it."""
+    first = Run(dataset, tmp_path / "more", OPTIONS, weights=finished.folder)
+    begun, known = first.model.state_dict(), finished.load_best().state_dict()
+    assert all(torch.equal(begun[name], known[name]) for name in known)
+    first.save()
+    Run(dataset, tmp_path / "more", OPTIONS, weights=finished.folder / "best.pt")
+    with pytest.raises(OutputError, match=r"weights: '\w{64}' there, '' here"):
+        Run(dataset, tmp_path / "more", OPTIONS)
+
+
+def test_weights_of_other_characters(dataset, finished, tiny_config, tmp_path):
+    """Weights that do not know the characters of a dataset, or are none, are refused."""
+    splits = {
+        name: {"numbers": {"values": ["1,5"]}, "samples": 4} for name in ("train", "val", "test")
+    }
+    build(tiny_config(splits=splits, canvas={"width": 72}), tmp_path / "signed")
+    signed = open_dataset(tmp_path / "signed")
+    with pytest.raises(ConfigError, match="expected weights that know the characters of the data"):
+        Run(signed, tmp_path / "run", OPTIONS, weights=finished.folder)
+    with pytest.raises(OutputError, match=r"name the best\.pt of a run"):
+        Run(dataset, tmp_path / "run", OPTIONS, weights=tmp_path)
+    assert not (tmp_path / "run").exists()

@@ -44,6 +44,12 @@ from digit_sequence.cli.torch_import import importing_torch
     type=click.Choice(["cpu", "cuda"]),
     help="What it learns on; on a GPU in bfloat16 where that may be.",
 )
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Begin with the weights of another run, to teach it more: its folder, or its best.pt.",
+)
 @click.option("--limit", type=click.IntRange(1), help="Use the first samples of train only.")
 @click.option("--seed", default=0, show_default=True, help="Another seed, other weights.")
 @click.option(

@@ -134,3 +134,9 @@ def load_weights(path: Path, advice: str = "remove it to train anew") -> tuple[R
             raise OutputError("model: a weight that is no number")
         model.load_state_dict(saved["model"])
     return model.eval(), taught
+
+
+def open_weights(path: Path) -> tuple[Recognizer, Taught]:
+    """Return what `load_weights` does, of a run's folder or its best.pt."""
+    advice = "name the best.pt of a run of this version's train, or its folder"
+    return load_weights(path / "best.pt" if path.is_dir() else path, advice)

@@ -27,6 +27,7 @@ def train(
     overrides: Sequence[str] = (),
     overwrite: bool = False,
     device: str = "cpu",
+    weights: str | Path | None = None,
     on_epoch: Callable[[training.EpochRecord], None] = lambda _record: None,
     show_progress: ShowProgress = hide_progress,
     **options: Any,
@@ -49,6 +50,8 @@ def train(
         Train anew where the folder holds another run.
     device : {"cpu", "cuda"}
         What it learns on; on a GPU in bfloat16 where that may be.
+    weights : str or Path, optional
+        What to begin with: the folder of another run, or its best.pt.
     on_epoch : callable
         Called with the record of each epoch.
     show_progress : callable
@@ -75,7 +78,12 @@ def train(
         check_other(opened.uri, opened.image_shape[0], opened.alphabet, other)
     folder = choose_run_folder(place, output)
     run = training.Run(
-        opened, folder, training.TrainOptions(**options), overwrite=overwrite, device=device
+        opened,
+        folder,
+        training.TrainOptions(**options),
+        overwrite=overwrite,
+        device=device,
+        weights=None if weights is None else Path(weights),
     )
     with show_progress(run.options.epochs * len(run.train)) as on_progress:
         on_progress(run.done_samples, False)

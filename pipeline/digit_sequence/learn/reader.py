@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from digit_sequence.learn.batches import BLANK, decode_classes, encode_numbers, stack_images
-from digit_sequence.learn.checkpoints import load_weights
+from digit_sequence.learn.checkpoints import open_weights
 from digit_sequence.learn.crop_files import load_crop
 from digit_sequence.learn.crops import WAYS, Taught, prepare_crop
 from digit_sequence.learn.network import Recognizer
@@ -53,11 +53,9 @@ class Reader:
     """
 
     def __init__(self, weights: Path, ways: Sequence[str] = tuple(WAYS)[:1]) -> None:
-        path = weights / "best.pt" if weights.is_dir() else weights
-        advice = "name the best.pt of a run of this version's train, or its folder"
         self.model: Recognizer
         self.taught: Taught
-        self.model, self.taught = load_weights(path, advice)
+        self.model, self.taught = open_weights(weights)
         self.ways = tuple(ways)
 
     def prepare(self, crop: NDArray[np.uint8]) -> NDArray[np.uint8]:

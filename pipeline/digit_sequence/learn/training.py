@@ -27,12 +27,15 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from digit_sequence.base.errors import OutputError
+from digit_sequence.base.characters import show_characters
+from digit_sequence.base.digests import hash_contents
+from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.learn.batches import CtcBatch, collate
 from digit_sequence.learn.checkpoints import (
     check_like,
     load_checkpoint,
     load_weights,
+    open_weights,
     parse_record,
     reading,
     save_atomically,
@@ -124,12 +127,14 @@ class Run:
         Remove the files of the run that the folder holds.
     device : {"cpu", "cuda"}
         What it learns on; on a GPU in bfloat16 where that may be.
+    weights : Path, optional
+        What to begin with: the folder of another run, or its best.pt.
 
     Raises
     ------
     ConfigError
-        If the dataset cannot teach (a split is missing, or images are too narrow), or the device is
-        not there.
+        If the dataset cannot teach (a split is missing, or images are too narrow), the device is
+        not there, or the weights know other characters.
     OutputError
         If the folder holds another run.
     """
@@ -141,16 +146,21 @@ class Run:
         options: TrainOptions,
         overwrite: bool = False,
         device: str = "cpu",
+        weights: Path | None = None,
     ) -> None:
         check_dataset(dataset)
         self.device = open_device(device)
+        torch.manual_seed(options.seed)
+        self.model = make_recognizer(dataset.alphabet)
+        self._first = ""
+        if weights is not None:
+            self._begin_with(weights, dataset.alphabet)
         for name in RUN_FILES if overwrite else ():
             (folder / name).unlink(missing_ok=True)
         self.dataset, self.folder, self.options = dataset, folder, options
         train = dataset["train"]
         self.train = train if options.limit is None else train[: options.limit]
-        torch.manual_seed(options.seed)
-        self.model = make_recognizer(dataset.alphabet).to(self.device)
+        self.model.to(self.device)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), weight_decay=options.weight_decay
         )
@@ -165,6 +175,16 @@ class Run:
         self._clock = (0.0, 0.0)
         self._load()
 
+    def _begin_with(self, weights: Path, alphabet: str) -> None:
+        model, taught = open_weights(weights)
+        if taught.alphabet != alphabet:
+            raise ConfigError(
+                f"{weights}: expected weights that know the characters of the dataset, "
+                f"{show_characters(alphabet)}, got those of {show_characters(taught.alphabet)}"
+            )
+        self.model.load_state_dict(model.state_dict())
+        self._first = hash_contents(it.numpy().tobytes() for it in model.state_dict().values())
+
     # What another run must have the same of, to go on with this one.
     def _identity(self) -> dict[str, Any]:
         samples = {name: len(split) for name, split in self.dataset.items()}
@@ -172,6 +192,7 @@ class Run:
             "dataset": self.dataset.fingerprint,
             "samples": samples,
             "device": self.device.type,
+            "weights": self._first,
             **asdict(self.options),
         }
 
