@@ -193,6 +193,18 @@ def built(
 
 
 @pytest.fixture(scope="session")
+def plain(tiny_config: Callable[..., Config], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a dataset with hardly a transform, to read only."""
+    from builds import build
+
+    folder = tmp_path_factory.mktemp("plain")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIGIT_SEQUENCE_CACHE", str(folder / "cache"))
+        build(tiny_config(), folder / "out")
+    return folder / "out"
+
+
+@pytest.fixture(scope="session")
 def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a cache folder for tests that read real digits, which takes a second once."""
     return tmp_path_factory.mktemp("shared_cache")

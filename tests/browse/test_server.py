@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from builds import build, start_python, write_config
+from builds import start_python, write_config
 from digit_sequence.base.errors import OutputError
 from digit_sequence.browse.crops import CropCollection
 from digit_sequence.browse.explorer import Explorer
@@ -26,16 +26,6 @@ from digit_sequence.store.filesystems import open_filesystem
 from digit_sequence.store.storage import Storage
 from servers import BUCKET
 from visitors import TOKEN, Visitor, fetch, visit
-
-
-@pytest.fixture(scope="module")
-def plain(tiny_config, tmp_path_factory):
-    """Return a dataset with hardly a transform."""
-    folder = tmp_path_factory.mktemp("plain")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DIGIT_SEQUENCE_CACHE", str(folder / "cache"))
-        build(tiny_config(), folder / "out")
-    return folder / "out"
 
 
 @pytest.fixture

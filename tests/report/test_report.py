@@ -20,7 +20,6 @@ from PIL import Image
 
 pytest.importorskip("altair", reason="needs the extra report")
 
-from builds import build
 from digit_sequence.base.errors import OutputError
 from digit_sequence.building.sampler import open_sampler
 from digit_sequence.cli.program import main
@@ -84,16 +83,6 @@ def text(folder):
 def page(text):
     """Return its page, parsed."""
     return Page(text)
-
-
-@pytest.fixture(scope="module")
-def plain(tiny_config, tmp_path_factory):
-    """Return a dataset with hardly a transform: its page has few plots."""
-    folder = tmp_path_factory.mktemp("plain")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DIGIT_SEQUENCE_CACHE", str(folder / "cache"))
-        build(tiny_config(), folder / "out")
-    return folder / "out"
 
 
 @pytest.fixture

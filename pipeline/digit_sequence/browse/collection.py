@@ -105,3 +105,30 @@ class Collection(ABC):
             If nothing can.
         """
         raise ConfigError(f"{self.name}: expected what was drawn, to draw it anew, got images")
+
+
+class HeldCollection(Collection):
+    """A collection whose rows are all in memory, one split after another."""
+
+    _rows: pa.Table
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Names and types of the columns."""
+        return self._rows.schema
+
+    def open_rows(self, is_thorough: bool = False) -> pa.Table:  # noqa: ARG002 - all is sound
+        """Return all rows."""
+        return self._rows
+
+    def read_some(self) -> pa.Table:
+        """Return all rows."""
+        return self._rows
+
+    def read_row(self, key: str) -> dict[str, Any]:
+        """Return the row of a sample."""
+        split, ordinal = self.find_key(key)
+        names = list(self.samples)
+        before = sum(self.samples[name] for name in names[: names.index(split)])
+        (row,) = self._rows.slice(before + ordinal, 1).to_pylist()
+        return dict(row)

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from digit_sequence.base.characters import INKED
 from digit_sequence.base.errors import ConfigError
-from digit_sequence.browse.collection import Collection
+from digit_sequence.browse.collection import HeldCollection
 from digit_sequence.match.crops import Crop, read_crops
 from digit_sequence.report.subject import Picture
 
@@ -19,7 +19,7 @@ REAL = "real"
 """What crops have in place of a split."""
 
 
-class CropCollection(Collection):
+class CropCollection(HeldCollection):
     """A folder of real crops.
 
     Parameters
@@ -51,25 +51,6 @@ class CropCollection(Collection):
                 "grey": [round(float(crop.image.mean()), 1) for crop in crops],
             }
         )
-
-    @property
-    def schema(self) -> pa.Schema:
-        """Names and types of what is known of each crop."""
-        return self._rows.schema
-
-    def open_rows(self, is_thorough: bool = False) -> pa.Table:  # noqa: ARG002 - all is sound
-        """Return what is known of each crop."""
-        return self._rows
-
-    def read_some(self) -> pa.Table:
-        """Return that."""
-        return self._rows
-
-    def read_row(self, key: str) -> dict[str, Any]:
-        """Return what is known of a crop."""
-        _, place = self.find_key(key)
-        (row,) = self._rows.slice(place, 1).to_pylist()
-        return dict(row)
 
     def name_sample(self, split: str, ordinal: int) -> str:  # noqa: ARG002 - there is one
         """Return the name of a file."""

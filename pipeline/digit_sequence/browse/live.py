@@ -11,12 +11,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from digit_sequence.browse.collection import Collection
+from digit_sequence.browse.collection import HeldCollection
 from digit_sequence.building.sampler import Sampler
 from digit_sequence.report.subject import LiveSubject, Picture
 
 
-class LiveCollection(Collection):
+class LiveCollection(HeldCollection):
     """A config, of which some samples of each split are drawn.
 
     Parameters
@@ -48,27 +48,6 @@ class LiveCollection(Collection):
             tables.append(batch.rows)
             on_progress(len(batch), True)
         self._rows = pa.concat_tables(tables)
-
-    @property
-    def schema(self) -> pa.Schema:
-        """Names and types of the label columns."""
-        return self._rows.schema
-
-    def open_rows(self, is_thorough: bool = False) -> pa.Table:  # noqa: ARG002 - all is sound
-        """Return the label rows that were drawn."""
-        return self._rows
-
-    def read_some(self) -> pa.Table:
-        """Return them."""
-        return self._rows
-
-    def read_row(self, key: str) -> dict[str, Any]:
-        """Return the label row of a sample."""
-        split, ordinal = self.find_key(key)
-        names = list(self.samples)
-        before = sum(self.samples[name] for name in names[: names.index(split)])
-        (row,) = self._rows.slice(before + ordinal, 1).to_pylist()
-        return dict(row)
 
     def load(self, keys: Sequence[str], with_masks: bool) -> list[Picture | str]:
         """Draw some samples."""
