@@ -6,6 +6,8 @@ import fcntl
 import os
 import pty
 import re
+import select
+import signal
 import struct
 import termios
 import time
@@ -49,6 +51,8 @@ class Session:
         return int(self.process.wait(timeout=SECONDS))
 
     def _read(self) -> bool:
+        is_there, _, _ = select.select([self._terminal], [], [], SECONDS)
+        assert is_there, f"nothing came for {SECONDS} s after:\n{self.shown}"
         try:
             chunk = os.read(self._terminal, 4096)
         except OSError:  # the other end is closed
@@ -64,11 +68,16 @@ def open_python(
     """Start Python on a terminal of its own; `pipes` are streams that go elsewhere."""
     terminal, end = pty.openpty()
     fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+
+    def take_terminal() -> None:
+        fcntl.ioctl(end, termios.TIOCSCTTY, 0)  # whose Ctrl-C it gets
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # tests may run where it is ignored
+
     process = start_python(
         *arguments,
         env={"TERM": "xterm-256color", "DISPLAY": "", "COLUMNS": ""} | (env or {}),
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(end, termios.TIOCSCTTY, 0),  # whose Ctrl-C it gets
+        preexec_fn=take_terminal,
         **{"stdin": end, "stdout": end, "stderr": end} | pipes,
     )
     os.close(end)
