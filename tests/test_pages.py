@@ -173,7 +173,7 @@ def material(tmp_path_factory):
         (folder / f"digits/{digit}").mkdir(parents=True)
         for i in range(12):
             ink = np.zeros((28, 28), np.uint8)
-            ink[5 : 20 + digit % 4, 8 + i % 3 : 12 + digit] = random.integers(150, 255)
+            ink[5 + i // 3 : 20 + digit % 4, 8 + i % 3 : 12 + digit] = random.integers(150, 255)
             Image.fromarray(255 - ink).save(folder / f"digits/{digit}/{i}.png")
     (folder / "papers").mkdir()
     paper = random.integers(200, 250, (120, 300)).astype(np.uint8)

@@ -65,7 +65,8 @@ def faint(tiny_config, tiny_source, bank, tmp_path):
     """Write a config whose every fourth number, 9, no glyph can show: its ink is too faint."""
     images = bank.images.copy()
     images[bank.digits == 9] = 0
-    images[bank.digits == 9, 14, 14] = 1
+    for place, glyph in enumerate(np.flatnonzero(bank.digits == 9)):
+        images[glyph, 14, 8 + place] = 1
     header = Path(tiny_source["images"]).read_bytes()[:16]
     (tmp_path / "faint").write_bytes(header + images.tobytes())
     source = {**tiny_source, "images": str(tmp_path / "faint")}

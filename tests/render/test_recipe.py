@@ -543,6 +543,6 @@ def test_missing_digit(tiny_config: MakeConfig, lacking: int, number: str) -> No
         ids = draw(tiny_config(), pool, [(number, 0)]).glyph_ids.tolist()
         assert ids == [int(digit) - (int(digit) > lacking) for digit in number]
         return
-    message = rf"splits\.train\.numbers: expected only digits .* glyphs of, got {lacking}; add"
+    message = rf"splits\.train\.numbers: expected only characters .* glyphs of, got {lacking}; add"
     with pytest.raises(ConfigError, match=message):
         draw(tiny_config(), pool, [(number, 0)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import webbrowser
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,10 +79,9 @@ def browse(
         echo(f"{address}\nCtrl-C ends it")
         if is_opened:
             threading.Thread(target=_open_browser, args=(address,), daemon=True).start()
-        try:
+        with suppress(KeyboardInterrupt):
             serve(explorers, listening, token)
-        except KeyboardInterrupt:
-            raise BuildStopped("stopped") from None
+        raise BuildStopped("stopped")
 
 
 def _is_crops(origin: str) -> bool:

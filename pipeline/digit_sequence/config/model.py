@@ -295,9 +295,10 @@ class Config(Block):
 
     def in_split(self, name: SplitName) -> Config:
         """Return the config with the weights that a split gives to looks."""
-        weights = self.splits[name].look
-        if weights is None:
+        split = self.splits.get(name)
+        if split is None or split.look is None:
             return self
+        weights = split.look
         looks = {
             look: block.model_copy(update={"weight": weights.get(look, 0.0)})
             for look, block in (self.look or {}).items()
