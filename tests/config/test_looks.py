@@ -293,6 +293,7 @@ def test_looks_of_a_problem(load: Load) -> None:
     ("look", "message"),
     [
         ("{scan: 1}", "splits.train.look: expected looks of the config, clean, mine, got 'scan'"),
+        ("{mine.yaml: 1}", "clean, mine, got 'mine.yaml'; name it in look, with a weight above 0"),
         ("{clean: 0}", "splits.train.look: expected at least one look with a weight above 0"),
         ("{clean: -1}", "splits.train.look.clean: expected"),
         ("{}", "splits.train.look: expected at least one look"),

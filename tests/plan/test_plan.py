@@ -17,7 +17,7 @@ from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import sample_key
 from digit_sequence.config.loading import parse_config
-from digit_sequence.config.model import Config
+from digit_sequence.config.model import Config, Split
 from digit_sequence.numbers.values import ListedNumbers
 from digit_sequence.plan.plan import Plan, Shard, SplitPlan, make_plan, parse_key
 from strategies import number_texts
@@ -400,6 +400,30 @@ def test_fingerprint_changes_with_nothing_else(
 ) -> None:
     """Configs that make the same bytes have the same fingerprint."""
     assert fingerprint(tiny_config, **one) == fingerprint(tiny_config, **other)
+
+
+def test_fingerprint_knows_each_key_of_a_split(tiny_config: MakeConfig) -> None:
+    """Whatever a split may say changes the fingerprint, but how many samples it has."""
+    split = {"numbers": LISTED, "samples": 5}
+    changed: dict[str, Any] = {
+        "numbers": {"values": ["42"]},
+        "exclude": {"values": ["42"]},
+        "look": {"soft": 1},
+    }
+    assert {*Split.model_fields} == {*changed, "samples", "samples_per_number"}
+    looks = {name: {"glyph": {}, "line": {}} for name in ("sharp", "soft")}
+    made = {
+        name: fingerprint(tiny_config, look=looks, splits={"train": split | {name: value}})
+        for name, value in {"samples": 6, **changed}.items()
+    }
+    same = fingerprint(tiny_config, look=looks, splits={"train": split})
+    assert [name for name, it in made.items() if it == same] == ["samples"]
+    pairs = [{"soft": 1, "sharp": 2}, {"sharp": 2.0, "soft": 1.0}, {"sharp": 1, "soft": 2}]
+    found = [
+        fingerprint(tiny_config, look=looks, splits={"train": split | {"look": weights}})
+        for weights in pairs
+    ]
+    assert found[0] == found[1] != found[2]
 
 
 def test_no_two_settings_share_a_fingerprint(tiny_config: MakeConfig) -> None:

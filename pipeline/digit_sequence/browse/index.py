@@ -143,6 +143,18 @@ def is_statement(text: str) -> bool:
     return _STATEMENT.match(text) is not None
 
 
+def check_condition(text: str) -> None:
+    """Refuse a condition that is none by itself: its brackets must not end others.
+
+    Raises
+    ------
+    ConfigError
+        With what DuckDB says of it.
+    """
+    with duckdb.connect(":memory:") as connection:
+        _check_select(connection, f"SELECT 1 FROM labels WHERE {text}")
+
+
 def _connect(rows: Any) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:")
     connection.register("labels", rows)

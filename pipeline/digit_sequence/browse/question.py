@@ -10,7 +10,7 @@ from pydantic import Field
 from digit_sequence.base.blocks import Block
 from digit_sequence.base.characters import INKED, show_characters
 from digit_sequence.base.errors import ConfigError
-from digit_sequence.browse.index import is_statement
+from digit_sequence.browse.index import check_condition, is_statement
 from digit_sequence.read.where import find_columns
 
 DIGIT = "digit"
@@ -54,11 +54,12 @@ class Question(Block):
         Raises
         ------
         ConfigError
-            If there is no such column, or a value does not fit it.
+            If there is no such column, a value does not fit it, or the condition is none.
         """
         parts = [f"split = {_quote_text(self.split)}"] if self.split else []
         parts += [_write_condition(it, schema) for it in self.conditions]
         if self.where.strip():
+            check_condition(self.where)
             parts.append(f"({self.where}\n)")  # a comment at its end must not hide what follows
         return " AND ".join(parts) or "true"
 

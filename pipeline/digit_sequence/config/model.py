@@ -314,7 +314,7 @@ class Config(Block):
                 raise ValueError(
                     f"splits.{split}.look: expected looks of the config, "
                     f"{', '.join(self.look or ()) or 'which has none'}, got {shorten(unknown[0])}; "
-                    "name it in look, with a weight above 0"
+                    "name it in look, with a weight above 0; a look of a file is called as the file"
                 )
         return self
 

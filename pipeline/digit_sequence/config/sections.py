@@ -97,12 +97,13 @@ def _check_weights(weights: dict[str, float]) -> dict[str, float]:
     """Refuse weights by which no look is chosen."""
     if not any(weights.values()):
         raise ValueError(
-            f"expected at least one look with a weight above 0, got {shorten(weights)}"
+            f"expected at least one look with a weight above 0, got {shorten(weights)}; looks that "
+            "are not named here are left out"
         )
     return weights
 
 
-LookWeights = Annotated[dict[LookName, Weight], AfterValidator(_check_weights)]
+LookWeights = Annotated[dict[str, Weight], AfterValidator(_check_weights)]
 """Weights of looks, by name."""
 
 

@@ -49,12 +49,14 @@ def collect_inputs(
         del settings["output"]["quality"]
     source = open_source(config.source)
     plugins = _hash_plugins(config)
+    looks = {name: split.look for name, split in config.splits.items() if split.look}
     return {
         "schema_version": SCHEMA_VERSION,
         "seed": config.seed,
         "source": {"name": source.name, "digest": source_digest, **source.use},
         "numbers": dict(numbers),
         **settings,
+        **({"looks of splits": looks} if looks else {}),
         "versions": {"digit-sequence": __version__, "code": _hash_code()}
         | {library: version(library) for library in _PIXEL_LIBRARIES}
         | ({"plugins": plugins} if plugins else {}),
