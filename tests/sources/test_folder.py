@@ -27,7 +27,7 @@ def folder(tmp_path):
 
     def write(name, image):
         path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         iio.imwrite(path, image, plugin="pillow")
         return path
 
@@ -251,6 +251,20 @@ def test_what_is_no_image_is_ignored_and_counted(tmp_path, folder):
     with pytest.warns(SourceWarning) as caught:
         load_bank(FolderSettings(name="folder", path=str(tmp_path)))
     assert any("source folder: ignored 9 files" in str(warning.message) for warning in caught)
+
+
+def test_folders_of_no_character_are_told(tmp_path, folder):
+    """Folders and images that no character has are passed over; a note names some. Test is none."""
+    folder("2/a.png", PICTURE)
+    folder("test/2/a.png", PICTURE)
+    for name in ("AB/a.png", "b/a.png", "c.png"):
+        folder(name, PICTURE)
+    (tmp_path / "writers.csv").write_text("")
+    settings = FolderSettings(name="folder", path=str(tmp_path), test_path=str(tmp_path / "test"))
+    (note,) = open_source(settings).list_notes()
+    assert note == (
+        "ignored 3 beside the folders of digits, signs and capital letters: 'AB', 'b', 'c.png'"
+    )
 
 
 def test_only_what_is_no_image(tmp_path):

@@ -12,7 +12,6 @@ import io
 import re
 import struct
 import warnings
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -53,6 +52,13 @@ _SIGNATURES = (
 )
 _SYSTEM_FOLDERS = {"__MACOSX", "@eaDir"}
 """Folders that systems leave beside files."""
+_CLASSES = [
+    name
+    for character in INKED
+    for name in dict.fromkeys((character, name_character(character)))
+    if name not in "./"
+]
+"""Names of the folders that are read."""
 _READ_AS = {"P": "RGBA", "PA": "RGBA", "RGBa": "RGBA", "La": "LA", "RGBX": "RGB"} | dict.fromkeys(
     ("CMYK", "YCbCr", "HSV", "LAB"), "RGB"
 )
@@ -115,26 +121,31 @@ class Folder(Source):
         return {key: Path(path) for key in keys if (path := getattr(self.settings, key))}
 
     def list_notes(self) -> list[str]:
-        """Say how many files are ignored, because they are hidden or no images."""
-        ignored = [path for path, is_image in self._scan() if not is_image]
-        if not ignored:
-            return []
-        names = Counter(path.name for path in ignored)
-        examples = ", ".join(shorten(name, 40) for name in list(names)[:3])
-        more = ", ..." if len(names) > 3 else ""
-        files = "1 file" if len(ignored) == 1 else f"{len(ignored):,} files"
-        return [f"ignored {files}, hidden or not images ({', '.join(FORMATS)}): {examples}{more}"]
+        """Say what is ignored: files that are hidden or no images, and folders of no character."""
+        files = [path for path, is_image in self._scan() if not is_image]
+        roots = self._folders.values()
+        others = [
+            path
+            for root in roots
+            for path in sorted(root.iterdir())
+            if is_image_file(path) and path.name not in _CLASSES and path not in roots
+        ]
+        notes = []
+        if files:
+            count = "1 file" if len(files) == 1 else f"{len(files):,} files"
+            kinds = ", ".join(FORMATS)
+            notes.append(f"ignored {count}, hidden or not images ({kinds}): {_name_some(files)}")
+        if others:
+            notes.append(
+                f"ignored {len(others):,} beside the folders of digits, signs and capital letters: "
+                f"{_name_some(others)}"
+            )
+        return notes
 
     def _scan(self) -> Iterator[tuple[Path, bool]]:
         """Yield what the digits' folders hold, and whether it is to be read."""
         for root in self._folders.values():
-            names = (
-                name
-                for character in INKED
-                for name in dict.fromkeys((character, name_character(character)))
-                if name not in "./"
-            )
-            for folder in (root / name for name in names):
+            for folder in (root / name for name in _CLASSES):
                 if folder.is_dir():
                     for path in sorted(folder.iterdir()):
                         yield path, is_image_file(path)
@@ -177,6 +188,11 @@ class Folder(Source):
                 f"{path}: expected {kind}, got a blank image; see source.ink, or delete the file"
             )
         return glyph
+
+
+def _name_some(paths: Sequence[Path]) -> str:
+    names = list(dict.fromkeys(path.name for path in paths))
+    return ", ".join(shorten(name, 40) for name in names[:3]) + (", ..." if names[3:] else "")
 
 
 def fit_glyph(
