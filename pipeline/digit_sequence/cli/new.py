@@ -236,7 +236,6 @@ def _check_path(text: str | Path, overwrite: bool) -> Path:
         raise ConfigError(f"CONFIG: expected a name that ends in .yaml, got {path}")
     for each in (path, path.with_suffix(".png")):
         if each.exists() and not (overwrite and each.is_file()):
-            raise ConfigError(
-                f"CONFIG: {each} is there already; name another, or give --overwrite to replace it"
-            )
+            advice = ", or give --overwrite to replace it" if each.is_file() else ": it is no file"
+            raise ConfigError(f"CONFIG: {each} is there already; name another{advice}")
     return path

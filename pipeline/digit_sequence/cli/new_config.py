@@ -172,8 +172,8 @@ def check_numbers(text: str) -> str:
             _read_file(text)
             return text
     raise ConfigError(
-        f"expected one of {', '.join(JOBS)}, how many digits, such as 5 or 1-6, or a file of "
-        f"numbers, got {shorten(text)}"
+        f"expected one of {', '.join(JOBS)}, how many digits, 1 to 64 such as 5 or 1-6, or "
+        f"a file of numbers, got {shorten(text)}"
     )
 
 
@@ -200,7 +200,7 @@ def check_samples(text: str) -> int:
     except ValueError:
         samples = 0
     if not 1 <= samples <= MAX_SAMPLES:
-        raise ConfigError(f"expected 1 to {MAX_SAMPLES:,} images, got {shorten(text)}")
+        raise ConfigError(f"expected 1 to {MAX_SAMPLES:,} images, in digits, got {shorten(text)}")
     return samples
 
 
@@ -337,7 +337,7 @@ def _parse_look(text: str) -> dict[str, int]:
         if name not in list_looks() or name in looks or not is_weight:
             raise ConfigError(
                 f"expected one of {', '.join(list_looks())}, or some with commas between, which "
-                f"may have weights: cheque=3,form=1; got {shorten(text)}"
+                f"may have weights of 1 to 999,999: cheque=3,form=1; got {shorten(text)}"
             )
         looks[name] = int(weight or 1)
     return looks
