@@ -111,7 +111,7 @@ def test_damaged_crops_are_named(crops, stored, tmp_path):
     broken = open_crops(tmp_path, labels, like=stored)
     with pytest.raises(ConfigError, match=r"a\.png: expected a PNG, JPEG"):
         broken[0]
-    labels.write_text("file,number\na.png,12 EUR\n")
+    labels.write_text("file,number\na.png,12 eur\n")
     with pytest.raises(ConfigError, match="line 2: number: expected"):
         open_crops(tmp_path, labels, like=stored)
     labels.write_text("file,number\na.png,12:45\n")

@@ -366,7 +366,7 @@ def test_files_that_are_none_are_named(taught, crops):
         ("name,number\na,1\n", "expected the columns file and number, got 'name,number'"),
         ("file,number\n", "expected a label at least"),
         ("file,number\na.png,12a\n", "line 2: number: expected digits 0 to 9 and . , "),
-        ("file,number\na.png\n", "£, got ''"),
+        ("file,number\na.png\n", "space, got ''"),
         ("file,number\na.png,1\na.png,2\n", "line 3: file: expected each file once, got 'a.png'"),
         ("file,number\nlost.png,1\n", "1 files of its labels are not there: lost.png"),
         ("file,number\ntest-000000000.png,1\n", "expected a label for each image, got none for"),
