@@ -219,7 +219,7 @@ ERRORS = {
     "weight": (["--look", "fax=-1", "--yes"], "--look: expected one of .* got 'fax=-1'"),
     "no weight": (["--look", "fax=0", "--yes"], "--look: expected one of .* got 'fax=0'"),
     "digits": (["--digits", "csv", "--yes"], "--digits: expected one of mnist, mnist-5k, or a fol"),
-    "samples": (["--samples", "many", "--yes"], "--samples: expected 1 to .* in digits, got 'many'"),
+    "samples": (["--samples", "many", "--yes"], "--samples: expected 1 to .* in digits"),
     "no samples": (["--samples", "0", "--yes"], "--samples: expected 1 to .* in digits, got '0'"),
     "trainer": (["--for", "voc", "--yes"], "--for: expected one of train, lmdb, .* got 'voc'"),
     "labels": (["--labels", "names", "--yes"], "--labels: expected --match, whose crops they are"),
