@@ -5,10 +5,16 @@ from __future__ import annotations
 import random
 from itertools import chain, pairwise
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
+from digit_sequence.base.characters import encode_text
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.browse.crops import make_picture
+from digit_sequence.browse.documents import show_picture
+from digit_sequence.browse.question import Question
+from digit_sequence.match.crops import Crop
 from digit_sequence.read.dataset import open_dataset
 
 
@@ -55,6 +61,24 @@ def test_conditions(visitor, rows, condition, is_meant):
     """Each condition of the form finds the samples that meet it, in the order of the dataset."""
     expected = [row["key"] for row in rows if is_meant(row)]
     assert visitor.keys(conditions=[condition]) == expected
+
+
+@pytest.mark.parametrize("character", ["7", ",", "A", "Z"])
+def test_characters_have_the_codes_of_boxes(folder, character):
+    """A character of the form is looked for by the code that boxes have for it; letters too."""
+    question = Question(conditions=[equals("digit", character)])
+    code = encode_text(character)[0]
+    condition = question.write_condition(open_dataset(folder).schema())
+    assert condition == f"len(list_filter(boxes, lambda it: it.digit = {code})) > 0"
+
+
+@pytest.mark.parametrize("text", ["7A", "1 A", "$ 5"])
+def test_characters_beside_boxes(text):
+    """A box is shown with its character, of built images and of crops, whatever stands between."""
+    inked = text.replace(" ", "")
+    boxes = np.array([[2.0, 3 + 9 * i, 20, 9 + 9 * i] for i in range(len(inked))])
+    picture = make_picture(Crop("a.png", np.zeros((24, 40)), text, boxes), "real", 0)
+    assert [box[0] for box in show_picture("a.png", picture)["boxes"]] == list(inked)
 
 
 def test_conditions_together(visitor, rows):

@@ -158,6 +158,7 @@ def test_other_glyphs(looks):
         ({"settings": {"source.name": "mnist"}}, "source.name: expected a key of seed, canvas"),
         ({"settings": {"output.uri": "/tmp"}}, "output.uri: expected a key of seed, canvas"),
         ({"settings": {"seed.a": 1}}, "seed.a: seed holds no keys"),
+        ({"settings": {"seed.a.b": 1}}, "seed.a.b: seed.a holds no keys"),
         ({"settings": {"line": 3}}, "line: expected"),
         ({"recipe": {"rotate_degrees": [1]}}, "rotate_degrees: expected 2 values, got 1"),
         ({"recipe": {"rotate_degrees": [90, 0]}}, "rotate_degrees: expected -9 to 9"),

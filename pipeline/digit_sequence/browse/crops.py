@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from digit_sequence.base.characters import INKED
+from digit_sequence.base.characters import SPACE, encode_text
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.browse.collection import HeldCollection
 from digit_sequence.match.crops import Crop, read_crops
@@ -68,14 +68,15 @@ class CropCollection(HeldCollection):
 
     def load(self, keys: Sequence[str], with_masks: bool) -> list[Picture | str]:  # noqa: ARG002
         """Return some crops."""
-        return [_make_picture(self._crops[key], *self.find_key(key)) for key in keys]
+        return [make_picture(self._crops[key], *self.find_key(key)) for key in keys]
 
 
-def _make_picture(crop: Crop, split: str, ordinal: int) -> Picture:
+def make_picture(crop: Crop, split: str, ordinal: int) -> Picture:
+    """Return a crop as a picture."""
     number = crop.number or ""
     boxes = np.empty((0, 5), np.int64)
     if crop.boxes is not None:
-        codes = [INKED.index(digit) for digit in number]
+        codes = [*encode_text(number.replace(SPACE, ""))]
         boxes = np.column_stack([codes, crop.boxes.round().astype(np.int64)])
     image = crop.image.round().clip(0, 255).astype(np.uint8)
     return Picture(split, ordinal, number, image, boxes, [], "")

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from digit_sequence.base.characters import INKED
+from digit_sequence.base.characters import CHARACTERS
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.text import escape_line
 from digit_sequence.browse.controls import list_groups
@@ -128,7 +128,7 @@ def show_picture(key: str, picture: Picture | str) -> Document:
 
 
 def _name_code(code: int) -> str:
-    return INKED[code] if 0 <= code < len(INKED) else "?"
+    return CHARACTERS[code] if 0 <= code < len(CHARACTERS) else "?"
 
 
 def _trace(picture: Picture) -> list[list[str]]:

@@ -8,10 +8,9 @@ import pyarrow as pa
 from pydantic import Field
 
 from digit_sequence.base.blocks import Block
-from digit_sequence.base.characters import INKED, show_characters
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.browse.index import check_condition, is_statement
-from digit_sequence.read.where import find_columns
+from digit_sequence.read.where import encode_character, find_columns
 
 DIGIT = "digit"
 """In place of a column: any digit of a sample, as of `read.where`."""
@@ -79,10 +78,7 @@ def _write_condition(condition: Condition, schema: pa.Schema) -> str:
     name = condition.column
     find_columns([name], schema)
     if name == DIGIT:
-        if condition.equal is None or condition.equal not in INKED or not condition.equal:
-            expected = show_characters(INKED)
-            raise ConfigError(f"digit: expected one of {expected}, got {condition.equal!r}")
-        code = INKED.index(condition.equal)
+        code = encode_character(condition.equal)
         return f"len(list_filter(boxes, lambda it: it.digit = {code})) > 0"
     kind = schema.field(name).type
     is_list = pa.types.is_list(kind)

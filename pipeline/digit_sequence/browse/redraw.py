@@ -21,7 +21,7 @@ from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import SplitName
 from digit_sequence.browse.controls import Control, list_values
 from digit_sequence.building.sampler import Sampler
-from digit_sequence.config.loading import parse_config
+from digit_sequence.config.loading import find_block, parse_config
 from digit_sequence.config.model import MIN_DIGIT_WIDTH, Config
 from digit_sequence.config.sections import LOOK
 from digit_sequence.live.rows import finish_images
@@ -82,13 +82,10 @@ def change_config(config: Config, settings: dict[str, Any]) -> Config:
         *parents, key = path.split(".")
         if path.partition(".")[0] not in _ROOTS:
             raise ConfigError(f"{path[:80]}: expected a key of {', '.join(_ROOTS)}")
-        node = tree
-        for parent in parents:
-            node = node.setdefault(parent, {}) if isinstance(node, dict) else None
-            node = {} if node is None else node
-        if not isinstance(node, dict):
+        block = find_block(tree, parents)
+        if block is None:
             raise ConfigError(f"{path[:80]}: {'.'.join(parents)} holds no keys")
-        node[key] = value
+        block[key] = value
     return parse_config(tree, "config")
 
 

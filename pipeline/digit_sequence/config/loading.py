@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,11 +71,20 @@ def _apply_override(tree: dict[str, Any], override: str) -> None:
     if not equals or not all(dotted.split(".")):
         raise ConfigError(f"--set: expected section.key=value, got {shorten(override)}")
     *parents, key = dotted.split(".")
-    node: Any = tree
-    for parent in parents:
-        if isinstance(node, dict) and node.get(parent) is None:
-            node[parent] = {}
-        node = node.get(parent) if isinstance(node, dict) else None
-    if not isinstance(node, dict):
+    block = find_block(tree, parents)
+    if block is None:
         raise ConfigError(f"--set: {dotted}: {'.'.join(parents)} holds no keys")
-    node[key] = parse_yaml(text, f"--set {dotted}")
+    block[key] = parse_yaml(text, f"--set {dotted}")
+
+
+def find_block(tree: dict[str, Any], names: Sequence[str]) -> dict[str, Any] | None:
+    """Return the block of a tree that some names lead to, made where it is not there.
+
+    None if one of them is there and holds no keys.
+    """
+    node: Any = tree
+    for name in names:
+        if isinstance(node, dict) and node.get(name) is None:
+            node[name] = {}
+        node = node.get(name) if isinstance(node, dict) else None
+    return node if isinstance(node, dict) else None

@@ -80,12 +80,17 @@ def prepare_conditions(conditions: Mapping[str, Any], schema: pa.Schema) -> list
 def _encode_signs(wanted: Any) -> Any:
     """Return the digits that are wanted, signs by their codes."""
     if isinstance(wanted, str):
-        if len(wanted) != 1 or wanted not in INKED:
-            raise ConfigError(f"digit: expected one of {show_characters(INKED)}, got {wanted!r}")
-        return CHARACTERS.index(wanted)
+        return encode_character(wanted)
     if isinstance(wanted, list | tuple | set | frozenset):
         return list(map(_encode_signs, wanted))
     return wanted
+
+
+def encode_character(wanted: object) -> int:
+    """Return the code that boxes have for a character; a ConfigError if it has none."""
+    if not isinstance(wanted, str) or len(wanted) != 1 or wanted not in INKED:
+        raise ConfigError(f"digit: expected one of {show_characters(INKED)}, got {wanted!r}")
+    return CHARACTERS.index(wanted)
 
 
 def match_rows(rows: pa.Table, conditions: Iterable[Condition]) -> NDArray[np.bool_]:
