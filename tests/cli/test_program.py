@@ -52,18 +52,7 @@ COMMANDS = [
 HERE = ("--scheduler", "synchronous")
 
 
-@pytest.fixture(autouse=True)
-def work(tmp_path, monkeypatch):
-    """Run in an empty folder."""
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
-    return tmp_path / "work"
-
-
-@pytest.fixture
-def config(tiny_config, tmp_path):
-    """Write a config with every transform as tiny.yaml, outside of the folder."""
-    return write_config(tmp_path / "tiny.yaml", tiny_config(**ALL_TRANSFORMS))
+pytestmark = pytest.mark.usefixtures("work")
 
 
 def run(*arguments, status=0):

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from builds import ALL_TRANSFORMS, run_program, write_config
+from builds import run_program, write_config
 from digit_sequence.base.progress import Tally
 from digit_sequence.cli import progress
 from digit_sequence.cli.program import main
@@ -27,18 +27,7 @@ HERE = ("--scheduler", "synchronous")
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
-@pytest.fixture(autouse=True)
-def work(tmp_path, monkeypatch):
-    """Run in an empty folder."""
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
-    return tmp_path / "work"
-
-
-@pytest.fixture
-def config(tiny_config, tmp_path):
-    """Write a config with every transform as tiny.yaml, outside of the folder."""
-    return write_config(tmp_path / "tiny.yaml", tiny_config(**ALL_TRANSFORMS))
+pytestmark = pytest.mark.usefixtures("work")
 
 
 # -- the meter ------------------------------------------------------------------------------------

@@ -29,6 +29,8 @@ DOTS = ".,:"
 """Signs that are little else than dots of a pen: who reads a number must see them."""
 CHARACTERS = DIGITS + SIGNS + SPACE + LETTERS
 """All of them, by code."""
+OTHERS = CHARACTERS[len(DIGITS) :]
+"""Those that are no digits."""
 _ENCODING = "iso8859_15"
 _TABLE = bytes.maketrans(CHARACTERS.encode(_ENCODING), bytes(range(len(CHARACTERS))))
 
@@ -95,7 +97,7 @@ def order_characters(characters: set[str]) -> str:
     >>> order_characters({",", "7", "."})
     '0123456789.,'
     """
-    return DIGITS + "".join(it for it in CHARACTERS[len(DIGITS) :] if it in characters)
+    return DIGITS + "".join(it for it in OTHERS if it in characters)
 
 
 def name_character(character: str) -> str:

@@ -16,7 +16,8 @@ PLAN_PATH = f"{BUILD_FOLDER}/plan.json"
 MANIFEST_PATH = "dataset.json"
 CARD_PATH = "README.md"
 CROISSANT_PATH = "croissant.json"
-TOP_NAMES = (MANIFEST_PATH, CARD_PATH, CROISSANT_PATH, BUILD_FOLDER, "images", "labels")
+CARD_PATHS = (CARD_PATH, CROISSANT_PATH)
+TOP_NAMES = (MANIFEST_PATH, *CARD_PATHS, BUILD_FOLDER, "images", "labels")
 """What a build writes into a dataset directory, without what is in its folders."""
 
 SplitName = Literal["train", "val", "test"]

@@ -49,7 +49,7 @@ from digit_sequence.store.ledger import (
     read_sizes,
     shard_paths,
 )
-from digit_sequence.store.manifest import CARD_DIGESTS, make_manifest
+from digit_sequence.store.manifest import CARD_DIGESTS, describe_dataset
 from digit_sequence.store.plan_file import (
     PROBE_PATH,
     check_versions,
@@ -331,7 +331,7 @@ def _check_manifest(storage: Storage, plan: Plan, ledger: Ledger) -> list[Proble
     if next(ledger.missing(), None) is not None:
         return []
     content = _read(storage, MANIFEST_PATH)
-    expected = make_manifest(plan, ledger)
+    expected, _ = describe_dataset(plan, ledger)
     manifest: dict[str, Any] | None = expected
     found = {path: _read(storage, path) for path in CARD_DIGESTS}
     if plan.published:  # of a version without it, perhaps

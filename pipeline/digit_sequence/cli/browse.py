@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from digit_sequence.base.errors import BuildStopped, ConfigError, how_to_install
-from digit_sequence.cli.options import override_option
+from digit_sequence.cli.options import drawn_option, override_option
 from digit_sequence.cli.progress import show_progress
 from digit_sequence.cli.terminal import echo
 
@@ -27,14 +27,7 @@ if TYPE_CHECKING:
     help="Real crops, or another dataset or config, to look at side by side.",
 )
 @click.option("--labels", metavar="CSV|names", help="Of the real crops, as of `match`.")
-@click.option(
-    "-n",
-    "--count",
-    default=500,
-    show_default=True,
-    type=click.IntRange(1, 20_000),
-    help="Samples of each split that are drawn; of a config alone.",
-)
+@drawn_option
 @click.option(
     "--port",
     default=0,

@@ -36,7 +36,7 @@ from digit_sequence.config.loading import parse_config
 from digit_sequence.config.looks import list_looks, write_out_looks
 from digit_sequence.exports import EXPORTS
 from digit_sequence.exports.format import MASKS, POLYGONS
-from digit_sequence.look.preview import draw_sheet, draw_tiles
+from digit_sequence.look.preview import draw_tiles, lay_out
 from digit_sequence.match.match import N_BUILDS, Match, match_folder
 from digit_sequence.match.sheet import draw_match
 from digit_sequence.numbers.file import FileSettings, read_numbers
@@ -120,9 +120,8 @@ def make_draft(
     if match is not None:
         picture, shown = draw_match(match), "real crops and built ones, not to be published"
     else:
-        tiles = draw_tiles(sampler, SHOWN)
-        groups = {f"{name}: {len(group)} samples": group for name, group in tiles.items()}
-        picture, shown = draw_sheet(groups), f"{sum(map(len, tiles.values()))} samples of it"
+        picture, n_samples = lay_out(draw_tiles(sampler, SHOWN))
+        shown = f"{n_samples} samples of it"
     return Draft(path, text, picture, shown, tuple(_list_next(wanted, plan, path, crops)))
 
 

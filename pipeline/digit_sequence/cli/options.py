@@ -22,6 +22,18 @@ def override_option(command: Command) -> Command:
     )(command)
 
 
+def drawn_option(command: Command) -> Command:
+    """Add the option --count of commands that draw some samples of a config."""
+    return click.option(
+        "-n",
+        "--count",
+        default=500,
+        show_default=True,
+        type=click.IntRange(1, 20_000),
+        help="Samples of each split that are drawn; of a config alone.",
+    )(command)
+
+
 def config_options(command: Command) -> Command:
     """Add the argument CONFIG and the option --set."""
     return click.argument("config", type=click.Path(path_type=Path))(override_option(command))

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from digit_sequence.base.errors import ConfigError, how_to_install
-from digit_sequence.cli.options import override_option
+from digit_sequence.cli.options import drawn_option, override_option
 from digit_sequence.cli.progress import show_progress
 from digit_sequence.cli.terminal import (
     describe_bytes,
@@ -29,14 +29,7 @@ from digit_sequence.cli.torch_import import importing_torch
     show_default=True,
     help="Page to write.",
 )
-@click.option(
-    "-n",
-    "--count",
-    default=500,
-    show_default=True,
-    type=click.IntRange(1, 20_000),
-    help="Samples of each split that are drawn; of a config alone.",
-)
+@drawn_option
 @click.option(
     "--against",
     metavar="FOLDER",

@@ -32,7 +32,12 @@ def list_jobs() -> dict[str, str]:
     >>> list_jobs()["zip"].split()[:2]
     ['ZIP', 'codes']
     """
-    return {name: split_comment(read_job(name))[0].partition("\n")[0] for name in JOBS}
+    return {name: tell_purpose(read_job(name)) for name in JOBS}
+
+
+def tell_purpose(text: str) -> str:
+    """Return the first sentence of the comment at the head of a config."""
+    return split_comment(text)[0].partition("\n")[0]
 
 
 def read_job(name: str) -> str:

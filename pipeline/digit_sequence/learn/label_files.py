@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from digit_sequence.base.characters import CHARACTERS, find_unknown, show_characters
+from digit_sequence.base.characters import OTHERS, find_unknown, show_characters
 from digit_sequence.base.documents import check_row, parse_json, read_text, take
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import MANIFEST_PATH
@@ -90,7 +90,7 @@ def is_label_file(name: str, labels: Path | None) -> bool:
 def _add(numbers: dict[str, str], label: Label, name: str) -> None:
     number = label.number
     if not number or find_unknown(number) is not None or len(number) > MAX_DIGITS:
-        signs = show_characters(CHARACTERS[10:])
+        signs = show_characters(OTHERS)
         raise ConfigError(
             f"{label.where}: number: expected digits 0 to 9 and {signs}, got {number[:80]!r}"
         )

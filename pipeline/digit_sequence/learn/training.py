@@ -286,7 +286,6 @@ class Run:
         return self.options.learning_rate * (1 + math.cos(math.pi * fall)) / 2
 
     def _finish_epoch(self, val_loss: float, exact_match: float) -> None:
-        self._fetch_losses()
         progress = self.progress
         best = max((entry["val_exact_match"] for entry in progress.history), default=-1.0)
         progress.history.append(

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from digit_sequence.building.sampler import open_sampler
-from digit_sequence.config.jobs import JOBS
+from digit_sequence.config.jobs import JOBS, tell_purpose
 from digit_sequence.config.loading import load_config, parse_config
 from digit_sequence.config.looks import list_looks, write_out_looks
 from digit_sequence.look.preview import Tile, draw_sheet, draw_tiles
@@ -118,9 +118,8 @@ def draw_kind(kind: type[NumberKind]) -> bytes:
 def draw_job(path: Path) -> bytes:
     """Return a picture as PNG: the first samples of a config's train split."""
     tiles = draw_tiles(open_sampler(load_config(path)), _JOB_SAMPLES)["train"]
-    lines = path.read_text("utf-8").splitlines()
-    meaning = next(it for it in lines if "yaml-language-server" not in it).removeprefix("# ")
-    return draw_sheet({f"{path.name}: {meaning}": tiles}, boxes=False)
+    purpose = tell_purpose(path.read_text("utf-8"))
+    return draw_sheet({f"{path.name}: {purpose}": tiles}, boxes=False)
 
 
 def main(folder: Path) -> None:

@@ -96,6 +96,11 @@ def draw_preview(
         tiles = read_tiles(storage, load_plan(storage, any_versions=True), count)
     else:
         tiles = draw_tiles(open_origin(place, overrides), count)
+    return lay_out(tiles, boxes)
+
+
+def lay_out(tiles: Mapping[SplitName, list[Tile]], boxes: bool = True) -> Preview:
+    """Return a contact sheet of the samples of each split."""
     groups = {f"{name}: {len(group)} samples": group for name, group in tiles.items()}
     return Preview(draw_sheet(groups, boxes), sum(map(len, tiles.values())))
 

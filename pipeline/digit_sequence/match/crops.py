@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from digit_sequence.base.blocks import shorten
 from digit_sequence.base.characters import (
-    CHARACTERS,
-    DIGITS,
+    OTHERS,
     count_inked,
     drop_signs,
     find_unknown,
@@ -196,7 +195,7 @@ def _read_labels(path: Path) -> dict[str, Label]:
             if name in rows:
                 raise ConfigError(f"{where}: expected one row for {shorten(name)}, got another")
             if find_unknown(number) is not None or not drop_signs(number):
-                others = show_characters(CHARACTERS[len(DIGITS) :])
+                others = show_characters(OTHERS)
                 raise ConfigError(
                     f"{where}: number: expected digits, maybe with {others}, got {shorten(number)}"
                 )

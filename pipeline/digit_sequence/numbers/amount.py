@@ -25,8 +25,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from digit_sequence.base.blocks import Block, shorten
 from digit_sequence.base.characters import (
-    CHARACTERS,
     DIGITS,
+    OTHERS,
     SPACE,
     find_unknown,
     keep_digits,
@@ -51,7 +51,7 @@ _WORD = 64
 def _check_text(text: str) -> str:
     """Return what stands beside an amount: no digits, and only characters of numbers."""
     if keep_digits(text) or find_unknown(text) is not None or SPACE * 2 in text:
-        signs = show_characters(CHARACTERS[len(DIGITS) :])
+        signs = show_characters(OTHERS)
         raise ValueError(
             f"expected a text of {signs}, without two spaces in a row, got {shorten(text)}"
         )

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator
 
 from digit_sequence.base.blocks import shorten
 from digit_sequence.base.characters import (
-    CHARACTERS,
+    OTHERS,
     find_unknown,
     name_character,
     show_characters,
@@ -41,7 +41,7 @@ def check_number(value: object) -> str:
     unknown = find_unknown(value)
     if unknown is not None:
         raise ValueError(
-            f"expected a string of digits 0-9 and {show_characters(CHARACTERS[10:])}, got "
+            f"expected a string of digits 0-9 and {show_characters(OTHERS)}, got "
             f"{shorten(unknown)} ({name_character(unknown)}) in {shorten(value)}"
         )
     if len(value) > MAX_DIGITS:

@@ -6,7 +6,6 @@ the bank and put back.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,6 +17,7 @@ from digit_sequence.base.characters import CHARACTERS
 from digit_sequence.base.errors import SourceError
 from digit_sequence.base.names import SPLITS, SplitName
 from digit_sequence.sources.bank import GlyphBank
+from digit_sequence.sources.copies import find_copies
 from digit_sequence.sources.excluded import find_used
 from digit_sequence.sources.mix import Mix
 from digit_sequence.sources.pools import GlyphPool, Mixed, partition_glyphs, pool_glyphs
@@ -150,11 +150,11 @@ def _join(
 def _check_copies(bank: GlyphBank, pools: Pools) -> None:
     """Raise a SourceError if two parts of a mix have one image, in different splits."""
     assert bank.origins is not None
-    found: dict[bytes, tuple[SplitName, int]] = {}
+    first = find_copies(bank.images).tolist()
+    found: dict[int, tuple[SplitName, int]] = {}
     for split, pool in pools.items():
         for glyph in pool.ids.tolist():
-            image = hashlib.blake2b(bank.images[glyph].tobytes(), digest_size=16).digest()
-            where, other = found.setdefault(image, (split, glyph))
+            where, other = found.setdefault(first[glyph], (split, glyph))
             if where != split and bank.origins[other] != bank.origins[glyph]:
                 raise SourceError(
                     f"source.parts: expected parts of different digits, got the image of glyph "

@@ -18,11 +18,11 @@ No manifest: the dataset is not complete.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 from digit_sequence.base.characters import CHARACTERS, DIGITS, SPACE, show_characters
+from digit_sequence.base.digests import hash_contents
 from digit_sequence.base.errors import OutputError
 from digit_sequence.base.names import CARD_PATH, CROISSANT_PATH, MANIFEST_PATH, SCHEMA_VERSION
 from digit_sequence.config.model import Config
@@ -53,17 +53,21 @@ def finalize(storage: Storage, plan: Plan, ledger: Ledger) -> dict[str, Any]:
             f"missing one is {missing.name}; run the build again"
         )
     check_owner(storage, hash_plan(plan))
-    manifest = make_manifest(plan, ledger)
-    for path, card in make_cards(plan, ledger, manifest).items():
+    manifest, cards = describe_dataset(plan, ledger)
+    for path, card in cards.items():
         storage.write(path, card)
     storage.write(MANIFEST_PATH, to_json(manifest))
     return manifest
 
 
-def make_manifest(plan: Plan, ledger: Ledger) -> dict[str, Any]:
-    """Return the manifest of a complete dataset."""
+CARD_DIGESTS = {CARD_PATH: "card_sha256", CROISSANT_PATH: "croissant_sha256"}
+"""Where the manifest has the digest of each card."""
+
+
+def describe_dataset(plan: Plan, ledger: Ledger) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Return the manifest of a complete dataset, and its cards by path."""
     config = plan.config
-    manifest = {
+    manifest: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "program": f"digit-sequence {plan.inputs['versions']['digit-sequence']}",
         "digest": ledger.digest(),
@@ -81,21 +85,12 @@ def make_manifest(plan: Plan, ledger: Ledger) -> dict[str, Any]:
         "source": {"name": config.source.name, "digest": plan.source_digest},
         "plan": describe_plan(plan),
     }
-    cards = make_cards(plan, ledger, manifest)
-    digests = {CARD_DIGESTS[path]: hashlib.sha256(card).hexdigest() for path, card in cards.items()}
-    return manifest | digests
-
-
-CARD_DIGESTS = {CARD_PATH: "card_sha256", CROISSANT_PATH: "croissant_sha256"}
-"""Where the manifest has the digest of each card."""
-
-
-def make_cards(plan: Plan, ledger: Ledger, manifest: Mapping[str, Any]) -> dict[str, bytes]:
-    """Return the cards of a complete dataset, by path; digests of them are not looked at."""
-    return {
-        CARD_PATH: make_card(plan.config, manifest).encode(),
+    cards = {
+        CARD_PATH: make_card(config, manifest).encode(),
         CROISSANT_PATH: to_json(make_croissant(plan, ledger, manifest)),
     }
+    digests = {CARD_DIGESTS[path]: hash_contents([card]) for path, card in cards.items()}
+    return manifest | digests, cards
 
 
 def make_card(config: Config, manifest: Mapping[str, Any]) -> str:

@@ -27,8 +27,7 @@ from digit_sequence.base.documents import parse_json, take
 from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.base.names import (
     BUILD_FOLDER,
-    CARD_PATH,
-    CROISSANT_PATH,
+    CARD_PATHS,
     MANIFEST_PATH,
     PLAN_PATH,
 )
@@ -130,7 +129,7 @@ def _check_empty(storage: Storage) -> None:
 def _delete_shards(storage: Storage) -> None:
     """Delete what a build wrote; the manifest first, which says that all is there."""
     shards = [*storage.list("labels"), *storage.list("images")]
-    for path in [MANIFEST_PATH, CARD_PATH, CROISSANT_PATH, GLYPHS_PATH, *shards]:
+    for path in [MANIFEST_PATH, *CARD_PATHS, GLYPHS_PATH, *shards]:
         storage.delete(path)
 
 
