@@ -12,7 +12,7 @@ from digit_sequence.base.version import __version__
 TYPE_CHECKING = False  # as that of typing, whose import takes longer than this one
 if TYPE_CHECKING:
     from digit_sequence.base.errors import PipelineError
-    from digit_sequence.building.programs import build, describe_status, verify
+    from digit_sequence.building.programs import build, describe_status, find_status, verify
     from digit_sequence.building.sampler import Sampler
     from digit_sequence.config.loading import load_config
     from digit_sequence.exports.programs import export
@@ -33,6 +33,7 @@ __all__ = [
     "draw_preview",
     "draw_sample",
     "export",
+    "find_status",
     "load_config",
     "match_folder",
     "open_config",
@@ -52,6 +53,7 @@ _HOMES = {
     "draw_report": ".report.programs",
     "draw_sample": ".live.dataset",
     "export": ".exports.programs",
+    "find_status": ".building.programs",
     "load_config": ".config.loading",
     "match_folder": ".match.match",
     "open_config": ".live.dataset",

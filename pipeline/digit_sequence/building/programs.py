@@ -188,7 +188,7 @@ def verify(
     return result
 
 
-def describe_status(dataset: str | Path) -> str:
+def find_status(dataset: str | Path) -> status.Status:
     """Return how far a build is, while it runs or afterwards, as ``digit-sequence status`` does.
 
     Raises
@@ -196,4 +196,9 @@ def describe_status(dataset: str | Path) -> str:
     OutputError
         If the directory holds no build, or a manifest that cannot be read.
     """
-    return status.describe_status(open_storage(str(dataset)))
+    return status.find_status(open_storage(str(dataset)))
+
+
+def describe_status(dataset: str | Path) -> str:
+    """Return the same as lines of text."""
+    return find_status(dataset).describe()

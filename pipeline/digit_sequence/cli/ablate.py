@@ -12,7 +12,7 @@ import click
 from digit_sequence.base.current_folder import make_absolute
 from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.base.files import hold_folder, is_remote
-from digit_sequence.cli.options import config_options, scheduler_options
+from digit_sequence.cli.options import config_options, output_options, scheduler_options
 from digit_sequence.cli.progress import show_progress
 from digit_sequence.cli.signals import drain_on_signal
 from digit_sequence.cli.terminal import echo, write_file
@@ -74,6 +74,7 @@ BUDGET = ("epochs", "batch_size", "learning_rate", "limit")
 )
 @click.option("--overwrite", is_flag=True, help="Build and train anew what OUT holds.")
 @scheduler_options
+@output_options
 def ablate(
     config: Path,
     overrides: tuple[str, ...],

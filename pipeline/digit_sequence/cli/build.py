@@ -12,7 +12,12 @@ import click
 from digit_sequence.base.characters import CHARACTERS, DIGITS, show_characters
 from digit_sequence.base.current_folder import leave_lost_folder, make_absolute
 from digit_sequence.base.errors import ConfigError, how_to_install
-from digit_sequence.cli.options import config_options, memory_option, scheduler_options
+from digit_sequence.cli.options import (
+    config_options,
+    memory_option,
+    output_options,
+    scheduler_options,
+)
 from digit_sequence.cli.progress import show_progress
 from digit_sequence.cli.signals import drain_on_signal
 from digit_sequence.cli.terminal import (
@@ -20,8 +25,7 @@ from digit_sequence.cli.terminal import (
     describe_result,
     echo,
     list_result,
-    output_options,
-    tell_summary,
+    tell_result,
     write_file,
 )
 
@@ -94,7 +98,7 @@ def build(
         n_bytes = estimate_bytes(sampler)
         echo(_describe_plan(sampler, n_bytes, uri))
         samples = {name: split.n_samples for name, split in sampler.plan.splits.items()}
-        tell_summary(
+        tell_result(
             output=uri, samples=samples, bytes=n_bytes, fingerprint=sampler.plan.fingerprint
         )
         return
@@ -109,7 +113,7 @@ def build(
         ):
             result = build_dataset(sampler, storage, run, on_progress, overwrite, should_stop)
     echo(describe_result(result, uri))
-    tell_summary(**list_result(result, uri))
+    tell_result(**list_result(result, uri))
 
 
 def _report_performance(run: Run, path: Path | None) -> AbstractContextManager[Any]:

@@ -18,8 +18,8 @@ from click.core import ParameterSource
 
 from digit_sequence.base.errors import PipelineError, how_to_install
 from digit_sequence.base.version import __version__
-from digit_sequence.cli.options import scheduler_options
-from digit_sequence.cli.terminal import describe_bytes, echo, output_options, tell_summary
+from digit_sequence.cli.options import output_options, scheduler_options
+from digit_sequence.cli.terminal import describe_bytes, echo, find_manner, tell_result
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -71,13 +71,14 @@ def doctor(ctx: click.Context, /, **scheduler: Any) -> None:
     ):
         for finding in check():
             findings.append(finding)
-            echo(f"{finding.state:5} {finding.subject:12} {finding.text}")
+            if finding.state == "bad" or not find_manner().is_quiet:
+                echo(f"{finding.state:5} {finding.subject:12} {finding.text}")
     n_bad = sum(it.state == "bad" for it in findings)
     if n_bad:
         echo(f"{n_bad} to mend before a build can run", err=True)
-    else:
+    elif not find_manner().is_quiet:
         echo("all that a build needs is there")
-    tell_summary(sound=not n_bad, findings=[asdict(it) for it in findings])
+    tell_result(sound=not n_bad, findings=[asdict(it) for it in findings])
     if n_bad:
         sys.exit(1)
 

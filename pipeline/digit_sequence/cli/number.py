@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.cli.options import output_options
 from digit_sequence.cli.spelling import SpelledCommand, list_typed, spelled_option
-from digit_sequence.cli.terminal import echo, has_screen
+from digit_sequence.cli.terminal import echo, find_manner, has_screen, tell_result
 
 
 @click.command(cls=SpelledCommand)
@@ -92,6 +93,7 @@ from digit_sequence.cli.terminal import echo, has_screen
 @click.option("--seed", default=0, show_default=True, help="Another seed, other images.")
 @click.option("--overwrite", is_flag=True, help="Replace images made with other options.")
 @click.option("--show/--no-show", default=None, help="Show a single image.  [default: on a screen]")
+@output_options
 @click.pass_context
 def number(ctx: click.Context, /, **options: Any) -> None:
     """Make images of one NUMBER in IMAGE_DIR/NUMBER/, with a label file beside them.
@@ -115,5 +117,7 @@ def number(ctx: click.Context, /, **options: Any) -> None:
         width = config.canvas.widest
         hint = typed.get("width", "-w")
         echo(f"{n_scaled} wider than {width} columns, shrunk to fit; see {hint}", err=True)
-    if len(paths) == 1 and (show or (show is None and has_screen())):
+    tell_result(images=[str(path) for path in paths], scaled=n_scaled)
+    is_shown = has_screen() and not find_manner().is_json if show is None else show
+    if len(paths) == 1 and is_shown:
         click.launch(str(paths[0]))

@@ -13,6 +13,7 @@ import click
 
 from digit_sequence.base.characters import show_characters
 from digit_sequence.base.errors import SourceError
+from digit_sequence.cli.options import output_options
 from digit_sequence.cli.progress import show_progress
 from digit_sequence.cli.terminal import echo, write_file
 from digit_sequence.cli.torch_import import importing_torch
@@ -64,6 +65,7 @@ SHOWN = 12
     help="Write readings.csv there and, with labels, report.json and mistakes.png.  "
     "[default: print the readings]",
 )
+@output_options
 def read(
     weights: Path,
     images: tuple[Path, ...],

@@ -8,16 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from digit_sequence.base.text import count_things, escape_line
-from digit_sequence.cli.options import memory_option, scheduler_options
+from digit_sequence.cli.options import memory_option, output_options, scheduler_options
 from digit_sequence.cli.progress import show_progress
 from digit_sequence.cli.signals import drain_on_signal
-from digit_sequence.cli.terminal import (
-    describe_result,
-    echo,
-    list_result,
-    output_options,
-    tell_summary,
-)
+from digit_sequence.cli.terminal import describe_result, echo, list_result, tell_result
 
 if TYPE_CHECKING:
     from digit_sequence.building.dataset import BuildResult
@@ -65,7 +59,7 @@ def verify(out: str, quick: bool, redraw: int, repair: bool, **scheduler: Any) -
             should_stop=should_stop,
             **scheduler,
         )
-    tell_summary(**_list_verification(result), **repaired)
+    tell_result(**_list_verification(result), **repaired)
     if result.problems and not repair:
         sys.exit(1)
 
