@@ -90,7 +90,7 @@ class Program(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Import a command and run it; Ctrl-C at any time is a way to stop it."""
-        with stop_on_signal():  # whose context click has not closed yet
+        with stop_on_signal():  # of which click would say "Aborted!"
             return super().invoke(ctx)
 
     def resolve_command(
@@ -139,8 +139,8 @@ def _end(manner: Manner, error: Exception | None, exit_code: int) -> NoReturn:
         elif error and exit_code != 1:
             start = "" if exit_code == STOPPED else "error: "
             echo_anyway(f"{start}{error}", err=True)
-    except BrokenPipeError as broken:
-        error = broken
+    except BrokenPipeError:
+        sys.exit(1)
     except OutputError as unsent:
         echo_anyway(f"error: {unsent}", err=True)
         sys.exit(2)
