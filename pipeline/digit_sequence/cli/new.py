@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from digit_sequence.base.errors import BuildStopped, ConfigError, PipelineError
+from digit_sequence.base.files import write_file
 from digit_sequence.base.home import expand_home
 from digit_sequence.base.text import escape, escape_line
 from digit_sequence.cli.options import output_options
-from digit_sequence.cli.terminal import echo, find_manner, has_screen, tell_result, write_file
+from digit_sequence.cli.terminal import echo, find_manner, has_screen, tell_result
 
 if TYPE_CHECKING:
     from digit_sequence.cli.new_config import Draft

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
+from digit_sequence.base.files import write_file
 from digit_sequence.cli.options import output_options, override_option
-from digit_sequence.cli.terminal import echo, tell_result, write_file
+from digit_sequence.cli.terminal import echo, tell_result
 
 
 @click.command()

@@ -37,10 +37,12 @@ def _taking_stops(take: Callable[..., Any]) -> Iterator[None]:
 
 
 @contextmanager
-def drain_on_signal() -> Iterator[Callable[[], bool]]:
+def drain_on_signal(
+    end: str = "the shards under way are done",
+) -> Iterator[Callable[[], bool]]:
     """Give a function that says whether to stop, which the first signal turns true.
 
-    The second Ctrl-C stops at once.
+    The second Ctrl-C stops at once; `end` says when it stops without one.
     """
     is_stopping = False
 
@@ -52,7 +54,7 @@ def drain_on_signal() -> Iterator[Callable[[], bool]]:
             return
         is_stopping = True
         with suppress(OSError, RuntimeError):  # the terminal is closed, or is being written to
-            echo("\nstopping when the shards under way are done; Ctrl-C again: now", err=True)
+            echo(f"\nstopping when {end}; Ctrl-C again: now", err=True)
 
     with _taking_stops(stop):
         yield lambda: is_stopping

@@ -22,7 +22,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -30,7 +29,7 @@ import click
 
 from digit_sequence.base.errors import OutputError
 from digit_sequence.base.stops import STOPPED
-from digit_sequence.base.text import escape
+from digit_sequence.base.text import describe_bytes, escape
 
 if TYPE_CHECKING:  # for types alone: the build command starts a process before it imports them
     from digit_sequence.building.dataset import BuildResult
@@ -183,34 +182,6 @@ def list_result(result: BuildResult, uri: str) -> dict[str, Any]:
     }
 
 
-def describe_bytes(n_bytes: float) -> str:
-    """Return a count of bytes as people read it.
-
-    >>> describe_bytes(1234567)
-    '1.23 MB'
-    """
-    for unit in ("B", "kB", "MB", "GB"):
-        if n_bytes < 1000:
-            return f"{n_bytes:.3g} {unit}"
-        n_bytes /= 1000
-    return f"{n_bytes:,.1f} TB"
-
-
 def has_screen() -> bool:
     """Return whether pictures can be opened for the user."""
     return sys.stdout.isatty() and bool(os.environ.get("DISPLAY") or sys.platform == "darwin")
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write a picture or a report, in a folder that is made if there is none.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
