@@ -139,7 +139,7 @@ class Meter:
         share = f"{self.done / self.total if self.total else 1:4.0%}"
         words = self.list_words()
         if width <= len(" ".join([share, ", ".join(words[:2])])) + MIN_BAR:
-            words[0] = words[0].partition(" ")[0]  # rather a bar than the unit
+            words = [words[0].partition(" ")[0], *words[1:2]]  # rather a bar than the unit
         text = ""
         while words and len(text := " ".join([share, ", ".join(words)])) > width:
             words.pop()
