@@ -143,6 +143,7 @@ class Meter:
         text = ""
         while words and len(text := " ".join([share, ", ".join(words)])) > width:
             words.pop()
+        text = text if words else share
         bar = min(MAX_BAR, width - len(text) - 1)
         if bar >= MIN_BAR:
             filled = round(bar * min(1.0, self.done / self.total if self.total else 1))
