@@ -144,12 +144,6 @@ def list_drawn_fields(settings: Block) -> list[str]:
     ]
 
 
-def draw_values(words: Words, settings: Block) -> NDArray[Any]:
-    """Turn words into values of the one range that a block holds, both ends included."""
-    (name,) = (name for name, value in settings if isinstance(value, tuple))
-    return _draw_field(words, settings, name)
-
-
 def _draw_field(words: Words, settings: Block, name: str) -> NDArray[Any]:
     value = getattr(settings, name)
     if isinstance(value, float):
