@@ -24,7 +24,7 @@ from digit_sequence.config.sections import LOOK, GlyphSection, LineSection, Weig
 from digit_sequence.numbers.registry import NUMBER_KINDS
 from digit_sequence.sources.hands import HAND, LACKED, WRITERS
 from digit_sequence.sources.mix import ORIGIN, ORIGINS
-from digit_sequence.store.labels import COLUMNS, PIXEL_HASH
+from digit_sequence.store.label_schema import COLUMNS, PIXEL_HASH
 from digit_sequence.transforms.registry import TRANSFORMS
 from digit_sequence.transforms.transform import Transform
 
