@@ -62,7 +62,7 @@ class Pattern(Page):
         hatch: Weight = 1
         """How often it is crossing lines, by weight."""
         arcs: Weight = 1
-        """How often it is crossing circles, by weight."""
+        """How often it is crossing arcs, by weight."""
         weave: Weight = 1
         """How often it is a weave, by weight."""
 
