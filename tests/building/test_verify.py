@@ -24,7 +24,7 @@ from digit_sequence.building.sampler import open_output
 from digit_sequence.building.verify import verify_dataset
 from digit_sequence.cli.program import main
 from digit_sequence.codec.encoding import encode_image
-from digit_sequence.config.model import Output
+from digit_sequence.config.output import Output
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.containers.sidecars import SIDECARS
 from digit_sequence.read.dataset import open_dataset

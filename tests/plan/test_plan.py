@@ -17,7 +17,8 @@ from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import sample_key
 from digit_sequence.config.loading import parse_config
-from digit_sequence.config.model import Config, Split
+from digit_sequence.config.model import Config
+from digit_sequence.config.splits import Split
 from digit_sequence.numbers.values import ListedNumbers
 from digit_sequence.plan.plan import Plan, Shard, SplitPlan, make_plan, parse_key
 from strategies import number_texts

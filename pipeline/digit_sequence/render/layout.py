@@ -20,7 +20,8 @@ from digit_sequence.base.characters import find_signs
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.randomness import to_uniform
 from digit_sequence.base.rounding import round_factor
-from digit_sequence.config.model import MIN_DIGIT_WIDTH, Config
+from digit_sequence.config.canvas import MIN_DIGIT_WIDTH
+from digit_sequence.config.model import Config
 from digit_sequence.render.outlines import trace_outlines
 from digit_sequence.render.recipe import Recipes
 from digit_sequence.sources.bank import GlyphBank
