@@ -2,8 +2,9 @@
 
 Every class below is one block of the file and every field one key; README.md shows them as a
 table. The blocks `splits`, `canvas` and `output` are in modules of these names, those of `glyph`,
-`line` and `look` in `sections`, and what a registry holds with its variants. Blocks of `glyph` and `line` that are left out are off. Execution settings (scheduler,
-workers) are no part of a config, because they change no byte.
+`line` and `look` in `sections`, and what a registry holds with its variants. Blocks of `glyph` and
+`line` that are left out are off. Execution settings (scheduler, workers) are no part of a config,
+because they change no byte.
 """
 
 from __future__ import annotations

@@ -39,6 +39,7 @@ from numpy.typing import NDArray
 from digit_sequence.base.blocks import shorten
 from digit_sequence.base.characters import DIGITS, find_signs
 from digit_sequence.base.errors import SourceError, SourceWarning
+from digit_sequence.base.files import open_new
 from digit_sequence.sources.cache import CACHE_VARIABLE, cache_folder, writing_into
 from digit_sequence.sources.distances import Distances
 from digit_sequence.sources.registry import list_files, open_source, read_source
@@ -151,11 +152,8 @@ def load_bank(settings: SourceBlock) -> GlyphBank:
     if folder is None or not is_cached:
         glyphs = read_source(settings)
         folder, doubts = _publish_bank(glyphs), list(glyphs.doubts)
-        with writing_into(pointer.parent, _REMEDY):
-            pointer.parent.mkdir(parents=True, exist_ok=True)
-            temporary = pointer.with_name(f".{uuid.uuid4().hex}")
-            temporary.write_text("\n".join([folder.name, *doubts]), encoding="utf-8")
-            temporary.replace(pointer)
+        with writing_into(pointer.parent, _REMEDY), open_new(pointer) as file:
+            file.write("\n".join([folder.name, *doubts]).encode())
     for note in (*open_source(settings).list_notes(), *doubts):
         warnings.warn(f"source {settings.name}: {note}", SourceWarning, stacklevel=2)
     return _open_bank(folder)
