@@ -29,7 +29,8 @@ from digit_sequence.containers import CONTAINERS
 from digit_sequence.containers.sidecars import SIDECARS
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.run.schedulers import SchedulerOptions, TaskLost, open_scheduler
-from digit_sequence.sources.bank import load_bank, pack_bank
+from digit_sequence.sources.bank import pack_bank
+from digit_sequence.sources.bank_cache import load_bank
 from digit_sequence.sources.idx import IdxSettings
 from digit_sequence.store.labels import encode_labels, hash_rows, read_commit, read_labels
 from digit_sequence.store.ledger import make_target, read_ledger
