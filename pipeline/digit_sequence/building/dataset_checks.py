@@ -14,6 +14,7 @@ from digit_sequence.base.names import BUILD_FOLDER, MANIFEST_PATH, PLAN_PATH
 from digit_sequence.building.shard_checks import (
     Problem,
 )
+from digit_sequence.containers import CONTAINERS
 from digit_sequence.plan.plan import Plan, Shard
 from digit_sequence.run.events import RUNS_FOLDER
 from digit_sequence.sources.bank import parse_bank
@@ -120,7 +121,8 @@ def _list_files(
 
 def _list_images(storage: Storage, plan: Plan, shard: Shard) -> list[str]:
     """Return the files of a shard: by the plan, or where other code has named them by its rows."""
-    if plan.published is None or plan.config.output.container != "files":
+    container = CONTAINERS[plan.config.output.container]
+    if plan.published is None or not container.has_file_per_image:
         return shard_paths(plan, shard)
     try:
         with storage.open(label_path(shard)) as file:
