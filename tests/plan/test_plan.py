@@ -484,11 +484,11 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
 CONSTANTS = [
     ("base/rounding.py", "2.0**24"),
     ("building/shard.py", "config.output"),
-    ("codec/deflate_kernels.py", "258"),
+    ("codec/jpeg_kernels.py", "_MIDDLE = 128"),
     ("config/canvas.py", "MIN_DIGIT_WIDTH = 4"),
     ("containers/webdataset.py", "_NAME_BYTES = 100"),
     ("numbers/random.py", "BALANCE_BLOCK = 100"),
-    ("pen/shapes.yaml", "0."),
+    ("pen/shapes.yaml", "weight: 0.5"),
     ("plan/plan.py", "MAX_SAMPLES = 10**12"),
     ("render/layout.py", "SMOOTHING_FREE = 1.25"),
     ("sources/distances.py", "REACH = 5"),
