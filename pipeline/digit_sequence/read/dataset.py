@@ -22,6 +22,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import PurePosixPath
 from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
@@ -30,7 +31,13 @@ from numpy.typing import NDArray
 
 from digit_sequence.base.characters import DIGITS
 from digit_sequence.base.errors import ConfigError, OutputError
-from digit_sequence.base.names import MANIFEST_PATH, PLAN_PATH, shard_name
+from digit_sequence.base.names import (
+    MANIFEST_PATH,
+    PLAN_PATH,
+    label_file,
+    parse_shard,
+    shard_name,
+)
 from digit_sequence.read.backing import Ordinals
 from digit_sequence.read.cache import open_cache
 from digit_sequence.read.files import DatasetFiles
@@ -39,7 +46,7 @@ from digit_sequence.read.shard_labels import DatasetLayout, ShardLabels
 from digit_sequence.read.splits import Splits
 from digit_sequence.read.where import find_columns
 from digit_sequence.store.label_schema import PLACE_COLUMNS
-from digit_sequence.store.records import list_labelled, load_manifest, make_outline, parse_plan
+from digit_sequence.store.records import load_manifest, make_outline, parse_plan
 from digit_sequence.store.storage import Storage
 
 FETCH_SAMPLES = 8192
@@ -324,21 +331,30 @@ def _describe_missing(storage: Storage) -> OutputError:
             f"{storage.uri}: expected a dataset built by this program, got no {MANIFEST_PATH} and "
             f"no sound {PLAN_PATH} ({error}); build into another directory"
         )
-    there = list_labelled(outline, storage.list("labels"))
+    n_shards: dict[str, int] = {split: outline.n_shards(split) for split in outline.samples}
+    there = {path for path in storage.list("labels") if _is_label_file(path, n_shards)}
     missing = (
-        shard_name(split, next(place for place, it in enumerate([*indices, None]) if it != place))
-        for split, indices in there.items()
-        if len(indices) < outline.n_shards(split)
+        shard_name(split, index)
+        for split, count in n_shards.items()
+        for index in range(count)
+        if label_file(split, shard_name(split, index)) not in there
     )
     first = next(missing, None)
-    total = sum(map(outline.n_shards, there))
-    n_missing = total - sum(map(len, there.values()))
+    total = sum(n_shards.values())
     return OutputError(
         f"{storage.uri}: the dataset is not complete: "
         + (
-            f"{n_missing:,} of {total:,} shards are missing, the first is {first}"
+            f"{total - len(there):,} of {total:,} shards are missing, the first is {first}"
             if first is not None
             else f"all {total:,} shards have labels, but {MANIFEST_PATH} is missing"
         )
         + "; run the same build again, which keeps what is there"
     )
+
+
+def _is_label_file(path: str, n_shards: Mapping[str, int]) -> bool:
+    try:
+        split, index = parse_shard(PurePosixPath(path).stem)
+    except ValueError:
+        return False
+    return index < n_shards.get(split, 0) and path == label_file(split, shard_name(split, index))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from pathlib import PurePosixPath
 from typing import TypeVar
 
 import numpy as np
@@ -14,11 +16,11 @@ from digit_sequence.codec.encoding import EXTENSIONS
 from digit_sequence.config.model import Config
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.containers.container import Target
-from digit_sequence.plan.plan import Plan, Shard
+from digit_sequence.plan.plan import Plan, Shard, parse_shard
 from digit_sequence.store.done import check_shard, label_path
 from digit_sequence.store.labels import Commit
 from digit_sequence.store.plan_file import check_countable, outline_plan
-from digit_sequence.store.records import Outline, list_labelled
+from digit_sequence.store.records import Outline
 from digit_sequence.store.storage import Storage
 
 _READERS = 16
@@ -34,8 +36,15 @@ Found = TypeVar("Found")
 
 def find_labelled(outline: Outline, paths: Iterable[str]) -> Iterator[Shard]:
     """Yield the shards of a dataset that some of its files are the label files of, in order."""
-    for split, indices in list_labelled(outline, paths).items():
-        yield from (outline.shard(split, index) for index in indices)
+    found: dict[str, list[int]] = {split: [] for split in outline.samples}
+    for path in paths:
+        with contextlib.suppress(ValueError):
+            split, index = parse_shard(PurePosixPath(path).stem)
+            is_planned = split in found and index < outline.n_shards(split)
+            if is_planned and path == label_path(outline.shard(split, index)):
+                found[split].append(index)
+    for split in outline.samples:
+        yield from (outline.shard(split, index) for index in sorted(found[split]))
 
 
 def shard_paths(plan: Plan, shard: Shard) -> list[str]:

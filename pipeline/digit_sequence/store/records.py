@@ -12,26 +12,16 @@ labels    `store.labels.read_labels` of a file, `store.label_checks` of rows
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from digit_sequence.base.characters import DIGITS, order_characters
 from digit_sequence.base.documents import parse_json, take, take_count
 from digit_sequence.base.errors import OutputError
-from digit_sequence.base.names import (
-    MANIFEST_PATH,
-    SCHEMA_VERSION,
-    SPLITS,
-    SplitName,
-    label_file,
-    parse_shard,
-    shard_name,
-)
+from digit_sequence.base.names import MANIFEST_PATH, SCHEMA_VERSION, SPLITS, SplitName
 from digit_sequence.codec.decoding import MAX_PIXELS
 
 if TYPE_CHECKING:  # who only reads needs no plan
@@ -83,18 +73,6 @@ def make_outline(published: Mapping[str, Any]) -> Outline:
     """Return the outline of a plan file that was checked."""
     fields = ("fingerprint", "container", "shard_samples", "samples")
     return Outline(**{field: published[field] for field in fields})
-
-
-def list_labelled(outline: Outline, paths: Iterable[str]) -> dict[SplitName, list[int]]:
-    """Return the indices of the shards of each split that some files are the label files of."""
-    found: dict[SplitName, list[int]] = {split: [] for split in outline.samples}
-    for path in paths:
-        with contextlib.suppress(ValueError):
-            name, index = parse_shard(PurePosixPath(path).stem)
-            for split in (it for it in found if it == name and index < outline.n_shards(it)):
-                if path == label_file(split, shard_name(split, index)):
-                    found[split].append(index)
-    return {split: sorted(indices) for split, indices in found.items()}
 
 
 # -- the plan --------------------------------------------------------------------------------------
