@@ -205,7 +205,7 @@ def test_dry_run_tells_what_is_excluded(tiny_config, tmp_path):
     }
     config = write_config(tmp_path / "unseen.yaml", tiny_config(splits=splits))
     lines = run("build", config, "-o", "out", "--dry-run").stdout.splitlines()
-    assert lines[3] == "train shows none of the 22 numbers of test and the list: 68 are left"
+    assert lines[4] == "train shows none of the 22 numbers of test and the list: 68 are left"
 
 
 @pytest.mark.parametrize(("per", "drawn"), [("sample", "- %"), ("glyph", "%")])
@@ -222,7 +222,7 @@ def test_dry_run_tells_what_is_drawn(per, drawn, tiny_config, tiny_source, tmp_p
     source = {"name": "mix", "per": per, "parts": parts}
     config = write_config(tmp_path / "mix.yaml", tiny_config(source=source, splits=splits))
     lines = run("build", config, "-o", "out", "--dry-run").stdout.splitlines()
-    assert lines[2] == f"signs   - % and space; a pen draws {drawn}"
+    assert lines[3] == f"signs: - % and space; a pen draws {drawn}"
 
 
 def test_marks_that_labels_have_as_signs_are_told(tiny_config, tmp_path):

@@ -15,7 +15,7 @@ from digit_sequence.cli.terminal import echo, find_manner, tell_result
 
 SECONDS = 20.0
 """That a scheduler has to answer, and to have a worker."""
-WIDTHS = (4, 12)
+WIDTHS = (4, 11)
 """Columns of the state and the subject of a finding."""
 
 

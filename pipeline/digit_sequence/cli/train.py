@@ -10,7 +10,7 @@ import click
 
 from digit_sequence.cli.options import output_options, override_option
 from digit_sequence.cli.progress import show_progress
-from digit_sequence.cli.terminal import echo, tell_result
+from digit_sequence.cli.terminal import echo, tell, tell_result
 from digit_sequence.cli.torch_import import importing_torch
 
 
@@ -80,20 +80,21 @@ def train(
         from digit_sequence.learn import programs
         from digit_sequence.learn.training_report import summarize
 
-    def tell(entry: Mapping[str, float]) -> None:
+    def tell_epoch(entry: Mapping[str, float]) -> None:
         echo(
             f"epoch {entry['epoch'] + 1} of {options['epochs']}: loss {entry['train_loss']:.3f}, "
             f"val {entry['val_loss']:.3f}, {entry['val_exact_match']:.2%} exact, "
             f"{entry['seconds'] / 60:.1f} min",
             err=True,
         )
+        tell("epoch", **entry)
 
     report = programs.train(
         origin,
         output,
         also=also,
         overrides=overrides,
-        on_epoch=tell,
+        on_epoch=tell_epoch,
         show_progress=show_progress,
         **options,
     )
