@@ -109,9 +109,9 @@ def new(
     overwrite: bool,
     **given: str | None,
 ) -> None:
-    """Write a config of your own: a few questions, a sheet of samples.
+    """Write a config of your own, after a few questions.
 
-    What is answered by an option is not asked. The sheet, a PNG, stands beside the config.
+    What is answered by an option is not asked. A sheet of samples, a PNG, stands beside the config.
 
     \b
       digit-sequence new

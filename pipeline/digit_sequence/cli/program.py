@@ -12,9 +12,10 @@ import re
 import signal
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any, TextIO, cast
 
 import click
@@ -45,7 +46,7 @@ class Commands(Mapping[str, click.Command]):
     def __len__(self) -> int:
         return len(self._names)
 
-    def summarize(self, name: str, width: int = 45) -> str:
+    def summarize(self, name: str, width: int = 1000) -> str:
         """Return the first sentence of a command's help, read off its module without importing."""
         module = ast.parse(Path(__file__).with_name(f"{name}.py").read_text("utf-8"))
         (function,) = (
@@ -60,6 +61,8 @@ COMMANDS = Commands(
 )
 
 
+MIN_COLUMNS, MAX_COLUMNS = 30, 80
+"""Of help, whatever the terminal has."""
 NO_MEMORY = (
     "memory: the system gives this process no more; raise its limit (ulimit -v), or give fewer "
     "--workers or a smaller output.shard_samples. What is built is kept: run the same command again"
@@ -135,6 +138,19 @@ def _show_note(
     echo(f"note: {message}" if is_for_users else told.rstrip(), err=True)
 
 
+def _explain_order(
+    ctx: click.Context, refusal: click.NoSuchOption, words: Sequence[str]
+) -> click.UsageError:
+    """Return what to say of an option before the command, which may be one of the command."""
+    option = refusal.option_name
+    named = next((word for word in words if word in COMMANDS), None)
+    for name in [named] if named else COMMANDS:
+        if any(option in (*it.opts, *it.secondary_opts) for it in COMMANDS[name].params):
+            order = f"digit-sequence {named or 'COMMAND'} {option}"
+            return click.UsageError(f"Options stand after the command: {order}", ctx)
+    return refusal
+
+
 class LazyProgram(Program):
     """The group of `COMMANDS`, which lists them without importing them."""
 
@@ -142,19 +158,22 @@ class LazyProgram(Program):
         """Parse the words after the program's name; `~` is the home directory in all of them."""
         if isinstance(ctx.obj, Manner) and not ctx.resilient_parsing:
             ctx.obj.read(args)
-        return super().parse_args(ctx, [expand_word(word) for word in args])
+        ctx.terminal_width = max(MIN_COLUMNS, min(get_terminal_size().columns, MAX_COLUMNS)) - 2
+        try:
+            return super().parse_args(ctx, [expand_word(word) for word in args])
+        except click.NoSuchOption as refusal:
+            raise _explain_order(ctx, refusal, args) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the list of commands."""
-        width = formatter.width - 6 - max(map(len, COMMANDS))
         with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS.summarize(name, width)) for name in COMMANDS])
+            formatter.write_dl([(name, COMMANDS.summarize(name)) for name in COMMANDS])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete the name of a command, or an option of the program."""
         names = [name for name in COMMANDS if name.startswith(incomplete)]
         return [
-            *(CompletionItem(name, help=COMMANDS.summarize(name)) for name in names),
+            *(CompletionItem(name, help=COMMANDS.summarize(name, 45)) for name in names),
             *click.Command.shell_complete(self, ctx, incomplete),
         ]
 
@@ -169,7 +188,7 @@ def main() -> None:
     """Build labelled image datasets of handwritten numbers from MNIST digits.
 
     \b
-      digit-sequence build configs/default.yaml      a dataset in data/default
-      digit-sequence preview configs/default.yaml    a picture of what it will hold
-      digit-sequence number 14543 -b -c -a           images of one number
+      digit-sequence build configs/default.yaml         a dataset in data/default
+      digit-sequence preview configs/default.yaml       a picture of its samples
+      digit-sequence number 14543 -b --source mnist-5k  ten images of a number
     """

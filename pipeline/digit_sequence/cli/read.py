@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 WAYS = ("levels", "grey", "ground", "small", "tight")
 """Those of learn.crops, which help does not import."""
+EMPTY = "empty"
+"""The status of an image in which no number was found."""
 SHOWN = 12
 """Confusions of digits that are printed; the report has them all."""
 
@@ -73,11 +75,12 @@ def read(
     min_confidence: float,
     output: Path | None,
 ) -> None:
-    """Read IMAGES, files and folders of one number each, by the WEIGHTS of a run of train.
+    """Read the numbers in IMAGES by what a run of train has learned.
 
-    WEIGHTS is the run's folder or its best.pt. The readings are CSV: file, number, confidence (0 to
-    1) and status: read, check (see --min-confidence) or why the file cannot be read. Needs the
-    extra torch.
+    IMAGES are files and folders, one number in each image; WEIGHTS is the run's folder or its
+    best.pt. The readings are CSV: file, number, confidence (0 to 1) and status: read, check (see
+    --min-confidence), empty (no number was found) or why the file cannot be read. Needs the extra
+    torch.
     """
     from digit_sequence.learn.crop_files import list_crops, show
     from digit_sequence.learn.doubtful import find_doubtful
@@ -104,6 +107,8 @@ def read(
     if truths is not None:
         doubtful = find_doubtful(labels, crops) if labels else None
         _report(reader, crops, readings, truths, doubtful, output, min_confidence)
+    if n_empty := _count_empty(readings):
+        echo(f"note: no number was found in {n_empty:,} of {len(readings):,} images", err=True)
     _tell_problems(readings)
 
 
@@ -118,9 +123,16 @@ def _write_table(readings: Mapping[str, CropReading], min_confidence: float) -> 
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["file", "number", "confidence", "status"])
     for name, reading in readings.items():
-        status = reading.problem or ("read" if reading.confidence >= min_confidence else "check")
+        status = _find_status(reading, min_confidence)
         writer.writerow([name, reading.number, f"{reading.confidence:.4f}", status])
     return buffer.getvalue().rstrip("\n")
+
+
+def _find_status(reading: CropReading, min_confidence: float) -> str:
+    """Return the word of the table about a reading, or why there is none."""
+    if reading.problem or not reading.number:
+        return reading.problem or EMPTY
+    return "read" if reading.confidence >= min_confidence else "check"
 
 
 def _report(
@@ -154,7 +166,7 @@ def _report(
     )
     result = measure(compared) | {"bounds": measure_bounds(compared)}
     result |= {"surest": measure_surest(compared), "ways": list(reader.ways)}
-    result |= {"confusions": count_confusions(compared)}
+    result |= {"confusions": count_confusions(compared), "empty": _count_empty(readings)}
     lines = [*_summarize(result, compared, min_confidence)]
     if doubtful is not None:
         digits, is_doubtful = doubtful
@@ -217,6 +229,10 @@ def _describe(confusion: Mapping[str, Any]) -> str:
     if not digit:
         return f"{found} put in ({confusion['count']:,})"
     return f"{digit} {f'as {found}' if found else 'left out'} ({confusion['count']:,})"
+
+
+def _count_empty(readings: Mapping[str, CropReading]) -> int:
+    return sum(_find_status(reading, 0) == EMPTY for reading in readings.values())
 
 
 def _tell_problems(readings: Mapping[str, CropReading]) -> None:
