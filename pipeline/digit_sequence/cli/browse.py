@@ -47,8 +47,8 @@ def browse(
 ) -> None:
     """Explore a dataset or a config in the browser.
 
-    Filter, sort, zoom, ask in SQL, draw samples anew with other values. For this machine alone, at an address that nobody guesses; Ctrl-C ends it. Needs the extra
-    browse.
+    Filter, sort, zoom, ask in SQL, draw samples anew with other values. For this machine alone,
+    at an address that nobody guesses; Ctrl-C ends it. Needs the extra browse.
     """
     try:
         from digit_sequence.browse.crops import CropCollection

@@ -58,8 +58,9 @@ class Finding:
 def doctor(ctx: click.Context, /, **scheduler: Any) -> None:
     """Check this machine, and say what to do about what it lacks.
 
-    Versions, folders, optional parts, and the scheduler. Of a scheduler that is given, whether it answers, and whether its workers have this program.
-    Exit code 1 if something keeps a build from running.
+    Versions, folders, optional parts, and the scheduler. Of a scheduler that is given, whether
+    it answers, and whether its workers have this program. Exit code 1 if something keeps a
+    build from running.
     """
     waiting = "worker_timeout_seconds"
     if ctx.get_parameter_source(waiting) is ParameterSource.DEFAULT:

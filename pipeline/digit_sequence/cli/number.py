@@ -100,8 +100,8 @@ from digit_sequence.cli.terminal import echo, has_screen
 def number(ctx: click.Context, /, **options: Any) -> None:
     """Make images of one NUMBER, as the original script does.
 
-    They are in IMAGE_DIR/NUMBER/, with a label file beside them. --source mnist-5k takes digits of a
-    package, so nothing is downloaded.
+    They are in IMAGE_DIR/NUMBER/, with a label file beside them. --source mnist-5k takes digits
+    of a package, so nothing is downloaded.
 
     \b
       digit-sequence number 14543 -w 200 -c -a -b -bn 20 --source mnist-5k

@@ -28,6 +28,26 @@ from digit_sequence.cli.signals import stop_on_interrupt
 from digit_sequence.cli.terminal import Manner, echo, echo_anyway, escape_refusals
 
 
+class Formatter(click.HelpFormatter):
+    """Help as wide as the terminal, 40 to 80 columns; where it is narrow, options are lines."""
+
+    def __init__(self, width: int | None = None, **options: Any) -> None:
+        columns = min(max(get_terminal_size().columns, 40), 80)
+        super().__init__(width=width or columns - 2, **options)
+
+    def write_dl(
+        self, rows: Sequence[tuple[str, str]], col_max: int = 30, col_spacing: int = 2
+    ) -> None:
+        """Write a list of terms, of at most so many columns, and what each is."""
+        super().write_dl(rows, min(col_max, max(10, self.width - 48)), col_spacing)
+
+
+class Context(click.Context):
+    """What a command runs in."""
+
+    formatter_class = Formatter
+
+
 class Commands(Mapping[str, click.Command]):
     """Commands by name: each is the function of that name, in the module of that name, in cli/."""
 
@@ -38,6 +58,7 @@ class Commands(Mapping[str, click.Command]):
         if name not in self._names:
             raise KeyError(name)
         command: click.Command = getattr(import_module(f"{__package__}.{name}"), name)
+        command.context_class = Context
         return command
 
     def __iter__(self) -> Iterator[str]:
@@ -61,8 +82,6 @@ COMMANDS = Commands(
 )
 
 
-MIN_COLUMNS, MAX_COLUMNS = 30, 80
-"""Of help, whatever the terminal has."""
 NO_MEMORY = (
     "memory: the system gives this process no more; raise its limit (ulimit -v), or give fewer "
     "--workers or a smaller output.shard_samples. What is built is kept: run the same command again"
@@ -154,11 +173,12 @@ def _explain_order(
 class LazyProgram(Program):
     """The group of `COMMANDS`, which lists them without importing them."""
 
+    context_class = Context
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the words after the program's name; `~` is the home directory in all of them."""
         if isinstance(ctx.obj, Manner) and not ctx.resilient_parsing:
             ctx.obj.read(args)
-        ctx.terminal_width = max(MIN_COLUMNS, min(get_terminal_size().columns, MAX_COLUMNS)) - 2
         try:
             return super().parse_args(ctx, [expand_word(word) for word in args])
         except click.NoSuchOption as refusal:

@@ -74,8 +74,8 @@ def train(
 ) -> None:
     """Teach a small network to read the numbers of OUT.
 
-    A report says how well it does. Of a CONFIG, samples are drawn while the network learns, the same as a build would have; with
-    samples: null for train, new ones in each epoch.
+    A report says how well it does. Of a CONFIG, samples are drawn while the network learns, the
+    same as a build would have; with samples: null for train, new ones in each epoch.
 
     Writes report.md, report.json, curve.png, mistakes.png and the weights to RUN. A run that was
     stopped goes on when the same command is given again. Needs the extra torch.
