@@ -201,7 +201,7 @@ def test_all_mirrors_down(tmp_path, contents, mirror):
         assert part in message
     assert len(message.splitlines()) == 2 + len(mirrors)
     assert (
-        f"{nobody}train-images-idx3-ubyte.gz: expected a file, got: ConnectionError: Conn"
+        f"train-images-idx3-ubyte.gz: expected a file, got: ConnectionError: Conn"
         in message
     )
     assert "Pool" not in message  # that much urllib3 would tell
