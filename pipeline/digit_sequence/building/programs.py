@@ -15,7 +15,7 @@ from digit_sequence.building.origins import open_storage
 from digit_sequence.building.repair import repair_dataset
 from digit_sequence.building.sampler import open_output, open_sampler
 from digit_sequence.building.verify import VerifyResult, load_any_plan, verify_dataset
-from digit_sequence.config.loading import load_config
+from digit_sequence.config.loading import load_config, naming_file
 from digit_sequence.config.model import Config
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 from digit_sequence.store.plan_file import check_versions
@@ -88,7 +88,9 @@ def build(
     storage = Storage(str(output or choose_output(settings, path)))
     leave_lost_folder()
     storage.check()
-    sampler = open_sampler(settings, engine)
+    with naming_file(path):
+        sampler = open_sampler(settings, engine)
+        sampler.plan.check_ends()
     with open_scheduler(SchedulerOptions(**scheduler)) as run:
         return build_dataset(sampler, storage, run, on_progress, overwrite, should_stop)
 

@@ -99,7 +99,7 @@ def ablate(
         from digit_sequence.learn.evaluation import EVALUATION_BATCH
         from digit_sequence.learn.programs import open_others
 
-    from digit_sequence.config.loading import load_config
+    from digit_sequence.config.loading import load_config, naming_file
     from digit_sequence.learn.parts import BASE, make_variants
     from digit_sequence.read.dataset import open_dataset
 
@@ -109,7 +109,8 @@ def ablate(
         raise ConfigError(f"--output: expected a folder that is mounted here, got {output}")
     budget = {name: options.pop(name) for name in BUDGET}
     settings = load_config(config, overrides)
-    samplers = ablation.plan_variants(str(config), make_variants(settings, without))
+    with naming_file(config):
+        samplers = ablation.plan_variants(str(config), make_variants(settings, without))
     alphabet = samplers[BASE].plan.alphabet
     chosen: dict[str, Split | Crops] = {}
     for name, other in open_others(tests).items():

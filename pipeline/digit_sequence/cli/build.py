@@ -75,15 +75,16 @@ def build(
     from digit_sequence.building.estimates import estimate_bytes
     from digit_sequence.building.programs import choose_output
     from digit_sequence.building.sampler import open_sampler
-    from digit_sequence.config.loading import load_config
+    from digit_sequence.config.loading import load_config, naming_file
     from digit_sequence.store.storage import Storage
 
     settings = load_config(config, overrides)
     uri = output or choose_output(settings, config)
     storage = Storage(uri)
     leave_lost_folder()
-    sampler = open_sampler(settings, engine)
-    sampler.plan.check_ends()
+    with naming_file(config):
+        sampler = open_sampler(settings, engine)
+        sampler.plan.check_ends()
     for key, signs in sampler.plan.unlabelled.items():
         echo(
             f"note: {key} draws {show_characters(signs)} beside digits, which no label has, while "

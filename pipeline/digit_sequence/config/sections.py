@@ -8,7 +8,13 @@ from __future__ import annotations
 from inspect import getdoc
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 from pydantic.fields import FieldInfo
 
 from digit_sequence.base.blocks import Block, match_text, shorten
