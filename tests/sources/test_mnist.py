@@ -200,7 +200,7 @@ def test_all_mirrors_down(tmp_path, contents, mirror):
     for part in (*mirrors, *contents, str(tmp_path), "404", "source.name: mnist-5k"):
         assert part in message
     assert len(message.splitlines()) == 2 + len(mirrors)
-    assert f"train-images-idx3-ubyte.gz: expected a file, got: ConnectionError: Conn" in message
+    assert "train-images-idx3-ubyte.gz: expected a file, got: ConnectionError: Conn" in message
     assert "Pool" not in message  # that much urllib3 would tell
     assert max(map(len, message.splitlines()[1:-1])) < 200
 
