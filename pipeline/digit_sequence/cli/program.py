@@ -15,7 +15,6 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from shutil import get_terminal_size
 from typing import Any, TextIO, cast
 
 import click
@@ -24,28 +23,9 @@ from click.shell_completion import CompletionItem
 from digit_sequence.base.errors import BuildStopped, PipelineError, SourceWarning, list_causes
 from digit_sequence.base.home import expand_home
 from digit_sequence.base.version import __version__
+from digit_sequence.cli.help import Context
 from digit_sequence.cli.signals import stop_on_interrupt
 from digit_sequence.cli.terminal import Manner, echo, echo_anyway, escape_refusals
-
-
-class Formatter(click.HelpFormatter):
-    """Help as wide as the terminal, 40 to 80 columns; where it is narrow, options are lines."""
-
-    def __init__(self, width: int | None = None, **options: Any) -> None:
-        columns = min(max(get_terminal_size().columns, 40), 80)
-        super().__init__(width=width or columns - 2, **options)
-
-    def write_dl(
-        self, rows: Sequence[tuple[str, str]], col_max: int = 30, col_spacing: int = 2
-    ) -> None:
-        """Write a list of terms, of at most so many columns, and what each is."""
-        super().write_dl(rows, min(col_max, max(10, self.width - 48)), col_spacing)
-
-
-class Context(click.Context):
-    """What a command runs in."""
-
-    formatter_class = Formatter
 
 
 class Commands(Mapping[str, click.Command]):
