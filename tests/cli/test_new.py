@@ -333,7 +333,7 @@ def test_a_conversation(work):
         person.type("yolo\n")
         person.wait_for(r"Config to write \[mine.yaml\]: ")
         person.type("zips.yaml\n")
-        person.wait_for(r"zips.png shows 20 samples of it.\s+no: all is asked again.")
+        person.wait_for(r"zips.png shows 20 samples of it. With no, all is asked again.")
         person.wait_for(r"Write zips.yaml\? yes, no, quit \[yes\]: ")
         assert not Path("zips.yaml").exists()
         assert Path("zips.png").exists()

@@ -174,7 +174,7 @@ def _converse(
                 return draft
         except PipelineError as error:
             echo(f"Error: {error}", err=True)
-        echo("\nOnce more; Enter leaves an answer as it was, Ctrl-C stops.", err=True)
+        _tell("Once more; Enter leaves an answer as it was, Ctrl-C stops.")
         asks_crops, asked = labels is None, list(QUESTIONS)
 
 
@@ -186,7 +186,7 @@ def _is_liked(draft: Draft) -> bool:
     try:
         if has_screen():
             click.launch(str(draft.sheet))
-        echo(f"\n{draft.sheet} shows {draft.shown}.\nno: all is asked again.", err=True)
+        _tell(f"{draft.sheet} shows {draft.shown}. With no, all is asked again.")
         answer = _prompt(f"Write {escape_line(draft.path)}? yes, no, quit", "yes", _check_answer)
     finally:
         if answer != "yes" and before is None:
@@ -214,7 +214,7 @@ def _ask_crops(before: str) -> str | None:
             raise ConfigError(f"expected a folder of images, or nothing, got {text!r}")
         return text
 
-    echo("\nReal crops that the images are to be like? If you have some:", err=True)
+    _tell("Real crops that the images are to be like? If you have some:")
     return _prompt("Their folder (Enter: none)", before, check) or None
 
 
@@ -231,10 +231,15 @@ def _ask(name: str, wishes: Mapping[str, Any]) -> Any:
     default = str(wishes[name] if name in wishes else find_default(name, wishes))
     is_long = len(f"{question.prompt} [{default}]: ") > formatter.width
     if is_long:
-        told = Formatter()
-        told.write_text(f"Enter: {default.replace(',', ', ')}")
-        echo(told.getvalue().rstrip(), err=True)
+        _tell(f"Enter: {default.replace(',', ', ')}", gap="")
     return _prompt(question.prompt, default, lambda text: _check(name, text, ""), not is_long)
+
+
+def _tell(text: str, gap: str = "\n") -> None:
+    """Show a sentence, broken where the terminal ends."""
+    formatter = Formatter()
+    formatter.write_text(text)
+    echo(f"{gap}{formatter.getvalue().rstrip()}", err=True)
 
 
 def _prompt(
