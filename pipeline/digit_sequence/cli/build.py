@@ -64,13 +64,19 @@ def build(
     Shards that OUT holds already are kept, so a build that was stopped, by Ctrl-C or otherwise,
     goes on when the same command is given again. OUT may be a URI such as s3://bucket/folder.
     """
-    from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler, start_fork_server
+    from digit_sequence.run.schedulers import (
+        SchedulerOptions,
+        call_in_fork,
+        open_scheduler,
+        start_fork_server,
+    )
 
     options = SchedulerOptions(**scheduler, is_profiled=performance_report is not None)
     report = make_absolute(performance_report) if performance_report is not None else None
     if options.name == "processes" and not dry_run:
         start_fork_server(["digit_sequence.building.preload"])
     # Workers' process imports the same meanwhile, which saves a second.
+    from digit_sequence.building.compiling import compile_apart, list_modules
     from digit_sequence.building.dataset import build_dataset
     from digit_sequence.building.estimates import estimate_bytes
     from digit_sequence.building.programs import choose_output
@@ -79,10 +85,12 @@ def build(
     from digit_sequence.store.storage import Storage
 
     settings = load_config(config, overrides)
+    modules = list_modules(settings) if engine != "skimage" else []
+    wait_for_loops = call_in_fork(compile_apart, modules)
     uri = output or choose_output(settings, config)
     storage = Storage(uri)
     leave_lost_folder()
-    sampler = open_sampler(settings, engine)
+    sampler = open_sampler(settings, engine, is_tried=False)
     sampler.plan.check_ends()
     for key, signs in sampler.plan.unlabelled.items():
         echo(
@@ -107,6 +115,7 @@ def build(
             show_progress(sampler.plan.n_samples) as on_progress,
             _report_performance(run, report),
         ):
+            wait_for_loops()
             result = build_dataset(sampler, storage, run, on_progress, overwrite, should_stop)
     echo(describe_result(result, uri))
     tell_summary(**list_result(result, uri))
