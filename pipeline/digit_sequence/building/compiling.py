@@ -5,6 +5,7 @@ What has none on the disk yet is compiled: 0.1 to 4 s a module.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterable
 from contextlib import suppress
@@ -15,6 +16,10 @@ from digit_sequence.config.model import Config
 from digit_sequence.render.layout import has_line_maps
 
 _ALWAYS = ("digit_sequence.render.kernels", "digit_sequence.base.random_kernels")
+_OF_MAPS = (
+    "digit_sequence.render.mapped_kernels",
+    "digit_sequence.transforms.geometry_kernels",
+)
 _OF_FORMAT = {
     "png": "digit_sequence.codec.deflate_kernels",
     "jpeg": "digit_sequence.codec.jpeg_kernels",
@@ -26,7 +31,7 @@ def list_modules(config: Config) -> list[str]:
     transforms = config.transforms
     found = {name for transform in transforms for name in list_kernels(type(transform))}
     if has_line_maps(config):
-        found |= {"digit_sequence.render.mapped_kernels"}
+        found |= set(_OF_MAPS)
     if any(transform.needs_outlines for transform in transforms):
         found |= {"digit_sequence.render.outlines_kernels"}
     return [_OF_FORMAT[config.output.image], *_ALWAYS, *sorted(found)]
@@ -50,6 +55,7 @@ def compile_apart(modules: Iterable[str]) -> None:
             n_free += 1
         n_free -= 1
         if os.fork() == 0:
+            gc.disable()  # a seventh of the time
             with suppress(BaseException):  # those who need it will tell
                 import_module(name)
             os._exit(0)

@@ -9,4 +9,5 @@ from importlib import import_module
 import digit_sequence.building.dataset  # noqa: F401
 
 with suppress(ImportError):  # numba is not there, or cannot start
+    import_module("digit_sequence.base.compiled")  # first, for it knows why numba cannot start
     import_module("digit_sequence.base.random_kernels")
