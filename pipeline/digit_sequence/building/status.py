@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +13,7 @@ from digit_sequence.base.names import MANIFEST_PATH
 from digit_sequence.base.text import escape_line
 from digit_sequence.plan.plan import Shard
 from digit_sequence.run.events import PROGRESS_SECONDS, read_last_run
-from digit_sequence.store.ledger import check_shard, find_labelled, map_shards
+from digit_sequence.store.ledger import FileSizes, check_shard, list_labelled, map_shards
 from digit_sequence.store.plan_file import load_outline
 from digit_sequence.store.records import Outline, load_manifest
 from digit_sequence.store.storage import Storage
@@ -32,32 +34,40 @@ def describe_status(storage: Storage) -> str:
     """
     outline = load_outline(storage)
     lines = [f"{'split':8}{'shards':>10}{'done':>10}{'missing':>10}"]
-    done = _find_done(storage, outline)
+    failed, done = _list_failed(read_last_run(storage)), set()
+    n_done, samples_left = Counter[str](), sum(outline.samples.values())
+    for shard in _find_done(storage, outline):
+        n_done[shard.split] += 1
+        samples_left -= shard.n_samples
+        if shard.name in failed:
+            done.add(shard.name)
     for name in outline.samples:
         n_shards = outline.n_shards(name)
-        n_done = sum(shard.split == name for shard in done)
-        lines.append(f"{name:8}{n_shards:10,}{n_done:10,}{n_shards - n_done:10,}")
-    samples_left = sum(outline.samples.values()) - sum(shard.n_samples for shard in done)
-    lines += _describe_run(read_last_run(storage), samples_left, {shard.name for shard in done})
+        lines.append(f"{name:8}{n_shards:10,}{n_done[name]:10,}{n_shards - n_done[name]:10,}")
+    lines += _describe_run(read_last_run(storage), samples_left, done)
     if storage.size(MANIFEST_PATH) is not None:
         load_manifest(storage)
         lines.append("complete")
-    elif len(done) == sum(map(outline.n_shards, outline.samples)):
+    elif n_done.total() == sum(map(outline.n_shards, outline.samples)):
         lines.append("all shards are done, the manifest is not written: give the command again")
     else:
         lines.append("not complete: the same build command goes on")
     return "\n".join(lines)
 
 
-def _find_done(storage: Storage, outline: Outline) -> list[Shard]:
-    """Return the shards that are done; what is in them, `verify` tells."""
-    labelled = storage.list("labels")  # before the images: what has a label file has those by now
-    sizes = storage.list("images")
+def _find_done(storage: Storage, outline: Outline) -> Iterator[Shard]:
+    """Yield the shards that are done; what is in them, `verify` tells."""
+    labelled = list_labelled(storage, outline)  # first: what has these, has its images by now
+    sizes = FileSizes(storage.walk("images"))
 
     def find(shard: Shard) -> Shard | None:
         return None if check_shard(storage, outline, shard, sizes.get)[1] else shard
 
-    return [shard for shard in map_shards(find, find_labelled(outline, labelled)) if shard]
+    return filter(None, map_shards(find, labelled))
+
+
+def _list_failed(events: list[dict[str, Any]]) -> set[str]:
+    return {event["shard"] for event in events if "shard" in event}
 
 
 def _describe_run(events: list[dict[str, Any]], samples_left: int, done: set[str]) -> list[str]:
@@ -65,8 +75,7 @@ def _describe_run(events: list[dict[str, Any]], samples_left: int, done: set[str
         return ["no run is on record"]
     lines = []
     begin, last = events[0], events[-1]
-    failed = {event["shard"] for event in events if "shard" in event} - done
-    if failed:
+    if failed := _list_failed(events) - done:
         lines.append(f"failed in the last run: {', '.join(map(_show, sorted(failed)[:10]))}")
     if last["event"] == "end":
         lines.append(f"last run ended {last['time']}: {_show(last.get('outcome', 'unknown'))}")
