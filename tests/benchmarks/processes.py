@@ -9,16 +9,22 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import dask
 from tests.benchmarks.work import SHARD_SAMPLES, open_work, take_median, time_call
 
 from digit_sequence.building.dataset import build_dataset
+from digit_sequence.plan.plan import parse_shard
+from digit_sequence.run.jobs import Job, Work
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
+from digit_sequence.store.labels import Commit
+from digit_sequence.store.ledger import Ledger
 from digit_sequence.store.storage import Storage
 
+DRIVER_RATE = 100_000
+"""Images/s."""
 _MEMORY = """
 import json, sys
 from pathlib import Path
@@ -187,14 +193,39 @@ def measure_cores(image: str, mnist: Path | None) -> float:
     return take_median([two / one for one, two in zip(rates[::2], rates[1::2], strict=True)])
 
 
-def measure_scheduling(tasks: int) -> float:
-    """Return the milliseconds that the scheduler and a worker spend on a task that does nothing."""
-    with open_scheduler(SchedulerOptions("processes", workers=1)) as run:
-        nothing = dask.delayed(abs, pure=False)
+def measure_driver(workers: int, samples: int, seconds: float) -> dict[str, float]:
+    """Return the load on the process of driver and scheduler when workers only sleep.
 
-        def pass_through(count: int) -> None:
-            run.execute((nothing(-i) for i in range(count)), lambda _: None, lambda: False)
+    They sleep so long that all of them would make `DRIVER_RATE` images/s of shards of that many
+    samples. The driver does with a shard what a build does: it notes it in a ledger.
+    """
+    shards = int(seconds * DRIVER_RATE / samples)
+    plan = open_work("png", None, shards * samples, samples).plan
+    ledger = Ledger(plan)
 
-        pass_through(20)
-        seconds, _, _ = time_call(lambda: pass_through(tasks))
-    return seconds / tasks * 1000
+    def collect(name: str, commit: Commit) -> None:
+        split, index = parse_shard(name)
+        ledger.add(plan.splits[split].shard(index), commit)
+
+    def pass_through(nap: float, count: int) -> None:
+        work = Work(nap, sleep_instead, open_nothing)
+        Job(work, parse_shard, collect).do(
+            run, (shard.name for shard in islice(plan.shards(), count))
+        )
+
+    with open_scheduler(SchedulerOptions("processes", workers=workers)) as run:
+        pass_through(0.1, 4 * workers)
+        nap = workers * samples / DRIVER_RATE
+        clock, cpu, _ = time_call(lambda: pass_through(nap, shards))
+    return {"cores": cpu / clock, "images_per_second": round(shards * samples / clock)}
+
+
+def sleep_instead(seconds: float, split: str, index: int) -> Commit:
+    """Take as long as a shard, and return what one would."""
+    time.sleep(seconds)
+    digest = f"{index:064x}"
+    return Commit("0" * 32, f"{split}-{index:05d}", 2000, 4_000_000, digest, digest, 0)
+
+
+def open_nothing(_seconds: float) -> None:
+    """Have nothing to open."""

@@ -56,6 +56,10 @@ def open_processes(workers: int, is_profiled: bool) -> Iterator[Any]:
     settings = {
         "distributed.worker.memory.terminate": False,
         "distributed.worker.profile.enabled": is_profiled,
+        # For each worker, and for each in this process again, by default 50 and 2 times a second.
+        "distributed.admin.tick.interval": "1s",
+        "distributed.admin.tick.limit": "10s",
+        "distributed.admin.system-monitor.interval": "5s",
     }
     try:
         with leave_current_folder_out(), _hold_interrupts(), dask.config.set(settings):

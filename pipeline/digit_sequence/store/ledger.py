@@ -6,13 +6,12 @@ files with its images have the sizes that the label file says. The label file is
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
 import numpy as np
@@ -25,7 +24,7 @@ from digit_sequence.codec.encoding import EXTENSIONS
 from digit_sequence.config.model import Config
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.containers.container import Target
-from digit_sequence.plan.plan import Plan, Shard, parse_shard
+from digit_sequence.plan.plan import Plan, Shard
 from digit_sequence.store.labels import Commit, read_commit, read_labels
 from digit_sequence.store.plan_file import check_countable, outline_plan
 from digit_sequence.store.records import Outline
@@ -156,12 +155,13 @@ def label_path(shard: Shard) -> str:
 def find_labelled(outline: Outline, paths: Iterable[str]) -> Iterator[Shard]:
     """Return the shards of a dataset that some of its files are the label files of, in order."""
     found = {split: array("q") for split in outline.samples}
+    places = {_locate_file(label_path(outline.shard(split, 0))): split for split in found}
+    n_shards = {split: outline.n_shards(split) for split in found}
     for path in paths:
-        with contextlib.suppress(ValueError):
-            split, index = parse_shard(PurePosixPath(path).stem)
-            is_planned = split in found and index < outline.n_shards(split)
-            if is_planned and path == label_path(outline.shard(split, index)):
-                found[split].append(index)
+        kind, index = _locate_file(path) or ("", 0)
+        split = places.get((kind, 0))
+        if split is not None and index < n_shards[split]:
+            found[split].append(index)
     return (outline.shard(split, int(index)) for split in found for index in np.sort(found[split]))
 
 
@@ -182,7 +182,7 @@ class FileSizes:
     def __init__(self, files: Iterable[tuple[str, int]]) -> None:
         self.n_files = self.n_bytes = 0
         self._others: dict[str, int] = {}
-        found: dict[tuple[str, str], tuple[array[int], array[int]]] = {}
+        found: dict[str, tuple[array[int], array[int]]] = {}
         for path, size in files:
             self.n_files, self.n_bytes = self.n_files + 1, self.n_bytes + size
             if (place := _locate_file(path)) is None:
@@ -194,7 +194,7 @@ class FileSizes:
         self._of_shards = {}
         for kind, columns in found.items():
             order = np.argsort(columns[0])
-            self._of_shards[kind] = tuple(np.asarray(column)[order] for column in columns)
+            self._of_shards[kind] = [array("q", np.asarray(it)[order].data) for it in columns]
 
     def get(self, path: str) -> int | None:
         """Return the size of a file, None if it is not there."""
@@ -204,19 +204,19 @@ class FileSizes:
         if kind not in self._of_shards:
             return None
         indices, sizes = self._of_shards[kind]
-        row = int(np.searchsorted(indices, index))
-        return int(sizes[row]) if row < len(indices) and indices[row] == index else None
+        row = bisect_left(indices, index)
+        return sizes[row] if row < len(indices) and indices[row] == index else None
 
 
-def _locate_file(path: str) -> tuple[tuple[str, str], int] | None:
-    """Return the index of the shard that a file is named after, and all else of its path."""
+def _locate_file(path: str) -> tuple[str, int] | None:
+    """Return the index of the shard that a file is named after, behind all else of its path."""
     folder, _, name = path.rpartition("/")
-    stem, _, suffix = name.partition(".")
+    stem = name.partition(".")[0]
     try:
         split, index = names.parse_shard(stem)
     except ValueError:
         return None
-    return (f"{folder}/{split}", suffix), index
+    return f"{folder}/{split}*{name[len(stem) :]}", index
 
 
 def shard_paths(plan: Plan, shard: Shard) -> list[str]:
