@@ -28,7 +28,7 @@ from tests.benchmarks.memory import MEGABYTE, make_tiny, write_source
 
 from digit_sequence.building.sampler import Sampler, open_sampler
 from digit_sequence.building.shard import pack_shard
-from digit_sequence.building.status import describe_status
+from digit_sequence.building.status import find_status
 from digit_sequence.plan.plan import Shard
 from digit_sequence.store.labels import Commit, encode_labels
 from digit_sequence.store.ledger import (
@@ -103,7 +103,7 @@ def measure(n_shards: int, folder: Path) -> dict[str, Any]:
         with step("read which shards are done"):
             ledger = read_ledger(storage, plan)
         with step("tell the status"):
-            describe_status(storage)
+            find_status(storage)
     assert ledger.n_done == n_shards
     with step("find the missing ones"):
         assert next(ledger.missing(), None) is None
