@@ -98,9 +98,11 @@ def _measure_processes(given: argparse.Namespace, mnist: Path | None) -> dict[st
     results: dict[str, Any] = {"memory": {}, "workers": {}}
     for image in FORMATS:
         results["memory"][image] = processes.measure_memory(image, mnist)
-        rates = processes.measure_workers(image, mnist, 40 * given.samples, 3)
+        found = processes.measure_workers(image, mnist, 40 * given.samples, 3)
+        rates = found["rates"]
         results["workers"][image] = {
             "images_per_second": {str(n): take_median(found) for n, found in rates.items()},
+            "cpu_us": {str(n): take_median(costs) for n, costs in found["costs"].items()},
             "cores": processes.measure_cores(image, mnist),
             "ratio": take_median([two / one for one, two in zip(rates[1], rates[2], strict=True)]),
         }
@@ -331,7 +333,8 @@ def _list_processes(results: dict[str, Any]) -> _Rows:
         own, mapped = (max(shard[key] for shard in held["shards"]) for key in ("RssAnon", "VmHWM"))
         yield (
             f"{name}: two workers at least 1.9 times one",
-            f"{workers['ratio']:.2f}; two processes that only encode: {workers['cores']:.2f}",
+            f"{workers['ratio']:.2f}; two processes that only encode: {workers['cores']:.2f}; "
+            f"processor time {' and '.join(map(str, workers['cpu_us'].values()))} us an image",
         )
         yield (
             f"{name}: a worker <= 350 MB, 10,000 samples a shard",
