@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from importlib import import_module
@@ -48,6 +49,8 @@ def compile_apart(modules: Iterable[str]) -> None:
 
     Only for a process with one thread, such as a fork of multiprocessing's fork server.
     """
+    if sys.platform == "win32":  # which has no forks
+        return
     n_free = os.cpu_count() or 1
     for name in modules:
         if n_free == 0:
