@@ -166,7 +166,7 @@ def start_fork_server(modules: Sequence[str]) -> None:
 
 def call_in_fork(call: Callable[..., None], *args: Any) -> Callable[[], None]:
     """Begin a call in a fork of that process, if it was started; return what waits for its end."""
-    if not _FORKED.is_set():
+    if sys.platform == "win32" or not _FORKED.is_set():
         return lambda: None
 
     def do() -> None:
