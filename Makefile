@@ -18,9 +18,12 @@ LOADERS := .venv-loaders
 LOADERS_STAMP := $(LOADERS)/.loaders-$(INPUTS)-$(shell cksum < .ci/loaders.txt | cut -d' ' -f1)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt
 PYTEST := OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses 3 --dist loadfile
+# Hundreds of processes of the tests load the same modules: each would compile them.
+unexport PYTHONDONTWRITEBYTECODE
+PLATFORMS := linux win32 darwin
 BUILD := $(BIN)/digit-sequence build $(CONFIG) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(if $(WORKERS),--workers $(WORKERS))
 
-.PHONY: help install install-dev dataset dry-run preview report browse test test-extras test-all train train-real bench engine-equality reference gallery screenshots lint packages matrix format types clean
+.PHONY: help install install-dev dataset dry-run preview report browse test test-extras test-all train train-real bench engine-equality reference gallery screenshots lint packages matrix format types $(PLATFORMS:%=types-%) clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -124,10 +127,10 @@ format: $(DEV_STAMP) ## Correct style
 	@$(BIN)/ruff check --fix pipeline tests configs
 	@$(BIN)/ruff format pipeline tests configs
 
-types: $(DEV_STAMP) ## Check types, as on Linux, Windows and macOS
-	@$(BIN)/mypy
-	@$(BIN)/mypy --platform win32
-	@$(BIN)/mypy --platform darwin
+types: $(PLATFORMS:%=types-%) ## Check types, as on Linux, Windows and macOS
+
+$(PLATFORMS:%=types-%): types-%: $(DEV_STAMP)
+	@$(BIN)/mypy --platform $* --cache-dir .mypy_cache/$*
 
 clean: ## Remove .venv, caches, the pictures of preview and the report; data/ stays
 	@rm -rf $(VENV) $(LOADERS) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist preview.png report.html

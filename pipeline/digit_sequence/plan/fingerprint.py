@@ -58,9 +58,14 @@ def collect_inputs(
         **settings,
         **({"looks of splits": looks} if looks else {}),
         "versions": {"digit-sequence": __version__, "code": _hash_code()}
-        | {library: version(library) for library in _PIXEL_LIBRARIES}
+        | _find_versions()
         | ({"plugins": plugins} if plugins else {}),
     }
+
+
+@cache
+def _find_versions() -> dict[str, str]:
+    return {library: version(library) for library in _PIXEL_LIBRARIES}
 
 
 @cache
