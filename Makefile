@@ -23,7 +23,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PLATFORMS := linux win32 darwin
 BUILD := $(BIN)/digit-sequence build $(CONFIG) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(if $(WORKERS),--workers $(WORKERS))
 
-.PHONY: help install install-dev dataset dry-run preview report browse test test-extras test-all train train-real bench engine-equality reference gallery screenshots lint packages matrix format types $(PLATFORMS:%=types-%) clean
+.PHONY: help install install-dev dataset dry-run preview report browse kernels test test-extras test-all train train-real bench engine-equality reference gallery screenshots lint packages matrix format types $(PLATFORMS:%=types-%) clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -77,6 +77,9 @@ report: $(RUN_STAMP) ## Write a page about OUTPUT, or CONFIG drawn live: report.
 
 browse: $(RUN_STAMP) ## Explore OUTPUT, or CONFIG drawn live, in the browser
 	@$(BIN)/digit-sequence browse $(if $(OUTPUT),$(OUTPUT),$(CONFIG))
+
+kernels: $(DEV_STAMP) ## Compile all loops once, not in each process of the tests
+	@$(BIN)/python -m digit_sequence.building.preload
 
 test: $(DEV_STAMP) ## Run the tests that need no extra
 	@$(PYTEST)
