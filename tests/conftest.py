@@ -209,6 +209,16 @@ def built(
 
 
 @pytest.fixture(scope="session")
+def built_of_few(
+    tiny_config: Callable[..., Config], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Path]:
+    """As `built`, with few transforms."""
+    from builds import FEW_TRANSFORMS
+
+    return build_once(tiny_config, tmp_path_factory, **FEW_TRANSFORMS)
+
+
+@pytest.fixture(scope="session")
 def plain(tiny_config: Callable[..., Config], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a dataset with hardly a transform, to read only."""
     from builds import build

@@ -17,8 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from builds import ALL_TRANSFORMS, open_cluster, read_tree
-from conftest import build_once
+from builds import FEW_TRANSFORMS, open_cluster, read_tree
 from digit_sequence.base.digests import hash_pixels
 from digit_sequence.base.errors import BuildError, BuildStopped
 from digit_sequence.building.sampler import open_output
@@ -37,22 +36,11 @@ from digit_sequence.store.ledger import make_target, read_ledger
 from digit_sequence.store.plan_file import load_plan, to_json
 from digit_sequence.store.storage import Storage
 
-FEW_TRANSFORMS = {
-    section: {name: ALL_TRANSFORMS[section][name] for name in names}
-    for section, names in (("glyph", ("shear", "salt")), ("line", ("slant", "noise")))
-}
-
 
 @pytest.fixture
 def folder(tmp_path):
     """Return the path of a folder that is not there yet."""
     return tmp_path / "out"
-
-
-@pytest.fixture(scope="module")
-def built_of_few(tiny_config, tmp_path_factory):
-    """As `built`, of few transforms, so that it is verified in half the time."""
-    return build_once(tiny_config, tmp_path_factory, **FEW_TRANSFORMS)
 
 
 @pytest.fixture
