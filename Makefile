@@ -19,8 +19,6 @@ LOADERS_STAMP := $(LOADERS)/.loaders-$(INPUTS)-$(shell cksum < .ci/loaders.txt |
 # On a terminal pip shows what it does; make before 4.1 does not tell whether this is one.
 PIP := $(BIN)/python -m pip install $(if $(MAKE_TERMOUT),,--quiet) --disable-pip-version-check --constraint .ci/constraints.txt
 PYTEST := OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses 3 --dist loadfile
-# Hundreds of processes of the tests load the same modules: each would compile them.
-unexport PYTHONDONTWRITEBYTECODE
 PLATFORMS := linux win32 darwin
 BUILD := $(BIN)/digit-sequence build $(CONFIG) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(if $(WORKERS),--workers $(WORKERS))
 
