@@ -29,6 +29,18 @@ from digit_sequence.cli.torch_import import importing_torch
 @click.option(
     "--batch-size", default=64, show_default=True, type=click.IntRange(1), help="Images of a step."
 )
+@click.option(
+    "--network",
+    default="fast",
+    show_default=True,
+    type=click.Choice(["fast", "fine"]),
+    help="fine looks closer, for half as much work again.",
+)
+@click.option(
+    "--bfloat16",
+    is_flag=True,
+    help="Compute in bfloat16 where that may be: sooner on CPUs that have it. A GPU always does.",
+)
 @click.option("--learning-rate", default=3e-3, show_default=True, help="At its highest.")
 @click.option(
     "--patience",

@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 from digit_sequence.base.errors import OutputError
 from digit_sequence.base.files import open_new
 from digit_sequence.learn.crops import Taught
-from digit_sequence.learn.network import Recognizer, make_recognizer
+from digit_sequence.learn.network import NETWORKS, Recognizer, make_recognizer
 
 MAX_CHECKPOINT_BYTES = 1 << 26
 """Weights, two moments and the history take 3 MB."""
@@ -128,7 +128,9 @@ def load_weights(path: Path, advice: str = "remove it to train anew") -> tuple[R
         if set(saved) != {"taught", "model"}:
             raise OutputError("it does not say what images its weights know")
         taught = parse_record(Taught, saved["taught"])
-        model = make_recognizer(taught.alphabet)
+        models = [make_recognizer(taught.alphabet, network) for network in NETWORKS]
+        names = set(saved["model"])
+        model = next((it for it in models if set(it.state_dict()) == names), models[0])
         check_like(saved["model"], model.state_dict(), "model")
         if not all(torch.isfinite(tensor).all() for tensor in saved["model"].values()):
             raise OutputError("model: a weight that is no number")

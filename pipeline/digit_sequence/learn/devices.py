@@ -36,9 +36,16 @@ def find_device(model: Any) -> Any:
 
 
 @contextmanager
-def mixed_precision(device: Any) -> Iterator[None]:
-    """Compute in bfloat16 what may be, on a GPU; weights and losses stay float32."""
-    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+def mixed_precision(device: Any, on_cpu: bool = False) -> Iterator[None]:
+    """Compute in bfloat16 what may be, on a GPU; weights and losses stay float32.
+
+    Parameters
+    ----------
+    device : torch.device
+    on_cpu : bool
+        Do so on a CPU as well.
+    """
+    with torch.autocast(device.type, torch.bfloat16, enabled=on_cpu or device.type == "cuda"):
         yield
 
 

@@ -79,6 +79,10 @@ class TrainOptions:
     seed: int = 0
     limit: int | None = None
     """Use only the first samples of train."""
+    network: str = "fast"
+    """One of `NETWORKS`."""
+    bfloat16: bool = False
+    """Compute in bfloat16 on a CPU as well, where that may be; a GPU always does."""
 
 
 EpochRecord = dict[str, int | float]
@@ -151,7 +155,7 @@ class Run:
         check_dataset(dataset)
         self.device = open_device(device)
         torch.manual_seed(options.seed)
-        self.model = make_recognizer(dataset.alphabet)
+        self.model = make_recognizer(dataset.alphabet, options.network)
         self._first = ""
         if weights is not None:
             self._begin_with(weights, dataset.alphabet)
@@ -181,6 +185,11 @@ class Run:
             raise ConfigError(
                 f"{weights}: expected weights that know the characters of the dataset, "
                 f"{show_characters(alphabet)}, got those of {show_characters(taught.alphabet)}"
+            )
+        if model.network != self.model.network:
+            raise ConfigError(
+                f"{weights}: expected weights of the network {self.model.network}, got those of "
+                f"{model.network}; train with --network {model.network}"
             )
         self.model.load_state_dict(model.state_dict())
         self._first = hash_contents(it.numpy().tobytes() for it in model.state_dict().values())
@@ -267,7 +276,7 @@ class Run:
         rate = self._learning_rate()
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        with mixed_precision(self.device):
+        with mixed_precision(self.device, self.options.bfloat16):
             scores = self.model(batch.images.to(self.device, non_blocking=True))
         loss = compute_loss(scores, batch).mean()
         self.optimizer.zero_grad(set_to_none=True)
