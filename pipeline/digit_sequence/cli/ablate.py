@@ -12,6 +12,7 @@ import click
 from digit_sequence.base.current_folder import make_absolute
 from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.base.files import hold_folder, is_remote
+from digit_sequence.base.text import count_things
 from digit_sequence.cli.options import config_options, scheduler_options
 from digit_sequence.cli.progress import show_progress
 from digit_sequence.cli.signals import drain_on_signal
@@ -169,10 +170,10 @@ def _train(plan: Ablation, tests: Mapping[str, Split | Crops], title: str) -> li
     from digit_sequence.learn.report import measure
 
     n_trainings = plan.n_seeds * len(plan.samplers)
-    echo(f"{n_trainings} trainings, each {plan.describe()}", err=True)
+    echo(f"{count_things(n_trainings, 'training')}, each {plan.describe()}", err=True)
     outcomes: list[Outcome] = []
     report: dict[str, bytes] = {}
-    with show_progress(n_trainings * plan.options.epochs * plan.train_samples) as on_progress:
+    with show_progress(n_trainings * plan.options.epochs * plan.epoch_samples) as on_progress:
         for outcome in plan.train(tests, on_progress):
             outcomes.append(outcome)
             found = [

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from digit_sequence.base.text import describe_duration
 from digit_sequence.cli.options import override_option
 from digit_sequence.cli.progress import show_progress
 from digit_sequence.cli.terminal import echo, output_options, tell_summary
@@ -94,9 +95,9 @@ def train(
 
     def tell(entry: Mapping[str, float]) -> None:
         echo(
-            f"epoch {entry['epoch'] + 1} of {options['epochs']}: loss {entry['train_loss']:.3f}, "
+            f"epoch {entry['epoch']} of {options['epochs']}: loss {entry['train_loss']:.3f}, "
             f"val {entry['val_loss']:.3f}, {entry['val_exact_match']:.2%} exact, "
-            f"{entry['seconds'] / 60:.1f} min",
+            f"{describe_duration(entry['seconds'])}",
             err=True,
         )
 

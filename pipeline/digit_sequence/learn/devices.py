@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.text import count_things
 
 
 def open_device(name: str) -> Any:
@@ -66,5 +67,5 @@ def describe_machine(device: Any) -> str:
     """Say what trains here."""
     if device.type == "cuda":
         return f"{torch.cuda.get_device_name(device)}, PyTorch {torch.__version__}"
-    threads, machine = torch.get_num_threads(), platform.machine()
-    return f"{threads} threads of {machine}, PyTorch {torch.__version__}"
+    threads = count_things(torch.get_num_threads(), "thread")
+    return f"{threads} of {platform.machine()}, PyTorch {torch.__version__}"

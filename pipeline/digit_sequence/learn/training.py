@@ -49,7 +49,7 @@ from digit_sequence.learn.devices import (
     set_random_state,
 )
 from digit_sequence.learn.evaluation import compute_loss, read_split
-from digit_sequence.learn.network import Recognizer, make_recognizer
+from digit_sequence.learn.network import NETWORKS, Recognizer, make_recognizer
 from digit_sequence.learn.report import measure
 from digit_sequence.learn.sampler import ShardBatchSampler
 from digit_sequence.learn.streams import NumberDataset
@@ -84,9 +84,14 @@ class TrainOptions:
     bfloat16: bool = False
     """Compute in bfloat16 on a CPU as well, where that may be; a GPU always does."""
 
+    def __post_init__(self) -> None:
+        """Refuse a network that there is not."""
+        if self.network not in NETWORKS:
+            raise ConfigError(f"network: expected {' or '.join(NETWORKS)}, got {self.network!r}")
+
 
 EpochRecord = dict[str, int | float]
-"""What is known of a finished epoch."""
+"""What is known of a finished epoch; the first has the number 1."""
 _RECORD_NAMES = {"epoch", "train_loss", "val_loss", "val_exact_match", "seconds"}
 
 
@@ -95,15 +100,17 @@ class Progress:
     """Where a run is; all of it is in a checkpoint."""
 
     epoch: int = 0
+    """Epochs that are finished."""
     batches: int = 0
-    """Done in this epoch."""
+    """Done in the next one."""
     loss_sum: float = 0.0
-    """Over the samples of this epoch."""
+    """Over the samples of that epoch."""
     seconds: float = 0.0
     """Spent, of all runs that were stopped and went on."""
     cpu_seconds: float = 0.0
     """Of all cores together."""
-    best_epoch: int = -1
+    best_epoch: int = 0
+    """After which val was read best, 1 for the first; 0 if none is finished."""
     history: list[EpochRecord] = field(default_factory=list)
     """One entry for each finished epoch."""
     curve: list[tuple[float, float]] = field(default_factory=list)
@@ -209,14 +216,19 @@ class Run:
     def is_finished(self) -> bool:
         """Whether all epochs are done, or further ones would not help."""
         progress = self.progress
-        waited = progress.epoch - 1 - progress.best_epoch
+        waited = progress.epoch - progress.best_epoch
         return progress.epoch >= self.options.epochs or waited >= self.options.patience
+
+    @property
+    def epoch_samples(self) -> int:
+        """Samples of an epoch: train to learn from, then val to read."""
+        return len(self.train) + len(self.dataset["val"])
 
     @property
     def done_samples(self) -> int:
         """Samples seen so far, those of every epoch."""
         seen = min(self.progress.batches * self.options.batch_size, len(self.train))
-        return self.progress.epoch * len(self.train) + seen
+        return self.progress.epoch * self.epoch_samples + seen
 
     def train_epoch(self, on_batch: Callable[[int], None]) -> None:
         """Train to the end of the epoch, then read val, and save."""
@@ -241,7 +253,7 @@ class Run:
             if time.perf_counter() - self._saved > CHECKPOINT_SECONDS:
                 self._read_clock()
                 self.save()
-        val_loss, reading = read_split(self.model, self.dataset["val"])
+        val_loss, reading = read_split(self.model, self.dataset["val"], on_batch)
         self._read_clock()
         self._finish_epoch(val_loss, measure(reading)["exact_match"])
 
@@ -299,7 +311,7 @@ class Run:
         best = max((entry["val_exact_match"] for entry in progress.history), default=-1.0)
         progress.history.append(
             {
-                "epoch": progress.epoch,
+                "epoch": progress.epoch + 1,
                 "train_loss": progress.loss_sum / len(self.train),
                 "val_loss": val_loss,
                 "val_exact_match": exact_match,
@@ -307,7 +319,7 @@ class Run:
             }
         )
         if exact_match > best:
-            progress.best_epoch = progress.epoch
+            progress.best_epoch = progress.epoch + 1
             content = {"taught": asdict(self._taught), "model": self.model.state_dict()}
             save_atomically(self.folder / "best.pt", content)
         progress.epoch, progress.batches, progress.loss_sum = progress.epoch + 1, 0, 0.0
@@ -369,7 +381,7 @@ def train(run: Run, on_batch: Callable[[int], None]) -> Iterator[EpochRecord]:
     ----------
     run : Run
     on_batch : callable
-        Called with the samples of each batch.
+        Called with the samples of each batch, of train and of val.
     """
     while not run.is_finished:
         run.train_epoch(on_batch)
