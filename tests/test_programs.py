@@ -95,7 +95,7 @@ def test_options_are_parameters(name):
         pytest.importorskip("torch", reason="needs PyTorch")
     parameters = {*inspect.signature(getattr(digit_sequence, FUNCTIONS[name])).parameters}
     if name == "train":
-        from digit_sequence.learn.training import TrainOptions
+        from digit_sequence.learn.records import TrainOptions
 
         parameters |= {*TrainOptions.__dataclass_fields__}
     if "scheduler" in parameters:

@@ -29,8 +29,9 @@ from digit_sequence.learn.ablation_report import (  # noqa: E402
 )
 from digit_sequence.learn.evaluation import read_split  # noqa: E402
 from digit_sequence.learn.intervals import compare_rates, estimate_mean  # noqa: E402
+from digit_sequence.learn.records import TrainOptions  # noqa: E402
 from digit_sequence.learn.report import Reading, measure  # noqa: E402
-from digit_sequence.learn.training import Run, TrainOptions, train  # noqa: E402
+from digit_sequence.learn.training import Run, train  # noqa: E402
 
 pytestmark = pytest.mark.extras
 BUDGET = ("--epochs", "1", "--batch-size", "8", "--scheduler", "synchronous")

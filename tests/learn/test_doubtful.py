@@ -84,7 +84,8 @@ def test_reports_tell_both(tiny_config: Any, tmp_path: Path, monkeypatch: Any) -
     """The reports of train and read have a result without the samples that show such a digit."""
     torch = pytest.importorskip("torch", reason="needs the extra torch")
     torch.set_num_threads(1)  # several wait for each other where cores are shared
-    from digit_sequence.learn.training import Run, TrainOptions, train
+    from digit_sequence.learn.records import TrainOptions
+    from digit_sequence.learn.training import Run, train
     from digit_sequence.learn.training_report import summarize, write_report
 
     numbers = {"random": {"lengths": [1, 2]}}

@@ -30,8 +30,9 @@ from digit_sequence.learn.checkpoints import load_weights  # noqa: E402
 from digit_sequence.learn.checks import check_other  # noqa: E402
 from digit_sequence.learn.evaluation import compute_loss, read_split  # noqa: E402
 from digit_sequence.learn.network import NETWORKS, count_steps, make_recognizer  # noqa: E402
+from digit_sequence.learn.records import TrainOptions  # noqa: E402
 from digit_sequence.learn.report import Reading, count_edits, draw_mistakes, measure  # noqa: E402
-from digit_sequence.learn.training import Run, TrainOptions, train  # noqa: E402
+from digit_sequence.learn.training import Run, train  # noqa: E402
 from digit_sequence.learn.training_report import summarize, write_report  # noqa: E402
 
 pytestmark = pytest.mark.extras

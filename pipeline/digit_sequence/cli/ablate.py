@@ -95,10 +95,11 @@ def ablate(
     can be left out, or more seeds taken, later. Needs the extra torch.
     """
     with importing_torch("training"):
-        from digit_sequence.learn import ablation, training
+        from digit_sequence.learn import ablation
         from digit_sequence.learn.checks import check_other
         from digit_sequence.learn.evaluation import EVALUATION_BATCH
         from digit_sequence.learn.programs import open_others
+        from digit_sequence.learn.records import TrainOptions
 
     from digit_sequence.config.loading import load_config
     from digit_sequence.learn.parts import BASE, make_variants
@@ -123,7 +124,7 @@ def ablate(
     plan = ablation.Ablation(
         make_absolute(output),
         samplers,
-        training.TrainOptions(**budget, patience=budget["epochs"]),
+        TrainOptions(**budget, patience=budget["epochs"]),
         seeds,
     )
     record = plan.make_record(overwrite)

@@ -40,7 +40,7 @@ from digit_sequence.cli.torch_import import importing_torch
 @click.option(
     "--bfloat16",
     is_flag=True,
-    help="Compute in bfloat16 where that may be: sooner on CPUs that have it. A GPU always does.",
+    help="Compute in bfloat16 what may be, on a CPU as well if it has AVX-512; a GPU always does.",
 )
 @click.option("--learning-rate", default=3e-3, show_default=True, help="At its highest.")
 @click.option(

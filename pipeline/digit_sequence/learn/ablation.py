@@ -32,6 +32,7 @@ from digit_sequence.base.documents import parse_json, take
 from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.base.files import open_new
 from digit_sequence.base.folders import open_folder
+from digit_sequence.base.names import SplitName
 from digit_sequence.base.text import count_things
 from digit_sequence.building.sampler import Sampler, open_sampler
 from digit_sequence.learn.checks import check_splits
@@ -40,8 +41,9 @@ from digit_sequence.learn.evaluation import read_split
 from digit_sequence.learn.label_files import read_labels
 from digit_sequence.learn.parts import Variant
 from digit_sequence.learn.reader import Reader
+from digit_sequence.learn.records import TrainOptions
 from digit_sequence.learn.report import Reading
-from digit_sequence.learn.training import RUN_FILES, Run, TrainOptions, train
+from digit_sequence.learn.training import RUN_FILES, Run, train
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.read.split import Split
 
@@ -158,7 +160,7 @@ class Ablation:
         """Samples of an epoch: train to learn from, then val to read."""
         return self.train_samples + self._count_built("val")
 
-    def _count_built(self, split: str) -> int:
+    def _count_built(self, split: SplitName) -> int:
         return next(iter(self.samplers.values())).plan.splits[split].n_samples
 
     def train(

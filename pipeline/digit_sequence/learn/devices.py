@@ -36,6 +36,11 @@ def find_device(model: Any) -> Any:
     return next(model.parameters()).device
 
 
+def has_bfloat16(device: Any) -> bool:
+    """Whether a device computes sooner in bfloat16: a GPU, or a CPU with AVX-512."""
+    return device.type == "cuda" or torch.backends.cpu.get_cpu_capability() == "AVX512"
+
+
 @contextmanager
 def mixed_precision(device: Any, on_cpu: bool = False) -> Iterator[None]:
     """Compute in bfloat16 what may be, on a GPU; weights and losses stay float32.
