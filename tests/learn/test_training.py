@@ -227,7 +227,7 @@ def test_stops_early(dataset, tmp_path):
     assert (tmp_path / "best.pt").exists()
 
 
-def test_fine_network_in_bfloat16(dataset, tmp_path):
+def test_fine_network_in_bfloat16(dataset, tmp_path, monkeypatch):
     """It learns, goes on as it was, and its weights say which network they are of."""
     options = replace(OPTIONS, network="fine", bfloat16=True)
     Run(dataset, tmp_path / "run", options).train_epoch(lambda _samples: None)
@@ -244,6 +244,8 @@ def test_fine_network_in_bfloat16(dataset, tmp_path):
         Run(dataset, tmp_path / "other", OPTIONS, weights=tmp_path / "whole")
     with pytest.raises(ConfigError, match="network: expected fast or fine, got 'wide'"):
         TrainOptions(network="wide")
+    monkeypatch.setattr("digit_sequence.learn.training.has_bfloat16", lambda _device: False)
+    assert not Run(dataset, tmp_path / "old", options).options.bfloat16  # a CPU without
 
 
 def test_progress_counts_what_is_learned_from_and_read(folder, tmp_path):

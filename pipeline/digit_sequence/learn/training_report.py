@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from digit_sequence.base.text import count_things
 from digit_sequence.learn.devices import describe_machine
 from digit_sequence.learn.doubtful import measure_both, open_doubtful
 from digit_sequence.learn.evaluation import read_split
@@ -87,7 +88,8 @@ def write_report(
 def summarize(report: Mapping[str, Any]) -> Sequence[str]:
     """Return a line for each result, then what is to be said of doubtful digits."""
     lines = [
-        f"{name:24} {result['samples']:8,} samples   exact match {result['exact_match']:7.2%}   "
+        f"{name:24} {count_things(result['samples'], 'sample'):>16}   "
+        f"exact match {result['exact_match']:7.2%}   "
         f"character error rate {result['character_error_rate']:.3%}"
         for name, result in report["results"].items()
     ]
