@@ -191,8 +191,9 @@ def draw_surest_mistakes(
         )
         for position, image in zip(worst, read_images(worst), strict=True)
     ]
-    title = f"{name}, {len(wrong):,} mistakes in {len(reading.truths):,}; the surest"
-    return draw_sheet({f"{title}: {len(tiles)} samples": tiles}, boxes=False)
+    mistakes = count_things(len(wrong), "mistake")
+    title = f"{name}, {mistakes} in {len(reading.truths):,}; the surest"
+    return draw_sheet({f"{title}: {count_things(len(tiles), 'sample')}": tiles}, boxes=False)
 
 
 def draw_curve(history: Sequence[Mapping[str, Any]], curve: Sequence[tuple[float, float]]) -> bytes:
