@@ -123,7 +123,8 @@ def test_reports_tell_both(tiny_config: Any, tmp_path: Path, monkeypatch: Any) -
             without = report["results"]["test without doubtful"]
             assert without["samples"] == 20 - n_shown == result["without_doubtful"]["samples"]
             assert report["results"]["test of other without doubtful"] == without
-            remark = f"{count_things(n_shown, 'sample')} with one of the 15 digits of t10k that most people"
+            shown_of = count_things(n_shown, "sample")
+            remark = f"{shown_of} with one of the 15 digits of t10k that most people"
             assert f"test: {remark}" in text
             assert f"images: {remark}" in shown.output
             assert "| test without doubtful | all | " in text
