@@ -38,7 +38,8 @@ def find_device(model: Any) -> Any:
 
 def has_bfloat16(device: Any) -> bool:
     """Whether a device computes sooner in bfloat16: a GPU, or a CPU with AVX-512."""
-    return device.type == "cuda" or torch.backends.cpu.get_cpu_capability() == "AVX512"
+    capability: str = torch.backends.cpu.get_cpu_capability()
+    return bool(device.type == "cuda") or capability == "AVX512"
 
 
 @contextmanager
