@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 settings.register_profile("default", deadline=None, max_examples=50)
 settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # even where tests run with it ignored
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 MNIST_FOLDER = Path(__file__).resolve().parents[2] / "shared" / "mnist"
 N_PER_DIGIT = 12

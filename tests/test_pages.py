@@ -15,10 +15,9 @@ from PIL import Image
 from builds import ROOT
 from digit_sequence.cli.program import main
 from digit_sequence.config.loading import load_config
-from digit_sequence.look.gallery import JOBS
+from digit_sequence.look.gallery import JOBS, list_shown
 from digit_sequence.numbers.registry import NUMBER_KINDS
 from digit_sequence.read.dataset import open_dataset
-from digit_sequence.transforms.registry import TRANSFORMS
 
 PAGES = sorted(
     path
@@ -65,7 +64,7 @@ def test_links_resolve(page):
 
 def test_pictures_are_made():
     """Each picture of a page is one that `make reference`, `gallery` or `screenshots` writes."""
-    shown = {f"{it.section}.{it.name}" for it in TRANSFORMS.values() if it.example is not None}
+    shown = {f"{it.section}.{it.name}" for it in list_shown()}
     shown |= {f"numbers.{name}" for name in NUMBER_KINDS}
     gallery = {f"{name}.png" for name in ("looks", "report", *JOBS, *shown)}
     made = {f"configs/gallery/{name}" for name in gallery} | {

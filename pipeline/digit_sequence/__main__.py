@@ -1,7 +1,39 @@
-"""Run the command line as ``python -m digit_sequence``."""
+"""The program: ``digit-sequence``, also ``python -m digit_sequence``.
+
+Its first second goes into imports. What is to stop it meanwhile ends it at once, in a line.
+"""
 
 import os
 import sys
+
+from digit_sequence.base.stops import STOPPED, take_stops
+
+_END = (
+    b'{"event": "end", "command": null, "outcome": "stopped", "exit_code": 130, '
+    b'"kind": "BuildStopped", "message": "stopped", "result": null}\n'
+)
+"""As of `digit_sequence.cli.terminal`, which is not imported yet."""
+
+
+def _stop(*_: object) -> None:
+    if "--json" in sys.argv:
+        os.write(1, _END)
+    else:
+        os.write(2, b"stopped\n")
+    os._exit(STOPPED)
+
+
+def run() -> None:
+    """Run the command line."""
+    take_stops(_stop)
+    from digit_sequence.cli.program import main  # noqa: PLC0415
+
+    try:
+        main()
+    except SystemExit as end:  # all is told
+        code = end.code
+        take_stops(lambda *_: os._exit(code if isinstance(code, int) else 0))
+        raise
 
 
 def leave_current_folder_out() -> None:
@@ -22,6 +54,4 @@ def leave_current_folder_out() -> None:
 
 if __name__ == "__main__":
     leave_current_folder_out()
-    from digit_sequence.cli.program import main
-
-    main()
+    run()

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from digit_sequence.base.digests import hash_images
 from digit_sequence.building.sampler import Sampler, open_sampler
 from digit_sequence.building.shard import pack_shard, write_shard
 from digit_sequence.codec.encoding import encode_images
@@ -21,14 +22,9 @@ from digit_sequence.plan.plan import Shard
 from digit_sequence.render.draw import Rendered, fit_batch, render_batch
 from digit_sequence.render.layout import lay_out
 from digit_sequence.render.recipe import draw_recipes
-from digit_sequence.store.labels import (
-    Commit,
-    encode_labels,
-    hash_images,
-    hash_rows,
-    make_rows,
-    make_schema,
-)
+from digit_sequence.store.label_rows import make_rows
+from digit_sequence.store.label_schema import make_schema
+from digit_sequence.store.labels import Commit, encode_labels, hash_rows
 from digit_sequence.store.ledger import label_path, make_target
 from digit_sequence.store.storage import Storage
 

@@ -20,6 +20,7 @@ from builds import (
     start_python,
     write_config,
 )
+from digit_sequence.base.digests import hash_pixels
 from digit_sequence.base.errors import BuildError, BuildStopped, OutputError
 from digit_sequence.building.dataset import build_dataset, make_graph
 from digit_sequence.building.estimates import estimate_bytes
@@ -27,7 +28,8 @@ from digit_sequence.building.sampler import open_sampler
 from digit_sequence.building.shard import Claim, build_shard, make_claim, pack_shard
 from digit_sequence.codec.encoding import encode_image
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
-from digit_sequence.store.labels import PLACE_COLUMNS, hash_pixels, read_commit
+from digit_sequence.store.label_schema import PLACE_COLUMNS
+from digit_sequence.store.labels import read_commit
 from digit_sequence.store.plan_file import publish_plan
 from digit_sequence.store.storage import Storage
 

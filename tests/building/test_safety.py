@@ -21,7 +21,7 @@ from builds import build, read_tree
 from digit_sequence.base.characters import CHARACTERS
 from digit_sequence.base.errors import OutputError, PipelineError, SourceError
 from digit_sequence.building.sampler import open_output, open_sampler
-from digit_sequence.building.status import describe_status
+from digit_sequence.building.status import find_status
 from digit_sequence.building.verify import verify_dataset
 from digit_sequence.config.loading import load_config, parse_config
 from digit_sequence.numbers.file import FileSettings, read_numbers
@@ -48,7 +48,7 @@ def use_dataset(folder):
     """Do with a dataset what reads each of its files; documented errors are fine."""
     storage = Storage(str(folder))
     for use in (
-        describe_status,
+        find_status,
         lambda storage: read_ledger(storage, load_plan(storage)).digest(),
         open_output,
         load_plan_copy,

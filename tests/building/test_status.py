@@ -13,7 +13,7 @@ import pytest
 from builds import build, write_config
 from digit_sequence.base.errors import OutputError
 from digit_sequence.building.sampler import open_sampler
-from digit_sequence.building.status import describe_status
+from digit_sequence.building.status import find_status
 from digit_sequence.run.events import RunLog
 from digit_sequence.store.plan_file import load_plan, publish_plan
 from digit_sequence.store.storage import Storage
@@ -54,7 +54,7 @@ def test_status_of_a_grown_dataset(tiny_config, folder):
     build(make(5), folder)
     grown = open_sampler(make(6))
     publish_plan(Storage(str(folder)), grown.plan, grown.bank)
-    assert read_table(describe_status(Storage(str(folder))))["train"] == (3, 2, 1)
+    assert read_table(find_status(Storage(str(folder))).describe())["train"] == (3, 2, 1)
 
 
 def test_status_while_it_runs_and_after_a_kill(forks, many, folder, tmp_path):
@@ -76,7 +76,7 @@ def test_status_while_it_runs_and_after_a_kill(forks, many, folder, tmp_path):
     assert sum(counts["train"][1:]) == 1400
     assert "running since " in running.stdout
     assert running.stdout.endswith("not complete: the same build command goes on\n")
-    killed = describe_status(Storage(str(folder)))
+    killed = find_status(Storage(str(folder))).describe()
     assert read_table(killed)["train"][1] == len(list(folder.glob("labels/train/*")))
     assert "not complete" in killed
 
@@ -96,13 +96,13 @@ def test_status_after_a_failure(forks, tiny_config, folder, tmp_path):
     (folder / "images/train/train-00001.tar").mkdir(parents=True)
     config = write_config(tmp_path / "config.yaml", tiny_config())
     assert forks.run("build", config, "-o", folder, *LOCAL).returncode == 2
-    text = describe_status(Storage(str(folder)))
+    text = find_status(Storage(str(folder))).describe()
     assert "failed in the last run: train-00001\n" in text
     assert re.search(r"last run ended 20\S+: BuildError", text)
     assert read_table(text)["train"] == (3, 2, 1)
     (folder / "images/train/train-00001.tar").rmdir()
     build(tiny_config(), folder)
-    assert "failed" not in describe_status(Storage(str(folder)))
+    assert "failed" not in find_status(Storage(str(folder))).describe()
 
 
 def test_rate_and_time_left(tiny_config, folder):
@@ -115,7 +115,7 @@ def test_rate_and_time_left(tiny_config, folder):
     log = RunLog(storage)
     log.write("start")
     log.write("progress", done=2, images_per_second=0.1)
-    text = describe_status(storage)
+    text = find_status(storage).describe()
     assert re.search(r"running since 20\S+, 0 images/s, about 0:01:10 left", text)  # 7 samples
 
 
@@ -124,9 +124,11 @@ def test_silent_run(tiny_config, folder, monkeypatch):
     build(tiny_config(), folder)
     storage = Storage(str(folder))
     RunLog(storage).write("start")
-    assert "running since" in describe_status(storage)
+    assert "running since" in find_status(storage).describe()
     monkeypatch.setattr("digit_sequence.building.status._SILENT_SECONDS", -1)
-    assert re.search(r"last run began 20\S+ and is silent since 20", describe_status(storage))
+    assert re.search(
+        r"last run began 20\S+ and is silent since 20", find_status(storage).describe()
+    )
 
 
 def test_shard_without_its_images_is_not_done(tiny_config, folder):
@@ -135,15 +137,17 @@ def test_shard_without_its_images_is_not_done(tiny_config, folder):
     (folder / "images/train/train-00001.tar").unlink()
     labels = folder / "labels/train/train-00002.parquet"
     labels.write_bytes(labels.read_bytes()[:-1])
-    assert read_table(describe_status(Storage(str(folder))))["train"] == (3, 1, 2)
+    assert read_table(find_status(Storage(str(folder))).describe())["train"] == (3, 1, 2)
 
 
 def test_manifest_is_missing(tiny_config, folder):
     """With all shards and no manifest the command has to be given again."""
     build(tiny_config(), folder)
     (folder / "dataset.json").unlink()
-    assert describe_status(Storage(str(folder))).endswith(
-        "all shards are done, the manifest is not written: give the command again"
+    assert (
+        find_status(Storage(str(folder)))
+        .describe()
+        .endswith("all shards are done, the manifest is not written: give the command again")
     )
 
 
@@ -160,7 +164,7 @@ def test_manifest_is_damaged(tiny_config, folder, key, value, problem):
     path = folder / "dataset.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
     with pytest.raises(OutputError, match=rf"dataset.json: .*{problem}"):
-        describe_status(Storage(str(folder)))
+        find_status(Storage(str(folder))).describe()
 
 
 def test_files_that_are_no_shards(tiny_config, folder):
@@ -168,7 +172,7 @@ def test_files_that_are_no_shards(tiny_config, folder):
     build(tiny_config(), folder)
     for name in ("train-00009.parquet", "train-1.parquet", "x.parquet", "train-000001.parquet"):
         (folder / "labels/train" / name).write_bytes(b"")
-    assert read_table(describe_status(Storage(str(folder))))["train"] == (3, 3, 0)
+    assert read_table(find_status(Storage(str(folder))).describe())["train"] == (3, 3, 0)
 
 
 def test_no_build(forks, tmp_path):
@@ -201,7 +205,7 @@ def test_a_record_may_say_anything_of_its_process(many, folder, pid):
     storage = Storage(str(folder))
     publish_plan(storage, sampler.plan, sampler.bank)
     RunLog(storage).write("start", host=platform.node(), pid=pid)
-    assert "running since" in describe_status(storage)
+    assert "running since" in find_status(storage).describe()
 
 
 def test_killed_run_is_told_at_once(many, folder):
@@ -212,7 +216,7 @@ def test_killed_run_is_told_at_once(many, folder):
     gone = subprocess.Popen(["true"])
     gone.wait()
     RunLog(storage).write("start", host=platform.node(), pid=gone.pid)
-    assert re.search(r"last run began 20\S+ and was killed", describe_status(storage))
+    assert re.search(r"last run began 20\S+ and was killed", find_status(storage).describe())
 
 
 def test_any_version_has_a_status(many, folder, monkeypatch):
@@ -223,4 +227,4 @@ def test_any_version_has_a_status(many, folder, monkeypatch):
     monkeypatch.setattr("digit_sequence.plan.fingerprint.__version__", "99.9")
     with pytest.raises(OutputError, match="other versions"):
         load_plan(storage)
-    assert read_table(describe_status(storage))["train"] == (1400, 0, 1400)
+    assert read_table(find_status(storage).describe())["train"] == (1400, 0, 1400)

@@ -18,6 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 from builds import ALL_TRANSFORMS, open_cluster, read_tree
+from digit_sequence.base.digests import hash_pixels
 from digit_sequence.base.errors import BuildError, BuildStopped
 from digit_sequence.building.sampler import open_output
 from digit_sequence.building.verify import verify_dataset
@@ -30,13 +31,7 @@ from digit_sequence.read.dataset import open_dataset
 from digit_sequence.run.schedulers import SchedulerOptions, TaskLost, open_scheduler
 from digit_sequence.sources.bank import load_bank, pack_bank
 from digit_sequence.sources.idx import IdxSettings
-from digit_sequence.store.labels import (
-    encode_labels,
-    hash_pixels,
-    hash_rows,
-    read_commit,
-    read_labels,
-)
+from digit_sequence.store.labels import encode_labels, hash_rows, read_commit, read_labels
 from digit_sequence.store.ledger import make_target, read_ledger
 from digit_sequence.store.plan_file import load_plan, to_json
 from digit_sequence.store.storage import Storage

@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from builds import ROOT
-from digit_sequence.cli import doctor
-from digit_sequence.cli.doctor import PURPOSES
 from digit_sequence.cli.program import main
+from digit_sequence.run import machine
+from digit_sequence.run.machine import PURPOSES
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def run(status=0):
     result = CliRunner().invoke(main, ["doctor"])
     assert result.exit_code == status, result.output
     lines = [line for line in result.stdout.splitlines() if line[:5].strip() in FOUND]
-    return {line[6:18].strip(): (line[:5].strip(), line[19:]) for line in lines}
+    return {line[6:18].strip(): (line[:5].strip(), line[20:]) for line in lines}
 
 
 FOUND = ("ok", "note", "bad")
@@ -63,10 +63,11 @@ def test_package_that_lacks(monkeypatch):
     )
     result = CliRunner().invoke(main, ["doctor"])
     assert result.exit_code == 1
-    assert "bad   library      numpy: expected >=9000, got " in result.stdout
-    assert "bad   library      no-such-thing is not installed" in result.stdout
+    assert "bad   library       numpy: expected >=9000, got " in result.stdout
+    assert "bad   library       no-such-thing is not installed" in result.stdout
     assert (
-        "note  lmdb         export to LMDB: nor-this is not installed; pip install" in result.stdout
+        "note  lmdb          export to LMDB: nor-this is not installed; pip install"
+        in result.stdout
     )
     assert "2 to mend before a build can run" in result.stderr
 
@@ -92,16 +93,16 @@ def test_scheduler_that_is_none():
 def test_scheduler_that_is_given():
     """A scheduler may be named, and is tried in place of the default."""
     result = CliRunner().invoke(main, ["doctor", "--scheduler", "synchronous"])
-    assert "ok    scheduler    synchronous: 1 tasks at a time" in result.stdout
+    assert "ok    scheduler      synchronous: 1 tasks at a time" in result.stdout
     result = CliRunner().invoke(main, ["doctor", "--scheduler", "nowhere"])
     assert result.exit_code == 1
-    assert "bad   scheduler    --scheduler: expected one of synchronous, threads" in result.stdout
+    assert "bad   scheduler     --scheduler: expected one of synchronous, threads" in result.stdout
 
 
 def test_workers(monkeypatch):
     """A worker with other versions is told; one that cannot import the program is bad."""
     found = iter(["digit-sequence 1, here", "digit-sequence 2, there"])
-    monkeypatch.setattr(doctor, "describe_versions", lambda: next(found, "digit-sequence 1, here"))
+    monkeypatch.setattr(machine, "describe_versions", lambda: next(found, "digit-sequence 1, here"))
     assert run()["worker"] == (
         *("note", "threads: expected digit-sequence 1, here, as here, got digit-sequence 2, there"),
     )
@@ -112,7 +113,7 @@ def test_workers(monkeypatch):
         return "digit-sequence 1, here"
 
     calls = iter(range(9))
-    monkeypatch.setattr(doctor, "describe_versions", fail)
+    monkeypatch.setattr(machine, "describe_versions", fail)
     state, text = run(status=1)["worker"]
     assert state == "bad"
     assert text.startswith("threads cannot take part: No module named 'digit_sequence'; install")

@@ -9,9 +9,9 @@ from click.testing import CliRunner
 
 from builds import ROOT, read_tree, run_program
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.building.number_images import make_config
 from digit_sequence.building.sampler import open_sampler
 from digit_sequence.cli.number import number
-from digit_sequence.cli.number_images import make_config
 from digit_sequence.cli.program import main
 from digit_sequence.codec.encoding import decode_image, encode_image
 from digit_sequence.config.loading import load_config

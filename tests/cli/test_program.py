@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import resource
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import click
@@ -19,6 +21,7 @@ from PIL import Image
 
 from builds import (
     ALL_TRANSFORMS,
+    ROOT,
     read_encoded,
     read_rows,
     read_tree,
@@ -289,10 +292,7 @@ def test_interrupt(tiny_config, tmp_path, work):
         stderr=subprocess.PIPE,
         text=True,
     )
-    end = time.monotonic() + 60
-    while not list(work.glob("out/labels/*/*")):
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    wait_for(lambda: [*work.glob("out/labels/*/*")])
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=60)
     assert (process.returncode, stdout) == (130, "")
@@ -302,6 +302,105 @@ def test_interrupt(tiny_config, tmp_path, work):
         stderr,
     )
     assert not (work / "out/dataset.json").exists()
+
+
+STOPS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+def start_stopped(tmp_path, number, *arguments):
+    """Run the program, which gets a signal when it imports its first package."""
+    (tmp_path / "click.py").write_text(f"import os\nos.kill(os.getpid(), {int(number)})\n")
+    path = os.pathsep.join([str(tmp_path), str(ROOT / "pipeline")])
+    return run_program(*arguments, env={"PYTHONPATH": path})
+
+
+@pytest.mark.parametrize("number", STOPS)
+def test_stopped_while_it_starts(tmp_path, number):
+    """What is to stop the program while Python imports it ends it in a line, and without one."""
+    done = start_stopped(tmp_path, number, "build", "x.yaml")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "stopped\n")
+    done = start_stopped(tmp_path, number, "build", "x.yaml", "--json")
+    assert (done.returncode, done.stderr) == (130, "")
+    usual = CliRunner().invoke(main, ["build", "x.yaml", "--json"])
+    end = json.loads(done.stdout)
+    assert [*end] == [*json.loads(usual.stdout)]
+    assert (end["event"], end["outcome"], end["exit_code"]) == ("end", "stopped", 130)
+
+
+def test_the_installed_program_starts_so():
+    """What pip installs is that entry."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["scripts"] == {"digit-sequence": "digit_sequence.__main__:run"}
+
+
+@pytest.mark.parametrize("number", STOPS)
+@pytest.mark.parametrize("command", ["build", "preview"])
+def test_stopped_for_programs(tiny_config, tmp_path, work, command, number):
+    """Whatever stops a command, with shards under way or without, programs get the last line."""
+    splits = {"train": {"numbers": {"random": {"lengths": [1, 5]}}, "samples": 30_000}}
+    path = write_config(tmp_path / "long.yaml", tiny_config(splits=splits))
+    more = ("--scheduler", "threads") if command == "build" else ("-n", 1000)
+    process = start_python(
+        *("-m", "digit_sequence", command, path, "-o", "out.png", *more, "--json"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    if command == "build":
+        wait_for(lambda: [*work.glob("out.png/labels/*/*")])
+    else:
+        time.sleep(0.3)  # at any time
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=60)
+    *others, end = map(json.loads, stdout.splitlines())
+    assert (end["event"], end["outcome"], end["exit_code"]) == ("end", "stopped", 130)
+    assert (process.returncode, stderr) == (130, "")
+    assert "end" not in {other["event"] for other in others}
+    if command == "build":
+        assert re.match(r"stopped: \d+ of [\d,]+ shards are done and kept", end["message"])
+
+
+def test_ignored_signals_stay_so(tiny_config, tmp_path, work):
+    """Under nohup a build goes on when its terminal is closed."""
+    splits = {"train": {"numbers": {"values": ["7"]}, "samples": 200}}
+    path = write_config(tmp_path / "config.yaml", tiny_config(splits=splits))
+    process = start_python(
+        *("-m", "digit_sequence", "build", path, "-o", "out", "--scheduler", "threads"),
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+        stdout=subprocess.PIPE,
+    )
+    wait_for(lambda: [*work.glob("out/labels/*/*")])
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
+def wait_for(is_so):
+    """Wait until something is so."""
+    end = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_full_disk_below_stdout(more):
+    """A result that cannot be written is an error, in a line."""
+    with Path("/dev/full").open("w") as full:
+        done = run_program("completion", "bash", *more, stdout=full)
+    assert (done.returncode, done.stdout) == (2, None)
+    assert done.stderr == "error: stdout: cannot be written to: No space left on device\n"
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_nobody_reads(more):
+    """A pipe that is closed ends a command without a word."""
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    done = run_program("completion", "bash", *more, stdout=write_end)
+    os.close(write_end)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_interrupt_while_a_class_is_made(tmp_path):

@@ -273,42 +273,45 @@ def run_json(*arguments, status=0):
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
+def read_result(*arguments, status=0):
+    """Return what has come of a command, from the last of its events."""
+    end = run_json(*arguments, status=status)[-1]
+    assert (end["event"], end["command"]) == ("end", arguments[0])
+    assert (end["outcome"], end["exit_code"]) == ("failed" if status else "ok", status)
+    assert (end["kind"], end["message"]) == (None, None)
+    return end["result"]
+
+
 def test_json_of_commands(config, work):
-    """Each command tells what has come of it; the last object is its summary."""
-    summary = run_json("build", config, "-o", "out", *HERE)[-1]
-    assert summary["event"] == "summary"
-    assert summary["command"] == "build"
-    assert (summary["output"], summary["built"]) == ("out", 17)
-    assert {name: split["samples"] for name, split in summary["splits"].items()} == {
+    """Each command tells what has come of it, in its last object."""
+    built = read_result("build", config, "-o", "out", *HERE)
+    assert (built["output"], built["built"]) == ("out", 17)
+    assert {name: split["samples"] for name, split in built["splits"].items()} == {
         "train": 12,
         "test": 5,
     }
     manifest = json.loads((work / "out/dataset.json").read_text())
-    assert summary["digest"] == manifest["digest"]
+    assert built["digest"] == manifest["digest"]
 
-    (plan,) = run_json("build", config, "-o", "out", "--dry-run")
-    assert plan["samples"] == {"train": 12, "test": 5}
+    planned = read_result("build", config, "-o", "out", "--dry-run")
+    assert planned["samples"] == {"train": 12, "test": 5}
 
-    sound = run_json("verify", "out", *HERE)[-1]
+    sound = read_result("verify", "out", *HERE)
     assert (sound["sound"], sound["samples"], sound["problems"]) == (True, 17, [])
     (work / "out/images/train/train-00000.tar").write_bytes(b"")
-    broken = run_json("verify", "out", *HERE, status=1)[-1]
+    broken = read_result("verify", "out", *HERE, status=1)
     assert not broken["sound"]
     assert broken["problems"][0]["path"] == "images/train/train-00000.tar"
-    mended = run_json("verify", "out", "--repair", *HERE)[-1]
+    mended = read_result("verify", "out", "--repair", *HERE)
     assert mended["repaired"]["digest"] == manifest["digest"]
 
-    exported = run_json("export", "out", "--to", "yolo", "-o", "yolo", *HERE)[-1]
-    assert exported == {
-        "event": "summary",
-        "command": "export",
-        "output": "yolo",
-        "format": "yolo",
-        "samples": 17,
-        "exported": 17,
-    }
-    page = run_json("report", "out")[-1]
-    assert page["page"] == "report.html"
+    exported = read_result("export", "out", "--to", "yolo", "-o", "yolo", *HERE)
+    assert exported == {"output": "yolo", "format": "yolo", "samples": 17, "exported": 17}
+    status = read_result("status", "out")
+    assert (status["state"], status["samples_done"]) == ("complete", 17)
+    assert status["run"]["state"] == "ended"
+    sample = read_result("sample", "train-3", "--from", "out", "-o", "sample.png")
+    assert (sample["picture"], sample["key"]) == ("sample.png", "train-000000003")
 
 
 def test_json_of_progress(config, monkeypatch):
@@ -330,14 +333,18 @@ def test_json_of_progress(config, monkeypatch):
         (["build", "x.yaml", "--bogus"], "NoSuchOption", "No such option '--bogus'"),
         (["verify", "none", *HERE], "OutputError", "none: expected a dataset"),
         (["export", "none", "--to", "x", "-o", "y"], "OutputError", "none: expected a dataset"),
-        (["status", "none"], "NoSuchOption", "No such option '--json'"),
+        (["status", "none"], "OutputError", "none: expected a dataset"),
+        (["sample", "train-1", "--from", "none", "-o", "x.png"], "ConfigError", "none: "),
+        (["no-command"], "NoSuchCommand", "No such command 'no-command'"),
+        (["new", "mine.yaml"], "ConfigError", "expected a terminal to ask at"),
     ],
 )
 def test_json_of_errors(arguments, kind, message):
     """An error is one object, and all there is on stdout; the exit code is as without."""
-    (error,) = run_json(*arguments, status=2)
-    assert (error["event"], error["kind"], error["exit_code"]) == ("error", kind, 2)
-    assert message in error["message"]
+    (end,) = run_json(*arguments, status=2)
+    assert (end["event"], end["outcome"], end["exit_code"]) == ("end", "failed", 2)
+    assert (end["kind"], end["result"]) == (kind, None)
+    assert message in end["message"]
 
 
 PRINTS = """

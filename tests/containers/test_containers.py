@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builds import ALL_TRANSFORMS, build, read_encoded, read_rows, read_tree
+from digit_sequence.base.digests import hash_pixels
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import sample_key
 from digit_sequence.building.sampler import open_sampler
@@ -30,7 +31,7 @@ from digit_sequence.containers.sidecars import SIDECARS
 from digit_sequence.containers.webdataset import Buffer, make_headers
 from digit_sequence.plan.plan import Shard
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
-from digit_sequence.store.labels import PLACE_COLUMNS, hash_pixels, make_schema
+from digit_sequence.store.label_schema import PLACE_COLUMNS, make_schema
 from digit_sequence.store.storage import Storage
 
 IMAGE_FILES = {"png": b"\x89PNG\r\n\x1a\n", "jpeg": b"\xff\xd8\xff"}

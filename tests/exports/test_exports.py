@@ -36,7 +36,8 @@ from digit_sequence.base.errors import BuildError, BuildStopped, ConfigError, Ou
 from digit_sequence.exports import EXPORTS
 from digit_sequence.exports.format import Piece
 from digit_sequence.exports.lmdb import write_piece
-from digit_sequence.exports.run import Export, Request, export_dataset, open_exported
+from digit_sequence.exports.run import Export, export_dataset
+from digit_sequence.exports.shard import Request, open_exported
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 
@@ -729,7 +730,7 @@ def test_characters_that_readers_lack_are_refused_before_writing(tiny_config, tm
 
 def test_missing_package_is_told_before_writing(dataset, tmp_path, monkeypatch):
     """A format that needs a package which is not there is refused with what to install."""
-    monkeypatch.setattr("digit_sequence.exports.run.find_spec", lambda _: None)
+    monkeypatch.setattr("digit_sequence.exports.fit.find_spec", lambda _: None)
     with pytest.raises(ConfigError, match="export to lmdb: expected the package lmdb, got"):
         export(dataset, "lmdb", tmp_path / "lmdb")
     assert_untouched(tmp_path / "lmdb")

@@ -19,7 +19,7 @@ from digit_sequence.cli.program import main
 from digit_sequence.codec.run_lengths import decode_mask
 from digit_sequence.live.dataset import open_config
 from digit_sequence.read.dataset import open_dataset
-from digit_sequence.store.labels import PLACE_COLUMNS
+from digit_sequence.store.label_schema import PLACE_COLUMNS
 
 ENDLESS = {
     "train": {"numbers": {"random": {"lengths": [1, 4]}}, "samples": None},

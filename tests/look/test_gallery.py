@@ -16,13 +16,14 @@ from digit_sequence.look.gallery import (
     draw_kind,
     draw_looks,
     draw_transform,
+    list_shown,
     list_tiles,
 )
 from digit_sequence.numbers.registry import NUMBER_KINDS
 from digit_sequence.transforms.registry import TRANSFORMS
 
 FOLDER = ROOT / "configs/gallery"
-SHOWN = {name: it for name, it in TRANSFORMS.items() if it.example is not None}
+SHOWN = {it.name: it for it in list_shown()}
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +34,7 @@ def _cache(shared_cache, monkeypatch):
 
 def test_pictures_are_those_of_the_registry():
     """Each transform and each kind of numbers has its picture, and no other picture is there."""
-    assert set(TRANSFORMS) - set(SHOWN) == {"texture"}
+    assert set(SHOWN) == set(TRANSFORMS)
     names = {f"{transform.section}.{transform.name}.png" for transform in SHOWN.values()}
     names |= {f"numbers.{name}.png" for name in NUMBER_KINDS}
     assert {path.name for path in FOLDER.glob("*.png") if "." in path.stem} == names
@@ -41,11 +42,17 @@ def test_pictures_are_those_of_the_registry():
 
 @pytest.mark.parametrize("name", SHOWN)
 def test_a_row_runs_through_its_range(name):
-    """The ends of each range draw different images, and the titles say the values in order."""
+    """The ends of each range draw different images, and the titles say the values in order.
+
+    Kinds differ from one another.
+    """
     for heading, tiles in list_tiles(SHOWN[name]).items():
         assert heading.startswith(f"{SHOWN[name].section}.{name}")
-        assert len(tiles) in (1, STEPS)
-        if len(tiles) == STEPS:
+        if heading.endswith(": kinds"):
+            assert [tile.title for tile in tiles] == list(SHOWN[name].kinds)
+            assert len({tile.image.tobytes() for tile in tiles}) == len(tiles)
+        else:
+            assert len(tiles) == STEPS
             assert (tiles[0].image != tiles[-1].image).any(), heading
             values = [float(tile.title) for tile in tiles]
             assert values == sorted(values)

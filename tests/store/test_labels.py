@@ -16,20 +16,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builds import ALL_TRANSFORMS, read_encoded, read_rows
+from digit_sequence.base.digests import hash_images, hash_pixels
 from digit_sequence.building.sampler import open_sampler
 from digit_sequence.building.shard import pack_shard
 from digit_sequence.codec.encoding import decode_image
 from digit_sequence.config.loading import parse_config
+from digit_sequence.store.label_schema import COLUMNS, PIXEL_HASH, make_schema
 from digit_sequence.store.labels import (
-    COLUMNS,
     METADATA_KEY,
-    PIXEL_HASH,
     Commit,
     encode_labels,
-    hash_images,
-    hash_pixels,
     hash_rows,
-    make_schema,
     read_commit,
     read_labels,
 )

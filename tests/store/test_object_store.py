@@ -16,6 +16,7 @@ import pytest
 from pyarrow import fs
 
 from builds import ALL_TRANSFORMS, build, build_apart, drop_records, read_tree, write_config
+from digit_sequence.base.digests import hash_pixels
 from digit_sequence.base.errors import BuildError, OutputError
 from digit_sequence.building.dataset import build_dataset
 from digit_sequence.building.sampler import open_sampler
@@ -25,7 +26,6 @@ from digit_sequence.codec.encoding import decode_image
 from digit_sequence.run.events import RUNS_FOLDER
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 from digit_sequence.store.filesystems import open_filesystem
-from digit_sequence.store.labels import hash_pixels
 from digit_sequence.store.plan_file import load_plan
 from digit_sequence.store.storage import Storage
 from servers import ACCESS_KEY, BUCKET, SECRET_KEY, Driver, open_proxy, wait_until

@@ -130,6 +130,20 @@ def test_joins_lead_from_digit_to_digit(tiny_config):
     assert not rendered.images[0][:, rendered.boxes[2, 3] : rendered.boxes[3, 1]].any()
 
 
+def test_joins_at_the_foot(tiny_config):
+    """A share of the strokes between zeros lead from foot to foot, and no others."""
+    line = {"joins": {"probability": 1, "feet": 1}, "spacing": [10, 10]}
+    config = tiny_config(canvas=WIDE, line=line, glyph={"crop": {"margin": 4}})
+    rendered = render_one(config, BLOCK, "0080")
+    assert rendered.recipes.drawn["joined"].tolist() == [False, True, True, True]
+    assert rendered.recipes.drawn["joined_foot"].tolist() == [False, True, False, False]
+    for after, is_foot in ((1, True), (2, False), (3, False)):
+        (top, _, bottom, left), (_, right, _, _) = rendered.boxes[after - 1 : after + 1]
+        rows, _ = np.nonzero(rendered.images[0][:, left:right])
+        middle = (top + bottom) / 2
+        assert (rows > middle).all() if is_foot else (rows < middle).all()
+
+
 def test_neighbours_reach_in_from_one_edge(tiny_config):
     """Ink of another line is at the edge that is drawn, no deeper than asked for."""
     found = []

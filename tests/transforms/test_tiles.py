@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import label
 
 from digit_sequence.transforms.page.grain import Grain
 from digit_sequence.transforms.page.pattern import KINDS, Pattern
 from digit_sequence.transforms.page.tiles import (
     GRAIN_SD,
+    LINE_TEXELS,
     SIZE,
     make_grain,
     make_maps,
@@ -41,6 +43,15 @@ def test_pattern_repeats(kind: str) -> None:
         inside = np.abs(np.diff(tile, axis=axis)).max()
         across = np.abs(np.take(tile, 0, axis) - np.take(tile, -1, axis)).max()
         assert across <= inside + 8
+
+
+@pytest.mark.parametrize("kind", ["waves", "arcs"])
+def test_lines_run_on(kind: str) -> None:
+    """No line of waves or arcs closes to a ring, as no paper shows: all reach an edge."""
+    lines, n_lines = label(make_pattern(kind) > 200, np.ones((3, 3)))
+    assert n_lines > SIZE / LINE_TEXELS
+    edges = np.concatenate([lines[0], lines[-1], lines[:, 0], lines[:, -1]])
+    assert {*edges.tolist()} == {*range(n_lines + 1)}
 
 
 def test_period_of_a_pattern() -> None:

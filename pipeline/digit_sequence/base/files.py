@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from digit_sequence.base.errors import OutputError
 from digit_sequence.base.folders import Folder, open_folder
 
 if sys.platform == "win32":
@@ -153,3 +154,18 @@ def hold_folder(folder: Path) -> Iterator[bool]:
             except OSError:
                 pass
         yield is_free
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a picture or a report, in a folder that is made if there is none.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error

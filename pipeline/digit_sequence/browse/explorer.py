@@ -31,7 +31,7 @@ from digit_sequence.browse.question import Question
 from digit_sequence.browse.redraw import Change, find_config, redraw
 from digit_sequence.config.messages import describe_problems
 from digit_sequence.report.columns import list_columns
-from digit_sequence.store.labels import COLUMNS, PIXEL_HASH
+from digit_sequence.store.label_schema import COLUMNS, PIXEL_HASH
 
 MOST_FOUND = 20_000
 """Samples of a question that can be paged through."""

@@ -29,7 +29,8 @@ from digit_sequence.plan.plan import Shard
 from digit_sequence.render.recipe import Recipes
 from digit_sequence.report.subject import Picture, make_pictures
 from digit_sequence.sources.pools import GlyphPool
-from digit_sequence.store.labels import make_rows, make_schema
+from digit_sequence.store.label_rows import make_rows
+from digit_sequence.store.label_schema import make_schema
 
 _ROOTS = ("seed", "canvas", "hand", "glyph", "line")
 """Blocks of a config that may change."""

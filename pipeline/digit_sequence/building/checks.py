@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from digit_sequence.base.characters import SPACE, count_inked, encode_text, keep_digits
 from digit_sequence.base.columns import MASKS, NUMBER_DIGITS, POLYGONS
-from digit_sequence.base.digests import hash_contents
+from digit_sequence.base.digests import hash_contents, hash_pixels
 from digit_sequence.base.errors import OutputError
 from digit_sequence.base.names import SplitName, sample_key
 from digit_sequence.building.sampler import Sampler
@@ -29,15 +29,9 @@ from digit_sequence.codec.run_lengths import decode_mask
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.plan.plan import Plan, Shard
 from digit_sequence.sources.hands import HAND, LACKED, NOBODY, WRITERS
-from digit_sequence.store.labels import (
-    Commit,
-    encode_labels,
-    hash_pixels,
-    hash_rows,
-    make_rows,
-    make_schema,
-    read_labels,
-)
+from digit_sequence.store.label_rows import make_rows
+from digit_sequence.store.label_schema import make_schema
+from digit_sequence.store.labels import Commit, encode_labels, hash_rows, read_labels
 from digit_sequence.store.ledger import check_shard, label_path, make_target, shard_paths
 from digit_sequence.store.plan_file import check_owner, load_plan, outline_plan
 from digit_sequence.store.records import Outline

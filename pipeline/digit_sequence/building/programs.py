@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from digit_sequence.base.current_folder import leave_lost_folder
-from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.current_folder import leave_lost_folder, make_absolute
+from digit_sequence.base.errors import ConfigError, how_to_install
+from digit_sequence.base.files import write_file
 from digit_sequence.base.progress import ShowProgress, hide_progress
 from digit_sequence.building import status
 from digit_sequence.building.dataset import BuildResult, build_dataset
+from digit_sequence.building.estimates import estimate_bytes
 from digit_sequence.building.origins import open_storage
 from digit_sequence.building.repair import repair_dataset
-from digit_sequence.building.sampler import open_output, open_sampler
+from digit_sequence.building.sampler import Sampler, open_output, open_sampler
 from digit_sequence.building.verify import VerifyResult, load_any_plan, verify_dataset
 from digit_sequence.config.loading import load_config
 from digit_sequence.config.model import Config
-from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
+from digit_sequence.run.schedulers import (
+    Run,
+    SchedulerOptions,
+    open_scheduler,
+    report_performance,
+)
 from digit_sequence.store.plan_file import check_versions
 from digit_sequence.store.storage import Storage
 
@@ -29,6 +39,7 @@ def build(
     overrides: Sequence[str] = (),
     engine: str | None = None,
     overwrite: bool = False,
+    performance_report: str | Path | None = None,
     on_progress: Callable[[int, bool], None] = lambda _samples, _is_new: None,
     should_stop: Callable[[], bool] = lambda: False,
     **scheduler: Any,
@@ -51,6 +62,8 @@ def build(
         What draws: the same bytes at another speed. Default: numba if it is installed.
     overwrite : bool
         Delete the dataset of another config that is there.
+    performance_report : str or Path, optional
+        File for Dask's report of the run, an HTML page.
     on_progress : callable
         Called with a count of samples and whether this call has made them.
     should_stop : callable
@@ -78,6 +91,63 @@ def build(
     BuildStopped
         If `should_stop` became true before the end.
     """
+    report = None if performance_report is None else make_absolute(performance_report)
+    planned = plan_build(config, output, overrides=overrides, engine=engine)
+    return planned.run(
+        overwrite=overwrite,
+        performance_report=report,
+        show_progress=lambda _n_samples: nullcontext(on_progress),
+        should_stop=should_stop,
+        **scheduler,
+    )
+
+
+@dataclass(frozen=True)
+class PlannedBuild:
+    """A build of which nothing is written yet."""
+
+    sampler: Sampler
+    """Its `plan` has the splits, and draws any sample."""
+    uri: str
+    """Where the dataset goes."""
+    storage: Storage
+
+    def estimate_bytes(self) -> int:
+        """Estimate what the shards will take, from a few samples of each split."""
+        return estimate_bytes(self.sampler)
+
+    def run(
+        self,
+        *,
+        overwrite: bool = False,
+        performance_report: Path | None = None,
+        on_open: Callable[[Run], None] = lambda _run: None,
+        show_progress: ShowProgress = hide_progress,
+        should_stop: Callable[[], bool] = lambda: False,
+        **scheduler: Any,
+    ) -> BuildResult:
+        """Build it; `on_open` gets the open scheduler, and the rest is as of `build`."""
+        is_profiled = performance_report is not None
+        self.storage.check()
+        with (
+            open_scheduler(SchedulerOptions(**scheduler, is_profiled=is_profiled)) as run,
+            _report_performance(run, performance_report),
+        ):
+            on_open(run)
+            with show_progress(self.sampler.plan.n_samples) as on_progress:
+                return build_dataset(
+                    self.sampler, self.storage, run, on_progress, overwrite, should_stop
+                )
+
+
+def plan_build(
+    config: Config | str | Path,
+    output: str | Path | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    engine: str | None = None,
+) -> PlannedBuild:
+    """Plan a build, as ``digit-sequence build --dry-run`` does; parameters and errors as of it."""
     path = None if isinstance(config, Config) else Path(config)
     if isinstance(config, Config):
         if overrides:
@@ -85,12 +155,24 @@ def build(
         settings = config
     else:
         settings = load_config(Path(config), overrides)
-    storage = Storage(str(output or choose_output(settings, path)))
+    uri = str(output or choose_output(settings, path))
+    storage = Storage(uri)
     leave_lost_folder()
-    storage.check()
     sampler = open_sampler(settings, engine)
-    with open_scheduler(SchedulerOptions(**scheduler)) as run:
-        return build_dataset(sampler, storage, run, on_progress, overwrite, should_stop)
+    sampler.plan.check_ends()
+    return PlannedBuild(sampler, uri, storage)
+
+
+def _report_performance(run: Run, path: Path | None) -> AbstractContextManager[Any]:
+    if path is None:
+        return nullcontext()
+    if run.client is None or not find_spec("bokeh"):
+        raise ConfigError(
+            "--performance-report: expected a cluster or the scheduler processes, and bokeh "
+            f"installed: {how_to_install('dashboard')}"
+        )
+    write_file(path, b"")  # rather now than when the build is done
+    return report_performance(run, str(path))
 
 
 def choose_output(config: Config, path: Path | None) -> str:
@@ -188,7 +270,7 @@ def verify(
     return result
 
 
-def describe_status(dataset: str | Path) -> str:
+def find_status(dataset: str | Path) -> status.Status:
     """Return how far a build is, while it runs or afterwards, as ``digit-sequence status`` does.
 
     Raises
@@ -196,4 +278,9 @@ def describe_status(dataset: str | Path) -> str:
     OutputError
         If the directory holds no build, or a manifest that cannot be read.
     """
-    return status.describe_status(open_storage(str(dataset)))
+    return status.find_status(open_storage(str(dataset)))
+
+
+def describe_status(dataset: str | Path) -> str:
+    """Return the same as lines of text."""
+    return find_status(dataset).describe()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
-from digit_sequence.base.names import MANIFEST_PATH
+from digit_sequence.base.names import MANIFEST_PATH, SplitName
 from digit_sequence.base.text import escape_line
 from digit_sequence.plan.plan import Shard
 from digit_sequence.run.events import PROGRESS_SECONDS, read_last_run
@@ -22,7 +25,56 @@ _SHOWN = 200
 _SILENT_SECONDS = 12 * PROGRESS_SECONDS
 
 
-def describe_status(storage: Storage) -> str:
+State = Literal["none", "running", "silent", "killed", "ended"]
+
+
+@dataclass(frozen=True)
+class LastRun:
+    """What the record of the last run says."""
+
+    state: State
+    """None: there is no record."""
+    began: str | None = None
+    latest: str | None = None
+    """When it said something last. Times are of ISO 8601."""
+    outcome: str | None = None
+    """How it ended."""
+    images_per_second: float | None = None
+    """Of one that is running."""
+    seconds_left: float | None = None
+    failed: tuple[str, ...] = ()
+    """Shards that have failed and are not done."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a build is."""
+
+    state: Literal["complete", "unfinished", "incomplete"]
+    """Unfinished: all shards are done, and the manifest is not written."""
+    splits: Mapping[SplitName, Mapping[str, int]]
+    """Of each split: shards, and how many of them are done."""
+    samples: int
+    samples_done: int
+    run: LastRun
+
+    def describe(self) -> str:
+        """Return it as lines of text."""
+        lines = [f"{'split':8}{'shards':>10}{'done':>10}{'missing':>10}"]
+        for name, split in self.splits.items():
+            n_shards, n_done = split["shards"], split["done"]
+            lines.append(f"{name:8}{n_shards:10,}{n_done:10,}{n_shards - n_done:10,}")
+        return "\n".join([*lines, *_describe_run(self.run), _ENDS[self.state]])
+
+
+_ENDS = {
+    "complete": "complete",
+    "unfinished": "all shards are done, the manifest is not written: give the command again",
+    "incomplete": "not complete: the same build command goes on",
+}
+
+
+def find_status(storage: Storage) -> Status:
     """Return what is done, missing and failed, the rate, and the time left.
 
     Raises
@@ -31,22 +83,21 @@ def describe_status(storage: Storage) -> str:
         If the directory holds no build, or a manifest that cannot be read.
     """
     outline = load_outline(storage)
-    lines = [f"{'split':8}{'shards':>10}{'done':>10}{'missing':>10}"]
     done = _find_done(storage, outline)
-    for name in outline.samples:
-        n_shards = outline.n_shards(name)
-        n_done = sum(shard.split == name for shard in done)
-        lines.append(f"{name:8}{n_shards:10,}{n_done:10,}{n_shards - n_done:10,}")
-    samples_left = sum(outline.samples.values()) - sum(shard.n_samples for shard in done)
-    lines += _describe_run(read_last_run(storage), samples_left, {shard.name for shard in done})
+    counts = Counter(shard.split for shard in done)
+    splits = {
+        name: {"shards": outline.n_shards(name), "done": counts[name]} for name in outline.samples
+    }
+    samples, samples_done = sum(outline.samples.values()), sum(shard.n_samples for shard in done)
+    names = {shard.name for shard in done}
+    run = _judge_run(read_last_run(storage), samples - samples_done, names)
+    state: Literal["complete", "unfinished", "incomplete"] = "incomplete"
     if storage.size(MANIFEST_PATH) is not None:
         load_manifest(storage)
-        lines.append("complete")
+        state = "complete"
     elif len(done) == sum(map(outline.n_shards, outline.samples)):
-        lines.append("all shards are done, the manifest is not written: give the command again")
-    else:
-        lines.append("not complete: the same build command goes on")
-    return "\n".join(lines)
+        state = "unfinished"
+    return Status(state, splits, samples, samples_done, run)
 
 
 def _find_done(storage: Storage, outline: Outline) -> list[Shard]:
@@ -60,30 +111,47 @@ def _find_done(storage: Storage, outline: Outline) -> list[Shard]:
     return [shard for shard in map_shards(find, find_labelled(outline, labelled)) if shard]
 
 
-def _describe_run(events: list[dict[str, Any]], samples_left: int, done: set[str]) -> list[str]:
+def _judge_run(events: list[dict[str, Any]], samples_left: int, done: set[str]) -> LastRun:
     if not events:
-        return ["no run is on record"]
-    lines = []
+        return LastRun("none")
     begin, last = events[0], events[-1]
-    failed = {event["shard"] for event in events if "shard" in event} - done
-    if failed:
-        lines.append(f"failed in the last run: {', '.join(map(_show, sorted(failed)[:10]))}")
+    began, latest = begin["time"], last["time"]
+    failed = tuple(
+        map(_show, sorted({event["shard"] for event in events if "shard" in event} - done))
+    )
     if last["event"] == "end":
-        lines.append(f"last run ended {last['time']}: {_show(last.get('outcome', 'unknown'))}")
-        return lines
+        outcome = _show(last.get("outcome", "unknown"))
+        return LastRun("ended", began, latest, outcome, failed=failed)
     if begin.get("host") == platform.node() and not _is_alive(begin.get("pid")):
-        lines.append(f"last run began {begin['time']} and was killed")
-        return lines
-    age = datetime.now(UTC) - datetime.fromisoformat(last["time"])
+        return LastRun("killed", began, latest, failed=failed)
+    age = datetime.now(UTC) - datetime.fromisoformat(latest)
     rate = next((e["images_per_second"] for e in reversed(events) if "images_per_second" in e), 0)
     if age > timedelta(seconds=_SILENT_SECONDS):
-        lines.append(f"last run began {begin['time']} and is silent since {last['time']}")
-    elif rate:
-        left = timedelta(seconds=round(min(samples_left / rate, _LONGEST_SECONDS)))
-        lines.append(f"running since {begin['time']}, {rate:,.0f} images/s, about {left} left")
-    else:
-        lines.append(f"running since {begin['time']}")
-    return lines
+        return LastRun("silent", began, latest, failed=failed)
+    left = min(samples_left / rate, _LONGEST_SECONDS) if rate else None
+    return LastRun("running", began, latest, None, rate or None, left, failed)
+
+
+def _describe_run(run: LastRun) -> list[str]:
+    lines = []
+    if run.failed:
+        lines.append(f"failed in the last run: {', '.join(run.failed[:10])}")
+    if run.state == "running" and run.seconds_left is not None:
+        left = timedelta(seconds=round(run.seconds_left))
+        lines.append(
+            f"running since {run.began}, {run.images_per_second:,.0f} images/s, about {left} left"
+        )
+        return lines
+    return [
+        *lines,
+        {
+            "none": "no run is on record",
+            "ended": f"last run ended {run.latest}: {run.outcome}",
+            "killed": f"last run began {run.began} and was killed",
+            "silent": f"last run began {run.began} and is silent since {run.latest}",
+            "running": f"running since {run.began}",
+        }[run.state],
+    ]
 
 
 def _show(text: str) -> str:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 from digit_sequence.base.errors import BuildStopped, ConfigError, how_to_install
-from digit_sequence.cli.options import drawn_option, override_option
+from digit_sequence.cli.options import drawn_option, output_options, override_option
 from digit_sequence.cli.progress import show_progress
-from digit_sequence.cli.terminal import echo
+from digit_sequence.cli.terminal import echo, tell
 
 if TYPE_CHECKING:
     from digit_sequence.browse.collection import Collection
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 )
 @click.option("--open/--no-open", "is_opened", default=True, help="Open the browser.")
 @override_option
+@output_options
 def browse(
     origin: str,
     against: str | None,
@@ -70,6 +71,7 @@ def browse(
         token = make_token()
         address = f"http://{ADDRESS}:{listening.getsockname()[1]}/{token}/"
         echo(f"{address}\nCtrl-C ends it")
+        tell("address", address=address)
         if is_opened:
             threading.Thread(target=_open_browser, args=(address,), daemon=True).start()
         with suppress(KeyboardInterrupt):

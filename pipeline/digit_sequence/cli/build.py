@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
-from importlib.util import find_spec
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from digit_sequence.base.characters import CHARACTERS, DIGITS, show_characters
-from digit_sequence.base.current_folder import leave_lost_folder, make_absolute
-from digit_sequence.base.errors import ConfigError, how_to_install
-from digit_sequence.cli.options import config_options, memory_option, scheduler_options
+from digit_sequence.base.current_folder import make_absolute
+from digit_sequence.base.text import describe_bytes
+from digit_sequence.cli.options import (
+    config_options,
+    memory_option,
+    output_options,
+    scheduler_options,
+)
 from digit_sequence.cli.progress import show_progress
 from digit_sequence.cli.signals import drain_on_signal
-from digit_sequence.cli.terminal import (
-    describe_bytes,
-    describe_result,
-    echo,
-    list_result,
-    output_options,
-    tell_summary,
-    write_file,
-)
+from digit_sequence.cli.tables import echo_table
+from digit_sequence.cli.terminal import describe_result, echo, list_result, tell_result
 
 if TYPE_CHECKING:
     from digit_sequence.building.sampler import Sampler
@@ -64,90 +61,75 @@ def build(
     Shards that OUT holds already are kept, so a build that was stopped, by Ctrl-C or otherwise,
     goes on when the same command is given again. OUT may be a URI such as s3://bucket/folder.
     """
-    from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler, start_fork_server
+    from digit_sequence.run.schedulers import SchedulerOptions, start_fork_server
 
-    options = SchedulerOptions(**scheduler, is_profiled=performance_report is not None)
     report = make_absolute(performance_report) if performance_report is not None else None
-    if options.name == "processes" and not dry_run:
+    if SchedulerOptions(**scheduler).name == "processes" and not dry_run:
         start_fork_server(["digit_sequence.building.preload"])
     # Workers' process imports the same meanwhile, which saves a second.
-    from digit_sequence.building.dataset import build_dataset
-    from digit_sequence.building.estimates import estimate_bytes
-    from digit_sequence.building.programs import choose_output
-    from digit_sequence.building.sampler import open_sampler
-    from digit_sequence.config.loading import load_config
-    from digit_sequence.store.storage import Storage
+    from digit_sequence.building.programs import plan_build
 
-    settings = load_config(config, overrides)
-    uri = output or choose_output(settings, config)
-    storage = Storage(uri)
-    leave_lost_folder()
-    sampler = open_sampler(settings, engine)
-    sampler.plan.check_ends()
-    for key, signs in sampler.plan.unlabelled.items():
+    planned = plan_build(config, output, overrides=overrides, engine=engine)
+    plan = planned.sampler.plan
+    for key, signs in plan.unlabelled.items():
         echo(
             f"note: {key} draws {show_characters(signs)} beside digits, which no label has, while "
             f"labels have such signs of numbers; --set {key}=null switches it off",
             err=True,
         )
     if dry_run:
-        n_bytes = estimate_bytes(sampler)
-        echo(_describe_plan(sampler, n_bytes, uri))
-        samples = {name: split.n_samples for name, split in sampler.plan.splits.items()}
-        tell_summary(
-            output=uri, samples=samples, bytes=n_bytes, fingerprint=sampler.plan.fingerprint
+        n_bytes = planned.estimate_bytes()
+        echo_table([*_list_plan(plan, planned.sampler)])
+        echo("\n".join(_describe_plan(planned.sampler, n_bytes, planned.uri)))
+        samples = {name: split.n_samples for name, split in plan.splits.items()}
+        tell_result(
+            output=planned.uri, samples=samples, bytes=n_bytes, fingerprint=plan.fingerprint
         )
         return
-    storage.check()
-    with drain_on_signal() as should_stop, open_scheduler(options) as run:
-        if run.client is not None:
-            dashboard = f", dashboard {run.dashboard}" if run.dashboard else ""
-            echo(f"{run.kind}, {run.threads} at a time{dashboard}", err=True)
-        with (
-            show_progress(sampler.plan.n_samples) as on_progress,
-            _report_performance(run, report),
-        ):
-            result = build_dataset(sampler, storage, run, on_progress, overwrite, should_stop)
-    echo(describe_result(result, uri))
-    tell_summary(**list_result(result, uri))
-
-
-def _report_performance(run: Run, path: Path | None) -> AbstractContextManager[Any]:
-    if path is None:
-        return nullcontext()
-    if run.client is None or not find_spec("bokeh"):
-        raise ConfigError(
-            "--performance-report: expected a cluster or the scheduler processes, and bokeh "
-            f"installed: {how_to_install('dashboard')}"
+    with drain_on_signal() as should_stop:
+        result = planned.run(
+            overwrite=overwrite,
+            performance_report=report,
+            on_open=_tell_scheduler,
+            show_progress=show_progress,
+            should_stop=should_stop,
+            **scheduler,
         )
-    from digit_sequence.run.schedulers import report_performance
-
-    write_file(path, b"")  # rather now than when the build is done
-    return report_performance(run, str(path))
+    echo(describe_result(result, planned.uri))
+    tell_result(**list_result(result, planned.uri))
 
 
-def _describe_plan(sampler: Sampler, n_bytes: int, uri: str) -> str:
-    plan = sampler.plan
-    lines = [f"{'split':8}{'samples':>16}{'shards':>10}{'glyphs':>10}  characters"]
+def _tell_scheduler(run: Run) -> None:
+    if run.client is not None:
+        dashboard = f", dashboard {run.dashboard}" if run.dashboard else ""
+        echo(f"{run.kind}, {run.threads} at a time{dashboard}", err=True)
+
+
+def _list_plan(plan: Plan, sampler: Sampler) -> Iterator[tuple[str, ...]]:
+    """Yield the rows of a table: what each split has, and all together."""
+    yield ("split", "samples", "shards", "glyphs", "characters")
     for name, split in plan.splits.items():
-        glyphs = len(sampler.pools[name].ids)
-        lines.append(
-            f"{name:8}{split.n_samples:16,}{split.n_shards:10,}{glyphs:10,}  "
-            f"up to {split.numbers.max_digits}"
-        )
+        counts = (split.n_samples, split.n_shards, len(sampler.pools[name].ids))
+        yield (name, *(f"{count:,}" for count in counts), f"up to {split.numbers.max_digits}")
+    yield ("total", f"{plan.n_samples:,}", f"{plan.n_shards:,}", "", "")
+
+
+def _describe_plan(sampler: Sampler, n_bytes: int, uri: str) -> list[str]:
+    """Return what else there is to say of a plan."""
+    plan = sampler.plan
+    lines = []
     if plan.alphabet != DIGITS:
         signs = plan.alphabet[len(DIGITS) :]
         added = sampler.glyphs.digits[len(sampler.bank.digits) :]
         drawn = "".join(it for it in signs if CHARACTERS.index(it) in added)
         how = f"; a pen draws {show_characters(drawn)}" if drawn else ""
-        lines.append(f"{'signs':8}{show_characters(signs)}{how}")
+        lines.append(f"signs: {show_characters(signs)}{how}")
     lines += [_describe_excluded(plan, split) for split in plan.splits.values() if split.excluded]
-    lines += [
-        f"{'total':8}{plan.n_samples:16,}{plan.n_shards:10,}",
+    return [
+        *lines,
         f"about {describe_bytes(n_bytes)} of {plan.config.output.container} shards in {uri}",
         f"fingerprint {plan.fingerprint}; nothing was written",
     ]
-    return "\n".join(lines)
 
 
 def _describe_excluded(plan: Plan, split: SplitPlan) -> str:

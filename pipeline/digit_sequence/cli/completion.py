@@ -5,9 +5,13 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from digit_sequence.cli.options import output_options
+from digit_sequence.cli.terminal import echo, tell_result
+
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@output_options
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
     """Print the completion script for a SHELL.
@@ -18,4 +22,6 @@ def completion(ctx: click.Context, shell: str) -> None:
     kind = get_completion_class(shell)
     assert kind is not None
     program = ctx.find_root().command
-    click.echo(kind(program, {}, "digit-sequence", "_DIGIT_SEQUENCE_COMPLETE").source())
+    script = kind(program, {}, "digit-sequence", "_DIGIT_SEQUENCE_COMPLETE").source()
+    echo(script)
+    tell_result(shell=shell, script=script)

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from digit_sequence.cli.options import scheduler_options
+from digit_sequence.cli.options import output_options, scheduler_options
 from digit_sequence.cli.progress import show_progress
 from digit_sequence.cli.signals import drain_on_signal
-from digit_sequence.cli.terminal import echo, output_options, tell_summary
+from digit_sequence.cli.terminal import echo, tell_result
 
 
 class ExportCommand(click.Command):
@@ -65,4 +65,4 @@ def export(
     echo(f"{output}: {n_samples:,} samples, {exported:,} of them exported now")
     if EXPORTS[kind].note:
         echo(EXPORTS[kind].note)
-    tell_summary(output=output, format=kind, samples=n_samples, exported=exported)
+    tell_result(output=output, format=kind, samples=n_samples, exported=exported)

@@ -7,8 +7,11 @@ from pathlib import Path
 import click
 
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.files import write_file
+from digit_sequence.cli.options import output_options
 from digit_sequence.cli.progress import show_progress
-from digit_sequence.cli.terminal import echo, output_options, tell_summary, write_file
+from digit_sequence.cli.tables import echo_table
+from digit_sequence.cli.terminal import echo, tell_result
 
 
 @click.command()
@@ -50,10 +53,9 @@ def match(folder: Path, output: Path, labels: str | None, height: int | None) ->
     sheet = output.with_suffix(".png")
     write_file(output, found.text.encode())
     write_file(sheet, draw_match(found))
-    for line in compare(found):
-        echo(line)
+    echo_table(compare(found))
     echo(f"{output}: a config; {sheet}: real and built crops, not to be published if they are not")
-    tell_summary(
+    tell_result(
         config=str(output),
         sheet=str(sheet),
         crops=len(found.crops),

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from digit_sequence.base.errors import BuildStopped, ConfigError, PipelineError
+from digit_sequence.base.files import write_file
 from digit_sequence.base.home import expand_home
 from digit_sequence.base.text import escape, escape_line
-from digit_sequence.cli.terminal import echo, has_screen, write_file
+from digit_sequence.cli.options import output_options
+from digit_sequence.cli.terminal import echo, find_manner, has_screen, tell_result
 
 if TYPE_CHECKING:
     from digit_sequence.cli.new_config import Draft
@@ -101,6 +103,7 @@ class NewCommand(click.Command):
 @click.option("--labels", metavar="CSV|names", help="Of the real crops, as of `match`.")
 @click.option("-y", "--yes", is_flag=True, help="Ask nothing: what is not given has its default.")
 @click.option("--overwrite", is_flag=True, help="Replace what CONFIG and its sheet hold.")
+@output_options
 def new(
     config: Path | None,
     match: str | None,
@@ -126,7 +129,7 @@ def new(
         raise ConfigError(f"--{both[0]}: expected none with --match, whose crops say it")
     path = None if config is None and not yes else _check_path(config or MINE, overwrite)
     try:
-        if not yes and sys.stdin.isatty():
+        if not yes and sys.stdin.isatty() and not find_manner().is_json:
             draft = _converse(wishes, path, match, labels, overwrite)
         else:
             asked = [name for name in QUESTIONS if match is None or name not in OF_CROPS]
@@ -145,6 +148,7 @@ def new(
     echo(f"{draft.path}: a config; {draft.sheet}: {draft.shown}. What comes next:")
     for command in draft.commands:
         echo(f"  {command}")
+    tell_result(config=str(draft.path), sheet=str(draft.sheet), commands=draft.commands)
 
 
 def _converse(

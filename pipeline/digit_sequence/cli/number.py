@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.cli.options import output_options
 from digit_sequence.cli.spelling import SpelledCommand, list_typed, spelled_option
-from digit_sequence.cli.terminal import echo, has_screen
+from digit_sequence.cli.terminal import echo, find_manner, has_screen, tell_result
 
 
 @click.command(cls=SpelledCommand)
@@ -92,6 +93,7 @@ from digit_sequence.cli.terminal import echo, has_screen
 @click.option("--seed", default=0, show_default=True, help="Another seed, other images.")
 @click.option("--overwrite", is_flag=True, help="Replace images made with other options.")
 @click.option("--show/--no-show", default=None, help="Show a single image.  [default: on a screen]")
+@output_options
 @click.pass_context
 def number(ctx: click.Context, /, **options: Any) -> None:
     """Make images of one NUMBER in IMAGE_DIR/NUMBER/, with a label file beside them.
@@ -99,21 +101,20 @@ def number(ctx: click.Context, /, **options: Any) -> None:
     \b
       digit-sequence number 14543 -w 200 -min 5 -max 10 -c -a -b -bn 100 -m 4 -r 30
     """
-    from digit_sequence.cli.number_images import make_config, write_images
+    from digit_sequence.building.number_images import draw_number
 
     given = [options.pop("number"), options.pop("number_option")]
     numbers = [value for value in given if value is not None]
     if len(numbers) != 1:
         raise ConfigError(f"expected one NUMBER, as an argument or with -n, got {len(numbers)}")
-    image_dir, show = options.pop("image_dir"), options.pop("show")
-    overwrite = options.pop("overwrite")
-    typed = list_typed(ctx)
-    config = make_config(numbers[0], typed=typed, **options)
-    paths, n_scaled = write_images(config, image_dir, overwrite, typed)
-    echo(f"{paths[0]}" if len(paths) == 1 else f"{len(paths)} images in {paths[0].parent}")
-    if n_scaled:
-        width = config.canvas.widest
+    typed, show = list_typed(ctx), options.pop("show")
+    made = draw_number(numbers[0], typed=typed, **options)
+    first, *others = made.paths
+    echo(f"{len(made.paths)} images in {first.parent}" if others else f"{first}")
+    if made.scaled:
         hint = typed.get("width", "-w")
-        echo(f"{n_scaled} wider than {width} columns, shrunk to fit; see {hint}", err=True)
-    if len(paths) == 1 and (show or (show is None and has_screen())):
-        click.launch(str(paths[0]))
+        echo(f"{made.scaled} wider than {made.width} columns, shrunk to fit; see {hint}", err=True)
+    tell_result(images=[str(path) for path in made.paths], scaled=made.scaled)
+    is_shown = has_screen() and not find_manner().is_json if show is None else show
+    if is_shown and not others:
+        click.launch(str(first))

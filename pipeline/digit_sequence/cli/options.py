@@ -1,4 +1,4 @@
-"""Options that several commands take: the config, and the Dask scheduler."""
+"""Options that several commands take: the config, the Dask scheduler, how they tell of it all."""
 
 from __future__ import annotations
 
@@ -9,6 +9,23 @@ from typing import Any
 import click
 
 Command = Callable[..., Any]
+
+
+def output_options(command: Command) -> Command:
+    """Add the options --quiet and --json, which each command has; `terminal.Manner` takes them."""
+    quiet = click.option(
+        "--quiet",
+        is_flag=True,
+        expose_value=False,
+        help="Results and what is wrong: no progress, no notes.",
+    )
+    as_json = click.option(
+        "--json",
+        is_flag=True,
+        expose_value=False,
+        help="For programs: a line of JSON for each event, the last of which says how it ended.",
+    )
+    return quiet(as_json(command))
 
 
 def override_option(command: Command) -> Command:

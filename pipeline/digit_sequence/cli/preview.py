@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from digit_sequence.cli.options import override_option
-from digit_sequence.cli.terminal import echo, write_file
+from digit_sequence.base.files import write_file
+from digit_sequence.cli.options import output_options, override_option
+from digit_sequence.cli.terminal import echo, tell_result
 
 
 @click.command()
@@ -30,6 +31,7 @@ from digit_sequence.cli.terminal import echo, write_file
 )
 @click.option("--boxes/--no-boxes", default=True, show_default=True, help="Draw digits' boxes.")
 @override_option
+@output_options
 def preview(origin: str, output: Path, count: int, boxes: bool, overrides: tuple[str, ...]) -> None:
     """Draw a contact sheet: the first samples of each split with labels and boxes.
 
@@ -40,3 +42,4 @@ def preview(origin: str, output: Path, count: int, boxes: bool, overrides: tuple
     sheet = draw_preview(origin, count=count, boxes=boxes, overrides=overrides)
     write_file(output, sheet.png)
     echo(f"{output}: {sheet.n_samples} samples")
+    tell_result(picture=str(output), samples=sheet.n_samples)

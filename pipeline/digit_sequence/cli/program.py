@@ -7,24 +7,30 @@ are there at once.
 from __future__ import annotations
 
 import ast
-import atexit
 import re
-import signal
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any, NoReturn, TextIO, cast
 
 import click
 from click.shell_completion import CompletionItem
 
-from digit_sequence.base.errors import BuildStopped, PipelineError, SourceWarning, list_causes
+from digit_sequence.base.errors import (
+    BuildStopped,
+    OutputError,
+    PipelineError,
+    SourceWarning,
+    list_causes,
+)
 from digit_sequence.base.home import expand_home
+from digit_sequence.base.stops import STOPPED
 from digit_sequence.base.version import __version__
-from digit_sequence.cli.signals import stop_on_interrupt
-from digit_sequence.cli.terminal import Manner, echo, echo_anyway, escape_refusals
+from digit_sequence.cli.signals import ignore_signals, stop_on_signal
+from digit_sequence.cli.terminal import Manner, echo, echo_anyway, echo_refusal, find_manner
 
 
 class Commands(Mapping[str, click.Command]):
@@ -70,36 +76,30 @@ class Program(click.Group):
     """A group of commands; turns errors that are the user's into one message."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run; exit with 2 after a `PipelineError` or without memory, with 130 after Ctrl-C."""
-        manner = Manner()
+        """Run; exit with 2 after a `PipelineError` or without memory, with 130 after a signal."""
+        manner, error = Manner(), None
         try:
-            with warnings.catch_warnings():
-                warnings.showwarning = _show_note
-                warnings.simplefilter("always", SourceWarning)
-                return super().main(*args, obj=manner, **kwargs)
-        except BuildStopped as stop:
-            _end(manner, stop, f"{stop}", 130)
-        except PipelineError as error:
-            _end(manner, error, f"error: {error}", 2)
-        except Exception as error:
-            if not any(isinstance(cause, MemoryError) for cause in list_causes(error)):
-                if manner.is_json:
-                    manner.send_error(error, 1)
-                raise
-            _end(manner, MemoryError(NO_MEMORY), f"error: {NO_MEMORY}", 2)
-        finally:
-            # All is done: a Ctrl-C while Python ends would have it end by the signal.
-            atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
-
-    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        """Read the options of the program."""
-        with escape_refusals():
-            return super().make_context(*args, **kwargs)
+            with stop_on_signal(), _showing_notes():
+                exit_code = super().main(*args, obj=manner, **kwargs | {"standalone_mode": False})
+        except SystemExit as end:  # of a command that has told what is wrong
+            exit_code = int(end.code or 0)
+        except Exception as caught:
+            error, exit_code = caught, _find_exit_code(caught)
+        with ignore_signals():
+            _end(manner, error, exit_code or 0)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Import a command and run it; Ctrl-C at any time is a way to stop it."""
-        with escape_refusals(), stop_on_interrupt():
+        with stop_on_signal():  # of which click would say "Aborted!"
             return super().invoke(ctx)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command, and note which one runs."""
+        found = super().resolve_command(ctx, args)
+        find_manner(ctx).command = found[0]
+        return found
 
 
 _HOME = re.compile(r"(--?[\w-]+=|-[A-Za-z])?(~(/.*)?)", re.DOTALL)
@@ -112,13 +112,50 @@ def expand_word(word: str) -> str:
     return (match[1] or "") + expand_home(match[2]) if match else word
 
 
-def _end(manner: Manner, error: BaseException, told: str, exit_code: int) -> None:
-    """Tell of an error and end."""
-    if manner.is_json:
-        manner.send_error(error, exit_code)
-    else:
-        echo_anyway(told, err=True)
+def _find_exit_code(error: Exception) -> int:
+    """Return the exit code after an error."""
+    if isinstance(error, BuildStopped | click.Abort):
+        return STOPPED
+    if isinstance(error, click.ClickException):
+        return error.exit_code
+    return 2 if isinstance(error, PipelineError) or _is_out_of_memory(error) else 1
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    return any(isinstance(cause, MemoryError) for cause in list_causes(error))
+
+
+def _end(manner: Manner, error: Exception | None, exit_code: int) -> NoReturn:
+    """Tell how a command has ended, and end; with a traceback after a defect."""
+    if isinstance(error, click.Abort):
+        error = BuildStopped("stopped")
+    elif error and exit_code == 2 and _is_out_of_memory(error):
+        error = MemoryError(NO_MEMORY)
+    try:
+        if manner.is_json:
+            manner.end(exit_code, error)
+        elif isinstance(error, click.ClickException):
+            echo_refusal(error)
+        elif error and exit_code != 1:
+            start = "" if exit_code == STOPPED else "error: "
+            echo_anyway(f"{start}{error}", err=True)
+    except BrokenPipeError:
+        sys.exit(1)
+    except OutputError as unsent:
+        echo_anyway(f"error: {unsent}", err=True)
+        sys.exit(2)
+    if error and exit_code == 1 and not isinstance(error, BrokenPipeError):
+        raise error
     sys.exit(exit_code)
+
+
+@contextmanager
+def _showing_notes() -> Iterator[None]:
+    """Have warnings that are meant for users printed in a line."""
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_note
+        warnings.simplefilter("always", SourceWarning)
+        yield
 
 
 def _show_note(

@@ -16,9 +16,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from digit_sequence.base.progress import TALLY, OnProgress, Tally
 from digit_sequence.base.text import count_things
@@ -215,13 +215,35 @@ def _tell_now_and_then(meter: Meter, seconds: float, tell: Callable[[], None]) -
     return advance
 
 
+class _Terminal:
+    """A terminal that may be closed: what is done goes on."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write what can be written."""
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Show what can be shown."""
+        with suppress(OSError):
+            self._stream.flush()
+
+
 @contextmanager
 def _living(meter: Meter) -> Iterator[None]:
     """Keep a line at the end of the terminal up to date, by a thread that ends with it."""
     from rich.console import Console
     from rich.live import Live
 
-    console = Console(stderr=True, force_terminal=True, highlight=False)
+    terminal: Any = _Terminal(sys.stderr)
+    console = Console(file=terminal, force_terminal=True, highlight=False)
     live = Live(
         meter,
         console=console,

@@ -7,15 +7,11 @@ from pathlib import Path
 import click
 
 from digit_sequence.base.errors import ConfigError, how_to_install
-from digit_sequence.cli.options import drawn_option, override_option
+from digit_sequence.base.files import write_file
+from digit_sequence.base.text import describe_bytes
+from digit_sequence.cli.options import drawn_option, output_options, override_option
 from digit_sequence.cli.progress import show_progress
-from digit_sequence.cli.terminal import (
-    describe_bytes,
-    echo,
-    output_options,
-    tell_summary,
-    write_file,
-)
+from digit_sequence.cli.terminal import echo, tell_result
 from digit_sequence.cli.torch_import import importing_torch
 
 
@@ -86,4 +82,4 @@ def report(
     )
     write_file(output, page.encode("utf-8", "backslashreplace"))
     echo(f"{output}: a page of {describe_bytes(len(page))}; open it in a browser")
-    tell_summary(page=str(output), bytes=len(page))
+    tell_result(page=str(output), bytes=len(page))

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-from digit_sequence.cli.terminal import echo, write_file
+from digit_sequence.base.files import write_file
+from digit_sequence.cli.options import output_options
+from digit_sequence.cli.terminal import echo, tell_result
 
 
 @click.command()
@@ -25,6 +27,7 @@ from digit_sequence.cli.terminal import echo, write_file
     type=click.Path(path_type=Path, dir_okay=False),
     help="Picture to write, a PNG.",
 )
+@output_options
 def sample(key: str, origin: str, output: Path) -> None:
     """Draw one sample again, pixel for pixel.
 
@@ -36,4 +39,6 @@ def sample(key: str, origin: str, output: Path) -> None:
 
     drawn = draw_sample(origin, key)
     write_file(output, encode_image(drawn.image, "png"))
-    echo(f"{output}: number {drawn.number}, sample {drawn.label['sample_index']}")
+    sample_index = int(drawn.label["sample_index"])
+    echo(f"{output}: number {drawn.number}, sample {sample_index}")
+    tell_result(picture=str(output), key=drawn.key, number=drawn.number, sample_index=sample_index)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 
-from digit_sequence.cli.terminal import echo
+from digit_sequence.cli.options import output_options
+from digit_sequence.cli.terminal import echo, tell_result
 
 
 @click.command()
 @click.argument("out")
+@output_options
 def status(out: str) -> None:
     """Show how far the build in OUT is, while it runs or afterwards."""
-    from digit_sequence.building.programs import describe_status
+    from digit_sequence.building.programs import find_status
 
-    echo(describe_status(out))
+    found = find_status(out)
+    echo(found.describe())
+    tell_result(output=out, **asdict(found))

@@ -6,9 +6,11 @@ With ``--json`` stdout has one JSON object a line and nothing else, by its ``eve
 progress  done, total, unit; per_second, of late; seconds, seconds_left (null: unknown); workers
           (null: none), retries, failures
 note      message
-summary   command, and what has come of it: see `tell_summary` in each command; the last line
-error     kind, message, exit_code; the last line in place of a summary
+end       command, outcome (ok, failed or stopped), exit_code, kind and message of an error (null:
+          none), result (null: none); always the last line, whatever ends the command
 ========  ==========================================================================================
+
+README.md in this folder lists the results, and what some commands tell beside these.
 """
 
 from __future__ import annotations
@@ -17,17 +19,17 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from digit_sequence.base.errors import OutputError
-from digit_sequence.base.text import escape
+from digit_sequence.base.stops import STOPPED
+from digit_sequence.base.text import describe_bytes, escape
 
 if TYPE_CHECKING:  # for types alone: the build command starts a process before it imports them
     from digit_sequence.building.dataset import BuildResult
@@ -39,10 +41,14 @@ class Manner:
 
     is_quiet: bool = False
     is_json: bool = False
+    command: str | None = None
+    result: Mapping[str, Any] | None = None
+    """What has come of it."""
     _stream: TextIO | None = None
 
     def read(self, words: Sequence[str]) -> None:
         """Take ``--quiet`` and ``--json`` from a command line, whose rest may be wrong."""
+        words = words[: words.index("--")] if "--" in words else words
         self.is_quiet = "--quiet" in words
         if "--json" in words and not self.is_json:
             self.is_json = True
@@ -50,13 +56,22 @@ class Manner:
 
     def send(self, event: str, **fields: Any) -> None:
         """Print an object as a line of JSON."""
-        print(json.dumps({"event": event} | fields, default=str), file=self._stream, flush=True)
+        _write(json.dumps({"event": event} | fields, default=str), self._stream or sys.stdout)
 
-    def send_error(self, error: BaseException, exit_code: int) -> None:
-        """Print an error as such an object."""
+    def end(self, exit_code: int, error: BaseException | None = None) -> None:
+        """Tell programs how it has ended."""
+        if not self.is_json:
+            return
         told = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        kind = type(error).__name__
-        self.send("error", kind=kind, message=escape(told).strip(), exit_code=exit_code)
+        self.send(
+            "end",
+            command=self.command,
+            outcome={0: "ok", STOPPED: "stopped"}.get(exit_code, "failed"),
+            exit_code=exit_code,
+            kind=error and type(error).__name__,
+            message=error and escape(told).strip(),
+            result=self.result,
+        )
 
 
 def _keep_stdout() -> TextIO:
@@ -76,26 +91,16 @@ def find_manner(context: click.Context | None = None) -> Manner:
     return found if isinstance(found, Manner) else Manner()
 
 
-def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options --quiet and --json, which `Manner.read` takes."""
-    quiet = click.option(
-        "--quiet", is_flag=True, expose_value=False, help="No progress and no notes."
-    )
-    as_json = click.option(
-        "--json",
-        is_flag=True,
-        expose_value=False,
-        help="Print a line of JSON for each event: progress, note, summary, error.",
-    )
-    return quiet(as_json(command))
-
-
-def tell_summary(**fields: Any) -> None:
-    """Tell programs what has come of a command: the last object, if none is an error."""
+def tell(event: str, **fields: Any) -> None:
+    """Tell programs of a part of what comes of a command."""
     manner = find_manner()
     if manner.is_json:
-        command = click.get_current_context().info_name
-        manner.send("summary", command=command, **fields)
+        manner.send(event, **fields)
+
+
+def tell_result(**fields: Any) -> None:
+    """Note for programs what has come of a command: a part of the last object."""
+    find_manner().result = fields
 
 
 def echo(text: object, err: bool = False) -> None:
@@ -117,37 +122,28 @@ def echo_anyway(text: object, err: bool = False) -> None:
     stream = sys.stderr if err else sys.stdout
     encoding = stream.encoding or getattr(sys.__stderr__, "encoding", None) or "utf-8"
     line = escape(text).encode(encoding, "backslashreplace").decode(encoding)
-    print(line, file=stream, flush=True)  # click would go past what keeps a live line below it
+    _write(line, stream)  # click would go past what keeps a live line below it
 
 
-class _EscapedRefusal(click.ClickException):
-    """What click says of a command that it does not take, with nothing to steer a terminal by."""
-
-    def __init__(self, refusal: click.ClickException) -> None:
-        super().__init__(refusal.message)
-        self.__dict__["exit_code"] = refusal.exit_code
-        self._refusal = refusal
-
-    def show(self, file: Any = None) -> None:  # noqa: ARG002
-        """Print it as click does, or for programs."""
-        context = getattr(self._refusal, "ctx", None)
-        if context and (manner := find_manner(context)).is_json:
-            manner.send_error(self._refusal, self._refusal.exit_code)
-            return
-        page = io.StringIO()
-        self._refusal.show(page)
-        echo_anyway(page.getvalue().rstrip("\n"), err=True)
-
-
-@contextmanager
-def escape_refusals() -> Iterator[None]:
-    """Have refusals of click printed by `echo`."""
+def _write(line: str, stream: TextIO) -> None:
     try:
-        yield
-    except _EscapedRefusal:
+        stream.write(f"{line}\n")
+        stream.flush()
+    except BrokenPipeError:  # a way to say: enough
+        with suppress(OSError):  # what is left is flushed when Python ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         raise
-    except click.ClickException as refusal:
-        raise _EscapedRefusal(refusal) from None
+    except OSError as error:
+        if stream is sys.stderr:
+            return  # of a terminal that was closed; what is done goes on
+        raise OutputError(f"stdout: cannot be written to: {error.strerror or error}") from error
+
+
+def echo_refusal(refusal: click.ClickException) -> None:
+    """Print what click says of a command that it does not take, with nothing to steer by."""
+    page = io.StringIO()
+    refusal.show(page)
+    echo_anyway(page.getvalue().rstrip("\n"), err=True)
 
 
 def describe_result(result: BuildResult, uri: str) -> str:
@@ -186,34 +182,6 @@ def list_result(result: BuildResult, uri: str) -> dict[str, Any]:
     }
 
 
-def describe_bytes(n_bytes: float) -> str:
-    """Return a count of bytes as people read it.
-
-    >>> describe_bytes(1234567)
-    '1.23 MB'
-    """
-    for unit in ("B", "kB", "MB", "GB"):
-        if n_bytes < 1000:
-            return f"{n_bytes:.3g} {unit}"
-        n_bytes /= 1000
-    return f"{n_bytes:,.1f} TB"
-
-
 def has_screen() -> bool:
     """Return whether pictures can be opened for the user."""
     return sys.stdout.isatty() and bool(os.environ.get("DISPLAY") or sys.platform == "darwin")
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write a picture or a report, in a folder that is made if there is none.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error

@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from digit_sequence.base.text import describe_duration
-from digit_sequence.cli.options import override_option
+from digit_sequence.cli.options import output_options, override_option
 from digit_sequence.cli.progress import show_progress
-from digit_sequence.cli.terminal import echo, output_options, tell_summary
+from digit_sequence.cli.terminal import echo, tell_result
 from digit_sequence.cli.torch_import import importing_torch
 
 
@@ -114,4 +114,4 @@ def train(
         echo(line)
     folder = programs.choose_run_folder(origin, output)
     echo(f"in {folder}: report.md, report.json, curve.png, mistakes.png, best.pt")
-    tell_summary(output=str(folder), report=report)
+    tell_result(output=str(folder), report=report)

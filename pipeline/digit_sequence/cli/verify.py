@@ -7,17 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from digit_sequence.base.text import count_things, escape_line
-from digit_sequence.cli.options import memory_option, scheduler_options
+from digit_sequence.base.text import count_things
+from digit_sequence.cli.options import memory_option, output_options, scheduler_options
 from digit_sequence.cli.progress import show_progress
 from digit_sequence.cli.signals import drain_on_signal
-from digit_sequence.cli.terminal import (
-    describe_result,
-    echo,
-    list_result,
-    output_options,
-    tell_summary,
-)
+from digit_sequence.cli.tables import echo_table
+from digit_sequence.cli.terminal import describe_result, echo, list_result, tell_result
 
 if TYPE_CHECKING:
     from digit_sequence.building.dataset import BuildResult
@@ -59,13 +54,13 @@ def verify(out: str, quick: bool, redraw: int, repair: bool, **scheduler: Any) -
             quick=quick,
             redraw=redraw,
             repair=repair,
-            on_check=lambda result: echo(_describe_verification(result, quick)),
+            on_check=lambda result: _echo_verification(result, quick),
             on_repair=tell_repair,
             show_progress=show_progress,
             should_stop=should_stop,
             **scheduler,
         )
-    tell_summary(**_list_verification(result), **repaired)
+    tell_result(**_list_verification(result), **repaired)
     if result.problems and not repair:
         sys.exit(1)
 
@@ -80,17 +75,16 @@ def _list_verification(result: VerifyResult) -> dict[str, Any]:
     }
 
 
-def _describe_verification(result: VerifyResult, quick: bool) -> str:
+def _echo_verification(result: VerifyResult, quick: bool) -> None:
     looked_at = ", ".join(
         (count_things(result.n_shards, "shard"), count_things(result.n_samples, "sample"))
     )
     if result.redrawn:
         looked_at += f", {result.redrawn:,} of them drawn again"
     if not result.problems:
-        return f"sound: {looked_at}"
-    told = [(escape_line(each.path), escape_line(each.reason)) for each in result.problems]
-    width = max(len(path) for path, _ in told)
-    lines = [f"  {path:{width}}  {reason}" for path, reason in told]
+        echo(f"sound: {looked_at}")
+        return
     if result.is_quick and not quick:
         looked_at += ", of which no image was looked at before this is repaired"
-    return "\n".join([f"{count_things(len(lines), 'problem')} in {looked_at}:", *lines])
+    echo(f"{count_things(len(result.problems), 'problem')} in {looked_at}:")
+    echo_table([(f"  {each.path}", each.reason) for each in result.problems])

@@ -18,9 +18,9 @@ if TYPE_CHECKING:  # for types alone: help lists the formats
 
 Row = Mapping[str, Any]
 BOX_COLUMNS = ("key", "number", "ordinal", "height", "width", "boxes")
+"""Label columns that formats with boxes need."""
 MASKS, POLYGONS = "masks", "polygons"
 """Columns that a dataset has on request."""
-"""Label columns that formats with boxes need."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from digit_sequence.base.current_folder import make_absolute
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.files import is_remote
 from digit_sequence.base.progress import ShowProgress, hide_progress
-from digit_sequence.exports.run import Export, check_fit, export_dataset
+from digit_sequence.exports.fit import check_fit
+from digit_sequence.exports.run import Export, export_dataset
 from digit_sequence.read.dataset import Dataset, open_dataset
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 
@@ -64,7 +65,7 @@ def export(
         raise ConfigError(f"output: expected a folder that is mounted here, got {output}")
     opened = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
     request = Export(opened, kind, make_absolute(output), max_digits)
-    check_fit(request)
+    check_fit(opened, kind, max_digits)
     with (
         open_scheduler(SchedulerOptions(**scheduler)) as run,
         show_progress(sum(map(len, opened.values()))) as on_progress,

@@ -44,7 +44,7 @@ from digit_sequence.read.split import Positions, Split
 from digit_sequence.read.splits import Splits
 from digit_sequence.read.where import find_columns
 from digit_sequence.render.draw import Rendered
-from digit_sequence.store.labels import PLACE_COLUMNS, make_schema
+from digit_sequence.store.label_schema import PLACE_COLUMNS, make_schema
 
 EPOCH_SAMPLES = 60_000
 """Length of an epoch of a split without end, unless another is asked for."""

@@ -18,7 +18,7 @@ from digit_sequence.plan.plan import SplitPlan
 from digit_sequence.read.backing import Ordinals
 from digit_sequence.read.where import find_columns
 from digit_sequence.render.draw import Rendered
-from digit_sequence.store.labels import make_columns, make_keys
+from digit_sequence.store.label_rows import make_columns, make_keys
 
 _PLANNED = ("key", "split", "number", "n_digits", "sample_index", "ordinal", "shard", "row")
 

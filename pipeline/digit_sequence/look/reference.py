@@ -21,10 +21,11 @@ from digit_sequence.base.columns import MASKS, NUMBER_DIGITS, POLYGONS, Column
 from digit_sequence.config.looks import list_looks
 from digit_sequence.config.model import Config
 from digit_sequence.config.sections import LOOK, GlyphSection, LineSection, WeightedLook
+from digit_sequence.look.gallery import list_shown
 from digit_sequence.numbers.registry import NUMBER_KINDS
 from digit_sequence.sources.hands import HAND, LACKED, WRITERS
 from digit_sequence.sources.mix import ORIGIN, ORIGINS
-from digit_sequence.store.labels import COLUMNS, PIXEL_HASH
+from digit_sequence.store.label_schema import COLUMNS, PIXEL_HASH
 from digit_sequence.transforms.registry import TRANSFORMS
 from digit_sequence.transforms.transform import Transform
 
@@ -169,7 +170,7 @@ def _describe_section(name: str, section: Any) -> Iterator[str]:
         if transform.section == name:
             yield f"### `{name}.{transform.name}`"
             yield _describe_transform(transform)
-            if transform.example is not None:
+            if transform in list_shown():
                 yield f"![{transform.name}](gallery/{name}.{transform.name}.png)"
             if transform.columns or transform.measured:
                 yield describe_columns((*transform.columns, *transform.measured))

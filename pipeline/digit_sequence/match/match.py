@@ -107,16 +107,16 @@ def build_crops(text: str, has_boxes: bool, count: int = N_BUILT) -> list[Crop]:
     ]
 
 
-def compare(match: Match) -> list[str]:
-    """Return a table, a line each: what was measured of real crops and of built ones."""
-    lines = [f"{'5 / 50 / 95 %':14}{'real':>24}{'built':>24}"]
+def compare(match: Match) -> list[tuple[str, str, str, str]]:
+    """Return a table: what was measured, of real crops and of built ones, and what it is."""
+    rows = [("5 / 50 / 95 %", "real", "built", "")]
     for name, meaning in FIGURES.items():
         real, ours = (describe(it.figures[name]) for it in (match.real, match.ours))
-        lines.append(f"{name:14}{real:>24}{ours:>24}  {meaning}")
+        rows.append((name, real, ours, meaning))
     for name in ("bright", "ruled"):
         real, ours = (f"{getattr(it, name):.0%}" for it in (match.real, match.ours))
-        lines.append(f"{name:14}{real:>24}{ours:>24}  share of crops")
-    return lines
+        rows.append((name, real, ours, "share of crops"))
+    return rows
 
 
 def _name_some(names: Sequence[str]) -> str:

@@ -34,9 +34,7 @@ def draw_match(match: Match) -> bytes:
         draw.text((left, MARGIN), name, TEXT, ImageFont.load_default(20))
         sheet.paste(column, (left, 40))
     font = ImageFont.load_default(15)
-    for row, line in enumerate(table):
-        name, rest = line[:14], line[14:]
-        words = (name, rest[:24].strip(), rest[24:48].strip(), rest[48:].strip())
+    for row, words in enumerate(table):
         for word, left in zip(words, (0, 150, 400, 650), strict=True):
             draw.text((MARGIN + left, height + row * _LINE), word, TEXT, font)
     buffer = io.BytesIO()

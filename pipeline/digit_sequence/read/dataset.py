@@ -44,7 +44,7 @@ from digit_sequence.read.files import DatasetFiles, DatasetLayout, ShardLabels
 from digit_sequence.read.samples import Batch, LabelRow, Sample
 from digit_sequence.read.splits import Splits
 from digit_sequence.read.where import find_columns
-from digit_sequence.store.labels import PLACE_COLUMNS
+from digit_sequence.store.label_schema import PLACE_COLUMNS
 from digit_sequence.store.records import load_manifest, make_outline, parse_plan
 from digit_sequence.store.storage import Storage
 

@@ -21,20 +21,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from digit_sequence.base.digests import hash_contents
+from digit_sequence.base.digests import hash_contents, hash_pixels
 from digit_sequence.base.errors import OutputError, PipelineError
 from digit_sequence.base.names import label_file, shard_name
 from digit_sequence.codec.decoding import decode_image
 from digit_sequence.read.cache import Cache
 from digit_sequence.read.where import find_columns
-from digit_sequence.store.labels import (
-    PLACE_COLUMNS,
-    check_rows,
-    check_size,
-    hash_pixels,
-    hash_rows,
-    parse_commit,
-)
+from digit_sequence.store.label_checks import check_rows, check_size
+from digit_sequence.store.label_schema import PLACE_COLUMNS
+from digit_sequence.store.labels import hash_rows, parse_commit
 from digit_sequence.store.storage import RangeFile, Storage
 
 MAX_OPEN_FILES = 32

@@ -128,7 +128,8 @@ def _render(recipes: Recipes, bank: GlyphBank, config: Config, engine: Engine) -
     """Render the samples of a config without looks."""
     layout, recipes = lay_out(recipes, bank, config, engine)
     read_layers, merge_layers = _choose_steps(engine)
-    inks = [transform for transform in config.transforms if isinstance(transform, Ink)]
+    transforms = config.transforms
+    inks = [transform for transform in transforms if isinstance(transform, Ink)]
     if any(transform.takes_distances for transform in inks):
         layers = _read_distances(
             read_layers, bank.distances.find(recipes.glyph_ids), layout, recipes, config
@@ -143,12 +144,12 @@ def _render(recipes: Recipes, bank: GlyphBank, config: Config, engine: Engine) -
     extents = merge_layers(layers, images)
     boxes = extents.astype(np.int32)
     _check_boxes(boxes, recipes)
-    for transform in config.transforms:
+    for transform in transforms:
         if transform.measured:
             measure = transform.measure if engine == "skimage" else transform.measure_compiled
             recipes = recipes.apply(measure(layers, extents))
     pages = Pages(images, boxes, recipes.starts, layout.widths)
-    for transform in config.transforms:
+    for transform in transforms:
         if isinstance(transform, Page):
             paint = transform.apply if engine == "skimage" else transform.apply_compiled
             paint(pages, recipes.drawn, recipes.identities.stream(transform.name))

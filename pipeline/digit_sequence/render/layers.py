@@ -21,6 +21,9 @@ from digit_sequence.render.recipe import Recipes
 from digit_sequence.transforms.canvas import Layers, place_layers, to_pixels
 from digit_sequence.transforms.geometry import Points, begin_points
 
+_Level = np.uint8 | np.float64
+"""Of a grey level: a float where glyphs were smoothed."""
+
 
 def read_layers(
     glyphs: NDArray[np.uint8], layout: Layout, recipes: Recipes, config: Config
@@ -49,19 +52,21 @@ def read_layers(
 
 def merge_layers(layers: Layers, pages: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Put layers on black pages (B, H, W), the brighter pixel wins; return their boxes (G, 4)."""
-    places = zip(layers.stack(), layers.samples.tolist(), layers.places.tolist(), strict=True)
-    for layer, sample, (top, left, height, width) in places:
+    places = zip(layers, layers.samples.tolist(), *layers.places.T.tolist(), strict=True)
+    for layer, sample, top, left, height, width in places:
         target = pages[sample, top : top + height, left : left + width]
-        np.maximum(target, layer[:height, :width], out=target)
+        np.maximum(target, layer, out=target)
     return layers.boxes()
 
 
-def _smooth(glyphs: NDArray[np.uint8], smoothing: NDArray[np.float64]) -> NDArray[np.float64]:
+def _smooth(glyphs: NDArray[np.uint8], smoothing: NDArray[np.float64]) -> NDArray[_Level]:
     """Low-pass the glyphs that are about to be reduced, against aliasing."""
     from skimage.filters import gaussian
 
-    smoothed = glyphs.astype(np.float64)
     needed = smoothing.any(axis=1)
+    if not needed.any():
+        return glyphs
+    smoothed = glyphs.astype(np.float64)
     for sigma in np.unique(smoothing[needed], axis=0):
         chosen = (smoothing == sigma).all(axis=1)
         smoothed[chosen] = gaussian(
@@ -70,27 +75,26 @@ def _smooth(glyphs: NDArray[np.uint8], smoothing: NDArray[np.float64]) -> NDArra
     return smoothed
 
 
-def _warp(glyphs: NDArray[np.float64], matrices: NDArray[np.float64], layers: Layers) -> None:
+def _warp(glyphs: NDArray[_Level], matrices: NDArray[np.float64], layers: Layers) -> None:
     """Interpolate each glyph bilinearly into its layer, through an affine map."""
     from skimage.transform import warp
 
     rows, columns = glyphs.shape[1:]
-    values = layers.stack().astype(np.float64)
-    highest, widest = values.shape[1:]
-    # `warp` is three times as fast when the output has the shape of the input.
+    highest, widest = layers.places[:, 2:].max(axis=0, initial=0).tolist()
     frame = np.zeros((max(rows, highest), max(columns, widest)))
     affine = np.eye(3)
-    for glyph, matrix, target in zip(glyphs, matrices, values, strict=True):
+    layers.pixels[:] = 0
+    for glyph, matrix, layer in zip(glyphs, matrices, layers, strict=True):
+        height, width = layer.shape
         frame[:rows, :columns] = glyph
         affine[:2] = matrix
-        warped = warp(frame, affine, order=1, mode="constant", clip=False, preserve_range=True)
-        target[:] = warped[:highest, :widest]
-    layers.put(to_pixels(values))
+        # `warp` is three times as fast when the output has the shape of the input.
+        view = frame[: max(rows, height), : max(columns, width)]
+        warped = warp(view, affine, order=1, mode="constant", clip=False, preserve_range=True)
+        layer[:] = to_pixels(warped[:height, :width])
 
 
-def _warp_points(
-    glyphs: NDArray[np.float64], layout: Layout, points: Points, layers: Layers
-) -> None:
+def _warp_points(glyphs: NDArray[_Level], layout: Layout, points: Points, layers: Layers) -> None:
     """Interpolate each glyph into its layer, through an affine map of points of its image."""
     xs, ys = (
         [image.reshape(points.height, -1) for image in np.split(places, points.starts[1:-1])]
@@ -111,7 +115,7 @@ def _warp_points(
 
 
 def _interpolate(
-    glyph: NDArray[np.float64], rows: NDArray[np.float64], columns: NDArray[np.float64]
+    glyph: NDArray[_Level], rows: NDArray[np.float64], columns: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Interpolate a glyph bilinearly at rows and columns, with the arithmetic of `warp`."""
     padded = np.pad(glyph, (1, 2))

@@ -94,10 +94,10 @@ def lay_out(
     Recipes
         With what placements and moves have drawn as it was applied.
     """
-    canvas = config.canvas
+    canvas, transforms = config.canvas, config.transforms
     cells, row = _make_cells(recipes, bank, config, engine)
     natural = row.widths
-    for transform in config.transforms:
+    for transform in transforms:
         if isinstance(transform, Placement):
             recipes = recipes.apply(transform.place(row, recipes.drawn))
     if row.spaces.any():
@@ -107,7 +107,7 @@ def lay_out(
     cells.scale(widths / natural, share[recipes.samples] if cells.is_rigid else 1.0)
     # The centre of each frame on its canvas.
     centre = np.stack([lefts + widths / 2 + cells.slides, canvas.height / 2 + cells.drops]) - 0.5
-    moves = [transform for transform in config.transforms if isinstance(transform, LineMove)]
+    moves = [transform for transform in transforms if isinstance(transform, LineMove)]
     if moves:
         bounds = (canvas.narrowest, canvas.widest)
         line = begin_line(cells, centre, recipes.starts, canvas.height, image_widths, bounds)
@@ -136,15 +136,15 @@ def _make_cells(
     recipes: Recipes, bank: GlyphBank, config: Config, engine: Engine
 ) -> tuple[Cells, Row]:
     """Fill cells with glyphs, and set them side by side."""
-    ids, height = recipes.glyph_ids, config.canvas.height
+    ids, height, transforms = recipes.glyph_ids, config.canvas.height, config.transforms
     ink, bodies = bank.ink, bank.bodies
     own = None if bodies is ink else bodies[ids]
     cells = begin_cells(ink[ids], bank.find_frames(ids), height, recipes.samples, own)
-    for transform in config.transforms:
+    for transform in transforms:
         if isinstance(transform, CellMap):
             transform.shape(cells, recipes.drawn)
     outlines = None
-    if any(transform.needs_outlines for transform in config.transforms):
+    if any(transform.needs_outlines for transform in transforms):
         outlines = trace_outlines(bank.images, ids, cells, height, engine)
         _fit_to_ink(cells, outlines, height)
     widths = np.maximum(1, np.floor(cells.widths + 0.5)).astype(np.int64)
@@ -300,21 +300,22 @@ def _place_layers(
     config: Config,
 ) -> NDArray[np.int64]:
     """Return the places (G, 4) of layers: as large as their ink, on the canvas."""
+    transforms, height = config.transforms, config.canvas.height
     low, high = np.floor(extent[0] - 0.001), np.ceil(extent[1] + 0.001) + 1
-    for transform in config.transforms:
+    for transform in transforms:
         if isinstance(transform, Ink):
             grown = transform.grow(recipes.drawn)
             low, high = low - grown, high + grown
     if is_clipped:
         low[0] = low[0].clip(lefts, lefts + widths - 1)
         high[0] = high[0].clip(low[0] + 1, lefts + widths)
-    for transform in config.transforms:
+    for transform in transforms:
         if isinstance(transform, LineMap):
-            reach = transform.reach(recipes.drawn, config.canvas.height, image_widths)
+            reach = transform.reach(recipes.drawn, height, image_widths)
             moved = np.ceil(reach)[recipes.samples]
             low, high = low - moved, high + moved
     places = np.empty((len(lefts), 4), np.int64)
-    for axis, size in ((0, image_widths[recipes.samples]), (1, config.canvas.height)):
+    for axis, size in ((0, image_widths[recipes.samples]), (1, height)):
         first = low[axis].clip(0, size - 1)
         places[:, 1 - axis] = first
         places[:, 3 - axis] = high[axis].clip(first + 1, size) - first

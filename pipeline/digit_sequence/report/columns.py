@@ -10,7 +10,7 @@ from digit_sequence.base.columns import MASKS, Column
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.config.sections import LOOK
 from digit_sequence.sources.hands import HAND, LACKED, WRITERS
-from digit_sequence.store.labels import make_schema
+from digit_sequence.store.label_schema import make_schema
 from digit_sequence.transforms.registry import TRANSFORMS
 
 

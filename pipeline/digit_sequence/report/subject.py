@@ -25,7 +25,8 @@ from digit_sequence.read.dataset import open_dataset
 from digit_sequence.read.files import DatasetFiles, ShardLabels
 from digit_sequence.report.batch import Batch
 from digit_sequence.report.columns import check_types
-from digit_sequence.store.labels import PIXEL_HASH, make_rows, make_schema
+from digit_sequence.store.label_rows import make_rows
+from digit_sequence.store.label_schema import PIXEL_HASH, make_schema
 from digit_sequence.store.plan_file import load_plan
 from digit_sequence.store.storage import Storage
 

@@ -16,6 +16,7 @@ import dask
 
 from digit_sequence.base.current_folder import is_current_folder_lost, leave_current_folder_out
 from digit_sequence.base.errors import BuildError, list_causes
+from digit_sequence.base.stops import FROM_TERMINALS
 from digit_sequence.run.dask_internals import silence_all
 
 OPEN_FILES, OPEN_FILES_PER_WORKER = 40, 8
@@ -155,7 +156,7 @@ def start_fork_server(modules: Sequence[str]) -> None:
 
 @contextmanager
 def _hold_interrupts() -> Iterator[None]:
-    """Keep Ctrl-C in the terminal from the processes that are started, and from those after them.
+    """Keep signals of the terminal from the processes that are started, and from those after them.
 
     Processes and threads inherit which signals are blocked. A Ctrl-C that comes meanwhile is not
     lost: it reaches this process afterwards.
@@ -166,7 +167,7 @@ def _hold_interrupts() -> Iterator[None]:
     from multiprocessing import resource_tracker  # noqa: PLC0415
 
     resource_tracker.ensure_running()  # it would unblock signals when it starts
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, FROM_TERMINALS)
     try:
         yield
     finally:

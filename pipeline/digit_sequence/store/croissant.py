@@ -34,7 +34,7 @@ from digit_sequence.containers import CONTAINERS
 from digit_sequence.containers.container import SampleFiles
 from digit_sequence.plan.plan import Plan
 from digit_sequence.sources.registry import open_source
-from digit_sequence.store.labels import COLUMNS, PIXEL_HASH
+from digit_sequence.store.label_schema import COLUMNS, PIXEL_HASH
 from digit_sequence.store.ledger import Ledger, shard_paths
 
 Json = dict[str, Any]

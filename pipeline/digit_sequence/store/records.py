@@ -6,7 +6,7 @@ counts and the places that a build writes; what does not is a ValueError that sa
 ========  =============================================================
 plan      `parse_plan`, `Outline`
 manifest  `load_manifest`
-labels    `store.labels`: `read_labels` of a file, `check_rows` of rows
+labels    `store.labels.read_labels` of a file, `store.label_checks` of rows
 ========  =============================================================
 """
 

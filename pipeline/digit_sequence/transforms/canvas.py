@@ -63,8 +63,8 @@ class Layers:
 
     def parts(self, buffer: NDArray[Value]) -> Iterator[NDArray[Value]]:
         """Yield the part (height, width) of each layer of a buffer that is laid out as `pixels`."""
-        rows = zip(self.starts.tolist(), self.strides.tolist(), self.places.tolist(), strict=True)
-        for start, stride, (_, _, height, width) in rows:
+        columns = (self.starts, self.strides, *self.places[:, 2:].T)
+        for start, stride, height, width in zip(*(it.tolist() for it in columns), strict=True):
             yield buffer[start : start + height * stride].reshape(height, stride)[:, :width]
 
     def choose(self, chosen: NDArray[np.int64]) -> Layers:
@@ -180,8 +180,8 @@ class Pages:
 
 
 def to_pixels(values: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Round grey levels half up."""
-    return np.floor(values + 0.5).astype(np.uint8)
+    """Round grey levels, 0 or more, half up."""
+    return (values + 0.5).astype(np.uint8)
 
 
 def screen(below: NDArray[np.int64], above: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -71,6 +71,10 @@ class Transform(ABC):
     example: ClassVar[Any] = None
     """Settings that show it, as a config has them: over all of its useful range, always applied.
     None: it needs files of the user's."""
+    kinds: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Settings, by title, that show what the ranges of the example do not: laid over them."""
+    number: ClassVar[str] = "48075"
+    """A number that shows it."""
     default: ClassVar[Any] = None
     """Settings of a config that does not name it; None: it is off."""
     columns: ClassVar[tuple[Column, ...]] = ()
@@ -142,12 +146,6 @@ def list_drawn_fields(settings: Block) -> list[str]:
         for name, value in settings
         if name != "probability" and isinstance(value, tuple | float)
     ]
-
-
-def draw_values(words: Words, settings: Block) -> NDArray[Any]:
-    """Turn words into values of the one range that a block holds, both ends included."""
-    (name,) = (name for name, value in settings if isinstance(value, tuple))
-    return _draw_field(words, settings, name)
 
 
 def _draw_field(words: Words, settings: Block, name: str) -> NDArray[Any]:

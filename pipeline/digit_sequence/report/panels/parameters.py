@@ -19,7 +19,7 @@ from digit_sequence.report.histogram import Histogram
 from digit_sequence.report.panel import Element, Heading, Panel, Plot
 from digit_sequence.report.scene import Scene
 from digit_sequence.sources.hands import HAND, WRITERS
-from digit_sequence.store.labels import COLUMNS, PIXEL_HASH
+from digit_sequence.store.label_schema import COLUMNS, PIXEL_HASH
 from digit_sequence.transforms.registry import TRANSFORMS
 from digit_sequence.transforms.transform import (
     CellMap,

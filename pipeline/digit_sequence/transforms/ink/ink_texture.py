@@ -38,6 +38,11 @@ class InkTexture(Ink):
     name: ClassVar = "ink_texture"
     section: ClassVar[Section] = "glyph"
     example: ClassVar = {"grain": [0.0, 0.5], "skips": [0.0, 0.2], "pressure": [0.0, 0.6]}
+    kinds: ClassVar = {
+        "pencil": {"grain": [0.6, 0.6], "skips": [0, 0], "pressure": [0.3, 0.3]},
+        "ballpoint": {"grain": [0, 0], "skips": [0.08, 0.08], "pressure": [0.2, 0.2]},
+        "pressure alone": {"grain": [0, 0], "skips": [0, 0], "pressure": [0.6, 0.6]},
+    }
     columns: ClassVar = (
         Column("ink_grain", "float64", "ink that the teeth of the paper lack, share"),
         Column("ink_skips", "float64", "ink that the pen skipped, share"),

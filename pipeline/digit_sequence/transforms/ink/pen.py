@@ -46,6 +46,11 @@ class Pen(Placement, Ink):
     name: ClassVar = "pen"
     section: ClassVar[Section] = "glyph"
     example: ClassVar = {"width": [0.03, 0.25], "softness": [0.0, 3.0], "rim": [0.0, 0.6]}
+    kinds: ClassVar = {
+        "ballpoint": {"width": [0.06, 0.06], "softness": [0, 0], "rim": [0, 0]},
+        "felt pen": {"width": [0.16, 0.16], "softness": [0.5, 0.5], "rim": [0.35, 0.35]},
+        "ink that bleeds": {"width": [0.12, 0.12], "softness": [2.5, 2.5], "rim": [0, 0]},
+    }
     takes_distances: ClassVar = True
     columns: ClassVar = (
         Column("pen_width", "float64", "width of the pen, share of the digit height"),

@@ -26,6 +26,7 @@ class Stroke(Ink):
     name: ClassVar = "stroke"
     section: ClassVar[Section] = "glyph"
     example: ClassVar = {"pixels": [1, 4]}
+    kinds: ClassVar = {"dilated": {"dilate": 1.0}, "eroded": {"dilate": 0.0}}
     columns: ClassVar = (
         Column("stroke", "int8", "side of the square; above 0 dilated, below 0 eroded", "digit"),
     )

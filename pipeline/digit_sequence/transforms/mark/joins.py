@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from digit_sequence.base.blocks import Decimals
+from digit_sequence.base.blocks import Decimals, Probability
 from digit_sequence.base.columns import Column
 from digit_sequence.base.randomness import Stream, to_uniform
 from digit_sequence.pen.curves import draw_curves
@@ -20,21 +20,25 @@ _LEAVING, _ENTERED = (0, 5, 8), (0, 3, 5, 6, 8, 9)
 """Digits that end at the upper right, or begin at the upper left."""
 _INK = 128
 """A pixel this bright is a stroke."""
-_PART = 0.45
-"""Of the height of a digit, from the top: where a stroke leaves and arrives."""
+_PART, _FOOT = 0.45, 0.15
+"""Of the height of a digit, from the top or the foot: where a stroke leaves and arrives."""
 
 
 class Joins(Marks):
-    """Draw a stroke from the top of a digit into the top of the next, as in a chain of zeros.
+    """Draw a stroke from a digit into the next, as in a chain of zeros.
 
-    From 0, 5 and 8 into 0, 3, 5, 6, 8 and 9; the chance is of each such pair.
+    From the top of 0, 5 and 8 into that of 0, 3, 5, 6, 8 and 9, or from foot to foot of two zeros;
+    the chance is of each such pair.
     """
 
     name: ClassVar = "joins"
     section: ClassVar[Section] = "line"
     example: ClassVar = {}
+    number: ClassVar = "50800"
+    kinds: ClassVar = {"at the top": {"feet": 0.0}, "at the foot": {"feet": 1.0}}
     columns: ClassVar = (
         Column("joined", "bool", "a stroke leads from the digit before into this one", "digit"),
+        Column("joined_foot", "bool", "it leads from foot to foot", "digit"),
     )
 
     class Settings(Chance):
@@ -42,17 +46,21 @@ class Joins(Marks):
 
         zeros: Annotated[float, Field(ge=1, le=100), Decimals(2)] = 4.0
         """How many times as often two zeros are joined."""
+        feet: Probability = 0.0
+        """Share of strokes between zeros that lead from foot to foot."""
 
     def draw(self, stream: Stream) -> dict[str, NDArray[Any]]:
-        """Draw a chance for each digit but the first."""
-        (chance,) = stream.per_digit(1)
+        """Draw a chance for each digit but the first, and top or foot."""
+        chance, place = stream.per_digit(2)
         digits = stream.identities.digits
         before = np.roll(digits, 1)
         is_zeros = (digits == 0) & (before == 0)
         share = self.settings.probability * np.where(is_zeros, self.settings.zeros, 1.0)
         is_pair = np.isin(before, _LEAVING) & np.isin(digits, _ENTERED)
         is_pair &= (stream.identities.slots > 0) & ~stream.identities.spaced
-        return {"joined": (to_uniform(chance) < share) & is_pair}
+        is_joined = (to_uniform(chance) < share) & is_pair
+        at_foot = is_joined & is_zeros & (to_uniform(place) < self.settings.feet)
+        return {"joined": is_joined, "joined_foot": at_foot}
 
     def trace(self, pages: Pages, drawn: Drawn, stream: Stream) -> list[Traced]:
         """Lead a hollow stroke from the rightmost ink of one to the leftmost of the next."""
@@ -60,8 +68,9 @@ class Joins(Marks):
         if not len(digits):
             return []
         line = Line(pages)
-        begin = _find_edges(pages, line, digits - 1, is_right=True)
-        end = _find_edges(pages, line, digits, is_right=False)
+        at_foot = drawn["joined_foot"][digits]
+        begin = _find_edges(pages, line, digits - 1, at_foot, is_right=True)
+        end = _find_edges(pages, line, digits, at_foot, is_right=False)
         (words,) = stream.part("pen").per_digit(1)
         sag = (0.2 * to_uniform(words[digits]) - 0.02) * np.abs(end[:, 1] - begin[:, 1])
         down = np.stack([sag, 0 * sag], axis=-1)
@@ -71,11 +80,18 @@ class Joins(Marks):
 
 
 def _find_edges(
-    pages: Pages, line: Line, digits: NDArray[np.int64], *, is_right: bool
+    pages: Pages,
+    line: Line,
+    digits: NDArray[np.int64],
+    at_foot: NDArray[np.bool_],
+    *,
+    is_right: bool,
 ) -> NDArray[np.float64]:
-    """Return row and column (N, 2) of the outermost ink in the upper part of digits."""
+    """Return row and column (N, 2) of the outermost ink in the upper part of digits, or foot."""
     top, left, bottom, right = line.boxes[:, digits]
-    rows = np.maximum(((bottom - top) * _PART).astype(np.int64), 1)
+    part = np.where(at_foot, _FOOT, _PART)
+    rows = np.maximum(((bottom - top) * part).astype(np.int64), 1)
+    top = np.where(at_foot, bottom - rows, top)
     y = np.arange(rows.max())
     x = np.arange((right - left).max())
     row = np.minimum(top[:, None] + y, top[:, None] + rows[:, None] - 1)[:, :, None]

@@ -40,6 +40,7 @@ class Separators(Marks, Placement):
     section: ClassVar[Section] = "line"
     signs: ClassVar = ".,"
     example: ClassVar = {"commas": 0.3, "room": [0.05, 0.6]}
+    kinds: ClassVar = {"dots": {"commas": 0.0}, "commas": {"commas": 1.0}}
     columns: ClassVar = (
         Column("separator", "string", "mark between thousands; empty: none"),
         Column(

@@ -28,6 +28,7 @@ class Boxes(Page):
     name: ClassVar = "boxes"
     section: ClassVar[Section] = "line"
     example: ClassVar[Any] = {"strength": [0.2, 0.8], "comb": 0.4}
+    kinds: ClassVar = {"boxes": {"comb": 0.0}, "comb": {"comb": 1.0}}
     columns: ClassVar = (
         Column("printed_boxes", "float64", "ink of the printed boxes, share of full ink"),
         Column("printed_boxes_pixels", "float64", "thickness of their lines, pixels"),

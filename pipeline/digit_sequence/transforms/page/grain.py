@@ -33,7 +33,7 @@ class Grain(Page):
 
     name: ClassVar = "grain"
     section: ClassVar[Section] = "line"
-    example: ClassVar[Any] = {"deviation": [0.02, 0.2], "period": [2, 6]}
+    example: ClassVar[Any] = {"deviation": [0.02, 0.2], "period": [2.0, 6.0]}
     columns: ClassVar = (
         Column("grain", "float64", "standard deviation of the paper, share of the contrast"),
         Column("grain_period", "float64", "from a bright place to the next, pixels"),

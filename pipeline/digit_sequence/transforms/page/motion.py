@@ -28,7 +28,7 @@ class Motion(Page):
 
     name: ClassVar = "motion"
     section: ClassVar[Section] = "line"
-    example: ClassVar[Any] = {"pixels": [1, 5]}
+    example: ClassVar[Any] = {"pixels": [1.0, 5.0]}
     columns: ClassVar = (
         Column("motion", "float64", "length of the camera's way, pixels"),
         Column("motion_degrees", "float64", "its direction; positive: it falls to the right"),

@@ -27,6 +27,10 @@ class PaperEdge(Page):
     name: ClassVar = "paper_edge"
     section: ClassVar[Section] = "line"
     example: ClassVar[Any] = {"light": [0.5, 0.8], "inset": [0.05, 0.25]}
+    kinds: ClassVar = {
+        side: {"side": [place, place]}
+        for place, side in enumerate(("right", "bottom", "left", "top"))
+    }
     columns: ClassVar = (
         Column("paper_edge", "float64", "light beyond the paper's edge; 0: no edge"),
         Column("paper_edge_inset", "float64", "canvas beyond it, share of the height"),

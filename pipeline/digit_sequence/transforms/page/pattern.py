@@ -34,7 +34,8 @@ class Pattern(Page):
 
     name: ClassVar = "pattern"
     section: ClassVar[Section] = "line"
-    example: ClassVar[Any] = {"strength": [0.2, 0.8], "period": [3, 6]}
+    example: ClassVar[Any] = {"strength": [0.2, 0.8], "period": [3.0, 6.0]}
+    kinds: ClassVar = {kind: {it: int(it == kind) for it in KINDS} for kind in KINDS}
     columns: ClassVar = (
         Column("pattern", "float64", "ink of the printed pattern, share of full ink"),
         Column("pattern_period", "float64", "from line to line of the pattern, pixels"),
@@ -62,7 +63,7 @@ class Pattern(Page):
         hatch: Weight = 1
         """How often it is crossing lines, by weight."""
         arcs: Weight = 1
-        """How often it is crossing circles, by weight."""
+        """How often it is crossing arcs, by weight."""
         weave: Weight = 1
         """How often it is a weave, by weight."""
 

@@ -29,6 +29,11 @@ class Ruling(Page):
     name: ClassVar = "ruling"
     section: ClassVar[Section] = "line"
     example: ClassVar[Any] = {"strength": [0.2, 0.8], "spacing": [0.3, 1.5], "squared": 0.5}
+    kinds: ClassVar = {
+        "one line": {"spacing": [2, 2], "squared": 0.0},
+        "ruled": {"spacing": [0.4, 0.4], "squared": 0.0},
+        "squared": {"spacing": [0.4, 0.4], "squared": 1.0},
+    }
     columns: ClassVar = (
         Column("ruling", "float64", "ink of ruled lines, share of full ink"),
         Column("ruling_row", "float64", "where a ruled line lies, share of the canvas height"),

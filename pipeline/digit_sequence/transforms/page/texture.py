@@ -93,6 +93,11 @@ class Texture(Page):
 
     name: ClassVar = "texture"
     section: ClassVar[Section] = "line"
+    kinds: ClassVar = {
+        "rough paper": {"folder": "paper", "picture": [0, 0]},
+        "half of it": {"folder": "paper", "picture": [0, 0], "strength": [0.5, 0.5]},
+        "linen": {"folder": "paper", "picture": [1, 1]},
+    }
     columns: ClassVar = (
         Column("texture", "float64", "weight of a texture of the user's, share"),
         Column("texture_row", "float64", "where the part begins, share of what is free"),

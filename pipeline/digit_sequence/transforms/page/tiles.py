@@ -37,24 +37,14 @@ def make_pattern(kind: PatternKind) -> NDArray[np.uint8]:
         case "hatch":
             phases = [y + x / 4, y - 0.75 * x + 12 * np.sin(turn * y)]
         case "arcs":
-            phases = [_find_distance(y, x, 0, 0), _find_distance(y, x, SIZE / 2, SIZE / 2)]
+            swell = y + 20 * np.sin(2 * turn * y)
+            phases = [swell + 50 * np.sin(turn * x), swell - 70 * np.sin(turn * x + 1)]
         case "weave":
             phases = [y + 3 * np.sin(12 * turn * x), x + 3 * np.sin(12 * turn * y)]
     lines = [(1 + np.cos(2 * np.pi / LINE_TEXELS * phase)) / 2 for phase in phases]
     # Thin lines: a raised cosine, squared; those of a second set are fainter.
     cover = np.max([line * line * 0.6**n for n, line in enumerate(lines)], axis=0)
     return to_fixed(cover, 255).astype(np.uint8)
-
-
-def _find_distance(
-    y: NDArray[np.float64], x: NDArray[np.float64], row: float, column: float
-) -> NDArray[np.float64]:
-    """Return how far texels lie from a point of the tile, or of its next repetition."""
-    down, across = (
-        np.abs((v - c + SIZE / 2) % SIZE - SIZE / 2) for v, c in ((y, row), (x, column))
-    )
-    distance: NDArray[np.float64] = np.sqrt(down * down + across * across)
-    return distance
 
 
 @cache

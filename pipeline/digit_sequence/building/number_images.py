@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -63,22 +64,67 @@ def _naming_options(typed: Mapping[str, str]) -> Iterator[None]:
         raise type(error)(message) from error
 
 
+@dataclass(frozen=True)
+class NumberImages:
+    """The images that were made."""
+
+    paths: tuple[Path, ...]
+    scaled: int
+    """How many lines were wider than the canvas and were shrunk."""
+    width: int
+    """Columns of the canvas."""
+
+
+def draw_number(
+    number: str,
+    image_dir: str | Path = "images",
+    *,
+    overwrite: bool = False,
+    typed: Mapping[str, str] = {},
+    **options: Any,
+) -> NumberImages:
+    """Make images of one number, as ``digit-sequence number`` does.
+
+    Parameters
+    ----------
+    number : str
+    image_dir : str or Path
+        Folder for the number's own.
+    overwrite : bool
+        Replace images made with other options.
+    typed : mapping of str
+        As of `make_config`.
+    **options
+        As of `make_config`: ``width=200``, ``crop=True``, ``batch=True``.
+
+    Raises
+    ------
+    ConfigError
+        If an option is out of range.
+    OutputError
+        If the folder holds images made with other options.
+    """
+    config = make_config(number, typed=typed, **options)
+    paths, n_scaled = write_images(config, str(image_dir), overwrite, typed)
+    return NumberImages(tuple(paths), n_scaled, config.canvas.widest)
+
+
 def make_config(
     number: str,
     *,
-    width: int,
-    height: int,
-    min_spacing: int,
-    max_spacing: int,
-    crop: bool,
-    margin: int,
-    augment: bool,
-    rotate: float,
-    batch: bool,
-    batch_count: int,
-    data_dir: str | None,
-    source: str,
-    seed: int,
+    width: int = 170,
+    height: int = 28,
+    min_spacing: int = 5,
+    max_spacing: int = 10,
+    crop: bool = False,
+    margin: int = 0,
+    augment: bool = False,
+    rotate: float = 40.0,
+    batch: bool = False,
+    batch_count: int = 10,
+    data_dir: str | None = None,
+    source: str = "mnist",
+    seed: int = 0,
     typed: Mapping[str, str] = {},
 ) -> Config:
     """Return the config that the options of the original tool stand for.
