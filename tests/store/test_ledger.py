@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from builds import build, read_tree
+from digit_sequence.store.done import label_path
 from digit_sequence.store.labels import encode_labels, read_commit, read_labels
-from digit_sequence.store.ledger import Ledger, label_path, read_ledger
+from digit_sequence.store.ledger import Ledger, read_ledger
 
 FOUR_SHARDS = {"train-00000", "train-00001", "train-00002", "test-00000"}
 
