@@ -54,6 +54,24 @@ def find_arrows() -> dict[str, set[str]]:
     return arrows
 
 
+def find_reached(start: str) -> set[str]:
+    """Return the modules that a module needs, by whatever way, and itself."""
+    paths = {name_module(path): path for path in MODULES}
+    reached, ahead = set(), {start}
+    while ahead:
+        reached |= ahead
+        found = {names for module in ahead for names in find_names(paths[module])}
+        modules = {f"{module}.{name}" for module, name in found} | {module for module, _ in found}
+        ahead = modules & paths.keys() - reached
+    return reached
+
+
+def name_module(path: Path) -> str:
+    """Return the name that a file is imported by."""
+    parts = path.relative_to(SOURCE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
 def describe_package(package: str) -> str:
     """Return the first sentence of a package's docstring."""
     docstring = ast.get_docstring(ast.parse((SOURCE / package / "__init__.py").read_text()))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from digit_sequence.config.model import Numbers
+from digit_sequence.config.splits import Numbers
 from digit_sequence.numbers.kind import NumberSource
 
 

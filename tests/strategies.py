@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 
 from digit_sequence.base.blocks import Block, find_bounds
 from digit_sequence.codec.encoding import encode_image
-from digit_sequence.config.model import MIN_INK_ROWS
+from digit_sequence.config.canvas import MIN_INK_ROWS
 from digit_sequence.transforms.registry import TRANSFORMS
 from digit_sequence.transforms.transform import Transform
 

@@ -6,6 +6,7 @@ import ast
 
 import pytest
 
+from digit_sequence.plan.fingerprint import BYTE_PACKAGES
 from house import (
     MODULES,
     ORDER,
@@ -15,6 +16,8 @@ from house import (
     draw_house,
     find_names,
     find_package,
+    find_reached,
+    name_module,
     read_house,
 )
 
@@ -46,27 +49,22 @@ def test_no_circles():
     The front door is left out: it imports nothing before it is asked for.
     """
     modules = [path for path in MODULES if path.parent != SOURCE]
-    imports = {_name(path): set() for path in modules}
+    imports = {name_module(path): set() for path in modules}
     for path in modules:
         for module, name in find_names(path):
             found = f"{module}.{name}" if f"{module}.{name}" in imports else module
-            if found in imports and found != _name(path):
-                imports[_name(path)].add(found)
+            if found in imports and found != name_module(path):
+                imports[name_module(path)].add(found)
     while free := {name for name, others in imports.items() if not others}:
         imports = {name: others - free for name, others in imports.items() if name not in free}
     assert not imports
-
-
-def _name(path):
-    parts = path.relative_to(SOURCE.parent).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 @pytest.mark.parametrize("path", [*MODULES, *TESTS], ids=lambda path: str(path.relative_to(ROOT)))
 def test_nobody_takes_private_names(path):
     """A name that begins with an underscore is used in its own module, or by its package."""
     tree = ast.parse(path.read_text())
-    own = find_package(_name(path)) if path in MODULES else None
+    own = find_package(name_module(path)) if path in MODULES else None
     aliases = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("digit_sequence"):
@@ -83,6 +81,12 @@ def test_nobody_takes_private_names(path):
 
 def _is_private(name):
     return name.startswith("_") and not name.startswith("__")
+
+
+def test_fingerprint_has_all_packages_that_make_bytes():
+    """What a shard is made by is in the fingerprint, but for what runs its task."""
+    needed = {find_package(module) for module in find_reached("digit_sequence.building.shard")}
+    assert needed - {None, "run"} == set(BYTE_PACKAGES)
 
 
 def test_diagram_is_the_house():

@@ -22,7 +22,8 @@ from digit_sequence.config.loading import parse_config
 from digit_sequence.config.model import Config
 from digit_sequence.render.draw import render_batch
 from digit_sequence.render.recipe import Recipes, draw_recipes
-from digit_sequence.sources.bank import GlyphBank, load_bank
+from digit_sequence.sources.bank import GlyphBank
+from digit_sequence.sources.bank_cache import load_bank
 from digit_sequence.sources.pools import GlyphPool, partition_glyphs
 from strategies import trees
 

@@ -23,10 +23,11 @@ from digit_sequence.plan.plan import Shard
 from digit_sequence.render.draw import Rendered, fit_batch, render_batch
 from digit_sequence.render.layout import lay_out
 from digit_sequence.render.recipe import draw_recipes
+from digit_sequence.store.done import label_path
 from digit_sequence.store.label_rows import make_rows
 from digit_sequence.store.label_schema import make_schema
 from digit_sequence.store.labels import Commit, encode_labels, hash_rows
-from digit_sequence.store.ledger import label_path, make_target
+from digit_sequence.store.ledger import make_target
 from digit_sequence.store.storage import Storage
 
 FORMATS = ("jpeg", "png")

@@ -26,7 +26,8 @@ from digit_sequence.building.verify import verify_dataset
 from digit_sequence.config.loading import load_config, parse_config
 from digit_sequence.numbers.file import FileSettings, read_numbers
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
-from digit_sequence.sources.bank import load_bank, open_bank, parse_bank
+from digit_sequence.sources.bank import parse_bank
+from digit_sequence.sources.bank_cache import load_bank, open_bank
 from digit_sequence.store.labels import read_commit
 from digit_sequence.store.ledger import read_ledger
 from digit_sequence.store.plan_file import load_plan, load_plan_copy, to_json

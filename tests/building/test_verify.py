@@ -24,12 +24,13 @@ from digit_sequence.building.sampler import open_output
 from digit_sequence.building.verify import verify_dataset
 from digit_sequence.cli.program import main
 from digit_sequence.codec.encoding import encode_image
-from digit_sequence.config.model import Output
+from digit_sequence.config.output import Output
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.containers.sidecars import SIDECARS
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.run.schedulers import SchedulerOptions, TaskLost, open_scheduler
-from digit_sequence.sources.bank import load_bank, pack_bank
+from digit_sequence.sources.bank import pack_bank
+from digit_sequence.sources.bank_cache import load_bank
 from digit_sequence.sources.idx import IdxSettings
 from digit_sequence.store.labels import encode_labels, hash_rows, read_commit, read_labels
 from digit_sequence.store.ledger import make_target, read_ledger

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from digit_sequence.codec.encoding import EXTENSIONS, decode_image, encode_image
-from digit_sequence.config.model import Output
+from digit_sequence.config.output import Output
 
 PNG = Output(image="png")
 images = hnp.arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40)))

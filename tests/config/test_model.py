@@ -23,7 +23,8 @@ from digit_sequence.base.blocks import shorten
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.config.files import MAX_CONFIG_BYTES
 from digit_sequence.config.loading import load_config, parse_config
-from digit_sequence.config.model import Config, Numbers, Split, inline_numbers
+from digit_sequence.config.model import Config, inline_numbers
+from digit_sequence.config.splits import Numbers, Split
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.numbers.registry import NUMBER_KINDS
 from digit_sequence.sources.mnist_5k import Mnist5kSettings

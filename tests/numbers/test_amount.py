@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy.stats import chisquare
 
-from digit_sequence.config.model import Numbers
+from digit_sequence.config.splits import Numbers
 from number_blocks import open_block, take
 
 AMOUNTS = st.integers(0, 10**18 - 1)

@@ -13,7 +13,7 @@ from stdnum import damm, ean, isbn, luhn, verhoeff
 from stdnum.iso7064 import mod_97_10
 from stdnum.us import rtn
 
-from digit_sequence.config.model import Numbers
+from digit_sequence.config.splits import Numbers
 from digit_sequence.numbers.code import SCHEMES
 from number_blocks import open_block, take
 

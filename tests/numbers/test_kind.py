@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from digit_sequence.base.blocks import Block
-from digit_sequence.config.model import Numbers
+from digit_sequence.config.splits import Numbers
 from digit_sequence.numbers.registry import NUMBER_KINDS
 from number_blocks import open_block
 

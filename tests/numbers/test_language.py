@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy.stats import chisquare
 
-from digit_sequence.config.model import Numbers
+from digit_sequence.config.splits import Numbers
 from digit_sequence.numbers.code import SCHEMES
 from digit_sequence.numbers.permutation import Permutation
 from digit_sequence.numbers.registry import NUMBER_KINDS

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from digit_sequence.config.model import Numbers
+from digit_sequence.config.splits import Numbers
 from digit_sequence.numbers.mixture import BLOCK, share_out
 from number_blocks import open_block, take
 

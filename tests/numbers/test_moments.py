@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from digit_sequence.base.yaml import parse_yaml
-from digit_sequence.config.model import Numbers
+from digit_sequence.config.splits import Numbers
 from number_blocks import open_block, take
 
 CODES = {"YYYY": "%Y", "YY": "%y", "MM": "%m", "DD": "%d"}

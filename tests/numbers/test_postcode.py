@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from stdnum.nl import postcode
 
 from digit_sequence.base.errors import ConfigError
-from digit_sequence.config.model import Numbers
+from digit_sequence.config.splits import Numbers
 from digit_sequence.numbers.postcode import Postcode, PostcodeSettings
 from number_blocks import open_block, take
 

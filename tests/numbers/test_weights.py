@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from scipy.stats import chisquare
 
 from digit_sequence.base.errors import ConfigError
-from digit_sequence.config.model import Numbers, Split
+from digit_sequence.config.splits import Numbers, Split
 from digit_sequence.numbers.file import FileSettings, read_weights
 from number_blocks import open_block, take
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+import digit_sequence
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import sample_key
 from digit_sequence.config.loading import parse_config
-from digit_sequence.config.model import Config, Split
+from digit_sequence.config.model import Config
+from digit_sequence.config.splits import Split
 from digit_sequence.numbers.values import ListedNumbers
+from digit_sequence.plan.fingerprint import BYTE_PACKAGES, hash_code
 from digit_sequence.plan.plan import Plan, Shard, SplitPlan, make_plan, parse_key
 from strategies import number_texts
 
@@ -447,7 +452,7 @@ def test_fingerprint_of_a_file_is_that_of_its_numbers(
 
 
 @pytest.mark.parametrize(
-    "library", ["digit-sequence", "numpy", "scikit-image", "imagecodecs", "pyarrow"]
+    "library", ["digit-sequence", "numpy", "scikit-image", "scipy", "imagecodecs", "pyarrow"]
 )
 def test_fingerprint_changes_with_versions(
     tiny_config: MakeConfig, monkeypatch: pytest.MonkeyPatch, library: str
@@ -466,6 +471,57 @@ def test_fingerprint_changes_with_versions(
     after = make_plan(tiny_config(), "digest")
     assert after.inputs["versions"] == {**before.inputs["versions"], library: "99"}
     assert after.fingerprint != before.fingerprint
+
+
+@pytest.fixture(scope="module")
+def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copy the package."""
+    source = Path(digit_sequence.__file__).parent
+    return shutil.copytree(source, tmp_path_factory.mktemp("code") / source.name)
+
+
+# Each row: a module, and a constant of it that changes bytes.
+CONSTANTS = [
+    ("base/rounding.py", "2.0**24"),
+    ("building/shard.py", "config.output"),
+    ("codec/jpeg_kernels.py", "_MIDDLE = 128"),
+    ("config/canvas.py", "MIN_DIGIT_WIDTH = 4"),
+    ("containers/webdataset.py", "_NAME_BYTES = 100"),
+    ("numbers/random.py", "BALANCE_BLOCK = 100"),
+    ("pen/shapes.yaml", "weight: 0.5"),
+    ("plan/plan.py", "MAX_SAMPLES = 10**12"),
+    ("render/layout.py", "SMOOTHING_FREE = 1.25"),
+    ("sources/distances.py", "REACH = 5"),
+    ("store/label_schema.py", "pa.int8()"),
+    ("transforms/ink/stroke.py", "ERODED_PEAK = 64"),
+]
+
+
+@pytest.mark.parametrize(("module", "constant"), CONSTANTS)
+def test_fingerprint_changes_with_code(code: Path, module: str, constant: str) -> None:
+    """Other code of whatever may change a byte is another fingerprint."""
+    assert {path.partition("/")[0] for path, _ in CONSTANTS} == set(BYTE_PACKAGES)
+    before = hash_code()
+    assert hash_code(code) == before
+    path = code / module
+    text = path.read_text()
+    try:
+        path.write_text(text.replace(constant, f"{constant} + 1", 1))
+        assert path.read_text() != text
+        hash_code.cache_clear()
+        assert hash_code(code) != before
+    finally:
+        path.write_text(text)
+        hash_code.cache_clear()
+
+
+def test_fingerprint_does_without_other_code(code: Path) -> None:
+    """Code that makes no bytes is none of it."""
+    before = hash_code(code)
+    (code / "cli/build.py").write_text("")
+    (code / "read/split.py").write_text("")
+    hash_code.cache_clear()
+    assert hash_code(code) == before
 
 
 def test_fingerprint_is_the_same_elsewhere(tiny_config: MakeConfig) -> None:

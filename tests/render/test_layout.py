@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from skimage.transform import AffineTransform
 
-from digit_sequence.config.model import MIN_DIGIT_WIDTH
+from digit_sequence.config.canvas import MIN_DIGIT_WIDTH
 from digit_sequence.render.layout import shift_matrices
 from digit_sequence.sources.bank import GlyphBank
 from rendering import (

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from digit_sequence.base.errors import SourceError
-from digit_sequence.sources.bank import load_bank
+from digit_sequence.sources.bank_cache import load_bank
 from digit_sequence.sources.idx import IdxSettings
 from digit_sequence.sources.mnist_5k import Mnist5kSettings
 
@@ -190,7 +190,7 @@ FULL_DISK = """
 import resource, sys
 from digit_sequence.sources.idx import IdxSettings
 from digit_sequence.base.errors import SourceError
-from digit_sequence.sources.bank import load_bank
+from digit_sequence.sources.bank_cache import load_bank
 resource.setrlimit(resource.RLIMIT_FSIZE, (150, 150))
 try:
     load_bank(IdxSettings(name="idx", images=sys.argv[1], labels=sys.argv[2]))
@@ -221,7 +221,7 @@ def test_second_publisher_uses_the_first_bank(source, cache):
 LOAD = """
 import sys
 from digit_sequence.sources.idx import IdxSettings
-from digit_sequence.sources.bank import load_bank
+from digit_sequence.sources.bank_cache import load_bank
 print("ready", flush=True)
 input()
 print(load_bank(IdxSettings(name="idx", images=sys.argv[1], labels=sys.argv[2])).digest)

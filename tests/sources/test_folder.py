@@ -16,7 +16,7 @@ from PIL import Image
 from conftest import find_extent
 from digit_sequence.base.characters import CHARACTERS
 from digit_sequence.base.errors import SourceError, SourceWarning
-from digit_sequence.sources.bank import load_bank
+from digit_sequence.sources.bank_cache import load_bank
 from digit_sequence.sources.folder import FolderSettings
 from digit_sequence.sources.registry import open_source, read_source
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digit_sequence.base.errors import SourceError, SourceWarning
-from digit_sequence.sources.bank import load_bank
+from digit_sequence.sources.bank_cache import load_bank
 from digit_sequence.sources.idx import IdxSettings
 from digit_sequence.sources.registry import read_source
 from glyph_files import encode_idx, make_glyphs

@@ -21,7 +21,8 @@ from digit_sequence.config.loading import parse_config
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.render.recipe import draw_recipes
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
-from digit_sequence.sources.bank import load_bank, pack_bank, parse_bank
+from digit_sequence.sources.bank import pack_bank, parse_bank
+from digit_sequence.sources.bank_cache import load_bank
 from digit_sequence.sources.mix import MixSettings, mix_glyphs
 from digit_sequence.sources.mixing import share_glyphs
 from digit_sequence.sources.pools import check_disjoint, partition_glyphs

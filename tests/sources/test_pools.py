@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from digit_sequence.base.errors import SourceError
 from digit_sequence.base.names import SPLITS
-from digit_sequence.sources.bank import GlyphBank, load_bank
+from digit_sequence.sources.bank import GlyphBank
+from digit_sequence.sources.bank_cache import load_bank
 from digit_sequence.sources.idx import IdxSettings
 from digit_sequence.sources.mnist import DOUBTFUL, MnistSettings
 from digit_sequence.sources.pools import (

@@ -23,7 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 from digit_sequence.base.characters import CHARACTERS
 from digit_sequence.base.errors import SourceError
 from digit_sequence.config.model import Config
-from digit_sequence.sources.bank import load_bank
+from digit_sequence.sources.bank_cache import load_bank
 from digit_sequence.sources.pools import partition_glyphs
 from digit_sequence.sources.registry import read_source
 from digit_sequence.sources.source import RawGlyphs

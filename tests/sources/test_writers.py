@@ -18,7 +18,8 @@ from conftest import make_bank
 from digit_sequence.base.errors import ConfigError, SourceError
 from digit_sequence.config.loading import parse_config
 from digit_sequence.sources import mnist, mnist_5k
-from digit_sequence.sources.bank import find_bank, load_bank, open_bank, pack_bank, parse_bank
+from digit_sequence.sources.bank import pack_bank, parse_bank
+from digit_sequence.sources.bank_cache import find_bank, load_bank, open_bank
 from digit_sequence.sources.folder import FolderSettings
 from digit_sequence.sources.idx import IdxSettings
 from digit_sequence.sources.mnist import MnistFile, MnistSettings

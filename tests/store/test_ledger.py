@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builds import build, read_tree
+from digit_sequence.store.done import label_path
 from digit_sequence.store.labels import encode_labels, read_commit, read_labels
-from digit_sequence.store.ledger import FileSizes, Ledger, label_path, read_ledger
+from digit_sequence.store.ledger import FileSizes, Ledger, read_ledger
 
 FOUR_SHARDS = {"train-00000", "train-00001", "train-00002", "test-00000"}
 

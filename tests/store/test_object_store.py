@@ -19,8 +19,9 @@ from builds import ALL_TRANSFORMS, build, build_apart, drop_records, read_tree, 
 from digit_sequence.base.digests import hash_pixels
 from digit_sequence.base.errors import BuildError, OutputError
 from digit_sequence.building.dataset import build_dataset
+from digit_sequence.building.dataset_checks import QUARANTINE
 from digit_sequence.building.sampler import open_sampler
-from digit_sequence.building.verify import QUARANTINE, verify_dataset
+from digit_sequence.building.verify import verify_dataset
 from digit_sequence.cli.program import main
 from digit_sequence.codec.encoding import decode_image
 from digit_sequence.run.events import RUNS_FOLDER

@@ -13,7 +13,8 @@ from pydantic.fields import FieldInfo
 
 from digit_sequence.base.blocks import Block, find_bounds
 from digit_sequence.base.columns import Column
-from digit_sequence.config.model import Canvas, Config, Hand
+from digit_sequence.config.canvas import Canvas
+from digit_sequence.config.model import Config, Hand
 from digit_sequence.transforms.registry import TRANSFORMS
 from digit_sequence.transforms.transform import Transform, list_drawn_fields
 

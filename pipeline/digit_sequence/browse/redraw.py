@@ -22,7 +22,7 @@ from digit_sequence.base.names import SplitName
 from digit_sequence.browse.controls import Control, list_values
 from digit_sequence.building.sampler import Sampler
 from digit_sequence.config.loading import find_block, parse_config
-from digit_sequence.config.model import MIN_DIGIT_WIDTH, Config
+from digit_sequence.config.model import Config
 from digit_sequence.config.sections import LOOK
 from digit_sequence.live.rows import finish_images
 from digit_sequence.plan.plan import Shard
@@ -133,10 +133,10 @@ def _check_number(number: str, config: Config) -> None:
         raise ConfigError(
             f"number: expected 1 to {_MOST_LETTERS} digits and signs, got {shorten(number)}"
         )
-    columns = max([MIN_DIGIT_WIDTH, *(it.least_columns for it in config.transforms)])
-    if len(number) * columns > config.canvas.widest:
+    needed = len(number) * config.least_columns
+    if needed > config.canvas.widest:
         raise ConfigError(
-            f"canvas.width: expected at least {len(number) * columns} columns for {number}, got "
+            f"canvas.width: expected at least {needed} columns for {number}, got "
             f"{config.canvas.widest}"
         )
 

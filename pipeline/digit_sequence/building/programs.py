@@ -16,12 +16,13 @@ from digit_sequence.base.progress import ShowProgress, hide_progress
 from digit_sequence.building import status
 from digit_sequence.building.compiling import compile_apart, list_modules
 from digit_sequence.building.dataset import BuildResult, build_dataset
+from digit_sequence.building.dataset_checks import load_any_plan
 from digit_sequence.building.estimates import estimate_bytes
 from digit_sequence.building.origins import open_storage
 from digit_sequence.building.repair import repair_dataset
 from digit_sequence.building.sampler import Sampler, open_output, open_sampler
-from digit_sequence.building.verify import VerifyResult, load_any_plan, verify_dataset
-from digit_sequence.config.loading import load_config
+from digit_sequence.building.verify import VerifyResult, verify_dataset
+from digit_sequence.config.loading import load_config, naming_file
 from digit_sequence.config.model import Config
 from digit_sequence.run.schedulers import (
     Run,
@@ -165,8 +166,9 @@ def plan_build(
     uri = str(output or choose_output(settings, path))
     storage = Storage(uri)
     leave_lost_folder()
-    sampler = open_sampler(settings, engine, is_tried=False)
-    sampler.plan.check_ends()
+    with naming_file(path):
+        sampler = open_sampler(settings, engine, is_tried=False)
+        sampler.plan.check_ends()
     return PlannedBuild(sampler, uri, storage, wait_for_loops)
 
 

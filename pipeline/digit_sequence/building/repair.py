@@ -7,13 +7,15 @@ from collections.abc import Iterable
 
 from digit_sequence.base.errors import SourceError
 from digit_sequence.base.names import MANIFEST_PATH, PLAN_PATH
-from digit_sequence.building.checks import Problem
-from digit_sequence.building.verify import QUARANTINE, find_shard, load_any_plan
+from digit_sequence.building.dataset_checks import QUARANTINE, load_any_plan
+from digit_sequence.building.shard_checks import Problem
+from digit_sequence.building.verify import find_shard
 from digit_sequence.plan.plan import Plan
-from digit_sequence.sources.bank import GlyphBank, find_bank, load_bank, pack_bank
+from digit_sequence.sources.bank import GlyphBank, pack_bank
+from digit_sequence.sources.bank_cache import find_bank, load_bank
 from digit_sequence.sources.registry import open_source
+from digit_sequence.store.done import label_path
 from digit_sequence.store.glyphs import GLYPHS_PATH
-from digit_sequence.store.ledger import label_path
 from digit_sequence.store.plan_file import check_versions, describe_plan, to_json
 from digit_sequence.store.storage import Storage
 

@@ -19,7 +19,8 @@ from digit_sequence.config.model import Config
 from digit_sequence.plan.plan import Plan, make_plan
 from digit_sequence.render.draw import Rendered, fit_batch, render_batch
 from digit_sequence.render.recipe import Recipes, draw_recipes, missing_glyphs
-from digit_sequence.sources.bank import GlyphBank, load_bank
+from digit_sequence.sources.bank import GlyphBank
+from digit_sequence.sources.bank_cache import load_bank
 from digit_sequence.sources.mix import MixSettings
 from digit_sequence.sources.mixing import add_per_part, share_glyphs
 from digit_sequence.sources.pools import (

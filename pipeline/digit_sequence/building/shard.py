@@ -24,10 +24,11 @@ from digit_sequence.codec.encoding import encode_images
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.containers.container import Batch, Packed, Target
 from digit_sequence.plan.plan import Plan, Shard
+from digit_sequence.store.done import label_path
 from digit_sequence.store.label_rows import make_rows
 from digit_sequence.store.label_schema import make_schema
 from digit_sequence.store.labels import Commit, encode_labels, hash_rows
-from digit_sequence.store.ledger import label_path, make_target
+from digit_sequence.store.ledger import make_target
 from digit_sequence.store.plan_file import PROBE_PATH, check_owner, hash_plan
 from digit_sequence.store.storage import Storage
 

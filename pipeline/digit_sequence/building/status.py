@@ -14,7 +14,8 @@ from digit_sequence.base.names import MANIFEST_PATH, SplitName
 from digit_sequence.base.text import escape_line
 from digit_sequence.plan.plan import Shard
 from digit_sequence.run.events import PROGRESS_SECONDS, read_last_run
-from digit_sequence.store.ledger import FileSizes, check_shard, list_labelled, map_shards
+from digit_sequence.store.done import check_shard
+from digit_sequence.store.ledger import FileSizes, list_labelled, map_shards
 from digit_sequence.store.plan_file import load_outline
 from digit_sequence.store.records import Outline, load_manifest
 from digit_sequence.store.storage import Storage

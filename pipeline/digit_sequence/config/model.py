@@ -1,47 +1,31 @@
 """The config: a YAML file, checked as a whole, becomes frozen models.
 
 Every class below is one block of the file and every field one key; README.md shows them as a
-table. Blocks of `glyph` and `line` that are left out are off. Execution settings (scheduler,
-workers) are no part of a config, because they change no byte.
+table. The blocks `splits`, `canvas` and `output` are in modules of these names, those of `glyph`,
+`line` and `look` in `sections`, and what a registry holds with its variants. Blocks of `glyph` and
+`line` that are left out are off. Execution settings (scheduler, workers) are no part of a config,
+because they change no byte.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union
+from typing import TYPE_CHECKING, Any, Literal, Self, Union
 
-from pydantic import (
-    Field,
-    PlainSerializer,
-    PlainValidator,
-    SerializerFunctionWrapHandler,
-    ValidationInfo,
-    WithJsonSchema,
-    field_validator,
-    model_serializer,
-    model_validator,
-)
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from digit_sequence.base.blocks import Block, Probability, shorten
 from digit_sequence.base.columns import MASKS, POLYGONS, Column
-from digit_sequence.base.files import is_remote
-from digit_sequence.base.home import expand_home
 from digit_sequence.base.names import SplitName
+from digit_sequence.config.canvas import MIN_DIGIT_WIDTH, Canvas, check_rows
+from digit_sequence.config.output import Output
 from digit_sequence.config.sections import (
     LOOK,
     GlyphSection,
     LineSection,
     Looks,
-    LookWeights,
     renew_sections,
 )
-from digit_sequence.containers import CONTAINERS
-from digit_sequence.containers.sidecars import BRIEF, SIDECARS
-from digit_sequence.numbers.choice import OneKind, make_choice
-from digit_sequence.numbers.exclude import Exclude
-from digit_sequence.numbers.registry import NUMBER_KINDS
+from digit_sequence.config.splits import Numbers, Split, order_splits
 from digit_sequence.sources.hands import HAND, LACKED, WRITERS
 from digit_sequence.sources.mix import MixSettings, list_columns
 from digit_sequence.sources.registry import SOURCES, open_source
@@ -49,75 +33,10 @@ from digit_sequence.sources.source import SourceBlock
 from digit_sequence.transforms.registry import TRANSFORMS
 from digit_sequence.transforms.transform import Choice, Transform
 
-MIN_DIGIT_WIDTH = 4
-"""Columns that a digit keeps, at least, when its line is shrunk to the canvas."""
-MIN_INK_ROWS = 4
-"""Rows of the canvas that the ink of a digit keeps, at least, in a line that is not shrunk."""
-
-# -- source, numbers and splits --------------------------------------------------------------------
-
 if TYPE_CHECKING:  # a type checker does not know what the registries hold
     SourceConfig = SourceBlock
 else:
     SourceConfig = Union[tuple(source.Settings for source in SOURCES.values())]  # noqa: UP007
-
-
-class _Numbers(OneKind):
-    """Which numbers a split shows: exactly one of these."""
-
-
-if TYPE_CHECKING:
-    Numbers = _Numbers
-else:
-    Numbers = make_choice("Numbers", _Numbers, NUMBER_KINDS)
-
-
-class Split(Block):
-    """What one split holds; exactly one of `samples` and `samples_per_number`, or no end."""
-
-    numbers: Numbers
-    """Which numbers it shows."""
-    samples: int | None = Field(None, ge=1, le=10**12)
-    """How many samples in all; the numbers take turns. null: they have no end, for training that
-    draws while it learns and never sees one twice; such a split is not built."""
-    samples_per_number: int | None = Field(None, ge=1, le=10**12)
-    """How many samples of each number; of a number that is listed twice, twice as many."""
-    exclude: Exclude | None = None
-    """Numbers that it never shows: those of other splits, a list, or a file."""
-    look: LookWeights | None = None
-    """Looks of the config that it is drawn in, by weight, in place of the config's weights."""
-
-    @property
-    def is_endless(self) -> bool:
-        """Whether its samples have no end."""
-        return self.samples is None and self.samples_per_number is None
-
-    @property
-    def has_paths(self) -> bool:
-        """Whether it names files of numbers."""
-        is_excluded = self.exclude is not None and self.exclude.file is not None
-        return self.numbers.kind.has_paths or is_excluded
-
-    @model_validator(mode="after")
-    def _check_one(self) -> Self:
-        has_both = None not in (self.samples, self.samples_per_number)
-        if has_both or (self.is_endless and "samples" not in self.model_fields_set):
-            raise ValueError("expected exactly one of samples, samples_per_number")
-        kind = self.numbers.kind
-        if self.samples_per_number is not None and kind.is_endless:
-            has_count = "count" in getattr(kind.Settings, "model_fields", ())
-            raise ValueError(
-                f"expected samples, or numbers.{kind.name}.count with samples_per_number"
-                if has_count
-                else f"expected samples with numbers.{kind.name} by weight, got samples_per_number"
-            )
-        return self
-
-    @model_serializer(mode="wrap")
-    def _leave_out_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what is not asked for."""
-        optional = ("exclude", "look")
-        return {name: it for name, it in serialize(self).items() if name not in optional or it}
 
 
 class Hand(Block):
@@ -132,51 +51,6 @@ class Hand(Block):
     """Share of the samples that are each of one writer, 0 to 1."""
 
 
-# -- rendering ------------------------------------------------------------------------------------
-
-
-def _check_width(value: Any) -> int | tuple[int, int]:
-    """Return the width of a canvas, or the least and the greatest one."""
-    is_range = isinstance(value, list | tuple)
-    ends = list(value) if is_range else [value, value]
-    if len(ends) == 2 and all(type(end) is int for end in ends) and 8 <= ends[0] <= ends[1] <= 8192:
-        return (ends[0], ends[1]) if is_range else ends[0]
-    range_too = "" if type(value) is int else ", or [low, high] of these"
-    raise ValueError(f"expected 8 to 8,192 columns{range_too}, got {shorten(value)}")
-
-
-_COLUMNS = {"type": "integer", "minimum": 8, "maximum": 8192}
-_WIDTH = (
-    PlainValidator(_check_width),
-    PlainSerializer(lambda width: width),
-    WithJsonSchema(
-        {"anyOf": [_COLUMNS, {"type": "array", "items": _COLUMNS, "minItems": 2, "maxItems": 2}]}
-    ),
-)
-
-
-class Canvas(Block):
-    """The image that a line of digits is placed on."""
-
-    height: int = Field(28, ge=8, le=512)
-    """Rows; digits are scaled to it."""
-    width: Annotated[int | tuple[int, int], *_WIDTH] = 200
-    """Columns, 8 to 8192; a longer line is shrunk to them, which its label row says. [low, high]:
-    each image is as wide as its line, within these."""
-    align: Literal["left", "center", "right"] = "center"
-    """Where a line stands that is shorter than the canvas."""
-
-    @property
-    def widest(self) -> int:
-        """Columns of an image, at most."""
-        return self.width if isinstance(self.width, int) else self.width[1]
-
-    @property
-    def narrowest(self) -> int:
-        """Columns of an image, at least."""
-        return self.width if isinstance(self.width, int) else self.width[0]
-
-
 class Labels(Block):
     """What label rows say of each digit beside its box."""
 
@@ -184,49 +58,6 @@ class Labels(Block):
     """The pixels of its ink, whatever other ink lies on them, as run lengths of COCO: a column."""
     polygons: bool = False
     """The outlines of the same pixels: a column."""
-
-
-class Output(Block):
-    """What is written."""
-
-    uri: str | None = None
-    """Directory, ~ for the home directory; default: data/ and the config's file name."""
-    container: str = Field("webdataset", json_schema_extra=lambda it: it.update(enum=[*CONTAINERS]))
-    """How images become files: a name of the registry of containers."""
-    sidecar: str = Field(BRIEF, json_schema_extra=lambda it: it.update(enum=[*SIDECARS]))
-    """What stands beside each image in a tar: key, number and boxes (brief), the whole label row
-    (full), or the number alone (text)."""
-    image: Literal["png", "jpeg"] = "png"
-    """How an image is encoded."""
-    quality: int = Field(95, ge=1, le=100)
-    """JPEG quality."""
-    shard_samples: int = Field(1000, ge=1, le=100_000)
-    """Samples of one shard."""
-
-    @field_validator("uri")
-    @classmethod
-    def _expand_uri(cls, value: str | None) -> str | None:
-        return value if value is None or is_remote(value) else expand_home(value)
-
-    @field_validator("container")
-    @classmethod
-    def _check_container(cls, value: str) -> str:
-        if value not in CONTAINERS:
-            raise ValueError(f"expected one of {', '.join(CONTAINERS)}, got {shorten(value)}")
-        return value
-
-    @field_validator("sidecar")
-    @classmethod
-    def _check_sidecar(cls, value: str, given: ValidationInfo) -> str:
-        if value not in SIDECARS:
-            raise ValueError(f"expected one of {', '.join(SIDECARS)}, got {shorten(value)}")
-        container = given.data.get("container")
-        if container and value not in (BRIEF, *CONTAINERS[container].sidecars):
-            raise ValueError(
-                f"expected {BRIEF} with the container {container}, which has nothing beside its "
-                f"images, got {value}"
-            )
-        return value
 
 
 class Config(Block):
@@ -276,6 +107,11 @@ class Config(Block):
             *((MASKS,) if self.labels.masks else ()),
             *((POLYGONS,) if self.labels.polygons else ()),
         )
+
+    @property
+    def least_columns(self) -> int:
+        """Columns of the canvas that each character of the longest number needs, at least."""
+        return max([MIN_DIGIT_WIDTH, *(it.least_columns for it in self.transforms)])
 
     @property
     def has_writers(self) -> bool:
@@ -362,7 +198,7 @@ class Config(Block):
     @model_validator(mode="after")
     def _check_excluded(self) -> Self:
         """Refuse splits that are not there, and circles."""
-        order_splits(self)
+        order_splits(self.splits)
         return self
 
     @model_serializer(mode="wrap")
@@ -376,59 +212,10 @@ class Config(Block):
         return {name: value for name, value in serialize(self).items() if name not in unused}
 
 
-def check_rows(transforms: Sequence[Transform], height: int) -> None:
-    """Raise a ValueError if transforms leave a digit too few rows: each by itself, or all of them.
-
-    Parameters
-    ----------
-    transforms : sequence of Transform
-        Those of one look.
-    height : int
-        Rows of the canvas.
-    """
-    shares = {f"{it.section}.{it.name}": it.find_least_share() for it in transforms}
-    rows = height * math.prod(shares.values())
-    if round(rows, 6) < MIN_INK_ROWS:
-        smaller = {key: f"{share:.3g}" for key, share in shares.items() if share < 1}
-        raise ValueError(
-            f"{', '.join(smaller) or 'canvas.height'}: expected to leave the ink of a digit "
-            f"{MIN_INK_ROWS} of the {height} rows of the canvas, got {rows:.2g}, a share of "
-            f"{' x '.join(smaller.values()) or 1}"
-        )
-
-
 @TRANSFORMS.follow
 def _renew_config() -> None:
     """Take the sections as they are when other transforms are registered."""
     renew_sections(Config)
-
-
-def order_splits(config: Config) -> list[SplitName]:
-    """Return the names of the splits, each after those whose numbers it excludes.
-
-    Raises
-    ------
-    ValueError
-        If one excludes itself, a split that is not there, or one that excludes it.
-    """
-    before: dict[SplitName, tuple[SplitName, ...]] = {}
-    for name, split in config.splits.items():
-        before[name] = split.exclude.splits if split.exclude else ()
-        others = [other for other in config.splits if other != name]
-        for other in before[name]:
-            if other not in others:
-                raise ValueError(
-                    f"splits.{name}.exclude.splits: expected other splits of the config "
-                    f"({', '.join(others) or 'there are none'}), got {other}"
-                )
-    try:
-        return list(TopologicalSorter(before).static_order())
-    except CycleError as error:
-        circle = " and ".join(sorted(set(error.args[1])))
-        raise ValueError(
-            f"splits: expected no splits that exclude each other, got {circle}; leave exclude out "
-            "of one of them"
-        ) from None
 
 
 def inline_numbers(config: Config) -> Config:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from digit_sequence.base.files import open_new
 from digit_sequence.learn.devices import describe_machine
 from digit_sequence.learn.doubtful import measure_both, open_doubtful
 from digit_sequence.learn.evaluation import read_split
@@ -58,7 +59,8 @@ def write_report(run: Run, others: Mapping[str, Splits]) -> dict[str, Any]:
     if mistakes is not None:
         files["mistakes.png"] = mistakes
     for name, content in files.items():
-        (run.folder / name).write_bytes(content)
+        with open_new(run.folder / name) as file:
+            file.write(content)
     return report
 
 

@@ -18,8 +18,9 @@ from digit_sequence.base.names import SplitName
 from digit_sequence.building.origins import is_dataset, open_origin, open_storage
 from digit_sequence.building.sampler import Sampler
 from digit_sequence.plan.plan import Plan, Shard, SplitPlan
-from digit_sequence.read.files import DatasetFiles, DatasetLayout
-from digit_sequence.store.ledger import label_path
+from digit_sequence.read.files import DatasetFiles
+from digit_sequence.read.shard_labels import DatasetLayout
+from digit_sequence.store.done import label_path
 from digit_sequence.store.plan_file import load_plan
 from digit_sequence.store.storage import Storage
 

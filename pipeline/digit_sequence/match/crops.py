@@ -22,7 +22,7 @@ from digit_sequence.base.characters import (
 )
 from digit_sequence.base.documents import check_row, read_text
 from digit_sequence.base.errors import ConfigError, SourceError
-from digit_sequence.sources.folder import is_image_file, read_grey
+from digit_sequence.sources.image_files import is_image_file, read_grey
 
 MIN_CROPS = 8
 """Of fewer no range can be told."""

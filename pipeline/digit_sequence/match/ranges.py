@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from digit_sequence.config.model import MIN_INK_ROWS
+from digit_sequence.config.canvas import MIN_INK_ROWS
 from digit_sequence.match.figures import Figures, Measured
 from digit_sequence.transforms.registry import TRANSFORMS
 

@@ -21,11 +21,11 @@ from digit_sequence.containers import CONTAINERS
 from digit_sequence.containers.sidecars import SIDECARS
 from digit_sequence.sources.registry import open_source
 
-_BYTE_PACKAGES = (
+BYTE_PACKAGES = (
     *("base", "codec", "pen", "sources", "numbers", "transforms", "containers", "config", "plan"),
     *("render", "store", "building"),
 )
-"""Packages whose code may change a byte."""
+"""Packages whose code may change a byte: all that making a shard needs, but for running tasks."""
 _PIXEL_LIBRARIES = ("imagecodecs", "numpy", "pyarrow", "scikit-image", "scipy")
 
 
@@ -57,18 +57,17 @@ def collect_inputs(
         "numbers": dict(numbers),
         **settings,
         **({"looks of splits": looks} if looks else {}),
-        "versions": {"digit-sequence": __version__, "code": _hash_code()}
+        "versions": {"digit-sequence": __version__, "code": hash_code()}
         | {library: version(library) for library in _PIXEL_LIBRARIES}
         | ({"plugins": plugins} if plugins else {}),
     }
 
 
 @cache
-def _hash_code() -> str:
+def hash_code(root: Path = Path(__file__).parents[1]) -> str:
     """Return a digest of the packages that make the bytes: code is worked on between versions."""
     digest = hashlib.sha256()
-    root = Path(__file__).parents[1]
-    for package in _BYTE_PACKAGES:
+    for package in BYTE_PACKAGES:
         files = (root / package).rglob("*.[py]*")
         for path in sorted(path for path in files if path.suffix in {".py", ".yaml"}):
             digest.update(path.relative_to(root).as_posix().encode() + b"\0")

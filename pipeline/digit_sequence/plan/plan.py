@@ -25,7 +25,8 @@ from digit_sequence.base.columns import NUMBER_DIGITS, Column
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import SPLITS, SplitName, shard_name
-from digit_sequence.config.model import MIN_DIGIT_WIDTH, Config, inline_numbers, order_splits
+from digit_sequence.config.model import Config, inline_numbers
+from digit_sequence.config.splits import order_splits
 from digit_sequence.numbers.exclude import MAX_EXCLUDED
 from digit_sequence.numbers.exclusion import leave_out
 from digit_sequence.numbers.kind import NumberSource
@@ -224,7 +225,7 @@ def make_plan(config: Config, source_digest: str) -> Plan:
     config = inline_numbers(config)
     config = config.model_copy(update={"source": inline_excluded(config.source)})
     splits: dict[SplitName, SplitPlan] = {}
-    for name in order_splits(config):
+    for name in order_splits(config.splits):
         split = config.splits[name]
         numbers = split.numbers.kind.open(config.seed, name)
         excluded: frozenset[str] = frozenset()
@@ -235,7 +236,7 @@ def make_plan(config: Config, source_digest: str) -> Plan:
                 numbers = leave_out(numbers, excluded)
             except ValueError as error:
                 raise ConfigError(f"splits.{name}.exclude: {error}") from error
-        columns = max([MIN_DIGIT_WIDTH, *(it.least_columns for it in config.transforms)])
+        columns = config.least_columns
         needed = numbers.max_digits * columns
         if needed > config.canvas.widest:
             raise ConfigError(

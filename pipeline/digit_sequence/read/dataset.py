@@ -40,8 +40,9 @@ from digit_sequence.base.names import (
 )
 from digit_sequence.read.backing import Ordinals
 from digit_sequence.read.cache import open_cache
-from digit_sequence.read.files import DatasetFiles, DatasetLayout, ShardLabels
+from digit_sequence.read.files import DatasetFiles
 from digit_sequence.read.samples import Batch, LabelRow, Sample
+from digit_sequence.read.shard_labels import DatasetLayout, ShardLabels
 from digit_sequence.read.splits import Splits
 from digit_sequence.read.where import find_columns
 from digit_sequence.store.label_schema import PLACE_COLUMNS

@@ -22,7 +22,8 @@ from digit_sequence.codec.run_lengths import decode_mask
 from digit_sequence.look.preview import make_layout
 from digit_sequence.plan.plan import Shard
 from digit_sequence.read.dataset import open_dataset
-from digit_sequence.read.files import DatasetFiles, ShardLabels
+from digit_sequence.read.files import DatasetFiles
+from digit_sequence.read.shard_labels import ShardLabels
 from digit_sequence.report.batch import Batch
 from digit_sequence.report.columns import check_types
 from digit_sequence.store.label_rows import make_rows

@@ -6,7 +6,6 @@ Glyphs 0 to 59,999 are those of train, 60,000 to 69,999 those of t10k, in the or
 from __future__ import annotations
 
 import hashlib
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from pydantic import Field
 
 from digit_sequence.base.blocks import AS_TUPLE, UNPUBLISHED, InputPath
 from digit_sequence.base.errors import SourceError
+from digit_sequence.base.files import open_new
 from digit_sequence.sources.cache import CACHE_VARIABLE, cache_folder, writing_into
 from digit_sequence.sources.download import download
 from digit_sequence.sources.idx_format import pair_glyphs, read_plain
@@ -245,11 +245,11 @@ def _read_file(file: MnistFile, path: Path) -> bytearray:
 
 
 def _name_others() -> str:
-    """Return what to do without a mirror."""
+    """Return what to do without internet."""
     names = ", ".join(f"{file.name}.gz" for file in MNIST_FILES)
     return (
-        f"Put the four files of MNIST into that folder by hand ({names}), "
-        "or use source.name: mnist-5k, which needs no network"
+        "Without internet use source.name: mnist-5k, 5,000 of these digits from a package, or put "
+        f"the four files into that folder: {names}"
     )
 
 
@@ -270,21 +270,11 @@ def _fetch_file(file: MnistFile, folder: Path, mirrors: Sequence[str], remedy: s
             continue
         # Whoever honours a Content-Encoding has decompressed it already.
         path = folder / (file.name if body == content else f"{file.name}.gz")
-        with writing_into(folder, _REMEDY):
-            _write_file(path, body)
+        with writing_into(folder, _REMEDY), open_new(path) as opened:
+            opened.write(body)
         return path
     raise SourceError(
         f"{folder}: expected {file.name}.gz, got it neither here nor from a mirror:\n"
         + "\n".join(failures)
         + f"\n{remedy}"
     )
-
-
-def _write_file(path: Path, content: bytes) -> None:
-    """Write a file that is either complete or not there."""
-    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

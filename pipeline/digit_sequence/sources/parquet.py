@@ -23,8 +23,9 @@ from pydantic import Field
 
 from digit_sequence.base.blocks import shorten
 from digit_sequence.base.errors import SourceError
-from digit_sequence.sources.folder import fit_glyph, read_grey
+from digit_sequence.sources.folder import fit_glyph
 from digit_sequence.sources.idx_format import MAX_GLYPHS, bound_bytes
+from digit_sequence.sources.image_files import read_grey
 from digit_sequence.sources.ink import Appearance
 from digit_sequence.sources.source import RawGlyphs
 from digit_sequence.sources.tables import Table, TableSettings, make_glyphs

@@ -5,7 +5,8 @@ from __future__ import annotations
 from digit_sequence.base.errors import OutputError, SourceError
 from digit_sequence.base.names import BUILD_FOLDER
 from digit_sequence.plan.plan import Plan
-from digit_sequence.sources.bank import GlyphBank, open_bank, parse_bank
+from digit_sequence.sources.bank import GlyphBank, parse_bank
+from digit_sequence.sources.bank_cache import open_bank
 from digit_sequence.sources.source import RawGlyphs
 from digit_sequence.store.storage import Storage
 
