@@ -30,11 +30,11 @@ from digit_sequence.building.sampler import Sampler, open_sampler
 from digit_sequence.building.shard import pack_shard
 from digit_sequence.building.status import find_status
 from digit_sequence.plan.plan import Shard
+from digit_sequence.store.done import label_path
 from digit_sequence.store.labels import Commit, encode_labels
 from digit_sequence.store.ledger import (
     FileSizes,
     Ledger,
-    label_path,
     list_labelled,
     read_ledger,
     shard_paths,

@@ -32,7 +32,7 @@ MOST_LISTED = 10_000
 Found = TypeVar("Found")
 
 
-# -- the rule -------------------------------------------------------------------------------------
+# -- the files -----------------------------------------------------------------------------------
 
 
 def find_labelled(outline: Outline, paths: Iterable[str]) -> Iterator[Shard]:
