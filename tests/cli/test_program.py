@@ -534,11 +534,11 @@ ERRORS = {
     "override of a value": (build_with("seed.x=1"), "--set: seed.x: seed holds no keys"),
     "narrow canvas": (
         build_with("splits.train.numbers={values: ['1234567890']}", "canvas.width=39"),
-        "canvas.width: expected at least 80 columns, 8 for each of the 10 characters .* got 39;",
+        "error: tiny.yaml: canvas.width: expected at least 80 columns, 8 for each of .* got 39;",
     ),
     "no glyphs": (
         build_with("source.test_fraction=0"),
-        "splits.test.numbers: expected only characters that the source has glyphs of, got 0 1 2",
+        "error: tiny.yaml: splits.test.numbers: expected only characters that .* got 0 1 2",
     ),
     "unknown scheduler": (
         ["build", "tiny.yaml", "-o", "new", "--scheduler", "dask"],

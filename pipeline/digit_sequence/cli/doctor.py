@@ -24,10 +24,11 @@ WIDTHS = (4, 11)
 @output_options
 @click.pass_context
 def doctor(ctx: click.Context, /, **scheduler: Any) -> None:
-    """Check this machine: versions, folders, optional parts, scheduler; say what to do.
+    """Check this machine, and say what to do about what it lacks.
 
-    Of a scheduler that is given, whether it answers, and whether its workers have this program.
-    Exit code 1 if something keeps a build from running.
+    Versions, folders, optional parts, and the scheduler. Of a scheduler that is given, whether
+    it answers, and whether its workers have this program. Exit code 1 if something keeps a
+    build from running.
     """
     waiting = "worker_timeout_seconds"
     if ctx.get_parameter_source(waiting) is ParameterSource.DEFAULT:
