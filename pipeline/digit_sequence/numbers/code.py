@@ -20,8 +20,8 @@ from digit_sequence.numbers.check_digits import (
     find_routing,
     find_verhoeff,
 )
-from digit_sequence.numbers.checks import MAX_DIGITS, Digits
 from digit_sequence.numbers.language import LanguageKind, LanguageSettings
+from digit_sequence.numbers.number import MAX_DIGITS, Digits
 
 
 @dataclass(frozen=True)
