@@ -16,7 +16,8 @@ ALL_STAMP := $(VENV)/.all-$(INPUTS)
 # docTR, litData and mosaicml-streaming, to read exports; the packages of .venv are in their reach.
 LOADERS := .venv-loaders
 LOADERS_STAMP := $(LOADERS)/.loaders-$(INPUTS)-$(shell cksum < .ci/loaders.txt | cut -d' ' -f1)
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt
+# On a terminal pip shows what it does; make before 4.1 does not tell whether this is one.
+PIP := $(BIN)/python -m pip install $(if $(MAKE_TERMOUT),,--quiet) --disable-pip-version-check --constraint .ci/constraints.txt
 PYTEST := OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses 3 --dist loadfile
 BUILD := $(BIN)/digit-sequence build $(CONFIG) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(if $(WORKERS),--workers $(WORKERS))
 
@@ -32,28 +33,30 @@ install: $(RUN_STAMP) ## Install the program into .venv
 install-dev: $(DEV_STAMP) ## Install what tests and checks need as well
 
 $(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
+	@echo 'Making the environment $(VENV) ...'
+	@$(PYTHON) -m venv $(VENV)
 
 $(RUN_STAMP): | $(VENV)/bin/python
-	@echo 'Installing into $(VENV) (once) ...'
+	@echo 'Installing the program and some 85 packages, 1.3 GB, into $(VENV): minutes, once ...'
 	@rm -f $(VENV)/.run-*
 	@$(PIP) --editable '.[mnist-5k,dashboard,fast,report,browse]'
 	@touch $@
+	@echo 'Installed. To have digit-sequence in this shell: . $(VENV)/bin/activate'
 
 $(DEV_STAMP): | $(RUN_STAMP)
-	@echo 'Installing what tests need into $(VENV) (once) ...'
+	@echo 'Installing what tests need into $(VENV): minutes, once ...'
 	@rm -f $(VENV)/.dev-*
 	@$(PIP) --editable '.[dev]'
 	@touch $@
 
 $(ALL_STAMP): | $(DEV_STAMP)
-	@echo 'Installing all extras, PyTorch among them, into $(VENV) (once) ...'
+	@echo 'Installing all extras, PyTorch among them (1 GB and more), into $(VENV): minutes, once ...'
 	@rm -f $(VENV)/.all-*
 	@$(PIP) --editable '.[dev,all,bench]'
 	@touch $@
 
 $(LOADERS_STAMP): $(ALL_STAMP) .ci/loaders.txt
-	@echo 'Installing what reads exports into $(LOADERS) (once) ...'
+	@echo 'Installing what reads exports into $(LOADERS): minutes, once ...'
 	@rm -rf $(LOADERS)
 	@$(PYTHON) -m venv $(LOADERS)
 	@$(LOADERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement .ci/loaders.txt
@@ -115,7 +118,9 @@ lint: $(DEV_STAMP) ## Check style
 
 packages: $(DEV_STAMP) ## Build wheel and sdist: dist
 	@rm -rf dist
+	@echo 'Building wheel and sdist ...'
 	@$(BIN)/uv build --quiet --out-dir dist
+	@ls dist/*
 
 matrix: packages ## Install the wheel with oldest and newest dependencies, in each Python here, and use it
 	@$(BIN)/python -m tests.matrix dist/*.whl $(MATRIX)

@@ -6,6 +6,7 @@ import ast
 import inspect
 import re
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -13,33 +14,42 @@ import digit_sequence
 from builds import ROOT, build, read_tree, write_config
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.progress import hide_progress
+from digit_sequence.building import number_images
 from digit_sequence.cli.program import COMMANDS, main
 from digit_sequence.codec.encoding import encode_image
 from digit_sequence.run.schedulers import SchedulerOptions
 
 FUNCTIONS = {
+    "ablate": "ablate",
     "build": "build",
+    "doctor": "check_machine",
     "export": "export",
     "match": "match_folder",
+    "number": "draw_number",
     "preview": "draw_preview",
-    "read": "Reader",
+    "read": "read_crops",
     "report": "draw_report",
     "sample": "draw_sample",
-    "status": "describe_status",
+    "status": "find_status",
     "train": "train",
     "verify": "verify",
 }
 """What does a command's work."""
-OTHERS = {"ablate", "browse", "completion", "doctor", "new", "number"}
-"""README.md of the package says what programs do instead, or that these are for a terminal."""
+OTHERS = {"browse", "completion", "new"}
+"""README.md of the package says that these are for a person."""
 THIN = {
-    **{name: set() for name in ("preview", "report", "status", "train")},
+    "ablate": {"BASE", "BuildResult", "Outcome"},  # what is printed
+    "build": {"Plan", "Run", "Sampler", "SchedulerOptions", "SplitPlan", "start_fork_server"},
     "export": {"EXPORTS", "open_dataset"},
-    "match": {"compare", "draw_match"},  # to print and to draw what was found
+    "match": {"N_BUILDS", "compare", "draw_match"},  # to print and to draw what was found
+    "read": {"COLUMNS"},
     "sample": {"encode_image"},
-    "verify": {"BuildResult", "VerifyResult"},  # what is printed
+    "train": {"summarize"},
+    "verify": {"BuildResult", "VerifyResult"},
 }
 """What else the modules of commands import of the program, but for `base` and `cli`."""
+ALIASES = {"plan_build": "build", "ablating": "ablate", "programs": "train"}
+"""How some call their function: a part of it, or by its module."""
 
 
 def list_imports(name):
@@ -67,50 +77,74 @@ def test_every_command_has_a_function():
         assert f"`{name}`" in page
 
 
-@pytest.mark.parametrize("name", THIN)
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_thin(name):
     """The module of a command imports its function, and what else is listed, and no more."""
-    home = f"digit_sequence{digit_sequence._HOMES[FUNCTIONS[name]]}"
+    names = {ALIASES.get(it, it) for _, it in list_imports(name)}
+    assert FUNCTIONS[name] in names
+    assert names - {FUNCTIONS[name]} <= THIN.get(name, set())
+
+
+def list_parameters(name):
+    """Return the defaults of what the function of a command takes, by name."""
+    if name in ("ablate", "read", "train"):
+        pytest.importorskip("torch", reason="needs PyTorch")
+    functions = [getattr(digit_sequence, FUNCTIONS[name])]
     if name == "train":
-        home = "digit_sequence.learn"
-        assert list_imports(name) == {
-            *((home, "programs"), (f"{home}.training_report", "summarize"))
-        }
-        return
-    others = {(module, it) for module, it in list_imports(name) if module != home}
-    assert {it for _, it in others} <= THIN[name]
-    assert FUNCTIONS[name] in {it for module, it in list_imports(name) if module == home}
+        from digit_sequence.learn.training import TrainOptions
+
+        functions.append(TrainOptions)
+    if name == "number":
+        functions.append(number_images.make_config)
+    found = {
+        name: parameter.default
+        for function in functions
+        for name, parameter in inspect.signature(function).parameters.items()
+    }
+    if "scheduler" in found:
+        fields = inspect.signature(SchedulerOptions).parameters
+        found |= {name: parameter.default for name, parameter in fields.items()}
+    return found
 
 
-@pytest.mark.parametrize(
+EACH = pytest.mark.parametrize(
     "name",
     [
         pytest.param(name, marks=[pytest.mark.extras] * (it in digit_sequence._OF_EXTRAS))
         for name, it in FUNCTIONS.items()
     ],
 )
+
+
+@EACH
 def test_options_are_parameters(name):
     """Whatever an option says, the function takes: none is for the command alone, but a few."""
-    if name in ("read", "train"):
-        pytest.importorskip("torch", reason="needs PyTorch")
-    parameters = {*inspect.signature(getattr(digit_sequence, FUNCTIONS[name])).parameters}
-    if name == "train":
-        from digit_sequence.learn.training import TrainOptions
-
-        parameters |= {*TrainOptions.__dataclass_fields__}
-    if "scheduler" in parameters:
-        parameters |= {*SchedulerOptions.__dataclass_fields__}
     options = {it.name for it in COMMANDS[name].params}
+    parameters = {*list_parameters(name)}
     left = {{"out": "dataset"}.get(it, it) for it in options} - parameters - HOW_TO_PRINT
     assert left <= ONLY_ON_THE_COMMAND_LINE.get(name, set())
 
 
+@EACH
+def test_defaults_are_those_of_the_function(name):
+    """An option that is not given has the value that the parameter has."""
+    parameters = list_parameters(name)
+    for option in COMMANDS[name].params:
+        default = parameters.get(option.name, inspect.Parameter.empty)
+        if default is inspect.Parameter.empty or option.required:
+            continue
+        if default in (None, False, ()):
+            assert not option.default or option.default is click.Option(["-x"]).default, option
+        else:
+            assert option.default == default, option
+
+
 HOW_TO_PRINT = {"quiet", "json"}
 ONLY_ON_THE_COMMAND_LINE = {
-    "build": {"dry_run", "performance_report"},
+    "build": {"dry_run"},  # plan_build
     "match": {"output"},
+    "number": {"number_option", "show"},
     "preview": {"output"},
-    "read": {"images", "labels", "way", "careful", "min_confidence", "output"},
     "report": {"output"},
     "sample": {"output"},
 }
@@ -152,6 +186,8 @@ def test_export_and_status(built, tmp_path):
     assert read_tree(tmp_path / "cli") == read_tree(tmp_path / "api")
     assert digit_sequence.export(built(), "coco", tmp_path / "api", scheduler="synchronous") == 0
     assert run("status", built()) == digit_sequence.describe_status(built()) + "\n"
+    found = digit_sequence.find_status(built())
+    assert (found.state, found.samples_done, found.run.state) == ("complete", 17, "ended")
     with pytest.raises(ConfigError, match="output: expected a folder that is mounted here, got s3"):
         digit_sequence.export(built(), "coco", "s3://bucket/folder")
 

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 
 import pytest
 from PIL import Image
@@ -28,6 +29,19 @@ EXAMPLES = {
         strict=True,
     )
 }
+
+
+def test_pages_say_what_to_install():
+    """What an example imports is installed with this package, or its page says how to have it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    installed = {re.match(r"[\w-]+", it)[0] for it in project["dependencies"]}
+    for page in PAGES:
+        text = (ROOT / page).read_text()
+        blocks = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+        found = {*re.findall(r"^(?:import|from) (\w+)", blocks, re.MULTILINE)}
+        others = found - {*sys.stdlib_module_names, "digit_sequence"} - installed
+        for name in others:
+            assert re.search(rf"pip install ({name}|'digit-sequence\[{name}\]')`", text), name
 
 
 @pytest.fixture(scope="module")

@@ -163,6 +163,29 @@ def test_sliders(browser, address):
         page.wait_for_selector("svg[aria-label^='Drawn anew: 90']")
 
 
+ENDLESS = "SELECT count(*) FROM range(1000000000000) a, range(1000000) b"
+
+
+def test_cancel(browser, address):
+    """A question without end can be cancelled, or another asked; none waits for it."""
+    with visiting(browser, address) as page:
+        assert not page.is_visible("#cancel")
+        page.fill("#where", ENDLESS)
+        page.click("text=Ask")
+        page.wait_for_selector("#cancel:visible")
+        check_use(page)
+        page.click("#cancel")
+        page.wait_for_selector("#error:has-text('the query was cancelled')")
+        assert not page.is_visible("#cancel")
+        page.click("text=Ask")
+        page.wait_for_selector("#cancel:visible")
+        page.fill("#where", "n_digits > 0")
+        page.click("text=Ask")
+        expect(page.locator("#error")).to_be_empty()
+        expect(page.locator(".busy")).to_have_count(0)
+        assert page.locator(".tile").count()
+
+
 def test_question_is_in_the_address(browser, address):
     """A page that is loaded again shows what was asked."""
     with visiting(browser, address) as page:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 
 import pyarrow as pa
@@ -142,6 +143,20 @@ def test_endless_queries_end(index, query, monkeypatch):
         index.ask(query, 9)
     assert time.monotonic() - began < 3
     monkeypatch.undo()
+    assert index.ask("SELECT count(*) FROM labels", 9).rows == [(5,)]
+
+
+def test_cancelled_queries_end(index):
+    """A query that is cancelled ends soon, and says so; the next one is answered."""
+    query = "SELECT count(*) FROM range(1000000000000) a, range(1000000) b"
+    index.cancel()  # nothing runs
+    timer = threading.Timer(0.2, index.cancel)
+    timer.start()
+    began = time.monotonic()
+    with pytest.raises(ConfigError, match="the query was cancelled"):
+        index.ask(query, 9)
+    timer.join()
+    assert time.monotonic() - began < 10
     assert index.ask("SELECT count(*) FROM labels", 9).rows == [(5,)]
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from builds import ALL_TRANSFORMS, read_rows
-from conftest import draw_bank
 from digit_sequence.base.characters import CHARACTERS, DIGITS, LETTERS
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.building.dataset import build_dataset
@@ -20,7 +19,7 @@ from digit_sequence.config.model import Config
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 from digit_sequence.store.storage import Storage
-from glyph_files import encode_idx
+from glyph_files import write_emnist
 from rendering import MakeConfig
 
 PATTERN = {"pattern": {"regex": r"[A-HJ-NP-Z]{2}[1-9]\d{0,2}(-[A-C])?", "order": "drawn"}}
@@ -29,18 +28,7 @@ PATTERN = {"pattern": {"regex": r"[A-HJ-NP-Z]{2}[1-9]\d{0,2}(-[A-C])?", "order":
 @pytest.fixture
 def emnist(tmp_path: Path) -> dict[str, Any]:
     """Return a block `source` of files in the form of EMNIST, of digits and all letters."""
-    bank = draw_bank(28, 6)
-    own = {digit: bank.images[bank.digits == digit] for digit in range(10)}
-    labels = np.repeat(np.arange(62), 6)
-    images = np.concatenate(
-        [np.rot90(own[label % 10], label // 10 % 4, (1, 2)) for label in range(62)]
-    )
-    images = images // (1 + np.arange(len(images)) % 2)[:, None, None]  # no two are alike
-    images[:, 0, 0] = np.arange(len(images)) % 256
-    for part, shift in (("train", 0), ("test", 1)):
-        shifted = np.roll(images, shift, axis=2)
-        for kind, array in (("images-idx3", shifted.transpose(0, 2, 1)), ("labels-idx1", labels)):
-            (tmp_path / f"emnist-byclass-{part}-{kind}-ubyte").write_bytes(encode_idx(array))
+    write_emnist(tmp_path)
     return {"name": "emnist", "path": str(tmp_path), "subset": "byclass"}
 
 

@@ -29,7 +29,7 @@ def run(status=0):
     result = CliRunner().invoke(main, ["doctor"])
     assert result.exit_code == status, result.output
     lines = [line for line in result.stdout.splitlines() if line[:5].strip() in FOUND]
-    return {line[6:18].strip(): (line[:5].strip(), line[20:]) for line in lines}
+    return {line[6:18].strip(): (line[:5].strip(), line[19:]) for line in lines}
 
 
 FOUND = ("ok", "note", "bad")
@@ -63,11 +63,10 @@ def test_package_that_lacks(monkeypatch):
     )
     result = CliRunner().invoke(main, ["doctor"])
     assert result.exit_code == 1
-    assert "bad   library       numpy: expected >=9000, got " in result.stdout
-    assert "bad   library       no-such-thing is not installed" in result.stdout
+    assert "bad   library      numpy: expected >=9000, got " in result.stdout
+    assert "bad   library      no-such-thing is not installed" in result.stdout
     assert (
-        "note  lmdb          export to LMDB: nor-this is not installed; pip install"
-        in result.stdout
+        "note  lmdb         export to LMDB: nor-this is not installed; pip install" in result.stdout
     )
     assert "2 to mend before a build can run" in result.stderr
 
@@ -93,10 +92,10 @@ def test_scheduler_that_is_none():
 def test_scheduler_that_is_given():
     """A scheduler may be named, and is tried in place of the default."""
     result = CliRunner().invoke(main, ["doctor", "--scheduler", "synchronous"])
-    assert "ok    scheduler      synchronous: 1 tasks at a time" in result.stdout
+    assert "ok    scheduler    synchronous: 1 tasks at a time" in result.stdout
     result = CliRunner().invoke(main, ["doctor", "--scheduler", "nowhere"])
     assert result.exit_code == 1
-    assert "bad   scheduler     --scheduler: expected one of synchronous, threads" in result.stdout
+    assert "bad   scheduler    --scheduler: expected one of synchronous, threads" in result.stdout
 
 
 def test_workers(monkeypatch):
@@ -122,9 +121,22 @@ def test_workers(monkeypatch):
 def test_for_programs():
     """Programs get all findings in one object."""
     result = CliRunner().invoke(main, ["doctor", "--json"])
-    (summary,) = [json.loads(line) for line in result.stdout.splitlines()]
+    (end,) = [json.loads(line) for line in result.stdout.splitlines()]
+    summary = end["result"]
     assert summary["sound"]
     assert {"state", "subject", "text"} == set(summary["findings"][0])
     assert {"program", "libraries", "cache", "scheduler"} <= {
         finding["subject"] for finding in summary["findings"]
     }
+
+
+def test_quiet(monkeypatch, tmp_path):
+    """With --quiet, what is wrong is told, and nothing else."""
+    result = CliRunner().invoke(main, ["doctor", "--quiet"])
+    assert (result.exit_code, result.output) == (0, "")
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("DIGIT_SEQUENCE_CACHE", str(tmp_path / "file"))
+    result = CliRunner().invoke(main, ["doctor", "--quiet"])
+    assert result.exit_code == 1
+    (line,) = result.output.splitlines()
+    assert line.startswith("bad   cache        ")

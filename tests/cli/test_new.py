@@ -14,17 +14,18 @@ from PIL import Image
 from builds import ROOT, read_rows, run_program
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.building.sampler import open_sampler
+from digit_sequence.cli.draft import SHOWN
 from digit_sequence.cli.new import QUESTIONS
-from digit_sequence.cli.new_config import (
+from digit_sequence.cli.new_config import write_config
+from digit_sequence.cli.program import main
+from digit_sequence.cli.wishes import (
     CHECKS,
-    SHOWN,
     TRAIN,
     Wishes,
+    check_numbers,
     find_default,
     list_sources,
-    write_config,
 )
-from digit_sequence.cli.program import main
 from digit_sequence.config.jobs import JOBS, MODELINE, list_jobs, split_comment
 from digit_sequence.config.loading import load_config
 from digit_sequence.config.looks import list_looks
@@ -146,6 +147,32 @@ def test_own_numbers_and_digits(work, tmp_path):
     assert make(tmp_path / "else/mine.yaml", **wishes)[1].source == config.source
 
 
+@pytest.mark.parametrize(
+    ("text", "numbers", "file"),
+    [
+        ("12\n345\n", "f.csv", {"path": "f.csv"}),
+        ("number\n12\n345\n", "f.csv", {"path": "f.csv", "column": "number"}),
+        ("zip,people\n12,3\n345,9\n", "f.csv:zip", {"path": "f.csv", "column": "zip"}),
+        (
+            "zip,people\n12,3\n345,9\n",
+            "f.csv:zip:people",
+            {"path": "f.csv", "column": "zip", "weight": "people"},
+        ),
+    ],
+)
+def test_columns_of_files(work, text, numbers, file):
+    """A column of a CSV file is named, and the one that weighs it; one alone need not be."""
+    (work / "f.csv").write_text(text)
+    _, config = make(work / "mine.yaml", numbers=check_numbers(numbers))
+    path = str(work / "f.csv")
+    assert config.splits["train"].numbers.kind.settings.model_dump(exclude_none=True) == {
+        **file,
+        "path": path,
+    }
+    assert config.canvas.width == 3 * 32
+    assert len(list(open_sampler(config).draw("train", 0, 2).cut())) == 2
+
+
 def test_comments():
     """Each job is told by the sentence that its config begins with, without the line of editors."""
     assert [*list_jobs()] == [*JOBS]
@@ -214,6 +241,18 @@ ERRORS = {
     "too long": (["--numbers", "65", "--yes"], "--numbers: expected one of zip, .* got '65'"),
     "downwards": (["--numbers", "6-1", "--yes"], "--numbers: expected one of zip, .* got '6-1'"),
     "bad file": (["--numbers", "bad.txt", "--yes"], "--numbers: .*bad.txt: line 1: expected a str"),
+    "columns": (
+        ["--numbers", "two.csv", "--yes"],
+        "--numbers: expected a column of two.csv, two.csv:zip, or two, two.csv:zip:people, where",
+    ),
+    "no column": (
+        ["--numbers", "two.csv:zap", "--yes"],
+        "--numbers: two.csv: expected one column 'zap', got 'zip', 'people'",
+    ),
+    "letters": (
+        ["--numbers", "letters.txt", "--digits", "mnist-5k", "--yes"],
+        "--digits: expected glyphs of A B, as these numbers have, got mnist-5k, which has digits",
+    ),
     "look": (["--look", "cheques", "--yes"], "--look: expected one of cheque, .* got 'cheques'"),
     "look twice": (["--look", "fax,fax", "--yes"], "--look: expected one of .* got 'fax,fax'"),
     "weight": (["--look", "fax=-1", "--yes"], "--look: expected one of .* got 'fax=-1'"),
@@ -241,12 +280,13 @@ def test_errors(work, arguments, message):
     (work / "folder.yaml").mkdir()
     for name in ("there.yaml", "sheet.png", "bad.txt"):
         (work / name).write_text("x\n")
+    (work / "two.csv").write_text("zip,people\n12,3\n")
+    (work / "letters.txt").write_text("BA1\n")
+    before = {path.name for path in work.iterdir()}
     result = run(*arguments, status=2)
     assert result.stdout == ""
     assert re.match(f"error: {message}", result.stderr), result.stderr
-    assert {path.name for path in work.iterdir()} == {
-        *("folder.yaml", "there.yaml", "sheet.png", "bad.txt")
-    }
+    assert {path.name for path in work.iterdir()} == before
     assert (work / "there.yaml").read_text() == "x\n"
 
 
@@ -293,18 +333,23 @@ def test_a_conversation(work):
         person.type("yolo\n")
         person.wait_for(r"Config to write \[mine.yaml\]: ")
         person.type("zips.yaml\n")
-        person.wait_for(r"zips.png shows 20 samples of it.\s+Write zips.yaml\? \[Y/n\]: ")
+        person.wait_for(r"zips.png shows 20 samples of it. With no, all is asked again.")
+        person.wait_for(r"Write zips.yaml\? yes, no, quit \[yes\]: ")
         assert not Path("zips.yaml").exists()
+        assert Path("zips.png").exists()
+        person.type("never\n")
+        person.wait_for("Error: expected yes, no or quit, got 'never'")
         person.type("n\n")
-        person.wait_for(r"Once more; Enter leaves an answer as it was.")
+        person.wait_for(r"Once more; Enter leaves an answer as it was, Ctrl-C stops.")
         person.wait_for("folder")
+        assert not Path("zips.png").exists()
         person.type("\n")
         person.wait_for(r"Numbers \[zip\]: ")
         person.type("4\n")
         for prompt in (r"\[form\]: ", r"Digits \[mnist-5k\]: ", r"Images \[40\]: ", r"\[yolo\]: "):
             person.wait_for(prompt)
             person.type("\n")
-        person.wait_for(r"Write zips.yaml\? \[Y/n\]: ")
+        person.wait_for(r"Write zips.yaml\? yes, no, quit \[yes\]: ")
         person.type("\n")
         person.wait_for("digit-sequence build zips.yaml")
         person.wait_for("digit-sequence export data/zips --to yolo -o data/zips-yolo")
@@ -312,6 +357,39 @@ def test_a_conversation(work):
     config = load_config("zips.yaml")
     assert config.splits["train"].numbers.kind.name == "random"
     assert [*config.look] == ["form"]
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_questions_fit(work, columns):
+    """No line of a question is wider than the terminal, not even with the default of looks."""
+    options = ("--digits", "mnist-5k", "--samples", 5, "--for", "train")
+    with open_session("new", "mine.yaml", *options, columns=columns) as person:
+        person.wait_for("none\\): ")
+        person.type("\n")
+        person.wait_for(r"Numbers \[1-6\]: ")
+        person.type("\n")
+        person.wait_for("Look: ")
+        person.type("\x03")
+        assert person.end() == 130
+    assert "Enter: scan=3, form=2," in person.shown
+    assert max(map(len, person.shown.splitlines())) <= columns
+
+
+@pytest.mark.parametrize("answer", ["q\n", "\x03"], ids=["quit", "Ctrl-C"])
+def test_leaving_at_the_sheet(work, answer):
+    """A config that is not written leaves no sheet, or the one that was there before."""
+    Path("mine.png").write_bytes(b"before")
+    options = ("--numbers", "2", "--look", "clean", "--digits", "mnist-5k", "--for", "train")
+    for name in ("new.yaml", "mine.yaml"):
+        words = (name, *options, "--samples", 5, "--overwrite")
+        with open_session("new", *words) as person:
+            person.wait_for("Write [a-z.]+\\? yes, no, quit \\[yes\\]: ")
+            assert Path(name).with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+            person.type(answer)
+            person.wait_for("stopped; no config was written")
+            assert person.end() == 130
+    assert [path.name for path in work.iterdir()] == ["mine.png"]
+    assert Path("mine.png").read_bytes() == b"before"
 
 
 @pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["Ctrl-C", "Ctrl-D"])

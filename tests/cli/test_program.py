@@ -205,7 +205,7 @@ def test_dry_run_tells_what_is_excluded(tiny_config, tmp_path):
     }
     config = write_config(tmp_path / "unseen.yaml", tiny_config(splits=splits))
     lines = run("build", config, "-o", "out", "--dry-run").stdout.splitlines()
-    assert lines[3] == "train shows none of the 22 numbers of test and the list: 68 are left"
+    assert lines[4] == "train shows none of the 22 numbers of test and the list: 68 are left"
 
 
 @pytest.mark.parametrize(("per", "drawn"), [("sample", "- %"), ("glyph", "%")])
@@ -222,7 +222,7 @@ def test_dry_run_tells_what_is_drawn(per, drawn, tiny_config, tiny_source, tmp_p
     source = {"name": "mix", "per": per, "parts": parts}
     config = write_config(tmp_path / "mix.yaml", tiny_config(source=source, splits=splits))
     lines = run("build", config, "-o", "out", "--dry-run").stdout.splitlines()
-    assert lines[2] == f"signs   - % and space; a pen draws {drawn}"
+    assert lines[3] == f"signs: - % and space; a pen draws {drawn}"
 
 
 def test_marks_that_labels_have_as_signs_are_told(tiny_config, tmp_path):
@@ -534,11 +534,11 @@ ERRORS = {
     "override of a value": (build_with("seed.x=1"), "--set: seed.x: seed holds no keys"),
     "narrow canvas": (
         build_with("splits.train.numbers={values: ['1234567890']}", "canvas.width=39"),
-        "canvas.width: expected at least 80 columns, 8 for each of the 10 characters .* got 39;",
+        "error: tiny.yaml: canvas.width: expected at least 80 columns, 8 for each of .* got 39;",
     ),
     "no glyphs": (
         build_with("source.test_fraction=0"),
-        "splits.test.numbers: expected only characters that the source has glyphs of, got 0 1 2",
+        "error: tiny.yaml: splits.test.numbers: expected only characters that .* got 0 1 2",
     ),
     "unknown scheduler": (
         ["build", "tiny.yaml", "-o", "new", "--scheduler", "dask"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
@@ -16,10 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from builds import run_program, write_config
+from builds import ROOT, run_program, write_config
 from digit_sequence.base.progress import Tally
 from digit_sequence.cli import progress
-from digit_sequence.cli.program import main
+from digit_sequence.cli.program import COMMANDS, main
 from digit_sequence.cli.progress import Meter, show_progress
 from terminals import open_python, open_session
 
@@ -125,8 +126,10 @@ def test_narrow_terminals():
     assert show(meter, 62) == f" 25% ━━─────── {words}"
     assert show(meter, 60) == f" 25% {words}".ljust(60)
     assert show(meter, 50) == " 25% ━━────── 1,250/5,000 images, 0:30 left, 125/s"
-    assert show(meter, 40) == " 25% 1,250/5,000 images, 0:30 left".ljust(40)
-    assert show(meter, 20) == " 25% 1,250/5,000 ima"
+    assert show(meter, 40) == " 25% ━━━───────── 1,250/5,000, 0:30 left"
+    assert show(meter, 30) == " 25% 1,250/5,000, 0:30 left   "
+    assert show(meter, 20) == " 25% 1,250/5,000    "
+    assert show(meter, 12) == " 25%        "
 
 
 # -- terminals ------------------------------------------------------------------------------------
@@ -142,7 +145,7 @@ def test_a_build_on_a_terminal(config, work, columns):
     assert len(states) > 1
     assert {len(state) for state in states} == {columns}
     assert states[0].startswith("  0% ")
-    assert re.match(r"100% .*17/17 images, in 0:\d\d", states[-1])
+    assert re.match(r"100% .*17/17( images)?, in 0:\d\d", states[-1])
     assert shown.index("17/17") < shown.index("split  ")
     assert shown.rstrip().endswith("look at it: digit-sequence preview out")
     assert person.shown.rindex("\x1b[?25h") > person.shown.rindex("\x1b[?25l")  # the cursor
@@ -312,6 +315,94 @@ def test_json_of_commands(config, work):
     assert status["run"]["state"] == "ended"
     sample = read_result("sample", "train-3", "--from", "out", "-o", "sample.png")
     assert (sample["picture"], sample["key"]) == ("sample.png", "train-000000003")
+
+
+PAGE = (ROOT / "pipeline/digit_sequence/cli/README.md").read_text()
+
+
+def list_keys(heading):
+    """Return what the page lists below a heading: the fields of each first cell."""
+    _, table = PAGE.split(f"| {heading} |", 1)
+    rows = [line.split("|")[1:-1] for line in table.split("\n\n", 1)[0].splitlines()[2:]]
+    return {
+        tuple(re.findall("`([^`]+)`", " ".join(first))): {
+            *re.findall("`([^`]+)`", re.sub(r": .*|\\(.*?\\)", "", last))
+        }
+        for *first, last in rows
+    }
+
+
+RESULTS = {command: keys for (command,), keys in list_keys("command | keys of `result`").items()}
+SLOW = ("ablate", "match", "read", "report", "train")
+"""Commands that need extras, or time."""
+
+
+def test_page_lists_events(config):
+    """The fields of events are those of the page, and each line has all of them."""
+    events = {event: keys for (event,), keys in list_keys("`event` | fields").items()}
+    for line in run_json("build", config, "-o", "out", *HERE):
+        assert {*line} == {"event", *events[line["event"]]}
+    assert {*make_meter()[0].make_record()} <= events["progress"] | {*PAGE.split("`")}
+
+
+def test_page_lists_results(config, work):
+    """What each command tells last has the keys that the page lists for it."""
+    calls = {
+        "build --dry-run": ("build", config, "-o", "out", "--dry-run"),
+        "build": ("build", config, "-o", "out", *HERE),
+        "completion": ("completion", "zsh"),
+        "doctor": ("doctor", "--scheduler", "synchronous"),
+        "export": ("export", "out", "--to", "coco", "-o", "coco", *HERE),
+        "new": ("new", "mine.yaml", "--yes", "--digits", "mnist-5k"),
+        "number": ("number", "15", "--source", "mnist-5k"),
+        "preview": ("preview", "out", "-n", 1),
+        "sample": ("sample", "train-3", "--from", "out", "-o", "sample.png"),
+        "status": ("status", "out"),
+        "verify": ("verify", "out", *HERE),
+    }
+    for command, call in calls.items():
+        assert {*read_result(*call)} == RESULTS[command], command
+    (work / "out/images/train/train-00000.tar").write_bytes(b"")
+    repaired = read_result("verify", "out", "--repair", *HERE)
+    assert {*repaired} == RESULTS["verify"] | {"repaired"}
+    assert (
+        {name.split()[0] for name in RESULTS}
+        == {*COMMANDS}
+        == {name.split()[0] for name in (*calls, *SLOW, "browse")}
+    )
+
+
+def find_calls(name, function):
+    """Return the calls of a function in the module of a command."""
+    tree = ast.parse((ROOT / f"pipeline/digit_sequence/cli/{name}.py").read_text())
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [it for it in calls if isinstance(it.func, ast.Name) and it.func.id == function]
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_page_lists_results_of_slow_commands(name):
+    """The same, as their modules have it."""
+    (call,) = find_calls(name, "tell_result")
+    assert {keyword.arg for keyword in call.keywords} == RESULTS[name]
+
+
+def test_page_lists_other_events():
+    """So does what some commands tell meanwhile."""
+    told = {
+        (name, call.args[0].value): {it.arg for it in call.keywords if it.arg}
+        for name in COMMANDS
+        for call in find_calls(name, "tell")
+    }
+    listed = list_keys("command | `event` | fields")
+    assert {*told} == {*listed}
+    for key, fields in told.items():
+        assert fields <= listed[key]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_has_the_options(name):
+    """One way for all."""
+    assert {"--json", "--quiet"} <= {it for option in COMMANDS[name].params for it in option.opts}
 
 
 def test_json_of_progress(config, monkeypatch):

@@ -66,6 +66,17 @@ def test_config_plans(path):
     assert seconds < 1  # a plan is arithmetic: a million samples cost what ten do
 
 
+def test_the_front_page_counts_right():
+    """The table of configs on the first page says how many samples each has."""
+    page = (ROOT / "README.md").read_text()
+    totals = {name: f"{sum(splits.values()):,}" for name, splits in SAMPLES.items()}
+    told = dict(re.findall(r"^\| `configs/([\w-]+)\.yaml` \| ([\d,]+) numbers", page, re.M))
+    assert {"default", "tiny", "mnist", "real", "million"} <= {*told}
+    assert told == {name: totals[name] for name in told}
+    of_jobs = sorted(totals[name] for name in JOBS)
+    assert f"numbers of a job, {of_jobs[0]} to {of_jobs[-1]} each" in page
+
+
 def build_few(name, folder, *overrides):
     """Build a few samples of a config, and return its label rows."""
     config = load_config(ROOT / f"configs/{name}.yaml", overrides)

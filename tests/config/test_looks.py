@@ -297,13 +297,22 @@ def test_looks_of_a_problem(load: Load) -> None:
         ("{clean: 0}", "splits.train.look: expected at least one look with a weight above 0"),
         ("{clean: -1}", "splits.train.look.clean: expected"),
         ("{}", "splits.train.look: expected at least one look"),
-        ("clean", "splits.train.look: expected"),
+        ("scan", "splits.train.look: expected looks of the config, clean, mine, got 'scan'"),
+        ("3", "splits.train.look: expected keys and values, got 3"),
     ],
 )
 def test_bad_looks_of_a_split(load: Load, look: str, message: str) -> None:
     """Looks that a split cannot have are refused, with the split."""
     found = refuse(load, "look: {clean: 1, mine.yaml: 1}\n", f"splits.train.look={look}")
     assert message in found
+
+
+def test_look_of_a_split_by_name(load: Load) -> None:
+    """A name alone is a look with a weight, as in `look` itself."""
+    looks = "look: {clean: 1, mine.yaml: 1}\n"
+    by_name = load(looks, "splits.train.look=mine")
+    assert by_name == load(looks, "splits.train.look={mine: 1}")
+    assert by_name.in_split("train").look["clean"].weight == 0
 
 
 def test_looks_of_a_split_of_a_config_without(load: Load) -> None:

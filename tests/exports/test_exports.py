@@ -40,10 +40,13 @@ from digit_sequence.exports.run import Export, export_dataset
 from digit_sequence.exports.shard import Request, open_exported
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
+from glyph_files import write_emnist
 
 SIGNED = ["-1,234.50", "$12:45", "(5+3)=8", "31/12/2026", "€99,-", "£0.07", "7%", "#5"]
 """Numbers with signs, in train and in test."""
-WITH_SIGNS = pytest.mark.parametrize("dataset", ["digits", "signs"], indirect=True)
+LETTERED = ["AB-12", "ZZ9", "0O0", "K-7", "X9,5", "IBAN", "MW/3", "Q#1"]
+"""Numbers with letters beside signs and digits."""
+WITH_SIGNS = pytest.mark.parametrize("dataset", ["digits", "signs", "letters"], indirect=True)
 FILE_EXPORTS = [name for name in EXPORTS if name != "lmdb"]
 
 
@@ -53,22 +56,34 @@ def export(dataset, kind, folder, scheduler="synchronous", **options):
         return export_dataset(Export(dataset, kind, folder, **options), run)
 
 
+def make_splits(numbers):
+    """Return splits of 12 and 5 samples that show these numbers."""
+    return {
+        "splits": {
+            "train": {"numbers": {"values": numbers[:3]}, "samples_per_number": 4},
+            "test": {"numbers": {"values": numbers[3:]}, "samples_per_number": 1},
+        }
+    }
+
+
 @pytest.fixture(scope="session")
 def build_with_shapes(tiny_config, tmp_path_factory):
     """Return a function that builds a dataset that has whatever a format asks for, to read only."""
     folder = tmp_path_factory.mktemp("shapes")
-    signs = {
-        "train": {"numbers": {"values": SIGNED[:3]}, "samples_per_number": 4},
-        "test": {"numbers": {"values": SIGNED[3:]}, "samples_per_number": 1},
+    write_emnist(folder)
+    letters = {"source": {"name": "emnist", "path": str(folder), "subset": "byclass"}}
+    blocks = {
+        "digits": {},
+        "signs": make_splits(SIGNED),
+        "letters": letters | make_splits(LETTERED),
     }
 
     @cache
     def build_once(kind):
-        splits = {"splits": signs} if kind == "signs" else {}
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("DIGIT_SEQUENCE_CACHE", str(folder / "cache"))
             labels = {"masks": "rle", "polygons": True}
-            build(tiny_config(**ALL_TRANSFORMS, **splits, labels=labels), folder / kind)
+            build(tiny_config(**ALL_TRANSFORMS, **blocks[kind], labels=labels), folder / kind)
         return folder / kind
 
     return build_once
@@ -577,25 +592,36 @@ def test_hostile_labels(folder_with_shapes, tmp_path, kind, column, value):
 
 
 KILLED = """
-import sys
-from importlib import import_module
+import os, sys
 from pathlib import Path
-from digit_sequence.exports.run import Export, export_dataset
+from digit_sequence.base.folders import Folder
+from digit_sequence.exports import lmdb, run
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
-uri, kind, name, folder = sys.argv[1:]
-module = import_module(f"digit_sequence.exports.{kind}")
-encode = getattr(module, name)
-calls = []
-def wait(*arguments):
-    calls.append(arguments)
-    if len(calls) == 8:
-        print("waiting", flush=True)
-        sys.stdin.read()
-    return encode(*arguments)
-setattr(module, name, wait)
-with open_scheduler(SchedulerOptions("synchronous")) as run:
-    export_dataset(Export(open_dataset(uri), kind, Path(folder)), run)
+uri, kind, folder, moment = sys.argv[1:]
+def die():
+    print("waiting", flush=True)
+    sys.stdin.read()
+def is_second():
+    parts = Path(folder, ".build/parts")
+    return parts.is_dir() and any(parts.iterdir())
+def open_half(self, name, flags):
+    opened = open_whole(self, name, flags)
+    if flags & os.O_TRUNC and is_second():
+        os.write(opened, b"half")
+        die()
+    return opened
+def join(*arguments):
+    die()
+open_whole, image_key = Folder.open, lmdb._image_key
+if moment == "index":
+    run._join_index = join
+elif kind == "lmdb":
+    lmdb._image_key = lambda *it: (die() if is_second() else None, image_key(*it))[1]
+else:
+    Folder.open = open_half
+with open_scheduler(SchedulerOptions("synchronous")) as scheduler:
+    run.export_dataset(run.Export(open_dataset(uri), kind, Path(folder)), scheduler)
 """
 
 
@@ -611,26 +637,34 @@ def read_content(kind, folder):
     return contents
 
 
-@pytest.mark.parametrize(
-    ("kind", "name"),
-    [
-        pytest.param("lmdb", "_image_key", marks=pytest.mark.extras),
-        ("tfrecord", "encode_record"),
-    ],
-)
-def test_killed_export_goes_on(dataset, exported, tmp_path, kind, name):
-    """A process killed within its second shard loses that alone: the first stays as it is."""
+KILLS = [
+    pytest.param("lmdb", "shard", marks=pytest.mark.extras),
+    *(
+        pytest.param(kind, "shard", marks=[pytest.mark.slow] * (kind not in ("tfrecord", "coco")))
+        for kind in FILE_EXPORTS
+    ),
+    *(
+        pytest.param(kind, "index", marks=[pytest.mark.slow] * (kind != "coco"))
+        for kind in FILE_EXPORTS
+        if EXPORTS[kind].indexes
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "moment"), KILLS)
+def test_killed_export_goes_on(dataset, exported, tmp_path, kind, moment):
+    """A process killed in mid-write of its second shard loses that alone; of an index, nothing."""
     if kind == "lmdb":
         pytest.importorskip("lmdb", reason="needs lmdb")
-    arguments = [sys.executable, "-c", KILLED, dataset.uri, kind, name, str(tmp_path)]
+    arguments = [sys.executable, "-c", KILLED, dataset.uri, kind, str(tmp_path), moment]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     environment = os.environ | {"PYTHONPATH": str(ROOT / "pipeline")}
     with subprocess.Popen(arguments, env=environment, **pipes) as process:
         assert process.stdout.readline().strip() == "waiting"
         process.send_signal(signal.SIGKILL)
-    parts = tmp_path / ".build/parts"
-    assert [path.name for path in parts.iterdir()] == ["train-00000.json"]
-    assert export(dataset, kind, tmp_path) == 12
+    n_done = len([*(tmp_path / ".build/parts").iterdir()])
+    assert n_done == (1 if moment == "shard" else 4)
+    assert export(dataset, kind, tmp_path) == (12 if moment == "shard" else 0)
     assert read_content(kind, tmp_path) == read_content(kind, exported(kind))
 
 

@@ -27,7 +27,7 @@ from digit_sequence.cli.read import WAYS as NAMED_WAYS
 from digit_sequence.read.dataset import open_dataset
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
-from digit_sequence.learn.batches import decode_classes  # noqa: E402
+from digit_sequence.learn.batches import BLANK, decode_classes  # noqa: E402
 from digit_sequence.learn.crop_files import load_crop  # noqa: E402
 from digit_sequence.learn.crops import (  # noqa: E402
     WAYS,
@@ -118,7 +118,8 @@ def test_reads_as_the_report_says(taught, tmp_path):
     truths = {row["file"]: row["number"] for row in parse(labels.read_text())}
     right = [truths[row["file"]] == row["number"] for row in rows]
     assert sum(right) / len(right) == expected["exact_match"]
-    assert {row["status"] for row in rows} <= {"read", "check"}
+    assert all((row["status"] == "empty") == (row["number"] == "") for row in rows)
+    assert {row["status"] for row in rows} <= {"read", "check", "empty"}
     assert (out / "mistakes.png").exists() == (not all(right))
 
 
@@ -142,7 +143,8 @@ def test_all_ways_read(taught):
         assert [row["file"] for row in rows] == sorted(truths)
         assert np.mean([truths[row["file"]] == row["number"] for row in rows]) > 0.15
         for row in rows:
-            assert row["status"] == ("read" if float(row["confidence"]) >= 0.5 else "check")
+            is_sure = float(row["confidence"]) >= 0.5
+            assert row["status"] == (("read" if is_sure else "check") if row["number"] else "empty")
         assert "note: left out, no images by their names (1): labels.csv" in shown.stderr
 
 
@@ -421,6 +423,25 @@ def test_wrong_weights_are_refused(taught, tmp_path, what):
     assert not (tmp_path / "ran").exists()
     with pytest.raises(OutputError, match=r"weights\.pt: expected a checkpoint"):
         Reader(path)
+
+
+def test_images_without_a_number(taught, crops, tmp_path):
+    """Weights that find nothing: the status says so, however sure they are, and all are counted."""
+    saved = torch.load(taught[0] / "best.pt", weights_only=True)
+    saved["model"]["classify.bias"][BLANK] = 1e4
+    torch.save(saved, tmp_path / "blank.pt")
+    (crops / "a.png").write_bytes(b"")
+    with (crops / "labels.csv").open("a") as file:
+        print("a.png,1,me", file=file)
+    labels = ["--labels", crops / "labels.csv"]
+    shown = read(tmp_path / "blank.pt", crops, *labels, "-o", tmp_path / "out", status=2)
+    rows = parse((tmp_path / "out/readings.csv").read_text())
+    assert rows[0]["status"].startswith("expected")
+    assert {(row["number"], row["confidence"], row["status"]) for row in rows[1:]} == {
+        ("", "1.0000", "empty")
+    }
+    assert "note: no number was found in 23 of 24 images" in shown.stderr
+    assert json.loads((tmp_path / "out/report.json").read_text())["empty"] == 23
 
 
 def test_weights_say_what_they_know(taught):

@@ -226,6 +226,7 @@ def test_an_endless_config_is_not_built(tiny_config, tmp_path):
     path = write_config(tmp_path / "endless.yaml", config, splits=ENDLESS)
     done = CliRunner().invoke(main, ["build", str(path), "--dry-run"])
     assert done.exit_code == 2
+    assert done.stderr.startswith(f"error: {path}: splits.train.samples: expected a number of")
     assert "--set splits.train.samples=60000" in done.stderr
 
 

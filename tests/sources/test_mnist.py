@@ -192,13 +192,17 @@ def test_faulty_mirror_is_passed_over(tmp_path, mirror, monkeypatch, behaviour, 
 def test_all_mirrors_down(tmp_path, contents, mirror):
     """The error names every mirror and its failure, the folder, the files and the way round."""
     nobody = "http://127.0.0.1:1/"  # no server may have this port
-    mirrors = (mirror("missing"), nobody, "ftp://127.0.0.1/", "no address")
+    nowhere = "http://mirror.invalid/"  # no name may end so
+    mirrors = (mirror("missing"), nobody, nowhere, "ftp://127.0.0.1/", "no address")
     with pytest.raises(SourceError) as caught:
         read_source(MnistSettings(name="mnist", path=str(tmp_path), mirrors=mirrors))
     message = str(caught.value)
     for part in (*mirrors, *contents, str(tmp_path), "404", "source.name: mnist-5k"):
         assert part in message
     assert len(message.splitlines()) == 2 + len(mirrors)
+    assert "train-images-idx3-ubyte.gz: expected a file, got: ConnectionError: Conn" in message
+    assert "Pool" not in message  # that much urllib3 would tell
+    assert max(map(len, message.splitlines()[1:-1])) < 200
 
 
 def test_download_into_an_unwritable_folder(tmp_path, mirror):

@@ -87,7 +87,7 @@ def test_endings(tiny_config, transform):
             assert columns.min() > plain.boxes[1, 3] + 0.3 * height - 4
         assert rows.min() > plain.boxes[0, 0] - 0.4 * height
         assert rows.max() < plain.boxes[0, 2] + 0.5 * height
-    assert seen == {name for name, _ in transform.kinds}
+    assert seen == {name for name, _ in transform.marks}
 
 
 def test_marks_have_the_pen_of_the_digits(tiny_config):

@@ -52,6 +52,10 @@ class PageRequest(Block):
     with_masks: bool = False
 
 
+class CancelRequest(Block):
+    """Nothing: what runs is to end."""
+
+
 class SampleRequest(Block):
     """One sample."""
 
@@ -118,6 +122,11 @@ class Explorer:
 
     def _list_faults(self) -> list[str]:
         return [escape_line(fault)[:2000] for fault in self._collection.faults[:20]]
+
+    def cancel(self, _request: CancelRequest) -> Document:
+        """End the question that is being answered, if there is one."""
+        self._index.cancel()
+        return {}
 
     def stop(self) -> None:
         """End what runs, at the end of the program."""

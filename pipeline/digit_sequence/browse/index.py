@@ -3,7 +3,7 @@
 =====================  ===========================================================
 table                  ``labels``, which DuckDB reads from Arrow as it goes
 statements             one SELECT; no files, other databases, extensions, settings
-at most                `SECONDS`, `MEMORY`, nothing on a disk
+at most                `SECONDS`, or until it is cancelled; `MEMORY`, nothing on a disk
 =====================  ===========================================================
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
@@ -50,6 +50,16 @@ class Answer:
     rows: list[tuple[Any, ...]]
 
 
+@dataclass(frozen=True)
+class _Query:
+    """A query that runs."""
+
+    thread: threading.Thread
+    is_over: threading.Event = field(default_factory=threading.Event)
+    """Whether to wait no more."""
+    is_cancelled: threading.Event = field(default_factory=threading.Event)
+
+
 class UnreadableError(Exception):
     """The label rows themselves could not be read."""
 
@@ -67,7 +77,7 @@ class Index:
         self._open_rows = open_rows
         self._lock = threading.Lock()
         self._connection: duckdb.DuckDBPyConnection | None = None
-        self._running: dict[duckdb.DuckDBPyConnection, threading.Thread] = {}
+        self._running: dict[duckdb.DuckDBPyConnection, _Query] = {}
 
     def ask(self, query: str, most: int) -> Answer:
         """Return the first rows of a query.
@@ -99,10 +109,16 @@ class Index:
 
     def stop(self) -> None:
         """End the queries that run, at the end of the program, which threads must not outlive."""
-        for connection, thread in list(self._running.items()):
+        for connection, query in list(self._running.items()):
             connection.interrupt()
-            thread.join(_STOP_SECONDS)
+            query.thread.join(_STOP_SECONDS)
         self.close()
+
+    def cancel(self) -> None:
+        """End the queries that run: who waits for one gets an error that says so."""
+        for query in list(self._running.values()):
+            query.is_cancelled.set()
+            query.is_over.set()
 
     def _run(self, connection: duckdb.DuckDBPyConnection, query: str, most: int) -> Answer:
         """Run a query in a thread of its own: some cannot be interrupted, and are left behind."""
@@ -116,15 +132,19 @@ class Index:
             except Exception as error:
                 found.append(error)
             del self._running[connection]
+            running.is_over.set()
 
-        self._running[connection] = thread = threading.Thread(target=run, daemon=True)
-        thread.start()
-        thread.join(SECONDS)
-        if thread.is_alive():
+        running = _Query(threading.Thread(target=run, daemon=True))
+        self._running[connection] = running
+        running.thread.start()
+        running.is_over.wait(SECONDS)
+        if not found:
             connection.interrupt()
-            thread.join(_GRACE_SECONDS)
-            if thread.is_alive():
+            running.thread.join(_GRACE_SECONDS)
+            if running.thread.is_alive():
                 self._connection = None
+            if running.is_cancelled.is_set():
+                raise ConfigError("the query was cancelled")
             raise ConfigError(
                 f"the query took more than {SECONDS:g} seconds and was stopped; ask for less"
             )

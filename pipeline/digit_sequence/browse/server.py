@@ -32,6 +32,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from digit_sequence.base.errors import ConfigError, OutputError, PipelineError
 from digit_sequence.base.text import escape
 from digit_sequence.browse.explorer import (
+    CancelRequest,
     DrawRequest,
     Explorer,
     PageRequest,
@@ -60,6 +61,7 @@ _CALLS: Mapping[str, tuple[type[Any], Callable[[Explorer, Any], Any]]] = {
     "page": (PageRequest, Explorer.show_page),
     "sample": (SampleRequest, Explorer.show_sample),
     "draw": (DrawRequest, Explorer.draw),
+    "cancel": (CancelRequest, Explorer.cancel),
 }
 
 

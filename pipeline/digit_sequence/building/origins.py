@@ -8,7 +8,7 @@ from pathlib import Path
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.files import is_remote
 from digit_sequence.building.sampler import Sampler, open_output, open_sampler
-from digit_sequence.config.loading import load_config
+from digit_sequence.config.loading import load_config, naming_file
 from digit_sequence.store.storage import Storage
 
 
@@ -25,7 +25,9 @@ def open_origin(origin: str, overrides: Sequence[str] = ()) -> Sampler:
     """Open a dataset directory, or a config with overrides."""
     if is_dataset(origin, overrides):
         return open_output(open_storage(origin))
-    return open_sampler(load_config(Path(origin), overrides))
+    config = load_config(Path(origin), overrides)
+    with naming_file(origin):
+        return open_sampler(config)
 
 
 def open_storage(uri: str) -> Storage:

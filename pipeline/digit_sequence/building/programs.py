@@ -21,7 +21,7 @@ from digit_sequence.building.origins import open_storage
 from digit_sequence.building.repair import repair_dataset
 from digit_sequence.building.sampler import Sampler, open_output, open_sampler
 from digit_sequence.building.verify import VerifyResult, verify_dataset
-from digit_sequence.config.loading import load_config
+from digit_sequence.config.loading import load_config, naming_file
 from digit_sequence.config.model import Config
 from digit_sequence.run.schedulers import (
     Run,
@@ -159,8 +159,9 @@ def plan_build(
     uri = str(output or choose_output(settings, path))
     storage = Storage(uri)
     leave_lost_folder()
-    sampler = open_sampler(settings, engine)
-    sampler.plan.check_ends()
+    with naming_file(path):
+        sampler = open_sampler(settings, engine)
+        sampler.plan.check_ends()
     return PlannedBuild(sampler, uri, storage)
 
 

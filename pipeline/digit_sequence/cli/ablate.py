@@ -69,7 +69,7 @@ if TYPE_CHECKING:
 @scheduler_options
 @output_options
 def ablate(config: Path, without: tuple[str, ...], output: Path, **options: Any) -> None:
-    """Tell what each part of CONFIG is worth, by trainings without it.
+    """Tell what each part of CONFIG is worth for training.
 
     Builds the dataset of CONFIG and one for each --without, teaches networks that differ in nothing
     else, and reads the same tests with all. Writes ablation.md, ablation.csv, ablation.png and

@@ -46,10 +46,10 @@ def browse(
     is_opened: bool,
     overrides: tuple[str, ...],
 ) -> None:
-    """Explore a dataset or a config in the browser: filter, ask in SQL, draw samples anew.
+    """Explore a dataset or a config in the browser.
 
-    For this machine alone, at an address that nobody guesses; Ctrl-C ends it. Needs the extra
-    browse.
+    Filter, sort, zoom, ask in SQL, draw samples anew with other values. For this machine alone,
+    at an address that nobody guesses; Ctrl-C ends it. Needs the extra browse.
     """
     try:
         from digit_sequence.browse.crops import CropCollection

@@ -10,7 +10,7 @@ import click
 
 from digit_sequence.base.characters import CHARACTERS, DIGITS, show_characters
 from digit_sequence.base.current_folder import make_absolute
-from digit_sequence.base.text import describe_bytes
+from digit_sequence.base.text import count_things, describe_bytes
 from digit_sequence.cli.options import (
     config_options,
     memory_option,
@@ -107,10 +107,14 @@ def _tell_scheduler(run: Run) -> None:
 
 def _list_plan(plan: Plan, sampler: Sampler) -> Iterator[tuple[str, ...]]:
     """Yield the rows of a table: what each split has, and all together."""
-    yield ("split", "samples", "shards", "glyphs", "characters")
+    yield ("split", "samples", "shards", "glyphs", "")
     for name, split in plan.splits.items():
         counts = (split.n_samples, split.n_shards, len(sampler.pools[name].ids))
-        yield (name, *(f"{count:,}" for count in counts), f"up to {split.numbers.max_digits}")
+        yield (
+            name,
+            *(f"{count:,}" for count in counts),
+            f"up to {count_things(split.numbers.max_digits, 'character')}",
+        )
     yield ("total", f"{plan.n_samples:,}", f"{plan.n_shards:,}", "", "")
 
 

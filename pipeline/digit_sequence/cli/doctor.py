@@ -15,7 +15,7 @@ from digit_sequence.cli.terminal import echo, find_manner, tell_result
 
 SECONDS = 20.0
 """That a scheduler has to answer, and to have a worker."""
-WIDTHS = (4, 12)
+WIDTHS = (4, 11)
 """Columns of the state and the subject of a finding."""
 
 
@@ -24,10 +24,11 @@ WIDTHS = (4, 12)
 @output_options
 @click.pass_context
 def doctor(ctx: click.Context, /, **scheduler: Any) -> None:
-    """Check this machine: versions, folders, optional parts, scheduler; say what to do.
+    """Check this machine, and say what to do about what it lacks.
 
-    Of a scheduler that is given, whether it answers, and whether its workers have this program.
-    Exit code 1 if something keeps a build from running.
+    Versions, folders, optional parts, and the scheduler. Of a scheduler that is given, whether
+    it answers, and whether its workers have this program. Exit code 1 if something keeps a
+    build from running.
     """
     waiting = "worker_timeout_seconds"
     if ctx.get_parameter_source(waiting) is ParameterSource.DEFAULT:

@@ -37,9 +37,10 @@ from digit_sequence.cli.terminal import echo, tell_result
 )
 @output_options
 def match(folder: Path, output: Path, labels: str | None, height: int | None) -> None:
-    """Write a config that builds images like the real crops in FOLDER.
+    """Write a config that builds images like real crops.
 
-    It is commented with what was measured; a sheet shows real and built images side by side.
+    They are those in FOLDER. The config is commented with what was measured; a sheet shows real and
+    built images side by side.
     """
     from digit_sequence.match.match import N_BUILDS, compare, match_folder
     from digit_sequence.match.sheet import draw_match

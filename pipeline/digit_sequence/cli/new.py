@@ -14,11 +14,12 @@ from digit_sequence.base.errors import BuildStopped, ConfigError, PipelineError
 from digit_sequence.base.files import write_file
 from digit_sequence.base.home import expand_home
 from digit_sequence.base.text import escape, escape_line
+from digit_sequence.cli.help import Formatter
 from digit_sequence.cli.options import output_options
 from digit_sequence.cli.terminal import echo, find_manner, has_screen, tell_result
 
 if TYPE_CHECKING:
-    from digit_sequence.cli.new_config import Draft
+    from digit_sequence.cli.draft import Draft
 
 MINE = "mine.yaml"
 """The config, if no other name is given."""
@@ -26,7 +27,7 @@ MINE = "mine.yaml"
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked about a wish; `new_config` has what checks an answer."""
+    """What is asked about a wish; `wishes` has what checks an answer."""
 
     option: str
     text: str
@@ -41,17 +42,18 @@ def _list_numbers() -> dict[str, str]:
         **list_jobs(),
         "1-6": "Digits at random, as many as you say: 5, or 1-6.",
         "FILE": "Numbers of a file of yours, one a line.",
+        "FILE:COLUMN": "Of a column of a CSV file; FILE:COLUMN:WEIGHT: as often as another says.",
     }
 
 
 def _list_looks() -> dict[str, str]:
     from digit_sequence.config.looks import list_looks
 
-    return list_looks()
+    return {**list_looks(), "scan=2,form=1": "Several, and how often each."}
 
 
 def _list_digits() -> dict[str, str]:
-    from digit_sequence.cli.new_config import list_sources
+    from digit_sequence.cli.wishes import list_sources
 
     return {**list_sources(), "FOLDER": "Your own: FOLDER/0/*.png ... FOLDER/9/*.png."}
 
@@ -67,7 +69,7 @@ def _list_trainers() -> dict[str, str]:
 
 QUESTIONS = {
     "numbers": Question("--numbers", "What numbers?", "Numbers", _list_numbers),
-    "look": Question("--look", "On what paper?", "Look, or several (scan=2,form=1)", _list_looks),
+    "look": Question("--look", "On what paper?", "Look", _list_looks),
     "digits": Question("--digits", "Whose digits?", "Digits", _list_digits),
     "samples": Question("--samples", "How many images to train on?", "Images"),
     "trainer": Question("--for", "What is to read the images?", "Trainer", _list_trainers),
@@ -112,15 +114,15 @@ def new(
     overwrite: bool,
     **given: str | None,
 ) -> None:
-    """Write a config of your own: a few questions, a sheet of samples.
+    """Write a config of your own, after a few questions.
 
-    What is answered by an option is not asked. The sheet, a PNG, stands beside the config.
+    What is answered by an option is not asked. A sheet of samples, a PNG, stands beside the config.
 
     \b
       digit-sequence new
       digit-sequence new cheques.yaml --numbers amounts --look cheque --yes
     """
-    from digit_sequence.cli.new_config import make_draft
+    from digit_sequence.cli.draft import make_draft
 
     wishes = {name: _check(name, text) for name, text in given.items() if text is not None}
     if labels is not None and match is None:
@@ -159,7 +161,7 @@ def _converse(
     overwrite: bool,
 ) -> Draft:
     """Ask for what options do not say; then for all again, until the user likes the sheet."""
-    from digit_sequence.cli.new_config import make_draft
+    from digit_sequence.cli.draft import make_draft
 
     asks_crops = crops is None and not any(name in wishes for name in OF_CROPS)
     asked = [name for name in QUESTIONS if name not in wishes]
@@ -172,16 +174,40 @@ def _converse(
         path = path or _prompt("Config to write", MINE, lambda it: _check_path(it, overwrite))
         try:
             draft = make_draft(wishes, path, crops, labels)
-            write_file(draft.sheet, draft.picture)
-            if has_screen():
-                click.launch(str(draft.sheet))
-            echo(f"\n{draft.sheet} shows {draft.shown}.", err=True)
-            if click.confirm(f"Write {escape_line(path)}?", default=True, err=True):
+            if _is_liked(draft):
                 return draft
         except PipelineError as error:
             echo(f"Error: {error}", err=True)
-        echo("\nOnce more; Enter leaves an answer as it was.", err=True)
+        _tell("Once more; Enter leaves an answer as it was, Ctrl-C stops.")
         asks_crops, asked = labels is None, list(QUESTIONS)
+
+
+def _is_liked(draft: Draft) -> bool:
+    """Show the sheet and ask; a sheet that is not liked is gone, and what was there is back."""
+    before = draft.sheet.read_bytes() if draft.sheet.exists() else None
+    answer = ""
+    write_file(draft.sheet, draft.picture)
+    try:
+        if has_screen():
+            click.launch(str(draft.sheet))
+        _tell(f"{draft.sheet} shows {draft.shown}. With no, all is asked again.")
+        answer = _prompt(f"Write {escape_line(draft.path)}? yes, no, quit", "yes", _check_answer)
+    finally:
+        if answer != "yes" and before is None:
+            draft.sheet.unlink(missing_ok=True)
+        elif answer != "yes" and before is not None:
+            write_file(draft.sheet, before)
+    if answer == "quit":
+        raise click.Abort
+    return bool(answer == "yes")
+
+
+def _check_answer(text: str) -> str:
+    """Return the word that an answer begins like."""
+    found = [it for it in ("yes", "no", "quit") if text and it.startswith(text.lower())]
+    if not found:
+        raise ConfigError(f"expected yes, no or quit, got {text!r}")
+    return found[0]
 
 
 def _ask_crops(before: str) -> str | None:
@@ -192,25 +218,37 @@ def _ask_crops(before: str) -> str | None:
             raise ConfigError(f"expected a folder of images, or nothing, got {text!r}")
         return text
 
-    echo("\nReal crops that the images are to be like? If you have some:", err=True)
+    _tell("Real crops that the images are to be like? If you have some:")
     return _prompt("Their folder (Enter: none)", before, check) or None
 
 
 def _ask(name: str, wishes: Mapping[str, Any]) -> Any:
     """Show a question with what can be answered, and return the answer."""
-    from digit_sequence.cli.new_config import find_default
+    from digit_sequence.cli.wishes import find_default
 
     question = QUESTIONS[name]
-    formatter = click.HelpFormatter()
+    formatter = Formatter()
     formatter.write_text(question.text)
     with formatter.indentation():
         formatter.write_dl(list(question.list_choices().items()) or [("", "")])
     echo(f"\n{formatter.getvalue().rstrip()}", err=True)
-    default = wishes[name] if name in wishes else find_default(name, wishes)
-    return _prompt(question.prompt, str(default), lambda text: _check(name, text, ""))
+    default = str(wishes[name] if name in wishes else find_default(name, wishes))
+    is_long = len(f"{question.prompt} [{default}]: ") > formatter.width
+    if is_long:
+        _tell(f"Enter: {default.replace(',', ', ')}", gap="")
+    return _prompt(question.prompt, default, lambda text: _check(name, text, ""), not is_long)
 
 
-def _prompt(text: str, default: str, check: Callable[[str], Any]) -> Any:
+def _tell(text: str, gap: str = "\n") -> None:
+    """Show a sentence, broken where the terminal ends."""
+    formatter = Formatter()
+    formatter.write_text(text)
+    echo(f"{gap}{formatter.getvalue().rstrip()}", err=True)
+
+
+def _prompt(
+    text: str, default: str, check: Callable[[str], Any], shows_default: bool = True
+) -> Any:
     """Ask until the answer is sound."""
 
     def parse(answer: str) -> Any:
@@ -219,12 +257,13 @@ def _prompt(text: str, default: str, check: Callable[[str], Any]) -> Any:
         except PipelineError as error:
             raise click.UsageError(escape(error)) from None
 
-    return click.prompt(text, default, err=True, value_proc=parse, show_default=bool(default))
+    shows_default = shows_default and bool(default)
+    return click.prompt(text, default, err=True, value_proc=parse, show_default=shows_default)
 
 
 def _check(name: str, text: str, where: str | None = None) -> Any:
     """Return an answer that is sound; errors name the option."""
-    from digit_sequence.cli.new_config import CHECKS
+    from digit_sequence.cli.wishes import CHECKS
 
     try:
         return CHECKS[name](text)

@@ -88,7 +88,11 @@ from digit_sequence.cli.terminal import echo, find_manner, has_screen, tell_resu
     help="Output directory.",
 )
 @click.option(
-    "--source", default="mnist", show_default=True, type=click.Choice(["mnist", "mnist-5k"])
+    "--source",
+    default="mnist",
+    show_default=True,
+    type=click.Choice(["mnist", "mnist-5k"]),
+    help="Whose digits: the full MNIST, from a folder or the internet; or 5,000 of it.",
 )
 @click.option("--seed", default=0, show_default=True, help="Another seed, other images.")
 @click.option("--overwrite", is_flag=True, help="Replace images made with other options.")
@@ -96,10 +100,13 @@ from digit_sequence.cli.terminal import echo, find_manner, has_screen, tell_resu
 @output_options
 @click.pass_context
 def number(ctx: click.Context, /, **options: Any) -> None:
-    """Make images of one NUMBER in IMAGE_DIR/NUMBER/, with a label file beside them.
+    """Make images of one NUMBER, as the original script does.
+
+    They are in IMAGE_DIR/NUMBER/, with a label file beside them. --source mnist-5k takes digits
+    of a package, so nothing is downloaded.
 
     \b
-      digit-sequence number 14543 -w 200 -min 5 -max 10 -c -a -b -bn 100 -m 4 -r 30
+      digit-sequence number 14543 -w 200 -c -a -b -bn 20 --source mnist-5k
     """
     from digit_sequence.building.number_images import draw_number
 

@@ -33,9 +33,9 @@ from digit_sequence.cli.terminal import echo, tell_result
 @override_option
 @output_options
 def preview(origin: str, output: Path, count: int, boxes: bool, overrides: tuple[str, ...]) -> None:
-    """Draw a contact sheet: the first samples of each split with labels and boxes.
+    """Draw a contact sheet of samples with labels and boxes.
 
-    Of a config the samples are rendered; of a dataset they are read from its shards.
+    They are the first of each split: of a config rendered, of a dataset read from its shards.
     """
     from digit_sequence.look.preview import draw_preview
 

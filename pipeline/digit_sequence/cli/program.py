@@ -10,7 +10,7 @@ import ast
 import re
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -29,6 +29,7 @@ from digit_sequence.base.errors import (
 from digit_sequence.base.home import expand_home
 from digit_sequence.base.stops import STOPPED
 from digit_sequence.base.version import __version__
+from digit_sequence.cli.help import Context
 from digit_sequence.cli.signals import ignore_signals, stop_on_signal
 from digit_sequence.cli.terminal import Manner, echo, echo_anyway, echo_refusal, find_manner
 
@@ -43,6 +44,7 @@ class Commands(Mapping[str, click.Command]):
         if name not in self._names:
             raise KeyError(name)
         command: click.Command = getattr(import_module(f"{__package__}.{name}"), name)
+        command.context_class = Context
         return command
 
     def __iter__(self) -> Iterator[str]:
@@ -51,7 +53,7 @@ class Commands(Mapping[str, click.Command]):
     def __len__(self) -> int:
         return len(self._names)
 
-    def summarize(self, name: str, width: int = 45) -> str:
+    def summarize(self, name: str, width: int = 1000) -> str:
         """Return the first sentence of a command's help, read off its module without importing."""
         module = ast.parse(Path(__file__).with_name(f"{name}.py").read_text("utf-8"))
         (function,) = (
@@ -172,26 +174,43 @@ def _show_note(
     echo(f"note: {message}" if is_for_users else told.rstrip(), err=True)
 
 
+def _explain_order(
+    ctx: click.Context, refusal: click.NoSuchOption, words: Sequence[str]
+) -> click.UsageError:
+    """Return what to say of an option before the command, which may be one of the command."""
+    option = refusal.option_name
+    named = next((word for word in words if word in COMMANDS), None)
+    for name in [named] if named else COMMANDS:
+        if any(option in (*it.opts, *it.secondary_opts) for it in COMMANDS[name].params):
+            order = f"digit-sequence {named or 'COMMAND'} {option}"
+            return click.UsageError(f"Options stand after the command: {order}", ctx)
+    return refusal
+
+
 class LazyProgram(Program):
     """The group of `COMMANDS`, which lists them without importing them."""
+
+    context_class = Context
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the words after the program's name; `~` is the home directory in all of them."""
         if isinstance(ctx.obj, Manner) and not ctx.resilient_parsing:
             ctx.obj.read(args)
-        return super().parse_args(ctx, [expand_word(word) for word in args])
+        try:
+            return super().parse_args(ctx, [expand_word(word) for word in args])
+        except click.NoSuchOption as refusal:
+            raise _explain_order(ctx, refusal, args) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the list of commands."""
-        width = formatter.width - 6 - max(map(len, COMMANDS))
         with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS.summarize(name, width)) for name in COMMANDS])
+            formatter.write_dl([(name, COMMANDS.summarize(name)) for name in COMMANDS])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete the name of a command, or an option of the program."""
         names = [name for name in COMMANDS if name.startswith(incomplete)]
         return [
-            *(CompletionItem(name, help=COMMANDS.summarize(name)) for name in names),
+            *(CompletionItem(name, help=COMMANDS.summarize(name, 45)) for name in names),
             *click.Command.shell_complete(self, ctx, incomplete),
         ]
 
@@ -206,7 +225,7 @@ def main() -> None:
     """Build labelled image datasets of handwritten numbers from MNIST digits.
 
     \b
-      digit-sequence build configs/default.yaml      a dataset in data/default
-      digit-sequence preview configs/default.yaml    a picture of what it will hold
-      digit-sequence number 14543 -b -c -a           images of one number
+      digit-sequence build configs/default.yaml         a dataset in data/default
+      digit-sequence preview configs/default.yaml       a picture of its samples
+      digit-sequence number 14543 -b --source mnist-5k  ten images of a number
     """

@@ -138,9 +138,12 @@ class Meter:
         width = options.max_width
         share = f"{self.done / self.total if self.total else 1:4.0%}"
         words = self.list_words()
+        if width <= len(" ".join([share, ", ".join(words[:2])])) + MIN_BAR:
+            words = [words[0].partition(" ")[0], *words[1:2]]  # rather a bar than the unit
         text = ""
         while words and len(text := " ".join([share, ", ".join(words)])) > width:
             words.pop()
+        text = text if words else share
         bar = min(MAX_BAR, width - len(text) - 1)
         if bar >= MIN_BAR:
             filled = round(bar * min(1.0, self.done / self.total if self.total else 1))

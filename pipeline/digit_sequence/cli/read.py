@@ -53,11 +53,12 @@ WAYS = ("levels", "grey", "ground", "small", "tight")
 )
 @output_options
 def read(weights: Path, images: tuple[Path, ...], output: Path | None, **options: Any) -> None:
-    """Read IMAGES, files and folders of one number each, by the WEIGHTS of a run of train.
+    """Read the numbers in IMAGES by what a run of train has learned.
 
-    WEIGHTS is the run's folder or its best.pt. The readings are CSV: file, number, confidence (0 to
-    1) and status: read, check (see --min-confidence) or why the file cannot be read. Needs the
-    extra torch.
+    IMAGES are files and folders, one number in each image; WEIGHTS is the run's folder or its
+    best.pt. The readings are CSV: file, number, confidence (0 to 1) and status: read, check (see
+    --min-confidence), empty (no number was found) or why the file cannot be read. Needs the extra
+    torch.
     """
     with importing_torch("reading"):
         from digit_sequence.learn.reading import COLUMNS, read_crops
@@ -81,6 +82,7 @@ def read(weights: Path, images: tuple[Path, ...], output: Path | None, **options
     tell_result(
         images=len(found.readings),
         unreadable=sum(bool(it.problem) for it in found.readings.values()),
+        empty=sum(not (it.number or it.problem) for it in found.readings.values()),
         output=None if output is None else str(output),
         report=found.report,
     )

@@ -54,10 +54,10 @@ def report(
     weights: Path | None,
     overrides: tuple[str, ...],
 ) -> None:
-    """Write a page about a dataset: samples, distributions, doubles, comparisons.
+    """Write a page about a dataset: samples, figures, faults.
 
-    One HTML file that needs no network. Of a config, samples are drawn for it. Needs the extra
-    report.
+    Distributions, doubles and comparisons are among them. One HTML file that needs no network. Of a
+    config, samples are drawn for it. Needs the extra report.
     """
     if labels is not None and against is None:
         raise ConfigError("--labels: expected --against, whose crops they are of")

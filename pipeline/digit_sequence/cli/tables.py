@@ -20,7 +20,7 @@ def find_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def fold_remark(lead: str, remark: str, width: int | None) -> list[str]:
+def fold_remark(lead: str, remark: str, width: int | None, is_below: bool = False) -> list[str]:
     """Return lines with a remark beside what stands before it, or below.
 
     >>> fold_remark("cache", "can be written to", None)
@@ -30,10 +30,10 @@ def fold_remark(lead: str, remark: str, width: int | None) -> list[str]:
     """
     if not remark:
         return [lead.rstrip()]
-    if width is None or len(lead + GAP + remark) <= width:
+    if width is None or (not is_below and len(lead + GAP + remark) <= width):
         return [lead + GAP + remark]
     indent = " " * len(lead + GAP)
-    if width - len(indent) >= MIN_ROOM:
+    if not is_below and width - len(indent) >= MIN_ROOM:
         folded = _wrap(remark, width - len(indent))
         return [lead + GAP + folded[0], *(indent + line for line in folded[1:])]
     return [lead.rstrip(), *(2 * GAP + line for line in _wrap(remark, width - 2 * len(GAP)))]
@@ -49,23 +49,27 @@ def fold_table(rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
     Parameters
     ----------
     rows : sequence of sequences of str
-        The first has the heads; the last value of each is its remark.
+        The first has the heads, if there are values; the last of each is its remark.
     width : int, optional
         Columns that there are; where values do not fit side by side each has a line.
     """
-    names, *values, _ = zip(*rows, strict=True)
-    widths = [max(map(len, column)) for column in values]
-    start = max(map(len, names))
-    heads, lines = rows[0], []
-    is_wide = width is None or start + sum(len(GAP) + it for it in widths) <= width
-    for name, *cells, remark in rows if is_wide or not values else rows[1:]:
-        if is_wide or not values:
-            aligned = [cell.rjust(size) for cell, size in zip(cells, widths, strict=True)]
-            lines += fold_remark(GAP.join([name.ljust(start), *aligned]), remark, width)
-            continue
-        lines += fold_remark(name, remark, width)
-        for head, cell in zip(heads[1:], cells, strict=False):
-            lines += fold_remark(f"{GAP}{head}", cell, width)
+    columns = [*zip(*rows, strict=True)]
+    start, *sizes, longest = (max(map(len, column)) for column in columns)
+    lead = start + sum(len(GAP) + size for size in sizes)
+    room = None if width is None else width - lead - len(GAP)
+    is_below = room is not None and room < min(longest, MIN_ROOM)
+    lines = []
+    if sizes and width is not None and lead > width:
+        (corner, *heads, _), *others = rows
+        lines.append(corner)
+        for name, *cells, remark in others:
+            lines += fold_remark(name, remark, width, is_below)
+            for head, cell in zip(heads, cells, strict=True):
+                lines += fold_remark(GAP + head.ljust(max(map(len, heads))), cell, width)
+        return lines
+    for name, *cells, remark in rows:
+        aligned = [cell.rjust(size) for cell, size in zip(cells, sizes, strict=True)]
+        lines += fold_remark(GAP.join([name.ljust(start), *aligned]), remark, width, is_below)
     return lines
 
 

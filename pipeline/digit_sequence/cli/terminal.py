@@ -10,7 +10,7 @@ end       command, outcome (ok, failed or stopped), exit_code, kind and message 
           none), result (null: none); always the last line, whatever ends the command
 ========  ==========================================================================================
 
-README.md in this folder lists the results, and what some commands tell beside these.
+README.md in this folder, which is for users, lists the results and what else some commands tell.
 """
 
 from __future__ import annotations

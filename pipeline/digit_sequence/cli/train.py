@@ -10,7 +10,7 @@ import click
 
 from digit_sequence.cli.options import output_options, override_option
 from digit_sequence.cli.progress import show_progress
-from digit_sequence.cli.terminal import echo, tell_result
+from digit_sequence.cli.terminal import echo, tell, tell_result
 from digit_sequence.cli.torch_import import importing_torch
 
 
@@ -50,7 +50,11 @@ from digit_sequence.cli.torch_import import importing_torch
     metavar="RUN",
     help="Begin with the weights of another run, to teach it more: its folder, or its best.pt.",
 )
-@click.option("--limit", type=click.IntRange(1), help="Use the first samples of train only.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    help="Learn from the first samples of train alone; val and test are read whole.",
+)
 @click.option("--seed", default=0, show_default=True, help="Another seed, other weights.")
 @click.option(
     "--also",
@@ -68,10 +72,10 @@ def train(
     overrides: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Teach a small network to read the dataset OUT, and report how well it does.
+    """Teach a small network to read the numbers of OUT.
 
-    Of a CONFIG, samples are drawn while the network learns, the same as a build would have; with
-    samples: null for train, new ones in each epoch.
+    A report says how well it does. Of a CONFIG, samples are drawn while the network learns, the
+    same as a build would have; with samples: null for train, new ones in each epoch.
 
     Writes report.md, report.json, curve.png, mistakes.png and the weights to RUN. A run that was
     stopped goes on when the same command is given again. Needs the extra torch.
@@ -80,20 +84,21 @@ def train(
         from digit_sequence.learn import programs
         from digit_sequence.learn.training_report import summarize
 
-    def tell(entry: Mapping[str, float]) -> None:
+    def tell_epoch(entry: Mapping[str, float]) -> None:
         echo(
             f"epoch {entry['epoch'] + 1} of {options['epochs']}: loss {entry['train_loss']:.3f}, "
             f"val {entry['val_loss']:.3f}, {entry['val_exact_match']:.2%} exact, "
             f"{entry['seconds'] / 60:.1f} min",
             err=True,
         )
+        tell("epoch", **entry)
 
     report = programs.train(
         origin,
         output,
         also=also,
         overrides=overrides,
-        on_epoch=tell,
+        on_epoch=tell_epoch,
         show_progress=show_progress,
         **options,
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,18 @@ def parse_config(tree: object, where: str, folder: Path | None = None) -> Config
         return Config.model_validate(tree, context=folder)
     except ValidationError as error:
         raise ConfigError(describe_problems(error, where)) from None
+
+
+@contextmanager
+def naming_file(where: object) -> Iterator[None]:
+    """Name the file, if there is one, in errors about keys of a config that come to light later."""
+    try:
+        yield
+    except ConfigError as error:
+        is_of_key = re.split("[.:]", str(error), maxsplit=1)[0] in Config.model_fields
+        if where is None or not is_of_key:
+            raise
+        raise ConfigError(f"{where}: {error}") from error
 
 
 def _apply_override(tree: dict[str, Any], override: str) -> None:

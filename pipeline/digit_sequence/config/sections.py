@@ -8,7 +8,13 @@ from __future__ import annotations
 from inspect import getdoc
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 from pydantic.fields import FieldInfo
 
 from digit_sequence.base.blocks import Block, match_text, shorten
@@ -103,8 +109,17 @@ def _check_weights(weights: dict[str, float]) -> dict[str, float]:
     return weights
 
 
-LookWeights = Annotated[dict[str, Weight], AfterValidator(_check_weights)]
-"""Weights of looks, by name."""
+def _weigh_name(value: Any) -> Any:
+    """Return the weights that a name alone stands for."""
+    return {value: 1.0} if isinstance(value, str) else value
+
+
+LookWeights = Annotated[
+    dict[str, Weight],
+    AfterValidator(_check_weights),
+    BeforeValidator(_weigh_name, json_schema_input_type=str | dict[str, Weight]),
+]
+"""Weights of looks, by name; or the name of one."""
 
 
 def renew_sections(*blocks: type[Block]) -> None:

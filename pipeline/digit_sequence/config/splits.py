@@ -39,7 +39,8 @@ class Split(Block):
     exclude: Exclude | None = None
     """Numbers that it never shows: those of other splits, a list, or a file."""
     look: LookWeights | None = None
-    """Looks of the config that it is drawn in, by weight, in place of the config's weights."""
+    """Looks of the config that it is drawn in, by weight, in place of the config's weights; or the
+    name of one."""
 
     @property
     def is_endless(self) -> bool:

@@ -13,7 +13,7 @@ from digit_sequence.base.errors import BuildStopped, ConfigError, OutputError
 from digit_sequence.base.files import hold_folder, is_remote, write_file
 from digit_sequence.base.progress import ShowProgress, hide_progress
 from digit_sequence.building.dataset import BuildResult, build_dataset
-from digit_sequence.config.loading import load_config
+from digit_sequence.config.loading import load_config, naming_file
 from digit_sequence.learn.ablation import Ablation, Crops, Outcome, load_crops, plan_variants
 from digit_sequence.learn.ablation_report import Row, compare_variants, make_report, write_tables
 from digit_sequence.learn.checks import check_other
@@ -129,7 +129,8 @@ def ablate(
         patience=epochs,
     )
     settings = load_config(Path(config), overrides)
-    samplers = plan_variants(str(config), make_variants(settings, without))
+    with naming_file(config):
+        samplers = plan_variants(str(config), make_variants(settings, without))
     alphabet = samplers[BASE].plan.alphabet
     chosen: dict[str, Split | Crops] = {}
     for name, other in open_others(tests).items():

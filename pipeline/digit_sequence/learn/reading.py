@@ -34,6 +34,8 @@ from digit_sequence.learn.report import (
 FILES = ("readings.csv", "report.json", "mistakes.png")
 """What is written to a folder; the report with labels, the picture if there are mistakes."""
 COLUMNS = ("file", "number", "confidence", "status")
+EMPTY = "empty"
+"""The status of an image in which no number was found."""
 SHOWN = 12
 """Confusions of digits that are told; the report has them all."""
 _PROBLEMS = 10
@@ -47,7 +49,7 @@ class CropReadings:
     readings: Mapping[str, CropReading]
     """By name of the file."""
     rows: Sequence[tuple[str, str, str, str]]
-    """Values of `COLUMNS`; the status is read, check (unsure) or why it cannot be read."""
+    """Values of `COLUMNS`; the status is read, check (unsure), empty or why it cannot be read."""
     report: Mapping[str, Any] | None
     """What report.json has: exact match and errors with bounds; None without labels."""
     summary: tuple[str, ...]
@@ -106,7 +108,7 @@ def read_crops(
     output : str or Path, optional
         Folder to write `FILES` to.
     on_note : callable
-        Called with what is left out.
+        Called with what is left out, and how many images have no number.
     on_reading : callable
         Called with the values of `COLUMNS` of each image as it is read.
     show_progress : callable
@@ -135,10 +137,13 @@ def read_crops(
     with show_progress(len(crops)) as on_progress:
         for name, path in crops.items():
             found = readings[name] = reader.read_file(path)
-            status = found.problem or ("read" if found.confidence >= min_confidence else "check")
+            status = _find_status(found, min_confidence)
             rows.append((name, found.number, f"{found.confidence:.4f}", status))
             on_reading(rows[-1])
             on_progress(1, True)
+    n_empty = sum(row[-1] == EMPTY for row in rows)
+    if n_empty:
+        on_note(f"no number was found in {n_empty:,} of {len(rows):,} images")
     report: dict[str, Any] | None = None
     summary: tuple[str, ...] = ()
     folder = None if output is None else Path(output)
@@ -149,7 +154,7 @@ def read_crops(
             [readings[name].confidence for name in crops],
         )
         report, lines = _measure(compared, label_path, crops)
-        report |= {"ways": list(reader.ways)}
+        report |= {"ways": list(reader.ways), "empty": n_empty}
         summary = (*_summarize(report, compared, min_confidence), *lines)
     result = CropReadings(readings, rows, report, summary)
     if folder is not None:
@@ -160,6 +165,13 @@ def read_crops(
             write_file(folder / "report.json", (json.dumps(report, indent=1) + "\n").encode())
             _draw_mistakes(folder / "mistakes.png", reader, crops, readings, compared)
     return result
+
+
+def _find_status(found: CropReading, min_confidence: float) -> str:
+    """Return the word about a reading, or why there is none."""
+    if found.problem or not found.number:
+        return found.problem or EMPTY
+    return "read" if found.confidence >= min_confidence else "check"
 
 
 def _measure(

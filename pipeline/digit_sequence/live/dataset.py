@@ -34,7 +34,7 @@ from digit_sequence.building.memory import keep_freed_memory
 from digit_sequence.building.origins import open_origin
 from digit_sequence.building.sampler import Sampler, open_sampler
 from digit_sequence.codec.encoding import encode_images
-from digit_sequence.config.loading import load_config, parse_config
+from digit_sequence.config.loading import load_config, naming_file, parse_config
 from digit_sequence.config.model import Config
 from digit_sequence.live.rows import DrawnRows, list_planned, make_planned
 from digit_sequence.plan.plan import SplitPlan, parse_key
@@ -303,7 +303,9 @@ def open_config(
             raise ConfigError(f"overrides: expected none with a Config, got {list(overrides)}")
         return DrawnDataset(open_sampler(config, engine), "a config", epoch_samples)
     settings = load_config(Path(config), overrides)
-    return DrawnDataset(open_sampler(settings, engine), os.fspath(config), epoch_samples)
+    with naming_file(config):
+        sampler = open_sampler(settings, engine)
+    return DrawnDataset(sampler, os.fspath(config), epoch_samples)
 
 
 def draw_sample(origin: str | os.PathLike[str], key: str, overrides: Sequence[str] = ()) -> Sample:

@@ -89,8 +89,8 @@ def _list_steps(transform: type[Transform]) -> Iterator[tuple[str, str, Any]]:
             settings = middle | {key: [value, value]}
             heading = f"{place}.{key}".removesuffix(".")
             yield heading, f"{value:g}", settings[""] if key == "" else settings
-    for title, settings in transform.kinds.items():
-        yield f"{place}: kinds", title, (middle if example else {}) | dict(settings)
+    for title, kind in transform.kinds.items():
+        yield f"{place}: kinds", title, (middle if example else {}) | dict(kind)
     if not (ranges or transform.kinds):
         yield from ((place, transform.number, example) for _ in range(STEPS))
 

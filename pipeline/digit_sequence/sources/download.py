@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from textwrap import shorten
 from typing import Any
 
-from digit_sequence.base.errors import SourceError
+from digit_sequence.base.errors import SourceError, list_causes
 
 STALL_SECONDS = 20.0
 """A download fails if its server is silent for this long."""
@@ -42,11 +42,18 @@ def download(url: str, max_bytes: int) -> bytes:
         try:
             done.result(timeout=DOWNLOAD_SECONDS)
         except (OSError, ValueError) as error:
-            problem = f"{type(error).__name__}: {error}"
+            problem = _tell(error)
             if not done.done():
                 problem = f"an incomplete file after {DOWNLOAD_SECONDS:g} seconds"
-            raise SourceError(f"{url}: expected a file, got: {shorten(problem, 300)}") from error
+            raise SourceError(f"{url}: expected a file, got: {problem}") from error
         return body.getvalue()
+
+
+def _tell(error: BaseException) -> str:
+    """Return why there is no file: what the system says of the network, if it says something."""
+    reasons = (getattr(it, "strerror", None) for it in reversed([*list_causes(error)]))
+    told = next(filter(None, reasons), str(error).partition(" for url")[0])
+    return f"{type(error).__name__}: {shorten(str(told), 120)}"
 
 
 class _BoundedBody(io.BytesIO):

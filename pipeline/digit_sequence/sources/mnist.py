@@ -245,11 +245,11 @@ def _read_file(file: MnistFile, path: Path) -> bytearray:
 
 
 def _name_others() -> str:
-    """Return what to do without a mirror."""
+    """Return what to do without internet."""
     names = ", ".join(f"{file.name}.gz" for file in MNIST_FILES)
     return (
-        f"Put the four files of MNIST into that folder by hand ({names}), "
-        "or use source.name: mnist-5k, which needs no network"
+        "Without internet use source.name: mnist-5k, 5,000 of these digits from a package, or put "
+        f"the four files into that folder: {names}"
     )
 
 

@@ -243,9 +243,17 @@ async function refresh() {
   for (const id of ["next", "last"]) byId(id).disabled = page >= nPages;
 }
 
+const isBusy = (pane) => pane.element.classList.contains("busy");
+
+/** End what a pane waits for: the program answers one question of a dataset at a time. */
+const cancel = (pane) => ask(`${pane.place}/cancel`, {}).catch(() => {}); // the question tells why
+
 async function fillPane(pane) {
   const turn = ++pane.turn;
+  if (isBusy(pane)) await cancel(pane);
+  if (turn !== pane.turn) return;
   pane.element.classList.add("busy");
+  setTimeout(() => { if (isBusy(pane)) byId("cancel").hidden = false; }, 500);
   const withMasks = byId("masks").checked || byId("polygons").checked;
   let found;
   let told = "";
@@ -257,6 +265,7 @@ async function fillPane(pane) {
   }
   if (turn !== pane.turn) return; // another question was asked meanwhile
   pane.element.classList.remove("busy");
+  byId("cancel").hidden = !panes.some(isBusy);
   const isFirst = pane.place === 0;
   (isFirst ? byId("error") : pane.error).textContent = told;
   if (isFirst) pane.error.textContent = told && matchMedia("(max-width: 900px)").matches ? told : "";
@@ -704,6 +713,7 @@ function listen() {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) submit();
   });
   byId("clear").addEventListener("click", clearForm);
+  byId("cancel").addEventListener("click", () => panes.filter(isBusy).forEach(cancel));
   byId("add-condition").addEventListener("click", () => addCondition().focus());
   byId("sort").addEventListener("change", submit);
   byId("direction").addEventListener("click", () => {

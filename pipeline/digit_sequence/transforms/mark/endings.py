@@ -37,7 +37,7 @@ class Ending(Marks):
 
     section: ClassVar[Section] = "line"
     Settings: ClassVar[Any] = EndingSettings
-    kinds: ClassVar[tuple[tuple[str, float], ...]]
+    marks: ClassVar[tuple[tuple[str, float], ...]]
     """Marks and their weights."""
     is_before: ClassVar[bool]
     """Whether it stands before the first digit."""
@@ -48,7 +48,7 @@ class Ending(Marks):
         identities = stream.identities
         ends = identities.starts[:-1] if self.is_before else identities.starts[1:] - 1
         is_chosen = self.is_chosen(chance) & (identities.digits[ends] < len(DIGITS))
-        return {self.name: np.where(is_chosen, pick_names(kind, self.kinds), "")}
+        return {self.name: np.where(is_chosen, pick_names(kind, self.marks), "")}
 
     def trace(self, pages: Pages, drawn: Drawn, stream: Stream) -> list[Traced]:
         """Put a mark beside the first or the last digit."""
@@ -58,7 +58,7 @@ class Ending(Marks):
         line = Line(pages)
         digits = pages.starts[samples] if self.is_before else pages.starts[samples + 1] - 1
         _, left, bottom, right = line.boxes[:, digits].astype(np.float64)
-        n_words = count_words(name for name, _ in self.kinds)
+        n_words = count_words(name for name, _ in self.marks)
         gap, *words = stream.part("pen").of_samples(samples, 1 + n_words)
         low, high = self.settings.gap
         away = (low + (high - low) * to_uniform(gap)) * line.heights[samples]

@@ -15,5 +15,5 @@ class Leading(Ending):
     example: ClassVar = {}
     signs: ClassVar = "$#=/"
     columns: ClassVar = (Column("leading", "string", "mark before the first digit; empty: none"),)
-    kinds = (("dollar", 0.5), ("hash", 0.25), ("equals", 0.2), ("slash", 0.05))
+    marks = (("dollar", 0.5), ("hash", 0.25), ("equals", 0.2), ("slash", 0.05))
     is_before = True

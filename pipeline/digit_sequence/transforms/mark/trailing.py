@@ -15,7 +15,7 @@ class Trailing(Ending):
     example: ClassVar = {}
     signs: ClassVar = ".,-="
     columns: ClassVar = (Column("trailing", "string", "mark after the last digit; empty: none"),)
-    kinds = (
+    marks = (
         *(("dash", 0.28), ("long_dash", 0.1), ("wave", 0.04), ("equals", 0.14)),
         *(("point_dash", 0.16), ("comma_dash", 0.06), ("dot", 0.14), ("comma", 0.08)),
     )

@@ -1,0 +1,106 @@
+"""A config that is not written yet: its text, a sheet of its samples, and what comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+from digit_sequence.base.errors import how_to_install
+from digit_sequence.building.programs import choose_output
+from digit_sequence.building.sampler import open_sampler
+from digit_sequence.cli.new_config import write_config
+from digit_sequence.cli.progress import show_progress
+from digit_sequence.cli.terminal import echo
+from digit_sequence.cli.wishes import CHECKS, TRAIN, Wishes, find_default
+from digit_sequence.exports import EXPORTS
+from digit_sequence.look.preview import draw_tiles, lay_out
+from digit_sequence.match.match import N_BUILDS, Match, match_folder
+from digit_sequence.match.sheet import draw_match
+from digit_sequence.plan.plan import Plan
+
+SHOWN = 12
+"""Samples of each split on the sheet."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A config that is not written yet."""
+
+    path: Path
+    text: str
+    picture: bytes
+    """A sheet of its samples, as PNG."""
+    shown: str
+    """What is on it."""
+    commands: tuple[str, ...]
+    """What comes next."""
+
+    @property
+    def sheet(self) -> Path:
+        """Where the sheet stands."""
+        return self.path.with_suffix(".png")
+
+
+def make_draft(
+    wishes: Mapping[str, Any], path: Path, crops: str | None, labels: str | None
+) -> Draft:
+    """Make a config and draw its sheet.
+
+    Parameters
+    ----------
+    wishes : mapping of str
+        Checked, by name; those that lack have their defaults.
+    path : Path
+        Of the config.
+    crops, labels : str, optional
+        A folder of real crops whose numbers and look it is to have, and their labels.
+    """
+    complete = dict(wishes)
+    for name in CHECKS:
+        complete.setdefault(name, find_default(name, complete))
+    wanted = Wishes(**complete)
+    match = None if crops is None else _match(crops, labels)
+    text, plan = write_config(wanted, path, None if match is None else match.text)
+    sampler = open_sampler(plan.config)
+    if match is not None:
+        picture, shown = draw_match(match), "real crops and built ones, not to be published"
+    else:
+        picture, n_samples = lay_out(draw_tiles(sampler, SHOWN))
+        shown = f"{n_samples} samples of it"
+    return Draft(path, text, picture, shown, tuple(_list_next(wanted, plan, path, crops)))
+
+
+@lru_cache(maxsize=1)
+def _match(crops: str, labels: str | None) -> Match:
+    with show_progress(N_BUILDS, unit="build") as on_progress:
+        found = match_folder(Path(crops), labels, on_progress=on_progress)
+    for note in found.notes:
+        echo(f"note: {note}", err=True)
+    return found
+
+
+def _list_next(wishes: Wishes, plan: Plan, path: Path, crops: str | None) -> list[str]:
+    """Return the commands that come next, and what they need first."""
+    out = choose_output(plan.config, path)
+    commands = [f"digit-sequence build {quote(str(path))}"]
+    if wishes.trainer == TRAIN:
+        run = Path("runs", Path(out).name)
+        commands += [
+            f"digit-sequence train {quote(out)}",
+            f"digit-sequence read {quote(str(run))} {quote(crops or 'CROPS')}",
+        ]
+        needed = None if find_spec("torch") else "torch"
+    else:
+        kind = EXPORTS[wishes.trainer]
+        longest = max(split.numbers.max_digits for split in plan.splits.values())
+        is_long = kind.max_digits is not None and longest > kind.max_digits
+        more = f" --max-digits {longest}" if is_long else ""
+        folder = quote(f"{out}-{kind.name}")
+        commands.append(f"digit-sequence export {quote(out)} --to {kind.name} -o {folder}{more}")
+        needed = kind.package if kind.package and not find_spec(kind.package) else None
+    return commands if needed is None else [how_to_install(needed), *commands]

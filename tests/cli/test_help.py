@@ -1,0 +1,64 @@
+"""Help that fits its terminal, and what is said of options in the wrong place."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from builds import ROOT
+from digit_sequence.cli.program import COMMANDS, main
+
+
+def run(*arguments, columns=80, status=0):
+    """Run a command on a terminal of some columns; return what it shows."""
+    result = CliRunner(env={"COLUMNS": str(columns)}).invoke(main, arguments)
+    assert result.exit_code == status, result.output
+    return result.output
+
+
+def test_no_summary_is_cut():
+    """On 80 columns each command has a line of its own, which says all of its first sentence."""
+    lines = run("-h").splitlines()
+    assert max(map(len, lines)) <= 80
+    commands = lines[lines.index("Commands:") + 1 :]
+    assert [line.split()[0] for line in commands] == [*COMMANDS]
+    assert all(line.endswith(".") and "..." not in line for line in commands)
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+@pytest.mark.parametrize("name", [None, *COMMANDS])
+def test_help_fits(name, columns):
+    """Help is as wide as the terminal, but for examples, words that have no break, and lists."""
+    shown = run(*filter(None, [name, "-h"]), columns=columns)
+    wide = [line for line in shown.splitlines() if len(line) > columns]
+    assert all("digit-sequence " in line or len(line.split()) == 1 for line in wide)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--quiet", "build"], "Options stand after the command: digit-sequence build --quiet"),
+        (["--set", "seed=1", "build", "x"], "after the command: digit-sequence build --set"),
+        (["-o", "x", "preview", "y"], "after the command: digit-sequence preview -o"),
+        (["--need_crop", "number", "7"], "after the command: digit-sequence number --need_crop"),
+        (["--no-boxes"], "after the command: digit-sequence COMMAND --no-boxes"),
+        (["--weights", "doctor"], "No such option '--weights'"),
+        (["--verison"], "Did you mean '--version'?"),
+    ],
+)
+def test_options_before_the_command(words, told):
+    """An option of a command that stands before it is told where it belongs; others are unknown."""
+    assert told in run(*words, status=2)
+
+
+def test_default_outputs_are_no_part_of_a_clone():
+    """What commands write without being told where is not committed by accident."""
+    ignored = (ROOT / ".gitignore").read_text().split()
+    outputs = [
+        it.default
+        for name in COMMANDS
+        for it in COMMANDS[name].params
+        if it.name in ("output", "image_dir") and isinstance(it.default, str)
+    ]
+    assert {*outputs} == {"images", "preview.png", "report.html"}
+    assert all({f"/{it}", f"/{it}/"} & {*ignored} for it in outputs)
