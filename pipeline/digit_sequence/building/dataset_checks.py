@@ -52,7 +52,7 @@ def load_any_plan(storage: Storage) -> tuple[Plan, list[Problem]]:
         return copied, [Problem(PLAN_PATH, str(error))]
 
 
-def check_digits(storage: Storage, plan: Plan) -> list[Problem]:
+def check_bank(storage: Storage, plan: Plan) -> list[Problem]:
     """Check the digits that the dataset carries."""
     packed = _read(storage, GLYPHS_PATH)
     if isinstance(packed, Problem):

@@ -23,7 +23,7 @@ from itertools import islice, takewhile
 from digit_sequence.base.errors import BuildError, BuildStopped, OutputError
 from digit_sequence.base.names import SplitName
 from digit_sequence.building.dataset_checks import (
-    check_digits,
+    check_bank,
     check_manifest,
     find_strays,
     load_any_plan,
@@ -97,7 +97,7 @@ def verify_dataset(
     plan, problems = load_any_plan(storage)
     if redraw:
         check_versions(storage, plan, "to draw samples again")
-    problems += check_digits(storage, plan)
+    problems += check_bank(storage, plan)
     labelled = list(find_labelled(outline_plan(plan), storage.list_with_links()[0]))
     problems += find_strays(storage, plan, labelled)
     ledger = Ledger(plan)

@@ -1,4 +1,4 @@
-"""A printed box for each digit, or a comb."""
+"""A printed box for each digit, or a comb. The box of a digit's ink: `canvas.Layers.boxes`."""
 
 from __future__ import annotations
 
