@@ -11,9 +11,7 @@ import pyarrow as pa
 from digit_sequence.base.documents import parse_json, take
 from digit_sequence.base.errors import OutputError, SourceError
 from digit_sequence.base.names import BUILD_FOLDER, MANIFEST_PATH, PLAN_PATH
-from digit_sequence.building.shard_checks import (
-    Problem,
-)
+from digit_sequence.building.shard_checks import Problem
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.plan.plan import Plan, Shard
 from digit_sequence.run.events import RUNS_FOLDER

@@ -41,10 +41,7 @@ from digit_sequence.run.jobs import Failure, Job, Work, probe_workers
 from digit_sequence.run.run import Run
 from digit_sequence.store.done import label_path
 from digit_sequence.store.ledger import Ledger, find_labelled, map_shards
-from digit_sequence.store.plan_file import (
-    check_versions,
-    outline_plan,
-)
+from digit_sequence.store.plan_file import check_versions, outline_plan
 from digit_sequence.store.storage import Storage
 
 _MOST_MISSING = 1000
