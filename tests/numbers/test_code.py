@@ -14,7 +14,7 @@ from stdnum.iso7064 import mod_97_10
 from stdnum.us import rtn
 
 from digit_sequence.config.splits import Numbers
-from digit_sequence.numbers.code import SCHEMES
+from digit_sequence.numbers.check_digits import SCHEMES
 from number_blocks import open_block, take
 
 VALIDATE = {

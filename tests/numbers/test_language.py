@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from scipy.stats import chisquare
 
 from digit_sequence.config.splits import Numbers
-from digit_sequence.numbers.code import SCHEMES
+from digit_sequence.numbers.check_digits import SCHEMES
 from digit_sequence.numbers.permutation import Permutation
 from digit_sequence.numbers.registry import NUMBER_KINDS
 from digit_sequence.plan.plan import make_plan

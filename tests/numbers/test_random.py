@@ -15,7 +15,7 @@ from scipy.stats import chisquare
 
 from digit_sequence.base.randomness import RandomWords
 from digit_sequence.numbers import random as drawn
-from digit_sequence.numbers.checks import MAX_DIGITS
+from digit_sequence.numbers.number import MAX_DIGITS
 from digit_sequence.numbers.random import BALANCE_BLOCK
 from number_blocks import open_random, take
 

@@ -11,9 +11,7 @@ import pyarrow as pa
 from digit_sequence.base.documents import parse_json, take
 from digit_sequence.base.errors import OutputError, SourceError
 from digit_sequence.base.names import BUILD_FOLDER, MANIFEST_PATH, PLAN_PATH
-from digit_sequence.building.shard_checks import (
-    Problem,
-)
+from digit_sequence.building.shard_checks import Problem
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.plan.plan import Plan, Shard
 from digit_sequence.run.events import RUNS_FOLDER
@@ -52,7 +50,7 @@ def load_any_plan(storage: Storage) -> tuple[Plan, list[Problem]]:
         return copied, [Problem(PLAN_PATH, str(error))]
 
 
-def check_digits(storage: Storage, plan: Plan) -> list[Problem]:
+def check_bank(storage: Storage, plan: Plan) -> list[Problem]:
     """Check the digits that the dataset carries."""
     packed = _read(storage, GLYPHS_PATH)
     if isinstance(packed, Problem):

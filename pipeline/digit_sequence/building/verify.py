@@ -23,7 +23,7 @@ from itertools import islice, takewhile
 from digit_sequence.base.errors import BuildError, BuildStopped, OutputError
 from digit_sequence.base.names import SplitName
 from digit_sequence.building.dataset_checks import (
-    check_digits,
+    check_bank,
     check_manifest,
     find_strays,
     load_any_plan,
@@ -41,10 +41,7 @@ from digit_sequence.run.jobs import Failure, Job, Work, probe_workers
 from digit_sequence.run.run import Run
 from digit_sequence.store.done import label_path
 from digit_sequence.store.ledger import Ledger, find_labelled, map_shards
-from digit_sequence.store.plan_file import (
-    check_versions,
-    outline_plan,
-)
+from digit_sequence.store.plan_file import check_versions, outline_plan
 from digit_sequence.store.storage import Storage
 
 _MOST_MISSING = 1000
@@ -97,7 +94,7 @@ def verify_dataset(
     plan, problems = load_any_plan(storage)
     if redraw:
         check_versions(storage, plan, "to draw samples again")
-    problems += check_digits(storage, plan)
+    problems += check_bank(storage, plan)
     labelled = list(find_labelled(outline_plan(plan), storage.list_with_links()[0]))
     problems += find_strays(storage, plan, labelled)
     ledger = Ledger(plan)

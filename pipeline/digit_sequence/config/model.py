@@ -18,13 +18,7 @@ from digit_sequence.base.columns import MASKS, POLYGONS, Column
 from digit_sequence.base.names import SplitName
 from digit_sequence.config.canvas import MIN_DIGIT_WIDTH, Canvas, check_rows
 from digit_sequence.config.output import Output
-from digit_sequence.config.sections import (
-    LOOK,
-    GlyphSection,
-    LineSection,
-    Looks,
-    renew_sections,
-)
+from digit_sequence.config.sections import LOOK, GlyphSection, LineSection, Looks, renew_sections
 from digit_sequence.config.splits import Numbers, Split, order_splits
 from digit_sequence.sources.hands import HAND, LACKED, WRITERS
 from digit_sequence.sources.mix import MixSettings, list_columns

@@ -34,7 +34,6 @@ from digit_sequence.base.characters import (
 )
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.randomness import draw_words
-from digit_sequence.numbers.checks import MAX_DIGITS, check_number
 from digit_sequence.numbers.exclusion import (
     check_redrawn,
     draw_others,
@@ -42,6 +41,7 @@ from digit_sequence.numbers.exclusion import (
     name_purpose,
 )
 from digit_sequence.numbers.kind import NumberKind, NumberSource
+from digit_sequence.numbers.number import MAX_DIGITS, check_number
 
 _EXACT = Context(prec=30)
 _WORD = 64

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from digit_sequence.numbers.number import MAX_DIGITS
+
 # Damm, "Total anti-symmetrische Quasigruppen", 2004: the quasigroup of order 10.
 _DAMM = (
     *("0317598642", "7092154863", "4206871359", "1750983426", "6123045978"),
@@ -83,3 +88,34 @@ def find_damm(body: str) -> str:
     for digit in map(int, body):
         check = int(_DAMM[check][digit])
     return str(check)
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A way to make check digits, and the codes that have them."""
+
+    find: Callable[[str], str]
+    """Returns the check digits of the digits before them."""
+    lengths: tuple[int, ...]
+    """Digits that such a code may have; the first is the default if no other is given."""
+    prefixes: tuple[str, ...] = ("",)
+    """What such codes begin with, if nothing else is asked for."""
+    n_checks: int = 1
+    """Check digits at the end."""
+    begins: tuple[str, ...] = ("",)
+    """What all such codes begin with, one of these."""
+
+
+# Districts of the Federal Reserve.
+_ROUTING = tuple(f"{it:02d}" for it in (*range(13), *range(21, 33), *range(61, 73), 80))
+_ANY = tuple(range(2, MAX_DIGITS + 1))
+SCHEMES = {
+    "luhn": Scheme(find_luhn, (16, *_ANY)),
+    "ean": Scheme(find_ean, (13, 8, 12, 14)),
+    "isbn": Scheme(find_ean, (13,), ("978",), begins=("978", "979")),
+    "mod97": Scheme(find_mod97, (10, *_ANY[1:]), n_checks=2),
+    "routing": Scheme(find_routing, (9,), _ROUTING, begins=_ROUTING),
+    "verhoeff": Scheme(find_verhoeff, (12, *_ANY)),
+    "damm": Scheme(find_damm, (10, *_ANY)),
+}
+"""Ways to make check digits, by name."""

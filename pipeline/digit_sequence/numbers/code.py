@@ -3,62 +3,28 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
-from typing import Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from digit_sequence.base.blocks import AS_TUPLE
 from digit_sequence.base.characters import DIGITS, keep_digits
-from digit_sequence.numbers.check_digits import (
-    find_damm,
-    find_ean,
-    find_luhn,
-    find_mod97,
-    find_routing,
-    find_verhoeff,
-)
-from digit_sequence.numbers.checks import MAX_DIGITS, Digits
+from digit_sequence.numbers.check_digits import SCHEMES, Scheme
 from digit_sequence.numbers.language import LanguageKind, LanguageSettings
+from digit_sequence.numbers.number import MAX_DIGITS, Digits
 
-
-@dataclass(frozen=True)
-class Scheme:
-    """A way to make check digits, and the codes that have them."""
-
-    find: Callable[[str], str]
-    """Returns the check digits of the digits before them."""
-    lengths: tuple[int, ...]
-    """Digits that such a code may have; the first is the default if no other is given."""
-    prefixes: tuple[str, ...] = ("",)
-    """What such codes begin with, if nothing else is asked for."""
-    n_checks: int = 1
-    """Check digits at the end."""
-    begins: tuple[str, ...] = ("",)
-    """What all such codes begin with, one of these."""
-
-
-# Districts of the Federal Reserve.
-_ROUTING = tuple(f"{it:02d}" for it in (*range(13), *range(21, 33), *range(61, 73), 80))
-_ANY = tuple(range(2, MAX_DIGITS + 1))
-SCHEMES = {
-    "luhn": Scheme(find_luhn, (16, *_ANY)),
-    "ean": Scheme(find_ean, (13, 8, 12, 14)),
-    "isbn": Scheme(find_ean, (13,), ("978",), begins=("978", "979")),
-    "mod97": Scheme(find_mod97, (10, *_ANY[1:]), n_checks=2),
-    "routing": Scheme(find_routing, (9,), _ROUTING, begins=_ROUTING),
-    "verhoeff": Scheme(find_verhoeff, (12, *_ANY)),
-    "damm": Scheme(find_damm, (10, *_ANY)),
-}
-"""Ways to make check digits, by name."""
+if TYPE_CHECKING:  # a type checker does not know what the table holds
+    SchemeName = str
+else:
+    SchemeName = Literal[tuple(SCHEMES)]
 
 
 class CodeSettings(LanguageSettings):
     """Codes whose last digits check the others."""
 
-    check_digits: Literal["luhn", "ean", "isbn", "mod97", "routing", "verhoeff", "damm"]
+    check_digits: SchemeName
     """luhn: bank cards; ean: articles; isbn: books (ISBN-13); mod97: two digits, ISO 7064; routing:
     US banks; verhoeff and damm: notice all swaps of neighbours."""
     length: int | None = Field(None, ge=2, le=MAX_DIGITS)

@@ -9,8 +9,8 @@ from pydantic import Field
 from digit_sequence.base.blocks import AS_TUPLE, Block
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import SplitName
-from digit_sequence.numbers.checks import Number
 from digit_sequence.numbers.file import FileSettings, read_numbers
+from digit_sequence.numbers.number import Number
 
 MAX_EXCLUDED = 1_000_000
 """Numbers that a split leaves out, at most: they are kept in memory."""

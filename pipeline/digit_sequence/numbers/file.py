@@ -13,8 +13,8 @@ from pydantic import model_validator
 from digit_sequence.base.blocks import Block, InputPath, shorten
 from digit_sequence.base.documents import check_row
 from digit_sequence.base.errors import ConfigError
-from digit_sequence.numbers.checks import check_number, check_number_list
 from digit_sequence.numbers.kind import NumberKind, NumberSource
+from digit_sequence.numbers.number import check_number, check_number_list
 from digit_sequence.numbers.values import Values
 from digit_sequence.numbers.weights import MAX_WEIGHT, Weights
 

@@ -20,9 +20,9 @@ from digit_sequence.base.blocks import shorten
 from digit_sequence.base.characters import CHARACTERS, DIGITS, SIGNS, SPACE, show_characters
 from digit_sequence.numbers.automaton import Automaton
 from digit_sequence.numbers.balanced import BalancedNumbers
-from digit_sequence.numbers.checks import MAX_DIGITS
 from digit_sequence.numbers.kind import NumberSource
 from digit_sequence.numbers.language import LanguageKind, LanguageSettings
+from digit_sequence.numbers.number import MAX_DIGITS
 
 MAX_SECONDS = 10
 _PLAIN = r"[,/:=#%€£ ]"

@@ -12,7 +12,6 @@ from digit_sequence.base.blocks import Block, check_order, shorten
 from digit_sequence.base.characters import DIGITS
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.randomness import draw_words, to_uniform
-from digit_sequence.numbers.checks import MAX_DIGITS
 from digit_sequence.numbers.exclusion import (
     check_redrawn,
     draw_others,
@@ -20,6 +19,7 @@ from digit_sequence.numbers.exclusion import (
     name_purpose,
 )
 from digit_sequence.numbers.kind import NumberKind, NumberSource
+from digit_sequence.numbers.number import MAX_DIGITS
 
 BALANCE_BLOCK = 100
 """Consecutive random numbers among which digits are stratified, per digit slot."""

@@ -13,9 +13,9 @@ from pydantic import Field, model_validator
 from digit_sequence.base.blocks import Block
 from digit_sequence.base.characters import DIGITS
 from digit_sequence.base.engines import Engine
-from digit_sequence.numbers.checks import MAX_DIGITS
 from digit_sequence.numbers.exclusion import Gaps, check_rest, identify_excluded
 from digit_sequence.numbers.kind import NumberKind, NumberSource
+from digit_sequence.numbers.number import MAX_DIGITS
 
 
 class RangeSettings(Block):

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from digit_sequence.base.blocks import AS_TUPLE
 from digit_sequence.base.engines import Engine
-from digit_sequence.numbers.checks import Number, check_number_list
 from digit_sequence.numbers.exclusion import check_rest
 from digit_sequence.numbers.kind import NumberKind, NumberSource
+from digit_sequence.numbers.number import Number, check_number_list
 
 
 class Values(NumberKind):

@@ -12,9 +12,9 @@ from pydantic import Field
 
 from digit_sequence.base.engines import Engine
 from digit_sequence.base.randomness import draw_words, to_uniform
-from digit_sequence.numbers.checks import Number, check_number_list
 from digit_sequence.numbers.exclusion import check_rest
 from digit_sequence.numbers.kind import NumberKind, NumberSource
+from digit_sequence.numbers.number import Number, check_number_list
 
 MAX_WEIGHT = 1e9
 

@@ -31,13 +31,7 @@ from numpy.typing import NDArray
 
 from digit_sequence.base.characters import DIGITS
 from digit_sequence.base.errors import ConfigError, OutputError
-from digit_sequence.base.names import (
-    MANIFEST_PATH,
-    PLAN_PATH,
-    label_file,
-    parse_shard,
-    shard_name,
-)
+from digit_sequence.base.names import MANIFEST_PATH, PLAN_PATH, label_file, parse_shard, shard_name
 from digit_sequence.read.backing import Ordinals
 from digit_sequence.read.cache import open_cache
 from digit_sequence.read.files import DatasetFiles

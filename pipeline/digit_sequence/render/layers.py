@@ -10,13 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digit_sequence.config.model import Config
-from digit_sequence.render.layout import (
-    FAR,
-    Layout,
-    has_line_maps,
-    locate_points,
-    shift_matrices,
-)
+from digit_sequence.render.layout import FAR, Layout, has_line_maps, locate_points, shift_matrices
 from digit_sequence.render.recipe import Recipes
 from digit_sequence.transforms.canvas import Layers, place_layers, to_pixels
 from digit_sequence.transforms.geometry import Points, begin_points

@@ -26,21 +26,8 @@ from digit_sequence.render.recipe import Recipes
 from digit_sequence.render.rows import fit_rows
 from digit_sequence.sources.bank import GlyphBank
 from digit_sequence.transforms.canvas import STRETCH
-from digit_sequence.transforms.geometry import (
-    Cells,
-    Outlines,
-    Points,
-    Row,
-    begin_cells,
-    begin_line,
-)
-from digit_sequence.transforms.transform import (
-    CellMap,
-    Ink,
-    LineMap,
-    LineMove,
-    Placement,
-)
+from digit_sequence.transforms.geometry import Cells, Outlines, Points, Row, begin_cells, begin_line
+from digit_sequence.transforms.transform import CellMap, Ink, LineMap, LineMove, Placement
 
 SPACE_SHARES = 0.25, 0.55
 """Columns of a space, in heights of the cell behind it; the column `spacing` has them too."""

@@ -7,9 +7,7 @@ from numpy.typing import NDArray
 
 from digit_sequence.config.canvas import MIN_DIGIT_WIDTH
 from digit_sequence.config.model import Config
-from digit_sequence.transforms.geometry import (
-    Row,
-)
+from digit_sequence.transforms.geometry import Row
 
 
 def fit_rows(

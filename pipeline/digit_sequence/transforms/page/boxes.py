@@ -1,4 +1,4 @@
-"""A printed box for each digit, or a comb."""
+"""A printed box for each digit, or a comb. The box of a digit's ink: `canvas.Layers.boxes`."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ class Boxes(Page):
 
     def apply_compiled(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:  # noqa: ARG002
         """Print boxes by compiled loops."""
-        from digit_sequence.transforms.page import lines_kernels
+        from digit_sequence.transforms.page.lines_kernels import paint_lines
 
-        lines_kernels.paint_lines(pages.pixels, _box(pages, drawn))
+        paint_lines(pages.pixels, _box(pages, drawn))
 
 
 def _box(pages: Pages, drawn: Drawn) -> Lines:

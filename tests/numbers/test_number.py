@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digit_sequence.base.characters import CHARACTERS
-from digit_sequence.numbers.checks import check_number, check_number_list
+from digit_sequence.numbers.number import check_number, check_number_list
 
 
 @given(st.text(max_size=70) | st.text("0123456789", max_size=70) | st.text(CHARACTERS, max_size=9))

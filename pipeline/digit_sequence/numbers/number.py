@@ -9,12 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator
 
 from digit_sequence.base.blocks import shorten
-from digit_sequence.base.characters import (
-    OTHERS,
-    find_unknown,
-    name_character,
-    show_characters,
-)
+from digit_sequence.base.characters import OTHERS, find_unknown, name_character, show_characters
 
 MAX_DIGITS = 64
 """Characters of one number, at most: the random words that a number may use are budgeted."""
