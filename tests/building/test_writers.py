@@ -12,7 +12,7 @@ import pytest
 from builds import build, read_rows
 from conftest import N_PER_DIGIT
 from digit_sequence.base.errors import OutputError, SourceError
-from digit_sequence.building import checks
+from digit_sequence.building import row_checks
 from digit_sequence.building.sampler import open_output, open_sampler
 from digit_sequence.building.shard import pack_shard
 from digit_sequence.building.verify import verify_dataset
@@ -149,8 +149,8 @@ def test_rows_that_lie(tiny_config, source, tmp_path, column, reason):
     values[0] = [values[0][0] + 1, *values[0][1:]] if column == "writers" else values[0] + 1
     changed = rows.set_column(place, rows.field(place), pa.array(values, rows.field(place).type))
     numbers = rows["number"].to_pylist()
-    assert reason[:30] not in str(list(checks.check_glyphs(sampler, shard, rows, numbers)))
-    assert reason in str(list(checks.check_glyphs(sampler, shard, changed, numbers)))
+    assert reason[:30] not in str(list(row_checks.check_glyphs(sampler, shard, rows, numbers)))
+    assert reason in str(list(row_checks.check_glyphs(sampler, shard, changed, numbers)))
 
 
 def test_plan_carries_what_was_asked(tiny_config, source, tmp_path):
