@@ -19,9 +19,10 @@ LOADERS_STAMP := $(LOADERS)/.loaders-$(INPUTS)-$(shell cksum < .ci/loaders.txt |
 # On a terminal pip shows what it does; make before 4.1 does not tell whether this is one.
 PIP := $(BIN)/python -m pip install $(if $(MAKE_TERMOUT),,--quiet) --disable-pip-version-check --constraint .ci/constraints.txt
 PYTEST := OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses 3 --dist loadfile
+PLATFORMS := linux win32 darwin
 BUILD := $(BIN)/digit-sequence build $(CONFIG) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(if $(WORKERS),--workers $(WORKERS))
 
-.PHONY: help install install-dev dataset dry-run preview report browse test test-extras test-all train train-real bench engine-equality reference gallery screenshots lint packages matrix format types clean
+.PHONY: help install install-dev dataset dry-run preview report browse kernels test test-extras test-all train train-real bench engine-equality reference gallery screenshots lint packages matrix format types $(PLATFORMS:%=types-%) clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -78,6 +79,9 @@ report: $(RUN_STAMP) ## Write a page about OUTPUT, or CONFIG drawn live: report.
 browse: $(RUN_STAMP) ## Explore OUTPUT, or CONFIG drawn live, in the browser
 	@$(BIN)/digit-sequence browse $(if $(OUTPUT),$(OUTPUT),$(CONFIG))
 
+kernels: $(DEV_STAMP) ## Compile all loops once, not in each process of the tests
+	@$(BIN)/python -m digit_sequence.building.preload
+
 test: $(DEV_STAMP) ## Run the tests that need no extra
 	@$(PYTEST)
 
@@ -129,10 +133,10 @@ format: $(DEV_STAMP) ## Correct style
 	@$(BIN)/ruff check --fix pipeline tests configs
 	@$(BIN)/ruff format pipeline tests configs
 
-types: $(DEV_STAMP) ## Check types, as on Linux, Windows and macOS
-	@$(BIN)/mypy
-	@$(BIN)/mypy --platform win32
-	@$(BIN)/mypy --platform darwin
+types: $(PLATFORMS:%=types-%) ## Check types, as on Linux, Windows and macOS
+
+$(PLATFORMS:%=types-%): types-%: $(DEV_STAMP)
+	@$(BIN)/mypy --platform $* --cache-dir .mypy_cache/$*
 
 clean: ## Remove .venv, caches, the pictures of preview and the report; data/ stays
 	@rm -rf $(VENV) $(LOADERS) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist preview.png report.html

@@ -171,6 +171,30 @@ def mnist_folder() -> Path:
     return MNIST_FOLDER
 
 
+def build_once(
+    make_config: Callable[..., Config], factory: pytest.TempPathFactory, **blocks: Any
+) -> Callable[..., Path]:
+    """Return a function that gives a dataset of some transforms, built once, to read only.
+
+    Its arguments are the keys of the block `output`.
+    """
+    from builds import build
+
+    folders: dict[tuple[tuple[str, Any], ...], Path] = {}
+
+    def give(**output: Any) -> Path:
+        key = tuple(sorted(output.items()))
+        if key not in folders:
+            folder = factory.mktemp("built")
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("DIGIT_SEQUENCE_CACHE", str(folder / "cache"))
+                build(make_config(**blocks, output=output), folder / "out")
+            folders[key] = folder / "out"
+        return folders[key]
+
+    return give
+
+
 @pytest.fixture(scope="session")
 def built(
     tiny_config: Callable[..., Config], tmp_path_factory: pytest.TempPathFactory
@@ -179,21 +203,19 @@ def built(
 
     Its arguments are the keys of the block `output`: ``built(container="parquet")``
     """
-    from builds import ALL_TRANSFORMS, build
+    from builds import ALL_TRANSFORMS
 
-    folders: dict[tuple[tuple[str, Any], ...], Path] = {}
+    return build_once(tiny_config, tmp_path_factory, **ALL_TRANSFORMS)
 
-    def build_once(**output: Any) -> Path:
-        key = tuple(sorted(output.items()))
-        if key not in folders:
-            folder = tmp_path_factory.mktemp("built")
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setenv("DIGIT_SEQUENCE_CACHE", str(folder / "cache"))
-                build(tiny_config(**ALL_TRANSFORMS, output=output), folder / "out")
-            folders[key] = folder / "out"
-        return folders[key]
 
-    return build_once
+@pytest.fixture(scope="session")
+def built_of_few(
+    tiny_config: Callable[..., Config], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Path]:
+    """As `built`, with few transforms."""
+    from builds import FEW_TRANSFORMS
+
+    return build_once(tiny_config, tmp_path_factory, **FEW_TRANSFORMS)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,8 @@ from tests.benchmarks.work import FORMATS, measure_stages, open_work
 from builds import ROOT
 from digit_sequence.store.storage import Storage
 
-PROGRAMS = tuple(f"tests.benchmarks{name}" for name in ("", ".equality", ".memory", ".transforms"))
+NAMES = ("", ".directories", ".equality", ".memory", ".transforms")
+PROGRAMS = tuple(f"tests.benchmarks{name}" for name in NAMES)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

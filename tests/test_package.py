@@ -151,7 +151,7 @@ def test_wheel_metadata(wheel):
     assert metadata.get_payload().startswith((ROOT / "README.md").read_text()[:50])
     needed = {line.partition(">")[0] for line in metadata.get_all("Requires-Dist")}
     assert {"click", "dask", "numpy", "pyarrow", "scikit-image"} <= needed
-    assert "digit-sequence = digit_sequence.cli.program:main" in scripts
+    assert "digit-sequence = digit_sequence.__main__:run" in scripts
 
 
 @pytest.mark.slow

@@ -91,7 +91,7 @@ def list_parameters(name):
         pytest.importorskip("torch", reason="needs PyTorch")
     functions = [getattr(digit_sequence, FUNCTIONS[name])]
     if name == "train":
-        from digit_sequence.learn.training import TrainOptions
+        from digit_sequence.learn.records import TrainOptions
 
         functions.append(TrainOptions)
     if name == "number":

@@ -9,16 +9,25 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
-import dask
+import psutil
 from tests.benchmarks.work import SHARD_SAMPLES, open_work, take_median, time_call
 
 from digit_sequence.building.dataset import build_dataset
+from digit_sequence.building.sampler import Sampler
+from digit_sequence.plan.plan import parse_shard
+from digit_sequence.run.jobs import Job, Work
+from digit_sequence.run.run import Run
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
+from digit_sequence.store.labels import Commit
+from digit_sequence.store.ledger import Ledger
 from digit_sequence.store.storage import Storage
 
+DRIVER_RATE = 100_000
+"""Images/s."""
 _MEMORY = """
 import json, sys
 from pathlib import Path
@@ -154,30 +163,50 @@ def measure_start(mnist: Path | None, config: Path) -> dict[str, float]:
 
 def measure_workers(
     image: str, mnist: Path | None, samples: int, repeats: int
-) -> dict[int, list[float]]:
-    """Return images per second with one and with two worker processes, in turn."""
+) -> dict[str, dict[int, list[float]]]:
+    """Measure one and two worker processes in turn: images/s, and processor time of an image, us.
+
+    From the second shard to the last but one: all workers are at it then.
+    """
     rates: dict[int, list[float]] = {1: [], 2: []}
-    for _ in range(repeats):
-        for workers, found in rates.items():
-            with (
-                tempfile.TemporaryDirectory() as folder,
-                open_scheduler(SchedulerOptions("processes", workers=workers)) as run,
-            ):
-                warm = open_work(image, mnist, 2 * workers * 500, 500)
-                build_dataset(warm, Storage(f"{folder}/warm"), run)
-                sampler = open_work(image, mnist, samples, SHARD_SAMPLES)
-                result = build_dataset(sampler, Storage(f"{folder}/out"), run)
-            found.append(samples / result.seconds)
-    return rates
+    costs: dict[int, list[float]] = {1: [], 2: []}
+    for workers in (1, 2) * repeats:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            open_scheduler(SchedulerOptions("processes", workers=workers)) as run,
+        ):
+            warm = open_work(image, mnist, 2 * workers * 500, 500)
+            build_dataset(warm, Storage(f"{folder}/warm"), run)
+            sampler = open_work(image, mnist, samples, SHARD_SAMPLES)
+            seconds, cpu_seconds = _time_steady(sampler, Storage(f"{folder}/out"), run)
+        n_steady = samples - 3 * SHARD_SAMPLES
+        rates[workers].append(n_steady / seconds)
+        costs[workers].append(cpu_seconds / n_steady * 1e6)
+    return {"rates": rates, "costs": costs}
+
+
+def _time_steady(sampler: Sampler, storage: Storage, run: Run) -> tuple[float, float]:
+    """Return the seconds from the second shard to the last but one, and those of the processor."""
+    n_calls, marks = count(), []  # the first call is for what is there already
+    workers = psutil.Process().children(recursive=True)
+
+    def note(_samples: int, _is_new: bool) -> None:
+        if next(n_calls) in (2, sampler.plan.n_shards - 1):
+            spent = [worker.cpu_times() for worker in workers]
+            marks.append((time.perf_counter(), sum(each.user + each.system for each in spent)))
+
+    build_dataset(sampler, storage, run, note)
+    (begin, cpu_begin), (end, cpu_end) = marks
+    return end - begin, cpu_end - cpu_begin
 
 
 def measure_cores(image: str, mnist: Path | None) -> float:
     """Return how many times as fast two processes encode as one: what the machine can give."""
     rates = []
-    for count in (1, 2, 1, 2):
+    for n_processes in (1, 2, 1, 2):
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         command = [sys.executable, "-c", _ENCODE, image, str(mnist or "")]
-        children = [subprocess.Popen(command, cwd=ROOT, **pipes) for _ in range(count)]
+        children = [subprocess.Popen(command, cwd=ROOT, **pipes) for _ in range(n_processes)]
         for child in children:
             child.stdout.readline()  # ready
         for child in children:
@@ -187,14 +216,39 @@ def measure_cores(image: str, mnist: Path | None) -> float:
     return take_median([two / one for one, two in zip(rates[::2], rates[1::2], strict=True)])
 
 
-def measure_scheduling(tasks: int) -> float:
-    """Return the milliseconds that the scheduler and a worker spend on a task that does nothing."""
-    with open_scheduler(SchedulerOptions("processes", workers=1)) as run:
-        nothing = dask.delayed(abs, pure=False)
+def measure_driver(workers: int, samples: int, seconds: float) -> dict[str, float]:
+    """Return the load on the process of driver and scheduler when workers only sleep.
 
-        def pass_through(count: int) -> None:
-            run.execute((nothing(-i) for i in range(count)), lambda _: None, lambda: False)
+    They sleep so long that all of them would make `DRIVER_RATE` images/s of shards of that many
+    samples. The driver does with a shard what a build does: it notes it in a ledger.
+    """
+    shards = int(seconds * DRIVER_RATE / samples)
+    plan = open_work("png", None, shards * samples, samples).plan
+    ledger = Ledger(plan)
 
-        pass_through(20)
-        seconds, _, _ = time_call(lambda: pass_through(tasks))
-    return seconds / tasks * 1000
+    def collect(name: str, commit: Commit) -> None:
+        split, index = parse_shard(name)
+        ledger.add(plan.splits[split].shard(index), commit)
+
+    def pass_through(nap: float, n_tasks: int) -> None:
+        work = Work(nap, sleep_instead, open_nothing)
+        Job(work, parse_shard, collect).do(
+            run, (shard.name for shard in islice(plan.shards(), n_tasks))
+        )
+
+    with open_scheduler(SchedulerOptions("processes", workers=workers)) as run:
+        pass_through(0.1, 4 * workers)
+        nap = workers * samples / DRIVER_RATE
+        clock, cpu, _ = time_call(lambda: pass_through(nap, shards))
+    return {"cores": cpu / clock, "images_per_second": round(shards * samples / clock)}
+
+
+def sleep_instead(seconds: float, split: str, index: int) -> Commit:
+    """Take as long as a shard, and return what one would."""
+    time.sleep(seconds)
+    digest = f"{index:064x}"
+    return Commit("0" * 32, f"{split}-{index:05d}", 2000, 4_000_000, digest, digest, 0)
+
+
+def open_nothing(_seconds: float) -> None:
+    """Have nothing to open."""

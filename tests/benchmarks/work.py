@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from digit_sequence.base.digests import hash_images
+from digit_sequence.building.memory import keep_freed_memory
 from digit_sequence.building.sampler import Sampler, open_sampler
 from digit_sequence.building.shard import pack_shard, write_shard
 from digit_sequence.codec.encoding import encode_images
@@ -116,6 +117,7 @@ def _pack_one(sampler: Sampler, index: int) -> tuple[Shard, Packed, Commit]:
 def measure_stages(sampler: Sampler, storage: Storage, samples: int) -> dict[str, float]:
     """Return the processor's microseconds per image of each stage of a build, taken apart."""
     spent: dict[str, float] = {}
+    keep_freed_memory()  # as a worker does
 
     @contextmanager
     def stage(name: str) -> Iterator[None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from builds import ALL_TRANSFORMS, write_config
+from builds import FEW_TRANSFORMS, write_config
 
 
 @pytest.fixture
@@ -17,5 +17,5 @@ def work(tmp_path, monkeypatch):
 
 @pytest.fixture
 def config(tiny_config, tmp_path):
-    """Write a config with every transform as tiny.yaml, outside of the folder."""
-    return write_config(tmp_path / "tiny.yaml", tiny_config(**ALL_TRANSFORMS))
+    """Write a config with few transforms as tiny.yaml, outside of the folder."""
+    return write_config(tmp_path / "tiny.yaml", tiny_config(**FEW_TRANSFORMS))

@@ -145,10 +145,10 @@ def test_completion():
 # -- build ----------------------------------------------------------------------------------------
 
 
-def test_build(built, config, work):
+def test_build(built_of_few, config, work):
     """A build writes the dataset and prints counts, bytes, speed, place and what to do next."""
     result = run("build", config, "-o", "out", *HERE)
-    assert read_tree(work / "out") == read_tree(built())
+    assert read_tree(work / "out") == read_tree(built_of_few())
     assert result.stderr == ""
     n_bytes = {
         split: sum(path.stat().st_size for path in work.glob(f"out/images/{split}/*"))
@@ -273,13 +273,13 @@ def test_overwrite(config):
     assert read_tree(Path("out")) == read_tree(Path("fresh"))
 
 
-def test_default_build_is_quiet(built, config, work):
+def test_default_build_is_quiet(built_of_few, config, work):
     """Into a pipe, a build with default options prints nothing to steer a terminal."""
     done = run_program("build", config, "-o", "out", "--workers", 2)
     assert done.returncode == 0
     assert done.stderr.startswith("processes, 2 at a time")
     assert not re.search(r"[^\n -~]", done.stdout + done.stderr)
-    assert read_tree(work / "out") == read_tree(built())
+    assert read_tree(work / "out") == read_tree(built_of_few())
 
 
 def test_interrupt(tiny_config, tmp_path, work):
@@ -425,9 +425,9 @@ def test_interrupt_while_a_class_is_made(tmp_path):
 # -- sample and preview ---------------------------------------------------------------------------
 
 
-def test_sample(built, config, tmp_path):
+def test_sample(built_of_few, config, tmp_path):
     """A sample drawn again, from the dataset or from its config, is the one in the shard."""
-    folder = built()
+    folder = built_of_few()
     for row in read_rows(folder).to_pylist()[::4]:
         for origin in (folder, config):
             result = run("sample", row["key"], "--from", origin, "-o", "a/sample.png")
@@ -445,9 +445,9 @@ def test_sample_of_jpeg(built, work):
     assert (image == open_dataset(folder)["test"][2].image).all()
 
 
-def test_preview(built, config, work):
+def test_preview(built_of_few, config, work):
     """A sheet of a dataset is that of its config; options change what is on it."""
-    assert run("preview", built()).stdout == "preview.png: 17 samples\n"
+    assert run("preview", built_of_few()).stdout == "preview.png: 17 samples\n"
     run("preview", config, "-o", "config.png")
     run("preview", config, "-o", "plain.png", "--no-boxes")
     run("preview", config, "-o", "few.png", "-n", 2)

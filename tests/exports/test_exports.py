@@ -595,7 +595,7 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from digit_sequence.base.folders import Folder
-from digit_sequence.exports import lmdb, run
+from digit_sequence.exports import folder as folders, lmdb, run
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 uri, kind, folder, moment = sys.argv[1:]
@@ -615,7 +615,7 @@ def join(*arguments):
     die()
 open_whole, image_key = Folder.open, lmdb._image_key
 if moment == "index":
-    run._join_index = join
+    folders._join_index = join
 elif kind == "lmdb":
     lmdb._image_key = lambda *it: (die() if is_second() else None, image_key(*it))[1]
 else:

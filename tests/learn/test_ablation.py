@@ -29,8 +29,9 @@ from digit_sequence.learn.ablation_report import (  # noqa: E402
 )
 from digit_sequence.learn.evaluation import read_split  # noqa: E402
 from digit_sequence.learn.intervals import compare_rates, estimate_mean  # noqa: E402
+from digit_sequence.learn.records import TrainOptions  # noqa: E402
 from digit_sequence.learn.report import Reading, measure  # noqa: E402
-from digit_sequence.learn.training import Run, TrainOptions, train  # noqa: E402
+from digit_sequence.learn.training import Run, train  # noqa: E402
 
 pytestmark = pytest.mark.extras
 BUDGET = ("--epochs", "1", "--batch-size", "8", "--scheduler", "synchronous")
@@ -132,7 +133,7 @@ def test_report_says_what_was_read(ablated):
     page = (out / "ablation.md").read_text()
     table = shown.stdout.partition("\nin ")[0]
     assert table in page
-    assert "6 trainings, each 1 epochs of 24 samples in batches of 8" in page
+    assert "6 trainings, each 1 epoch of 24 samples in batches of 8" in page
     assert "without shear, seed 1: exact match of test" in shown.stderr
     with Image.open(out / "ablation.png") as picture:
         assert picture.size[0] > 500
@@ -221,7 +222,7 @@ def test_overwritten_ablation_begins_anew(config, tmp_path):
     ablate(*other, "--overwrite")
     before = list_runs(out)
     shown = ablate(*other)
-    assert "each 1 epochs of 8 samples" in shown.stderr
+    assert "each 1 epoch of 8 samples" in shown.stderr
     assert "built" not in shown.stderr
     assert list_runs(out) == before
     assert json.loads((out / "builds/shear/.build/plan.json").read_text())["config"]["seed"] == 9

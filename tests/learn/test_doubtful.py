@@ -13,6 +13,7 @@ from PIL import Image
 
 from builds import build
 from conftest import draw_bank
+from digit_sequence.base.text import count_things
 from digit_sequence.cli.program import main
 from digit_sequence.learn import doubtful
 from digit_sequence.learn.doubtful import Doubtful, measure_both, open_doubtful
@@ -84,7 +85,8 @@ def test_reports_tell_both(tiny_config: Any, tmp_path: Path, monkeypatch: Any) -
     """The reports of train and read have a result without the samples that show such a digit."""
     torch = pytest.importorskip("torch", reason="needs the extra torch")
     torch.set_num_threads(1)  # several wait for each other where cores are shared
-    from digit_sequence.learn.training import Run, TrainOptions, train
+    from digit_sequence.learn.records import TrainOptions
+    from digit_sequence.learn.training import Run, train
     from digit_sequence.learn.training_report import summarize, write_report
 
     numbers = {"random": {"lengths": [1, 2]}}
@@ -121,7 +123,8 @@ def test_reports_tell_both(tiny_config: Any, tmp_path: Path, monkeypatch: Any) -
             without = report["results"]["test without doubtful"]
             assert without["samples"] == 20 - n_shown == result["without_doubtful"]["samples"]
             assert report["results"]["test of other without doubtful"] == without
-            remark = f"{n_shown:,} samples show one of the 15 digits of t10k that most people"
+            shown_of = count_things(n_shown, "sample")
+            remark = f"{shown_of} with one of the 15 digits of t10k that most people"
             assert f"test: {remark}" in text
             assert f"images: {remark}" in shown.output
             assert "| test without doubtful | all | " in text

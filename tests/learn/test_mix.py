@@ -247,6 +247,13 @@ def test_wrong_mixes_are_refused(parts, tiny_config):
         Mix(parts, {"stored": 1, "drawn": 1, "real": 0})
     with pytest.raises(ConfigError, match="mix: a: expected samples, got none"):
         Mix({"a": parts["stored"][:0]}, {"a": 1})
+    whole = parts["stored"].dataset
+    with pytest.raises(ConfigError, match=r"mix: a: expected a split, such as .*, got Dataset"):
+        Mix({"a": whole}, {"a": 1})
+    with pytest.raises(ConfigError, match=r"split: expected a split, such as .*, got Dataset"):
+        NumberStream(whole)
+    with pytest.raises(ConfigError, match="state: expected what state_dict returns, got NoneType"):
+        NumberStream(parts["stored"]).load_state_dict(None)
     with pytest.raises(ConfigError, match="of one height, got none"):
         Mix({}, {})
     with pytest.raises(ConfigError, match="names of 1 to 32 letters, got ''"):

@@ -37,13 +37,14 @@ from digit_sequence.learn.crops import (  # noqa: E402
     prepare_crop,
 )
 from digit_sequence.learn.reader import Reader, score_numbers  # noqa: E402
+from digit_sequence.learn.records import TrainOptions  # noqa: E402
 from digit_sequence.learn.report import (  # noqa: E402
     Reading,
     count_confusions,
     find_edits,
     measure_bounds,
 )
-from digit_sequence.learn.training import Run, TrainOptions, train  # noqa: E402
+from digit_sequence.learn.training import Run, train  # noqa: E402
 from digit_sequence.learn.training_report import write_report  # noqa: E402
 
 pytestmark = pytest.mark.extras

@@ -403,6 +403,21 @@ def test_lengths_are_known(train, batch_size, drop_last):
         assert len(loader) == len(list(loader))
 
 
+def test_batch_size_can_be_given(train):
+    """Any loader is dealt batches of the size that the stream was given; another one is refused."""
+    for rank in range(2):
+        options = {"seed": 1, "rank": rank, "world_size": 2}
+        stream = NumberStream(train, batch_size=4, **options)
+        expected = load(NumberStream(train, **options), batch_size=4)
+        assert [example.key for example in stream] == [key for keys in expected for key in keys]
+        assert load(NumberStream(train, batch_size=4, **options), batch_size=4) == expected
+        assert len(stream) == sum(map(len, expected))
+    with pytest.raises(ConfigError, match="batch_size: expected that of the loader, 3, got 4"):
+        load(stream, batch_size=3)
+    with pytest.raises(ConfigError, match="batch_size: expected 1 or more, got 0"):
+        NumberStream(train, batch_size=0)
+
+
 @pytest.mark.parametrize("num_workers", [0, 1, 2, 3])
 def test_stream_goes_on_after_any_batch(train, num_workers):
     """With a plain DataLoader, the state after n batches gives exactly the batches that follow."""

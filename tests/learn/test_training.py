@@ -11,6 +11,8 @@ import subprocess
 import sys
 import time
 import zipfile
+from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,13 +24,15 @@ from digit_sequence.live.dataset import open_config
 from digit_sequence.read.dataset import open_dataset
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
+from digit_sequence.learn import programs  # noqa: E402
 from digit_sequence.learn.batches import count_classes  # noqa: E402
 from digit_sequence.learn.checkpoints import load_weights  # noqa: E402
 from digit_sequence.learn.checks import check_other  # noqa: E402
 from digit_sequence.learn.evaluation import compute_loss, read_split  # noqa: E402
-from digit_sequence.learn.network import count_steps, make_recognizer  # noqa: E402
+from digit_sequence.learn.network import NETWORKS, count_steps, make_recognizer  # noqa: E402
+from digit_sequence.learn.records import TrainOptions  # noqa: E402
 from digit_sequence.learn.report import Reading, count_edits, draw_mistakes, measure  # noqa: E402
-from digit_sequence.learn.training import Run, TrainOptions, train  # noqa: E402
+from digit_sequence.learn.training import Run, train  # noqa: E402
 from digit_sequence.learn.training_report import summarize, write_report  # noqa: E402
 
 pytestmark = pytest.mark.extras
@@ -80,11 +84,12 @@ def finished(dataset, tmp_path_factory):
 # -- network ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("shape", [(32, 192), (28, 160), (64, 100), (8, 41), (32, 33)])
-def test_steps_are_as_counted(shape):
+def test_steps_are_as_counted(shape, network):
     """Images of any size become the steps that are counted, probabilities at each."""
     with torch.inference_mode():
-        scores = make_recognizer().eval()(torch.rand(2, 1, *shape))
+        scores = make_recognizer(network=network).eval()(torch.rand(2, 1, *shape))
     assert scores.shape == (2, count_steps(*shape), 11)
     torch.testing.assert_close(scores.exp().sum(-1), torch.ones(scores.shape[:2]))
 
@@ -170,9 +175,12 @@ class StoppedError(Exception):
 
 
 def test_stopped_run_goes_on(dataset, finished, tmp_path, monkeypatch):
-    """Stopped after any batch and begun again, a run ends with the weights of one that was not."""
+    """Stopped after any batch and begun again, a run ends with the weights of one that was not.
+
+    An epoch has 6 batches of 8 samples of train, then one of 9 of val.
+    """
     monkeypatch.setattr("digit_sequence.learn.training.CHECKPOINT_SECONDS", 0.0)
-    for stop in (1, 5, 6, 9):
+    for stop, seen in ((1, 8), (5, 40), (6, 48), (9, 48 + 9 + 16)):
         count = 0
 
         def on_batch(_samples, stop=stop):
@@ -184,7 +192,7 @@ def test_stopped_run_goes_on(dataset, finished, tmp_path, monkeypatch):
         with pytest.raises(StoppedError):
             list(train(Run(dataset, tmp_path / str(stop), OPTIONS), on_batch))
         resumed = Run(dataset, tmp_path / str(stop), OPTIONS)
-        assert resumed.done_samples == stop * 8
+        assert resumed.done_samples == seen
         finish(resumed)
         assert torch.equal(weights(resumed), weights(finished))
         for entry, expected in zip(
@@ -215,8 +223,51 @@ def test_stops_early(dataset, tmp_path):
     options = TrainOptions(epochs=50, batch_size=8, patience=2, learning_rate=0.0)
     run = Run(dataset, tmp_path, options)
     finish(run)
-    assert (run.progress.epoch, run.progress.best_epoch) == (3, 0)
+    assert (run.progress.epoch, run.progress.best_epoch) == (3, 1)
     assert (tmp_path / "best.pt").exists()
+
+
+def test_fine_network_in_bfloat16(dataset, tmp_path, monkeypatch):
+    """It learns, goes on as it was, and its weights say which network they are of."""
+    options = replace(OPTIONS, network="fine", bfloat16=True)
+    Run(dataset, tmp_path / "run", options).train_epoch(lambda _samples: None)
+    resumed = Run(dataset, tmp_path / "run", options)
+    finish(resumed)
+    run = Run(dataset, tmp_path / "whole", options)
+    finish(run)
+    assert torch.equal(weights(resumed), weights(run))
+    losses = [entry["train_loss"] for entry in run.progress.history]
+    assert losses[-1] < losses[0]
+    assert all(parameter.dtype == torch.float32 for parameter in run.model.parameters())
+    assert run.load_best().network == "fine"
+    with pytest.raises(ConfigError, match=r"of the network fast, got those of fine; train with -"):
+        Run(dataset, tmp_path / "other", OPTIONS, weights=tmp_path / "whole")
+    with pytest.raises(ConfigError, match="network: expected fast or fine, got 'wide'"):
+        TrainOptions(network="wide")
+    monkeypatch.setattr("digit_sequence.learn.training.has_bfloat16", lambda _device: False)
+    assert not Run(dataset, tmp_path / "old", options).options.bfloat16  # a CPU without
+
+
+def test_progress_counts_what_is_learned_from_and_read(folder, tmp_path):
+    """All samples of train and val are counted, epoch by epoch; then those that are read."""
+    shown = []
+
+    @contextmanager
+    def show_progress(total):
+        done = []
+        yield lambda samples, _is_new: done.append(samples)
+        shown.append((total, sum(done)))
+
+    for _ in range(2):
+        programs.train(
+            folder,
+            tmp_path,
+            also=[str(folder)],
+            epochs=2,
+            batch_size=8,
+            show_progress=show_progress,
+        )
+    assert shown == [(2 * (48 + 9), 2 * (48 + 9)), (9 + 11 + 11, 9 + 11 + 11)] * 2
 
 
 def test_loss_is_that_of_each_sample(dataset):

@@ -465,7 +465,7 @@ def test_fingerprint_changes_with_versions(
     else:
         installed = before.inputs["versions"]
         monkeypatch.setattr(
-            "digit_sequence.plan.fingerprint.version",
+            "digit_sequence.plan.fingerprint.find_version",
             lambda name: "99" if name == library else installed[name],
         )
     after = make_plan(tiny_config(), "digest")

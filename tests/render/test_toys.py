@@ -220,7 +220,7 @@ canvases = st.fixed_dictionaries(
 
 @pytest.mark.parametrize("engine", ["skimage", "numba"])
 @pytest.mark.parametrize("toys", [(Wave,), (Stretch,), (Wave, Stretch), (Stretch, Wave)])
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(
     st.lists(st.tuples(number_texts, st.integers(0, 10**6)), min_size=1, max_size=3),
     canvases,

@@ -100,7 +100,8 @@ def test_what_a_network_cannot_read(folder, tmp_path):
     """Of each kind of image as many are wrong as the network reads wrong; the surest are shown."""
     pytest.importorskip("torch", reason="needs the extra torch")
     from digit_sequence.learn.reader import Reader
-    from digit_sequence.learn.training import Run, TrainOptions, train
+    from digit_sequence.learn.records import TrainOptions
+    from digit_sequence.learn.training import Run, train
 
     run = Run(open_dataset(folder), tmp_path / "run", TrainOptions(epochs=1, batch_size=8))
     list(train(run, lambda _samples: None))

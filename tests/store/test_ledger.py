@@ -7,11 +7,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from builds import build, read_tree
 from digit_sequence.store.done import label_path
 from digit_sequence.store.labels import encode_labels, read_commit, read_labels
-from digit_sequence.store.ledger import Ledger, read_ledger
+from digit_sequence.store.ledger import FileSizes, Ledger, read_ledger
 
 FOUR_SHARDS = {"train-00000", "train-00001", "train-00002", "test-00000"}
 
@@ -90,3 +92,23 @@ def test_damaged_dataset_is_mended(copy, folder, built, tiny_config):
     result = build(tiny_config(**ALL_TRANSFORMS), folder)
     assert result.built_samples == 5
     assert read_tree(folder) == read_tree(built())
+
+
+PATHS = st.builds(
+    "images/{}/{}-{}{}".format,
+    st.sampled_from(["train", "val", "train/x"]),
+    st.sampled_from(["train", "val", "x"]),
+    st.sampled_from(
+        ["00000", "00001", "00012", "100000", "012", "000001", "9" * 18, "9" * 19, "+1"]
+    ),
+    st.sampled_from(["", ".", ".tar", ".parquet", ".tar.gz", "/7.png"]),
+)
+
+
+@given(files=st.dictionaries(PATHS, st.integers(0, 2**40)), asked=st.lists(PATHS))
+def test_sizes_are_kept_without_names(files, asked):
+    """Of any files it tells what a dict of their paths would; how many, and their bytes."""
+    sizes = FileSizes(iter(files.items()))
+    for path in [*files, *asked]:
+        assert sizes.get(path) == files.get(path)
+    assert (sizes.n_files, sizes.n_bytes) == (len(files), sum(files.values()))

@@ -45,6 +45,8 @@ class Block(BaseModel):
 
 
 AnyBlock = TypeVar("AnyBlock", bound=Block)
+NO_DOCSTRINGS = {"use_attribute_docstrings": False}
+"""Of a block that is made without source code, which pydantic would look for in all modules."""
 
 
 def retype_field(block: type[AnyBlock], name: str, kind: Any, **options: Any) -> type[AnyBlock]:
@@ -62,7 +64,11 @@ def retype_field(block: type[AnyBlock], name: str, kind: Any, **options: Any) ->
     about = block.model_fields[name].description
     field: Any = (kind, Field(description=about, **options))
     made: type[AnyBlock] = create_model(
-        block.__name__, __base__=block, __doc__=block.__doc__, **{name: field}
+        block.__name__,
+        __base__=block,
+        __doc__=block.__doc__,
+        __cls_kwargs__=NO_DOCSTRINGS,
+        **{name: field},
     )
     return made
 

@@ -14,6 +14,7 @@ import warnings
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
+from types import FunctionType
 from typing import Literal, get_args
 
 from digit_sequence.base.errors import ConfigError, how_to_install
@@ -21,11 +22,18 @@ from digit_sequence.base.errors import ConfigError, how_to_install
 Engine = Literal["skimage", "numba"]
 
 
-def choose_engine(name: str | None = None) -> Engine:
+def choose_engine(name: str | None = None, is_tried: bool = True) -> Engine:
     """Return the engine of a name, ready for use; without a name numba if it is there.
 
-    The first use of numba on a machine compiles them, which takes seconds. They are kept on
-    the disk, so processes that start later find them.
+    The first use of a compiled loop on a machine compiles it, which takes up to seconds. It is
+    kept on the disk, so processes that start later find it.
+
+    Parameters
+    ----------
+    name : str, optional
+    is_tried : bool
+        Whether to load a compiled loop, which takes a third of a second. A process that leaves
+        drawing to others need not.
 
     Raises
     ------
@@ -38,7 +46,8 @@ def choose_engine(name: str | None = None) -> Engine:
         return "skimage"
     try:
         import_module("digit_sequence.base.compiled")  # first, for it knows why numba cannot start
-        import_module("digit_sequence.base.random_kernels")
+        if is_tried:
+            import_module("digit_sequence.base.random_kernels")
     except ImportError as error:  # not installed, or it cannot start or compile here
         if name is None:
             if find_spec("numba") is not None:
@@ -49,6 +58,18 @@ def choose_engine(name: str | None = None) -> Engine:
             "or use --engine skimage"
         ) from error
     return "numba"
+
+
+def list_kernels(kind: type) -> set[str]:
+    """Return the modules of compiled loops that the methods of a class import."""
+    functions = [it for base in kind.__mro__ for it in vars(base).values()]
+    return {
+        name
+        for function in functions
+        if isinstance(function, FunctionType)
+        for name in function.__code__.co_names
+        if name.endswith("_kernels")
+    }
 
 
 @cache

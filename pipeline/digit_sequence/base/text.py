@@ -42,6 +42,17 @@ def count_things(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("s" if count != 1 else "")
 
 
+def describe_duration(seconds: float) -> str:
+    """Return how long something took, in seconds or from two minutes on in minutes.
+
+    >>> describe_duration(0.42), describe_duration(34), describe_duration(2640)
+    ('0.4 seconds', '34 seconds', '44.0 minutes')
+    """
+    if seconds >= 120:
+        return f"{seconds / 60:,.1f} minutes"
+    return f"{seconds:.0f} seconds" if seconds >= 10 else f"{seconds:.1f} seconds"
+
+
 def describe_bytes(n_bytes: float) -> str:
     """Return a count of bytes as people read it.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import lru_cache
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -31,11 +33,7 @@ def parse_yaml(text: str, where: str) -> Any:
         If it is not YAML, or its aliases stand for far more than is written.
     """
     try:
-        if "*" in text:
-            _check_aliases(text)
-        yaml = YAML(typ="safe", pure=True)
-        yaml.Constructor = _Constructor
-        return yaml.load(text)
+        return deepcopy(_load(text))
     except RecursionError as error:
         raise ConfigError(f"{where}: nested too deeply to read") from error
     except Exception as error:  # a YAMLError, or anything at all for scalars such as `!!bool x`
@@ -45,6 +43,16 @@ def parse_yaml(text: str, where: str) -> Any:
         if len(problem) > _MAX_PROBLEM:
             problem = f"{problem[:_MAX_PROBLEM]} ..."
         raise ConfigError(f"{where}: {line}not readable as YAML: {problem}") from error
+
+
+@lru_cache(maxsize=32)
+def _load(text: str) -> Any:
+    """Parse a text: once a process, for some looks take a tenth of a second, and are read often."""
+    if "*" in text:
+        _check_aliases(text)
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = _Constructor
+    return yaml.load(text)
 
 
 class _Constructor(SafeConstructor):

@@ -14,6 +14,7 @@ from digit_sequence.base.errors import ConfigError, how_to_install
 from digit_sequence.base.files import write_file
 from digit_sequence.base.progress import ShowProgress, hide_progress
 from digit_sequence.building import status
+from digit_sequence.building.compiling import compile_apart, list_modules
 from digit_sequence.building.dataset import BuildResult, build_dataset
 from digit_sequence.building.dataset_checks import load_any_plan
 from digit_sequence.building.estimates import estimate_bytes
@@ -26,6 +27,7 @@ from digit_sequence.config.model import Config
 from digit_sequence.run.schedulers import (
     Run,
     SchedulerOptions,
+    call_in_fork,
     open_scheduler,
     report_performance,
 )
@@ -112,6 +114,8 @@ class PlannedBuild:
     uri: str
     """Where the dataset goes."""
     storage: Storage
+    wait_for_loops: Callable[[], None]
+    """Returns when the compiled loops of the config are on the disk, if they are being compiled."""
 
     def estimate_bytes(self) -> int:
         """Estimate what the shards will take, from a few samples of each split."""
@@ -135,6 +139,7 @@ class PlannedBuild:
             _report_performance(run, performance_report),
         ):
             on_open(run)
+            self.wait_for_loops()
             with show_progress(self.sampler.plan.n_samples) as on_progress:
                 return build_dataset(
                     self.sampler, self.storage, run, on_progress, overwrite, should_stop
@@ -156,13 +161,15 @@ def plan_build(
         settings = config
     else:
         settings = load_config(Path(config), overrides)
+    modules = list_modules(settings) if engine != "skimage" else []
+    wait_for_loops = call_in_fork(compile_apart, modules)
     uri = str(output or choose_output(settings, path))
     storage = Storage(uri)
     leave_lost_folder()
     with naming_file(path):
-        sampler = open_sampler(settings, engine)
+        sampler = open_sampler(settings, engine, is_tried=False)
         sampler.plan.check_ends()
-    return PlannedBuild(sampler, uri, storage)
+    return PlannedBuild(sampler, uri, storage, wait_for_loops)
 
 
 def _report_performance(run: Run, path: Path | None) -> AbstractContextManager[Any]:

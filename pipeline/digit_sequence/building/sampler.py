@@ -107,8 +107,15 @@ class Sampler:
             yield number, encode_image(image, "png", engine=self.engine)
 
 
-def open_sampler(config: Config, engine: str | None = None) -> Sampler:
+def open_sampler(config: Config, engine: str | None = None, is_tried: bool = True) -> Sampler:
     """Plan the dataset of a config.
+
+    Parameters
+    ----------
+    config : Config
+    engine : str, optional
+    is_tried : bool
+        As of `choose_engine`.
 
     Raises
     ------
@@ -118,7 +125,7 @@ def open_sampler(config: Config, engine: str | None = None) -> Sampler:
         If the digits cannot be read, or a glyph would be in two splits.
     """
     bank = load_bank(config.source)
-    return _make_sampler(make_plan(config, bank.digest), bank, engine)
+    return _make_sampler(make_plan(config, bank.digest), bank, engine, is_tried)
 
 
 def open_output(storage: Storage, engine: str | None = None) -> Sampler:
@@ -146,7 +153,9 @@ def _list_glyph_settings(config: Config) -> dict[str, Any]:
     return {it.name: it.glyph_settings for it in config.transforms if isinstance(it, Choice)}
 
 
-def _make_sampler(plan: Plan, bank: GlyphBank, engine: str | None) -> Sampler:
+def _make_sampler(
+    plan: Plan, bank: GlyphBank, engine: str | None, is_tried: bool = True
+) -> Sampler:
     source = plan.config.source
     glyphs: GlyphBank = bank
     pools: Mapping[SplitName, GlyphPool] = share_glyphs(bank, source)
@@ -170,4 +179,4 @@ def _make_sampler(plan: Plan, bank: GlyphBank, engine: str | None) -> Sampler:
         if mixed := pools[name].mixed:
             for part, found in mixed.find_lacking(codes).items():
                 raise ConfigError(missing_glyphs(name, (CHARACTERS[code] for code in found), part))
-    return Sampler(plan, bank, glyphs, pools, choose_engine(engine))
+    return Sampler(plan, bank, glyphs, pools, choose_engine(engine, is_tried))

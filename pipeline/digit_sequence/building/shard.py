@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from digit_sequence.base.errors import OutputError
 from digit_sequence.base.names import SplitName, sample_key
+from digit_sequence.building.compiling import load_kernels
 from digit_sequence.building.memory import keep_freed_memory
 from digit_sequence.building.sampler import Sampler, open_output
 from digit_sequence.codec.encoding import encode_images
@@ -75,7 +76,10 @@ def open_claim(claim: Claim) -> Sampler:
     """
     storage = Storage(claim.uri)
     check_owner(storage, claim.plan_sha256)
-    return open_output(storage, claim.engine)
+    sampler = open_output(storage, claim.engine)
+    if sampler.engine == "numba":
+        load_kernels(sampler.plan.config)
+    return sampler
 
 
 def probe_claim(claim: Claim) -> None:

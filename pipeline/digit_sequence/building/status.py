@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from digit_sequence.base.text import escape_line
 from digit_sequence.plan.plan import Shard
 from digit_sequence.run.events import PROGRESS_SECONDS, read_last_run
 from digit_sequence.store.done import check_shard
-from digit_sequence.store.ledger import find_labelled, map_shards
+from digit_sequence.store.ledger import FileSizes, list_labelled, map_shards
 from digit_sequence.store.plan_file import load_outline
 from digit_sequence.store.records import Outline, load_manifest
 from digit_sequence.store.storage import Storage
@@ -84,42 +84,48 @@ def find_status(storage: Storage) -> Status:
         If the directory holds no build, or a manifest that cannot be read.
     """
     outline = load_outline(storage)
-    done = _find_done(storage, outline)
-    counts = Counter(shard.split for shard in done)
+    failed, mended = _list_failed(read_last_run(storage)), set()
+    counts, samples_done = Counter[str](), 0
+    for shard in _find_done(storage, outline):
+        counts[shard.split] += 1
+        samples_done += shard.n_samples
+        if shard.name in failed:
+            mended.add(shard.name)
     splits = {
         name: {"shards": outline.n_shards(name), "done": counts[name]} for name in outline.samples
     }
-    samples, samples_done = sum(outline.samples.values()), sum(shard.n_samples for shard in done)
-    names = {shard.name for shard in done}
-    run = _judge_run(read_last_run(storage), samples - samples_done, names)
+    samples = sum(outline.samples.values())
+    run = _judge_run(read_last_run(storage), samples - samples_done, mended)
     state: Literal["complete", "unfinished", "incomplete"] = "incomplete"
     if storage.size(MANIFEST_PATH) is not None:
         load_manifest(storage)
         state = "complete"
-    elif len(done) == sum(map(outline.n_shards, outline.samples)):
+    elif counts.total() == sum(map(outline.n_shards, outline.samples)):
         state = "unfinished"
     return Status(state, splits, samples, samples_done, run)
 
 
-def _find_done(storage: Storage, outline: Outline) -> list[Shard]:
-    """Return the shards that are done; what is in them, `verify` tells."""
-    labelled = storage.list("labels")  # before the images: what has a label file has those by now
-    sizes = storage.list("images")
+def _find_done(storage: Storage, outline: Outline) -> Iterator[Shard]:
+    """Yield the shards that are done; what is in them, `verify` tells."""
+    labelled = list_labelled(storage, outline)  # first: what has these, has its images by now
+    sizes = FileSizes(storage.walk("images"))
 
     def find(shard: Shard) -> Shard | None:
         return None if check_shard(storage, outline, shard, sizes.get)[1] else shard
 
-    return [shard for shard in map_shards(find, find_labelled(outline, labelled)) if shard]
+    return filter(None, map_shards(find, labelled))
 
 
-def _judge_run(events: list[dict[str, Any]], samples_left: int, done: set[str]) -> LastRun:
+def _list_failed(events: list[dict[str, Any]]) -> set[str]:
+    return {event["shard"] for event in events if "shard" in event}
+
+
+def _judge_run(events: list[dict[str, Any]], samples_left: int, mended: set[str]) -> LastRun:
     if not events:
         return LastRun("none")
     begin, last = events[0], events[-1]
     began, latest = begin["time"], last["time"]
-    failed = tuple(
-        map(_show, sorted({event["shard"] for event in events if "shard" in event} - done))
-    )
+    failed = tuple(map(_show, sorted(_list_failed(events) - mended)))
     if last["event"] == "end":
         outcome = _show(last.get("outcome", "unknown"))
         return LastRun("ended", began, latest, outcome, failed=failed)

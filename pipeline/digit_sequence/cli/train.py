@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from digit_sequence.base.text import describe_duration
 from digit_sequence.cli.options import output_options, override_option
 from digit_sequence.cli.progress import show_progress
 from digit_sequence.cli.terminal import echo, tell, tell_result
@@ -28,6 +29,18 @@ from digit_sequence.cli.torch_import import importing_torch
 )
 @click.option(
     "--batch-size", default=64, show_default=True, type=click.IntRange(1), help="Images of a step."
+)
+@click.option(
+    "--network",
+    default="fast",
+    show_default=True,
+    type=click.Choice(["fast", "fine"]),
+    help="fine looks closer, for half as much work again.",
+)
+@click.option(
+    "--bfloat16",
+    is_flag=True,
+    help="Compute in bfloat16 what may be, on a CPU as well if it has AVX-512; a GPU always does.",
 )
 @click.option("--learning-rate", default=3e-3, show_default=True, help="At its highest.")
 @click.option(
@@ -86,9 +99,9 @@ def train(
 
     def tell_epoch(entry: Mapping[str, float]) -> None:
         echo(
-            f"epoch {entry['epoch'] + 1} of {options['epochs']}: loss {entry['train_loss']:.3f}, "
+            f"epoch {entry['epoch']} of {options['epochs']}: loss {entry['train_loss']:.3f}, "
             f"val {entry['val_loss']:.3f}, {entry['val_exact_match']:.2%} exact, "
-            f"{entry['seconds'] / 60:.1f} min",
+            f"{describe_duration(entry['seconds'])}",
             err=True,
         )
         tell("epoch", **entry)

@@ -34,6 +34,8 @@ for _function in (find_depths, join_zeros):
     register_jitable(nogil=True, error_model="numpy")(_function)
 _BYTE, _REPEATED = np.uint64(8), np.uint64(0x0101010101010101)
 _FIRST, _FIRST_THREE = np.uint64(0xFF), np.uint64(0xFFFFFF)
+# As values of a type, so that a function is compiled once for both.
+_LONGEST, _LONGEST_OF_LENGTHS = np.int64(MAX_BITS), np.int64(MAX_BITS_OF_LENGTHS)
 _ADLER_BYTES = 5552
 """As many as can be summed up in 32 bits."""
 
@@ -152,7 +154,7 @@ def _tell_lengths(lengths, codes, sizes):
     counts, own = np.zeros(len(ORDER), np.int64), np.zeros(len(ORDER), np.int64)
     for i in range(n_told):
         counts[symbols[i]] += 1
-    _find_lengths(counts, MAX_BITS_OF_LENGTHS, own)
+    _find_lengths(counts, _LONGEST_OF_LENGTHS, own)
     own_codes = _make_codes(own)
     n_own = len(ORDER)
     while own[ORDER[n_own - 1]] == 0:
@@ -178,7 +180,7 @@ def _make_block(content, size, tokens, codes, sizes):
     for token in range(N_TOKENS):
         symbols[SYMBOLS[token]] += counts[token]
     lengths = np.zeros(N_SYMBOLS + 2, np.int64)
-    _find_lengths(symbols, MAX_BITS, lengths)
+    _find_lengths(symbols, _LONGEST, lengths)
     by_symbol = _make_codes(lengths)
     n_bits = 0
     for token in range(N_TOKENS):

@@ -26,7 +26,7 @@ from digit_sequence.containers.container import PLACES, Row
 
 _ESCAPED = r"[^ !#-\[\]-~]"
 """Characters that JSON in ASCII does not hold as they are."""
-_SMALL = pa.array([str(number) for number in range(1000)])
+_SMALL = make_array([str(number) for number in range(1000)], pa.string())
 """Taking texts is three times as fast as writing numbers."""
 
 

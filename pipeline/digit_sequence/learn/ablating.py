@@ -12,6 +12,7 @@ from digit_sequence.base.current_folder import make_absolute
 from digit_sequence.base.errors import BuildStopped, ConfigError, OutputError
 from digit_sequence.base.files import hold_folder, is_remote, write_file
 from digit_sequence.base.progress import ShowProgress, hide_progress
+from digit_sequence.base.text import count_things
 from digit_sequence.building.dataset import BuildResult, build_dataset
 from digit_sequence.config.loading import load_config, naming_file
 from digit_sequence.learn.ablation import Ablation, Crops, Outcome, load_crops, plan_variants
@@ -20,8 +21,8 @@ from digit_sequence.learn.checks import check_other
 from digit_sequence.learn.evaluation import EVALUATION_BATCH
 from digit_sequence.learn.parts import BASE, make_variants
 from digit_sequence.learn.programs import open_others
+from digit_sequence.learn.records import TrainOptions
 from digit_sequence.learn.report import measure
-from digit_sequence.learn.training import TrainOptions
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.read.split import Split
 from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
@@ -92,7 +93,7 @@ def ablate(
     seeds : int
         Trainings of each.
     epochs, batch_size, learning_rate, limit
-        Of `digit_sequence.learn.training.TrainOptions`.
+        Of `digit_sequence.learn.records.TrainOptions`.
     overwrite : bool
         Build and train anew what the folder holds.
     on_build : callable
@@ -155,7 +156,7 @@ def ablate(
         if not tests:
             base = open_dataset(str(plan.build_folder(BASE)))
             chosen = {"test": base["test"], **chosen}
-        on_plan(f"{seeds * len(samplers)} trainings, each {plan.describe()}")
+        on_plan(f"{count_things(seeds * len(samplers), 'training')}, each {plan.describe()}")
         title = " ".join(["Ablation of", str(config), *overrides])
         return _train(plan, chosen, title, on_training, show_progress, should_stop)
 
@@ -190,7 +191,7 @@ def _train(
     n_trainings = plan.n_seeds * len(plan.samplers)
     outcomes: list[Outcome] = []
     files: dict[str, bytes] = {}
-    with show_progress(n_trainings * plan.options.epochs * plan.train_samples) as on_progress:
+    with show_progress(n_trainings * plan.options.epochs * plan.epoch_samples) as on_progress:
 
         def advance(samples: int, is_new: bool) -> None:
             on_progress(samples, is_new)

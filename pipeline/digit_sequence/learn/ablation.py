@@ -32,6 +32,8 @@ from digit_sequence.base.documents import parse_json, take
 from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.base.files import open_new
 from digit_sequence.base.folders import open_folder
+from digit_sequence.base.names import SplitName
+from digit_sequence.base.text import count_things
 from digit_sequence.building.sampler import Sampler, open_sampler
 from digit_sequence.learn.checks import check_splits
 from digit_sequence.learn.crop_files import list_crops, load_crop
@@ -39,8 +41,9 @@ from digit_sequence.learn.evaluation import read_split
 from digit_sequence.learn.label_files import read_labels
 from digit_sequence.learn.parts import Variant
 from digit_sequence.learn.reader import Reader
+from digit_sequence.learn.records import TrainOptions
 from digit_sequence.learn.report import Reading
-from digit_sequence.learn.training import RUN_FILES, Run, TrainOptions, train
+from digit_sequence.learn.training import RUN_FILES, Run, train
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.read.split import Split
 
@@ -148,9 +151,17 @@ class Ablation:
 
     @property
     def train_samples(self) -> int:
-        """Samples of an epoch."""
-        built = next(iter(self.samplers.values())).plan.splits["train"].n_samples
+        """Samples of train in an epoch."""
+        built = self._count_built("train")
         return min(built, self.options.limit or built)
+
+    @property
+    def epoch_samples(self) -> int:
+        """Samples of an epoch: train to learn from, then val to read."""
+        return self.train_samples + self._count_built("val")
+
+    def _count_built(self, split: SplitName) -> int:
+        return next(iter(self.samplers.values())).plan.splits[split].n_samples
 
     def train(
         self, tests: Mapping[str, Split | Crops], on_batch: Callable[[int, bool], None]
@@ -178,7 +189,8 @@ class Ablation:
         """Say what each training is."""
         options = self.options
         return (
-            f"{options.epochs} epochs of {self.train_samples:,} samples in batches of "
+            f"{count_things(options.epochs, 'epoch')} of "
+            f"{count_things(self.train_samples, 'sample')} in batches of "
             f"{options.batch_size}, learning rate {options.learning_rate:g}"
         )
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from matplotlib.figure import Figure
 
+from digit_sequence.base.text import count_things, describe_duration
 from digit_sequence.learn.ablation import Outcome
 from digit_sequence.learn.devices import describe_machine, open_device
 from digit_sequence.learn.intervals import (
@@ -106,13 +107,12 @@ def make_report(title: str, training: str, outcomes: Sequence[Outcome]) -> dict[
         See `compare_variants`.
     """
     rows = compare_variants(outcomes)
-    minutes = sum(outcome.seconds for outcome in outcomes) / 60
-    machine = describe_machine(open_device("cpu"))
-    cpu_minutes = sum(outcome.cpu_seconds for outcome in outcomes) / 60
+    seconds = describe_duration(sum(outcome.seconds for outcome in outcomes))
+    cpu_seconds = describe_duration(sum(outcome.cpu_seconds for outcome in outcomes))
     facts = (
-        f"{len(outcomes)} trainings, each {training}; the weights that read the val split of their "
-        f"own dataset best. All trainings together: {minutes:,.1f} minutes ({cpu_minutes:,.1f} of "
-        f"processor time) on {machine}."
+        f"{count_things(len(outcomes), 'training')}, each {training}; the weights that read the "
+        f"val split of their own dataset best. All together: {seconds} ({cpu_seconds} of processor "
+        f"time) on {describe_machine(open_device('cpu'))}."
     )
     return {
         "ablation.md": write_page(title, facts, rows).encode(),

@@ -16,10 +16,12 @@ from typing import Any, TypeVar
 import torch
 from pydantic import TypeAdapter
 
-from digit_sequence.base.errors import OutputError
+from digit_sequence.base.characters import show_characters
+from digit_sequence.base.digests import hash_contents
+from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.base.files import open_new
 from digit_sequence.learn.crops import Taught
-from digit_sequence.learn.network import Recognizer, make_recognizer
+from digit_sequence.learn.network import NETWORKS, Recognizer, make_recognizer
 
 MAX_CHECKPOINT_BYTES = 1 << 26
 """Weights, two moments and the history take 3 MB."""
@@ -109,6 +111,27 @@ def check_like(saved: Mapping[str, Any], expected: Mapping[str, Any], what: str)
             raise OutputError(f"{what}: a tensor of another shape or type")
 
 
+def check_identity(folder: Path, found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    """Refuse to go on with another run, and say what differs.
+
+    Raises
+    ------
+    OutputError
+        If the run that the folder holds is another.
+    """
+    differing = [
+        f"  {name}: {found.get(name)!r} there, {value!r} here"
+        for name, value in expected.items()
+        if found.get(name) != value
+    ]
+    if differing:
+        raise OutputError(
+            f"{folder}: holds another run; these differ:\n"
+            + "\n".join(differing)
+            + "\nchoose another --output, or --overwrite to train anew"
+        )
+
+
 def parse_record(kind: type[Record], content: Mapping[str, Any]) -> Record:
     """Return a dataclass of plain values, each checked against its type."""
     record = kind(**content)
@@ -128,7 +151,9 @@ def load_weights(path: Path, advice: str = "remove it to train anew") -> tuple[R
         if set(saved) != {"taught", "model"}:
             raise OutputError("it does not say what images its weights know")
         taught = parse_record(Taught, saved["taught"])
-        model = make_recognizer(taught.alphabet)
+        models = [make_recognizer(taught.alphabet, network) for network in NETWORKS]
+        names = set(saved["model"])
+        model = next((it for it in models if set(it.state_dict()) == names), models[0])
         check_like(saved["model"], model.state_dict(), "model")
         if not all(torch.isfinite(tensor).all() for tensor in saved["model"].values()):
             raise OutputError("model: a weight that is no number")
@@ -140,3 +165,26 @@ def open_weights(path: Path) -> tuple[Recognizer, Taught]:
     """Return what `load_weights` does, of a run's folder or its best.pt."""
     advice = "name the best.pt of a run of this version's train, or its folder"
     return load_weights(path / "best.pt" if path.is_dir() else path, advice)
+
+
+def adopt_weights(model: Recognizer, path: Path, alphabet: str) -> str:
+    """Give a network the weights of another run, its folder or its best.pt; return their digest.
+
+    Raises
+    ------
+    ConfigError
+        If they know other characters than the alphabet, or are of another network.
+    """
+    other, taught = open_weights(path)
+    if taught.alphabet != alphabet:
+        raise ConfigError(
+            f"{path}: expected weights that know the characters of the dataset, "
+            f"{show_characters(alphabet)}, got those of {show_characters(taught.alphabet)}"
+        )
+    if other.network != model.network:
+        raise ConfigError(
+            f"{path}: expected weights of the network {model.network}, got those of "
+            f"{other.network}; train with --network {other.network}"
+        )
+    model.load_state_dict(other.state_dict())
+    return hash_contents(tensor.numpy().tobytes() for tensor in model.state_dict().values())

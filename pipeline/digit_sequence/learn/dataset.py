@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from digit_sequence.base.errors import ConfigError
 from digit_sequence.learn.batches import Example
 from digit_sequence.read.samples import Batch
 from digit_sequence.read.split import Positions, Split
@@ -17,6 +18,15 @@ _READ_SAMPLES = 64
 _NO_BOXES = np.empty((0, 5), np.int32)
 
 Transform = Callable[[NDArray[np.uint8]], Any]
+
+
+def check_split(split: object, name: str) -> None:
+    """Refuse what is no split, such as a whole dataset."""
+    if not isinstance(split, Split):
+        raise ConfigError(
+            f"{name}: expected a split, such as open_dataset(...)['train'], got "
+            f"{type(split).__name__}"
+        )
 
 
 class NumberDataset(Dataset):  # type: ignore[misc]
@@ -44,6 +54,7 @@ class NumberDataset(Dataset):  # type: ignore[misc]
         source: str = "",
         max_digits: int | None = None,
     ) -> None:
+        check_split(split, "split")
         self.split = split
         self._has_boxes = boxes
         self._columns = ["key", "number", *(["boxes"] if boxes else [])]

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.text import count_things
 
 
 def open_device(name: str) -> Any:
@@ -35,10 +36,23 @@ def find_device(model: Any) -> Any:
     return next(model.parameters()).device
 
 
+def has_bfloat16(device: Any) -> bool:
+    """Whether a device computes sooner in bfloat16: a GPU, or a CPU with AVX-512."""
+    capability: str = torch.backends.cpu.get_cpu_capability()
+    return bool(device.type == "cuda") or capability == "AVX512"
+
+
 @contextmanager
-def mixed_precision(device: Any) -> Iterator[None]:
-    """Compute in bfloat16 what may be, on a GPU; weights and losses stay float32."""
-    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+def mixed_precision(device: Any, on_cpu: bool = False) -> Iterator[None]:
+    """Compute in bfloat16 what may be, on a GPU; weights and losses stay float32.
+
+    Parameters
+    ----------
+    device : torch.device
+    on_cpu : bool
+        Do so on a CPU as well.
+    """
+    with torch.autocast(device.type, torch.bfloat16, enabled=on_cpu or device.type == "cuda"):
         yield
 
 
@@ -59,5 +73,5 @@ def describe_machine(device: Any) -> str:
     """Say what trains here."""
     if device.type == "cuda":
         return f"{torch.cuda.get_device_name(device)}, PyTorch {torch.__version__}"
-    threads, machine = torch.get_num_threads(), platform.machine()
-    return f"{threads} threads of {machine}, PyTorch {torch.__version__}"
+    threads = count_things(torch.get_num_threads(), "thread")
+    return f"{threads} of {platform.machine()}, PyTorch {torch.__version__}"

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digit_sequence.base.names import MANIFEST_PATH
+from digit_sequence.base.text import count_things
 from digit_sequence.learn.label_files import match_dataset
 from digit_sequence.learn.report import Reading, measure
 from digit_sequence.live.dataset import DrawnDataset
@@ -45,7 +46,7 @@ class Doubtful:
         """Say in a sentence how many samples of what is called so show one."""
         if not self.glyph_ids:
             return f"{name}: shows none {_WHAT}; the dataset leaves them out"
-        return f"{name}: {n_shown:,} samples show one {_WHAT}"
+        return f"{name}: {count_things(n_shown, 'sample')} with one {_WHAT}"
 
 
 def open_doubtful(dataset: Splits) -> Doubtful | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -28,7 +29,7 @@ def compute_loss(scores: Any, batch: CtcBatch) -> Any:
     """
     return nn.functional.ctc_loss(
         scores.transpose(0, 1),
-        batch.padded_targets,
+        batch.padded_targets.to(scores.device, non_blocking=True),
         count_input_steps(batch),
         batch.target_lengths,
         blank=BLANK,
@@ -43,8 +44,18 @@ def count_input_steps(batch: CtcBatch) -> Any:
     return torch.tensor([count_steps(height, width) for width in batch.input_widths.tolist()])
 
 
-def read_split(model: Recognizer, split: Split) -> tuple[float, Reading]:
-    """Read all samples of a split; returns the mean loss and what was read."""
+def read_split(
+    model: Recognizer, split: Split, on_batch: Callable[[int], None] = lambda _samples: None
+) -> tuple[float, Reading]:
+    """Read all samples of a split; returns the mean loss and what was read.
+
+    Parameters
+    ----------
+    model : Recognizer
+    split : Split
+    on_batch : callable
+        Called with the samples of each batch.
+    """
     loader = DataLoader(
         NumberDataset(split), EVALUATION_BATCH, collate_fn=collate, generator=torch.Generator()
     )
@@ -62,4 +73,5 @@ def read_split(model: Recognizer, split: Split) -> tuple[float, Reading]:
             reading.truths.extend(batch.numbers)
             reading.predictions.extend(decode_classes(classes))
             reading.confidences.extend(best.sum(-1).exp().tolist())
+            on_batch(len(batch.images))
     return float(torch.cat(losses).mean()), reading

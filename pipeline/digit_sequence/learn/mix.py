@@ -25,7 +25,7 @@ from digit_sequence.base.characters import show_characters
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.learn.batches import Example
 from digit_sequence.learn.course import Part, SplitCourse
-from digit_sequence.learn.dataset import NumberDataset, Transform
+from digit_sequence.learn.dataset import NumberDataset, Transform, check_split
 from digit_sequence.learn.weights import Shares, check_weights, share_out
 from digit_sequence.read.split import Split
 
@@ -85,6 +85,7 @@ def _check_splits(splits: Mapping[str, Split]) -> None:
     for name, split in splits.items():
         if not (0 < len(name.encode()) <= MAX_NAME):
             raise ConfigError(f"mix: expected names of 1 to {MAX_NAME} letters, got {name!r}")
+        check_split(split, f"mix: {name}")
         if not len(split):
             raise ConfigError(f"mix: {name}: expected samples, got none")
     heights = {name: split.dataset.image_shape[0] for name, split in splits.items()}

@@ -13,7 +13,8 @@ from digit_sequence.base.progress import ShowProgress, hide_progress
 from digit_sequence.building.origins import is_dataset
 from digit_sequence.learn import training
 from digit_sequence.learn.checks import check_other
-from digit_sequence.learn.training_report import write_report
+from digit_sequence.learn.records import EpochRecord, TrainOptions
+from digit_sequence.learn.training_report import count_read_samples, write_report
 from digit_sequence.live.dataset import open_config
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.read.splits import Splits
@@ -28,7 +29,7 @@ def train(
     overwrite: bool = False,
     device: str = "cpu",
     weights: str | Path | None = None,
-    on_epoch: Callable[[training.EpochRecord], None] = lambda _record: None,
+    on_epoch: Callable[[EpochRecord], None] = lambda _record: None,
     show_progress: ShowProgress = hide_progress,
     **options: Any,
 ) -> Mapping[str, Any]:
@@ -55,9 +56,10 @@ def train(
     on_epoch : callable
         Called with the record of each epoch.
     show_progress : callable
-        See `digit_sequence.base.progress`; samples of all epochs are counted.
+        See `digit_sequence.base.progress`. First the samples of all epochs are counted, of train
+        and of val; then, in a block of their own, those that the report reads.
     **options
-        Fields of `digit_sequence.learn.training.TrainOptions`: ``epochs=6``, ``batch_size=64``.
+        Fields of `digit_sequence.learn.records.TrainOptions`: ``epochs=6``, ``batch_size=64``.
 
     Returns
     -------
@@ -80,16 +82,17 @@ def train(
     run = training.Run(
         opened,
         folder,
-        training.TrainOptions(**options),
+        TrainOptions(**options),
         overwrite=overwrite,
         device=device,
         weights=None if weights is None else Path(weights),
     )
-    with show_progress(run.options.epochs * len(run.train)) as on_progress:
+    with show_progress(run.options.epochs * run.epoch_samples) as on_progress:
         on_progress(run.done_samples, False)
         for record in training.train(run, lambda samples: on_progress(samples, True)):
             on_epoch(record)
-    return write_report(run, others)
+    with show_progress(count_read_samples(run, others)) as on_progress:
+        return write_report(run, others, lambda samples: on_progress(samples, True))
 
 
 def open_splits(origin: str, overrides: Sequence[str] = ()) -> Splits:

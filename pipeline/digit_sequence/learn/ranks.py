@@ -156,12 +156,24 @@ def _check_dispatcher() -> None:
             )
 
 
-def find_batch_size() -> int:
+def find_batch_size(given: int | None) -> int:
     """Return how many samples in a row the loader that asks wants of an iterable dataset.
 
-    It is those of a batch; those of all processes if Accelerate takes a part of them for each; 1 if
-    no DataLoader asks.
+    It is those of a batch; those of all processes if Accelerate takes a part of them for each; what
+    was given, or 1, if no DataLoader asks.
+
+    Raises
+    ------
+    ConfigError
+        If another one was given than a DataLoader wants.
     """
+    wanted = _find_wanted()
+    if given is not None and wanted not in (1, given):
+        raise ConfigError(f"batch_size: expected that of the loader, {wanted:,}, got {given:,}")
+    return given or wanted
+
+
+def _find_wanted() -> int:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         name, module = frame.f_code.co_qualname, frame.f_globals.get("__name__")

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
 
+from digit_sequence.base.text import count_things, describe_duration
 from digit_sequence.look.preview import Tile, draw_sheet
 from digit_sequence.read.split import Split
 
@@ -190,8 +191,9 @@ def draw_surest_mistakes(
         )
         for position, image in zip(worst, read_images(worst), strict=True)
     ]
-    title = f"{name}, {len(wrong):,} mistakes in {len(reading.truths):,}; the surest"
-    return draw_sheet({f"{title}: {len(tiles)} samples": tiles}, boxes=False)
+    mistakes = count_things(len(wrong), "mistake")
+    title = f"{name}, {mistakes} in {len(reading.truths):,}; the surest"
+    return draw_sheet({f"{title}: {count_things(len(tiles), 'sample')}": tiles}, boxes=False)
 
 
 def draw_curve(history: Sequence[Mapping[str, Any]], curve: Sequence[tuple[float, float]]) -> bytes:
@@ -206,7 +208,7 @@ def draw_curve(history: Sequence[Mapping[str, Any]], curve: Sequence[tuple[float
     """
     figure = Figure(figsize=(9, 4), layout="constrained")
     losses, matches = figure.subplots(1, 2)
-    epochs = [entry["epoch"] + 1 for entry in history]
+    epochs = [entry["epoch"] for entry in history]
     losses.plot(*np.array(curve).reshape(-1, 2).T, label="train")
     losses.plot(epochs, [entry["val_loss"] for entry in history], marker="o", label="val")
     losses.set(title="CTC loss a sample", xlabel="epoch", yscale="log")
@@ -230,10 +232,10 @@ def write_markdown(report: Mapping[str, Any]) -> str:
     lines = [
         f"# Training on {report['dataset']['uri']}",
         "",
-        f"{report['train_samples']:,} samples, {report['epochs']} epochs, best after epoch "
-        f"{report['best_epoch'] + 1}; {report['seconds'] / 60:.1f} minutes "
-        f"({report['cpu_seconds'] / 60:.1f} of processor time) on {report['machine']}; "
-        f"{report['parameters']:,} parameters.",
+        f"{count_things(report['train_samples'], 'sample')}, "
+        f"{count_things(report['epochs'], 'epoch')}, best after epoch {report['best_epoch']}; "
+        f"{describe_duration(report['seconds'])} ({describe_duration(report['cpu_seconds'])} of "
+        f"processor time) on {report['machine']}; {report['parameters']:,} parameters.",
         "",
         "| samples of | characters | samples | exact match | character error rate |",
         "| --- | ---: | ---: | ---: | ---: |",

@@ -53,6 +53,8 @@ def check_state(state: Mapping[str, Any], identity: Mapping[str, Any], n_samples
     ConfigError
         That says what differs.
     """
+    if not isinstance(state, Mapping):
+        raise ConfigError(f"state: expected what state_dict returns, got {type(state).__name__}")
     expected = {"version": VERSION, **identity}
     differing = [
         f"{name} {value}, as here, got {state.get(name)}"

@@ -95,6 +95,9 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
     drop_uneven : bool
         Leave out the few samples that would make one stream longer than another, for training
         that needs the same number of batches on every rank.
+    batch_size : int, optional
+        Samples that the loader takes in a row. Default: asked of PyTorch's DataLoader, which tells
+        datasets nothing of it, when an iteration begins; 1 if another loader iterates.
     boxes, transform
         As of `NumberDataset`.
 
@@ -118,6 +121,7 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
         rank: int | None = None,
         world_size: int | None = None,
         drop_uneven: bool = False,
+        batch_size: int | None = None,
         boxes: bool = False,
         transform: Transform | None = None,
     ) -> None:
@@ -128,6 +132,9 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
         )
         self._drop_uneven = drop_uneven
         self._given = check_rank(rank, world_size)
+        if batch_size is not None and batch_size < 1:
+            raise ConfigError(f"batch_size: expected 1 or more, got {batch_size}")
+        self._given_size = batch_size
         self._parent: Parent | None = None
         self._clock = EpochClock()
         self._running: int | None = None
@@ -149,11 +156,13 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
         """
         rank = self._find_rank()
         caller = sys._getframe(1).f_locals.get("self")
-        batch_size, drop_last = 1, False
-        if isinstance(caller, DataLoader) and caller.dataset is self:
-            batch_size, drop_last = caller.batch_size or 1, caller.drop_last
+        loader = caller if isinstance(caller, DataLoader) and caller.dataset is self else None
+        wanted: int | None = None if loader is None else loader.batch_size
+        batch_size = wanted or self._given_size or 1
         n_full, last = self._deal(rank, batch_size, 0).sizes(rank.rank)
-        n_batches: int = n_full + sum(size == batch_size or not drop_last for size in last)
+        if loader is None or wanted is None:
+            return n_full * batch_size + sum(last)
+        n_batches = n_full + sum(size == batch_size or not loader.drop_last for size in last)
         return n_batches * batch_size
 
     def set_epoch(self, epoch: int) -> None:
@@ -217,7 +226,7 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
         if epoch is None or self._loader != os.getpid():
             epoch = self._running = self._clock.begin(epoch)
         place, rank = self._place, self._find_rank()
-        self._batch_size = find_batch_size()
+        self._batch_size = find_batch_size(self._given_size)
         _check_batch_size(state, place, self._batch_size)
         deal = self._deal(rank, self._batch_size, place.done)
         ahead: deque[tuple[int, Step]] = deque()

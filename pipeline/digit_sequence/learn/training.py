@@ -15,10 +15,9 @@ random states are saved with their position. Needs the extra ``torch``.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -27,15 +26,13 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from digit_sequence.base.characters import show_characters
-from digit_sequence.base.digests import hash_contents
-from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.learn.batches import CtcBatch, collate
 from digit_sequence.learn.checkpoints import (
+    adopt_weights,
+    check_identity,
     check_like,
     load_checkpoint,
     load_weights,
-    open_weights,
     parse_record,
     reading,
     save_atomically,
@@ -44,19 +41,19 @@ from digit_sequence.learn.checks import check_dataset
 from digit_sequence.learn.crops import measure_dataset
 from digit_sequence.learn.devices import (
     get_random_state,
+    has_bfloat16,
     mixed_precision,
     open_device,
     set_random_state,
 )
 from digit_sequence.learn.evaluation import compute_loss, read_split
 from digit_sequence.learn.network import Recognizer, make_recognizer
+from digit_sequence.learn.records import EpochRecord, Progress, TrainOptions
 from digit_sequence.learn.report import measure
 from digit_sequence.learn.sampler import ShardBatchSampler
 from digit_sequence.learn.streams import NumberDataset
 from digit_sequence.read.splits import Splits
 
-WARM_UP = 0.05
-"""Share of all steps in which the learning rate rises."""
 CHECKPOINT_SECONDS = 60.0
 """A checkpoint is written at the end of an epoch, and when the last one is this old."""
 MAX_GRADIENT = 5.0
@@ -64,53 +61,6 @@ RUN_FILES = ("last.pt", "best.pt", "report.md", "report.json", "curve.png", "mis
 """What a run writes."""
 CURVE_POINTS = 20
 """Points of the learning curve for each epoch."""
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """What decides the weights, apart from the dataset."""
-
-    epochs: int = 6
-    batch_size: int = 64
-    learning_rate: float = 3e-3
-    weight_decay: float = 0.01
-    patience: int = 4
-    """Stop after this many epochs in which val was not read better."""
-    seed: int = 0
-    limit: int | None = None
-    """Use only the first samples of train."""
-
-
-EpochRecord = dict[str, int | float]
-"""What is known of a finished epoch."""
-_RECORD_NAMES = {"epoch", "train_loss", "val_loss", "val_exact_match", "seconds"}
-
-
-@dataclass
-class Progress:
-    """Where a run is; all of it is in a checkpoint."""
-
-    epoch: int = 0
-    batches: int = 0
-    """Done in this epoch."""
-    loss_sum: float = 0.0
-    """Over the samples of this epoch."""
-    seconds: float = 0.0
-    """Spent, of all runs that were stopped and went on."""
-    cpu_seconds: float = 0.0
-    """Of all cores together."""
-    best_epoch: int = -1
-    history: list[EpochRecord] = field(default_factory=list)
-    """One entry for each finished epoch."""
-    curve: list[tuple[float, float]] = field(default_factory=list)
-    """Epochs done, and the mean loss on train since the point before."""
-    recent_losses: list[float] = field(default_factory=list)
-    """Of the batches since the last point of the curve."""
-
-    def __post_init__(self) -> None:
-        """Check the entries, which may come from a file."""
-        if any(set(entry) != _RECORD_NAMES for entry in self.history):
-            raise OutputError("progress: other records than here")
 
 
 class Run:
@@ -150,11 +100,12 @@ class Run:
     ) -> None:
         check_dataset(dataset)
         self.device = open_device(device)
+        options = replace(options, bfloat16=options.bfloat16 and has_bfloat16(self.device))
         torch.manual_seed(options.seed)
-        self.model = make_recognizer(dataset.alphabet)
+        self.model = make_recognizer(dataset.alphabet, options.network)
         self._first = ""
         if weights is not None:
-            self._begin_with(weights, dataset.alphabet)
+            self._first = adopt_weights(self.model, weights, dataset.alphabet)
         for name in RUN_FILES if overwrite else ():
             (folder / name).unlink(missing_ok=True)
         self.dataset, self.folder, self.options = dataset, folder, options
@@ -175,16 +126,6 @@ class Run:
         self._clock = (0.0, 0.0)
         self._load()
 
-    def _begin_with(self, weights: Path, alphabet: str) -> None:
-        model, taught = open_weights(weights)
-        if taught.alphabet != alphabet:
-            raise ConfigError(
-                f"{weights}: expected weights that know the characters of the dataset, "
-                f"{show_characters(alphabet)}, got those of {show_characters(taught.alphabet)}"
-            )
-        self.model.load_state_dict(model.state_dict())
-        self._first = hash_contents(it.numpy().tobytes() for it in model.state_dict().values())
-
     # What another run must have the same of, to go on with this one.
     def _identity(self) -> dict[str, Any]:
         samples = {name: len(split) for name, split in self.dataset.items()}
@@ -200,14 +141,19 @@ class Run:
     def is_finished(self) -> bool:
         """Whether all epochs are done, or further ones would not help."""
         progress = self.progress
-        waited = progress.epoch - 1 - progress.best_epoch
+        waited = progress.epoch - progress.best_epoch
         return progress.epoch >= self.options.epochs or waited >= self.options.patience
+
+    @property
+    def epoch_samples(self) -> int:
+        """Samples of an epoch: train to learn from, then val to read."""
+        return len(self.train) + len(self.dataset["val"])
 
     @property
     def done_samples(self) -> int:
         """Samples seen so far, those of every epoch."""
         seen = min(self.progress.batches * self.options.batch_size, len(self.train))
-        return self.progress.epoch * len(self.train) + seen
+        return self.progress.epoch * self.epoch_samples + seen
 
     def train_epoch(self, on_batch: Callable[[int], None]) -> None:
         """Train to the end of the epoch, then read val, and save."""
@@ -232,7 +178,7 @@ class Run:
             if time.perf_counter() - self._saved > CHECKPOINT_SECONDS:
                 self._read_clock()
                 self.save()
-        val_loss, reading = read_split(self.model, self.dataset["val"])
+        val_loss, reading = read_split(self.model, self.dataset["val"], on_batch)
         self._read_clock()
         self._finish_epoch(val_loss, measure(reading)["exact_match"])
 
@@ -264,10 +210,11 @@ class Run:
 
     def _step(self, batch: CtcBatch) -> Any:
         """Learn from a batch; returns its mean loss, which stays on the device."""
-        rate = self._learning_rate()
+        done = self.progress.epoch + self.progress.batches / len(self.sampler)
+        rate = self.options.find_rate(done)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        with mixed_precision(self.device):
+        with mixed_precision(self.device, self.options.bfloat16):
             scores = self.model(batch.images.to(self.device, non_blocking=True))
         loss = compute_loss(scores, batch).mean()
         self.optimizer.zero_grad(set_to_none=True)
@@ -276,21 +223,12 @@ class Run:
         self.optimizer.step()
         return loss.detach()
 
-    def _learning_rate(self) -> float:
-        """Rise linearly, then fall as half a cosine (Loshchilov and Hutter, SGDR, ICLR 2017)."""
-        done = self.progress.epoch + self.progress.batches / len(self.sampler)
-        share = done / self.options.epochs
-        if share < WARM_UP:
-            return self.options.learning_rate * (share + 1e-3) / WARM_UP
-        fall = (share - WARM_UP) / (1 - WARM_UP)
-        return self.options.learning_rate * (1 + math.cos(math.pi * fall)) / 2
-
     def _finish_epoch(self, val_loss: float, exact_match: float) -> None:
         progress = self.progress
         best = max((entry["val_exact_match"] for entry in progress.history), default=-1.0)
         progress.history.append(
             {
-                "epoch": progress.epoch,
+                "epoch": progress.epoch + 1,
                 "train_loss": progress.loss_sum / len(self.train),
                 "val_loss": val_loss,
                 "val_exact_match": exact_match,
@@ -298,7 +236,7 @@ class Run:
             }
         )
         if exact_match > best:
-            progress.best_epoch = progress.epoch
+            progress.best_epoch = progress.epoch + 1
             content = {"taught": asdict(self._taught), "model": self.model.state_dict()}
             save_atomically(self.folder / "best.pt", content)
         progress.epoch, progress.batches, progress.loss_sum = progress.epoch + 1, 0, 0.0
@@ -324,17 +262,7 @@ class Run:
         saved = load_checkpoint(path)
         with reading(path):
             identity = dict(saved["identity"])
-            differing = [
-                f"  {name}: {identity.get(name)!r} there, {value!r} here"
-                for name, value in self._identity().items()
-                if identity.get(name) != value
-            ]
-        if differing:
-            raise OutputError(
-                f"{self.folder}: holds another run; these differ:\n"
-                + "\n".join(differing)
-                + "\nchoose another --output, or --overwrite to train anew"
-            )
+        check_identity(self.folder, identity, self._identity())
         with reading(path):
             progress = parse_record(Progress, saved["progress"])
             check_like(saved["model"], self.model.state_dict(), "model")
@@ -360,7 +288,7 @@ def train(run: Run, on_batch: Callable[[int], None]) -> Iterator[EpochRecord]:
     ----------
     run : Run
     on_batch : callable
-        Called with the samples of each batch.
+        Called with the samples of each batch, of train and of val.
     """
     while not run.is_finished:
         run.train_epoch(on_batch)

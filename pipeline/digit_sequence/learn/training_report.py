@@ -3,31 +3,54 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from digit_sequence.base.files import open_new
+from digit_sequence.base.text import count_things
 from digit_sequence.learn.devices import describe_machine
 from digit_sequence.learn.doubtful import measure_both, open_doubtful
 from digit_sequence.learn.evaluation import read_split
 from digit_sequence.learn.report import draw_curve, draw_mistakes, write_markdown
 from digit_sequence.learn.training import Run
+from digit_sequence.read.split import Split
 from digit_sequence.read.splits import Splits
 
 
-def write_report(run: Run, others: Mapping[str, Splits]) -> dict[str, Any]:
-    """Read val, test, and the tests of other datasets with the best weights; write the report."""
+def _list_splits(run: Run, others: Mapping[str, Splits]) -> dict[str, tuple[Splits, Split]]:
+    """Return what a report reads: val, test, and the tests of others, each with its dataset."""
+    splits = {name: (run.dataset, run.dataset[name]) for name in ("val", "test")}
+    return splits | {f"test of {name}": (other, other["test"]) for name, other in others.items()}
+
+
+def count_read_samples(run: Run, others: Mapping[str, Splits]) -> int:
+    """Return how many samples `write_report` reads."""
+    return sum(len(split) for _, split in _list_splits(run, others).values())
+
+
+def write_report(
+    run: Run,
+    others: Mapping[str, Splits],
+    on_batch: Callable[[int], None] = lambda _samples: None,
+) -> dict[str, Any]:
+    """Read val, test, and the tests of other datasets with the best weights; write the report.
+
+    Parameters
+    ----------
+    run : Run
+    others : mapping of str to Splits
+        By name.
+    on_batch : callable
+        Called with the samples of each batch that is read.
+    """
     model = run.load_best()
-    datasets = {"val": run.dataset, "test": run.dataset}
-    datasets |= {f"test of {name}": other for name, other in others.items()}
     results: dict[str, Any] = {}
     mistakes, remarks = None, []
-    for name, dataset in datasets.items():
-        split = dataset["val" if name == "val" else "test"]
-        _, reading = read_split(model, split)
+    for name, (dataset, split) in _list_splits(run, others).items():
+        _, reading = read_split(model, split, on_batch)
         is_doubtful = np.zeros(len(split), np.bool_)
         if split.name == "test" and (doubtful := open_doubtful(dataset)):
             is_doubtful = doubtful.find(split.labels(["glyph_ids"])["glyph_ids"].to_pylist())
@@ -67,7 +90,8 @@ def write_report(run: Run, others: Mapping[str, Splits]) -> dict[str, Any]:
 def summarize(report: Mapping[str, Any]) -> Sequence[str]:
     """Return a line for each result, then what is to be said of doubtful digits."""
     lines = [
-        f"{name:24} {result['samples']:8,} samples   exact match {result['exact_match']:7.2%}   "
+        f"{name:24} {count_things(result['samples'], 'sample'):>16}   "
+        f"exact match {result['exact_match']:7.2%}   "
         f"character error rate {result['character_error_rate']:.3%}"
         for name, result in report["results"].items()
     ]

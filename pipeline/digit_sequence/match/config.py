@@ -20,12 +20,12 @@ from digit_sequence.match.ranges import (
 )
 from digit_sequence.transforms.registry import TRANSFORMS
 
-_INK = "{probability: 0.8, grain: [0, 0.15], skips: [0, 0.02], pressure: [0.05, 0.35]}"
+_INK = "{probability: 0.8, grain: [0, 0.15], skips: [0, 0.02], pressure: [0, 0.3]}"
 _GUESSED = {
     "glyph.ink_texture": _INK,
-    "line.separators": "{probability: 0.36, commas: 0.3, room: [0.05, 0.35]}",
+    "line.separators": "{probability: 0.5, commas: 0.3, room: [0.05, 0.35]}",
     "line.touch": "{probability: 0.06, pixels: [1, 4]}",
-    "line.joins": "{probability: 0.06, zeros: 5}",
+    "line.joins": "{probability: 0.06, zeros: 5, feet: 0.25}",
     "line.trailing": "{probability: 0.32}",
     "line.leading": "{probability: 0.06}",
     "line.neighbour": "{probability: 0.06}",

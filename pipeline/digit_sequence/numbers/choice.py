@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from digit_sequence.base.blocks import Block
+from digit_sequence.base.blocks import NO_DOCSTRINGS, Block
 from digit_sequence.numbers.kind import NumberKind
 
 Kinds = Mapping[str, type[NumberKind]]
@@ -65,6 +65,8 @@ def make_choice(name: str, base: type[AnyChoice], kinds: Kinds) -> type[AnyChoic
         key: (kind.Settings | None, Field(None, description=(getdoc(kind) or "").splitlines()[0]))
         for key, kind in kinds.items()
     }
-    made: type[AnyChoice] = create_model(name, __base__=base, __doc__=base.__doc__, **fields)
+    made: type[AnyChoice] = create_model(
+        name, __base__=base, __doc__=base.__doc__, __cls_kwargs__=NO_DOCSTRINGS, **fields
+    )
     made.kinds = kinds
     return made

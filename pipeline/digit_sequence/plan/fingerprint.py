@@ -27,6 +27,8 @@ BYTE_PACKAGES = (
 )
 """Packages whose code may change a byte: all that making a shard needs, but for running tasks."""
 _PIXEL_LIBRARIES = ("imagecodecs", "numpy", "pyarrow", "scikit-image", "scipy")
+find_version = cache(version)
+"""The version of a library, which is looked for once a process: that takes milliseconds."""
 
 
 def collect_inputs(
@@ -58,7 +60,7 @@ def collect_inputs(
         **settings,
         **({"looks of splits": looks} if looks else {}),
         "versions": {"digit-sequence": __version__, "code": hash_code()}
-        | {library: version(library) for library in _PIXEL_LIBRARIES}
+        | {library: find_version(library) for library in _PIXEL_LIBRARIES}
         | ({"plugins": plugins} if plugins else {}),
     }
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import queue
+import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
@@ -157,33 +159,63 @@ def _run_on_cluster(
         batch = list(islice(tasks, window - len(running)))
         if not batch:
             return
-        graph = {key: node for task in batch for key, node in task.dask.items()}
-        try:
-            futures = submit(client, graph, [task.key for task in batch])
-        except Exception as error:  # what Dask raises when it has given its scheduler up
-            if is_running(client):
-                raise
-            raise lose("the scheduler is gone", len(running)) from error
-        for future in futures:
+        for future in _submit_all(client, batch, len(running)):
             running[future.key] = future
             future.add_done_callback(done.put)
 
     refill()
     while running:
-        try:
-            future = done.get(timeout=_TICK_SECONDS)
-        except queue.Empty:
+        ended = _wait_for_some(done, watch)
+        if not ended:
             watch.check(len(running))
             continue
-        result = _take_result(client, future, patience_seconds)
-        if future.status == "cancelled" or (
-            isinstance(result, TaskLost) and not is_running(client)
-        ):
-            raise lose("the scheduler is gone", len(running))
-        del running[future.key]
-        hand_over(result)
-        watch.note_result()
+        for future, result in _take_results(client, ended, patience_seconds):
+            if _is_cluster_lost(client, future, result):
+                raise lose("the scheduler is gone", len(running))
+            del running[future.key]
+            hand_over(result)
+            watch.note_result()
         refill()
+
+
+def _submit_all(client: Any, tasks: list[Delayed], n_running: int) -> Sequence[Any]:
+    """Start tasks in one graph; return their futures."""
+    graph = {key: node for task in tasks for key, node in task.dask.items()}
+    try:
+        return submit(client, graph, [task.key for task in tasks])
+    except Exception as error:  # what Dask raises when it has given its scheduler up
+        if is_running(client):
+            raise
+        raise lose("the scheduler is gone", n_running) from error
+
+
+def _wait_for_some(done: queue.SimpleQueue[Any], watch: Watch) -> list[Any]:
+    """Return the futures of tasks that have ended; none if there is none within a tick."""
+    ended = []
+    with suppress(queue.Empty):
+        ended.append(done.get(timeout=_TICK_SECONDS))
+        time.sleep(watch.pause())
+        while True:
+            ended.append(done.get_nowait())
+    return ended
+
+
+def _take_results(client: Any, futures: list[Any], seconds: float) -> Iterator[tuple[Any, Any]]:
+    """Yield the results of tasks that have ended, fetched all at a time, or a `TaskLost` each."""
+    finished = [future for future in futures if future.status == "finished"]
+    results: dict[Any, Any] = {}
+    if len(finished) > 1:
+        with suppress(Exception):  # one of them is lost: each is taken by itself, and tells why
+            found = call_within(seconds, lambda: client.gather(finished))
+            results = dict(zip(finished, found, strict=True))
+    for future in futures:
+        is_fetched = future in results
+        yield future, results[future] if is_fetched else _take_result(client, future, seconds)
+
+
+def _is_cluster_lost(client: Any, future: Any, result: Any) -> bool:
+    is_lost = isinstance(result, TaskLost) and not is_running(client)
+    return is_lost or future.status == "cancelled"
 
 
 def _take_result(client: Any, future: Any, seconds: float) -> Any:

@@ -6,7 +6,8 @@ import logging
 import multiprocessing
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,6 +26,10 @@ OPEN_FILES, OPEN_FILES_PER_WORKER = 40, 8
 TASKS, TASKS_PER_WORKER = 16, 8
 """Processes and threads that local processes need beside the driver: 40 in all were enough for two
 workers, and with 20 Dask tried for six minutes."""
+FORK_SECONDS = 120.0
+"""How long a call in a fork is waited for."""
+_FORKED = threading.Event()
+"""Whether the process is there whose forks local workers are."""
 GROUPS = Path("/proc/self/cgroup")
 GROUP_FOLDER = Path("/sys/fs/cgroup")
 
@@ -52,6 +57,10 @@ def open_processes(workers: int, is_profiled: bool) -> Iterator[Any]:
     settings = {
         "distributed.worker.memory.terminate": False,
         "distributed.worker.profile.enabled": is_profiled,
+        # For each worker, and for each in this process again, by default 50 and 2 times a second.
+        "distributed.admin.tick.interval": "1s",
+        "distributed.admin.tick.limit": "10s",
+        "distributed.admin.system-monitor.interval": "5s",
     }
     try:
         with leave_current_folder_out(), _hold_interrupts(), dask.config.set(settings):
@@ -152,6 +161,24 @@ def start_fork_server(modules: Sequence[str]) -> None:
 
     with leave_current_folder_out(), _hold_interrupts():
         forkserver.ensure_running()
+    _FORKED.set()
+
+
+def call_in_fork(call: Callable[..., None], *args: Any) -> Callable[[], None]:
+    """Begin a call in a fork of that process, if it was started; return what waits for its end."""
+    if sys.platform == "win32" or not _FORKED.is_set():
+        return lambda: None
+
+    def do() -> None:
+        context = multiprocessing.get_context("forkserver")
+        process = context.Process(target=call, args=args, daemon=True)
+        with suppress(OSError, EOFError):  # that process has ended
+            process.start()  # waits while it imports
+            process.join()
+
+    thread = threading.Thread(target=do, daemon=True)
+    thread.start()
+    return lambda: thread.join(FORK_SECONDS)
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from digit_sequence.run.dask_internals import ANSWER_SECONDS, find_address
 from digit_sequence.run.factories import load_factory, open_factory
 from digit_sequence.run.local import make_local_run
 from digit_sequence.run.options import LOCAL_SCHEDULERS, SchedulerOptions
-from digit_sequence.run.processes import open_processes, start_fork_server
+from digit_sequence.run.processes import call_in_fork, open_processes, start_fork_server
 from digit_sequence.run.run import Run, TaskLost
 from digit_sequence.run.waiting import call_within
 
@@ -36,6 +36,7 @@ __all__ = [
     "Run",
     "SchedulerOptions",
     "TaskLost",
+    "call_in_fork",
     "load_factory",
     "open_scheduler",
     "report_performance",

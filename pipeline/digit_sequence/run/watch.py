@@ -20,6 +20,8 @@ TASKS_PER_THREAD = 4
 _MOST_TASKS_PER_THREAD = 16
 """How many it may hold of tasks so short that more of them take `_AHEAD_SECONDS`."""
 _AHEAD_SECONDS = 1.0
+_GATHER_SECONDS = 0.25
+"""For how long results are gathered where they come faster, and a task takes longer."""
 RECOUNT_SECONDS = 1.0
 """How often its threads and its results are counted while results come."""
 FORGET_AFTER = 10_000
@@ -43,6 +45,7 @@ class Watch:
         self._alive_at = self._counted_at = self._result_at = time.monotonic()
         self._threads = count_threads(client, apart) or 1
         self._n_results = self._n_counted = 0
+        self._rate = 0.0
         self._window = TASKS_PER_THREAD * self._threads
 
     def note_result(self) -> None:
@@ -58,11 +61,17 @@ class Watch:
         if seconds > RECOUNT_SECONDS:
             self._threads = count_threads(self._client, self._apart) or self._threads
             self._tally.threads = self._threads
-            ahead = int((self._n_results - self._n_counted) / seconds * _AHEAD_SECONDS)
+            self._rate = (self._n_results - self._n_counted) / seconds
+            ahead = int(self._rate * _AHEAD_SECONDS)
             least, most = (n * self._threads for n in (TASKS_PER_THREAD, _MOST_TASKS_PER_THREAD))
             self._window = min(max(ahead, least), most)
             self._counted_at, self._n_counted = time.monotonic(), self._n_results
         return self._window
+
+    def pause(self) -> float:
+        """Return for how many seconds to wait for more results, to take many at a time."""
+        n_meanwhile = self._rate * _GATHER_SECONDS
+        return _GATHER_SECONDS if 1 < n_meanwhile < self._threads else 0.0
 
     def check(self, n_running: int) -> None:
         """Raise a BuildError if nothing can come any more."""

@@ -27,7 +27,7 @@ def find_copies(images: NDArray[np.uint8]) -> NDArray[np.int64]:
     keys = pa.Array.from_buffers(
         pa.binary(2 * width), len(images), [None, pa.py_buffer(rows)]
     ).dictionary_encode()
-    groups = keys.indices.to_numpy()
+    groups = np.frombuffer(keys.indices.buffers()[1], np.int32)  # to_numpy() imports pandas
     seen: dict[bytes, int] = {}
     for glyph in np.flatnonzero(np.bincount(groups)[groups] > 1).tolist():
         digest = hashlib.blake2b(images[glyph].tobytes(), digest_size=16).digest()

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
+from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from pathlib import PurePosixPath
 from typing import TypeVar
 
 import numpy as np
 
+from digit_sequence.base import names
 from digit_sequence.codec.encoding import EXTENSIONS
 from digit_sequence.config.model import Config
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.containers.container import Target
-from digit_sequence.plan.plan import Plan, Shard, parse_shard
+from digit_sequence.plan.plan import Plan, Shard
 from digit_sequence.store.done import check_shard, label_path
 from digit_sequence.store.labels import Commit
 from digit_sequence.store.plan_file import check_countable, outline_plan
@@ -31,20 +32,74 @@ MOST_LISTED = 10_000
 Found = TypeVar("Found")
 
 
-# -- the rule -------------------------------------------------------------------------------------
+# -- the files -----------------------------------------------------------------------------------
 
 
 def find_labelled(outline: Outline, paths: Iterable[str]) -> Iterator[Shard]:
-    """Yield the shards of a dataset that some of its files are the label files of, in order."""
-    found: dict[str, list[int]] = {split: [] for split in outline.samples}
+    """Return the shards of a dataset that some of its files are the label files of, in order."""
+    found = {split: array("q") for split in outline.samples}
+    places = {_locate_file(label_path(outline.shard(split, 0))): split for split in found}
+    n_shards = {split: outline.n_shards(split) for split in found}
     for path in paths:
-        with contextlib.suppress(ValueError):
-            split, index = parse_shard(PurePosixPath(path).stem)
-            is_planned = split in found and index < outline.n_shards(split)
-            if is_planned and path == label_path(outline.shard(split, index)):
-                found[split].append(index)
-    for split in outline.samples:
-        yield from (outline.shard(split, index) for index in sorted(found[split]))
+        kind, index = _locate_file(path) or ("", 0)
+        split = places.get((kind, 0))
+        if split is not None and index < n_shards[split]:
+            found[split].append(index)
+    return (outline.shard(split, int(index)) for split in found for index in np.sort(found[split]))
+
+
+def list_labelled(storage: Storage, outline: Outline) -> Iterator[Shard]:
+    """Return the shards whose label files are there, in order."""
+    return find_labelled(outline, (path for path, _ in storage.walk("labels")))
+
+
+class FileSizes:
+    """The sizes of the files below ``images``; of one that is a shard 16 bytes are kept.
+
+    Parameters
+    ----------
+    files : iterable of (str, int)
+        Paths, relative to the dataset, and sizes.
+    """
+
+    def __init__(self, files: Iterable[tuple[str, int]]) -> None:
+        self.n_files = self.n_bytes = 0
+        self._others: dict[str, int] = {}
+        found: dict[str, tuple[array[int], array[int]]] = {}
+        for path, size in files:
+            self.n_files, self.n_bytes = self.n_files + 1, self.n_bytes + size
+            if (place := _locate_file(path)) is None:
+                self._others[path] = size
+            else:
+                indices, sizes = found.setdefault(place[0], (array("q"), array("q")))
+                indices.append(place[1])
+                sizes.append(size)
+        self._of_shards = {}
+        for kind, columns in found.items():
+            order = np.argsort(columns[0])
+            self._of_shards[kind] = [array("q", np.asarray(it)[order].data) for it in columns]
+
+    def get(self, path: str) -> int | None:
+        """Return the size of a file, None if it is not there."""
+        if (place := _locate_file(path)) is None:
+            return self._others.get(path)
+        kind, index = place
+        if kind not in self._of_shards:
+            return None
+        indices, sizes = self._of_shards[kind]
+        row = bisect_left(indices, index)
+        return sizes[row] if row < len(indices) and indices[row] == index else None
+
+
+def _locate_file(path: str) -> tuple[str, int] | None:
+    """Return the index of the shard that a file is named after, behind all else of its path."""
+    folder, _, name = path.rpartition("/")
+    stem = name.partition(".")[0]
+    try:
+        split, index = names.parse_shard(stem)
+    except ValueError:
+        return None
+    return f"{folder}/{split}*{name[len(stem) :]}", index
 
 
 def shard_paths(plan: Plan, shard: Shard) -> list[str]:
@@ -164,15 +219,15 @@ _LEDGER_ROW = np.dtype(
 
 def read_ledger(storage: Storage, plan: Plan) -> Ledger:
     """Find the complete shards of a plan."""
-    labelled = storage.list("labels")  # before the images: what has a label file has those by now
-    sizes = storage.list("images")
     outline, ledger = outline_plan(plan), Ledger(plan)
+    labelled = list_labelled(storage, outline)  # first: what has these, has its images by now
+    sizes = FileSizes(storage.walk("images"))
 
     def check(shard: Shard) -> tuple[Shard, Commit | None]:
         commit, fault = check_shard(storage, outline, shard, sizes.get)
         return shard, None if fault else commit
 
-    for shard, commit in map_shards(check, find_labelled(outline, labelled)):
+    for shard, commit in map_shards(check, labelled):
         if commit is not None:
             ledger.add(shard, commit)
     return ledger
@@ -183,14 +238,17 @@ def drop_lost(storage: Storage, plan: Plan, ledger: Ledger) -> list[Shard]:
 
     The directory is listed; no file is read.
     """
-    labelled, sizes = storage.list("labels"), storage.list("images")
+    labelled = {name: np.zeros(split.n_shards, np.bool_) for name, split in plan.splits.items()}
+    for shard in list_labelled(storage, outline_plan(plan)):
+        labelled[shard.split][shard.index] = True
+    sizes = FileSizes(storage.walk("images"))
     has_file_per_image = CONTAINERS[plan.config.output.container].has_file_per_image
     is_whole = has_file_per_image and (
-        (len(sizes), sum(sizes.values())) == (ledger.done_samples, ledger.done_bytes)
+        (sizes.n_files, sizes.n_bytes) == (ledger.done_samples, ledger.done_bytes)
     )
 
     def is_there(shard: Shard) -> bool:
-        if label_path(shard) not in labelled:
+        if not labelled[shard.split][shard.index]:
             return False
         if is_whole:  # then none is lost, and naming them all would take a while
             return True

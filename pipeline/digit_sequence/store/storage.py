@@ -149,30 +149,44 @@ class Storage:
 
     def list(self, folder: str = "") -> dict[str, int]:
         """Return the size of every file below a folder, by path relative to the dataset."""
+        return dict(self.walk(folder))
+
+    def walk(self, folder: str = "") -> Iterator[tuple[str, int]]:
+        """Yield path and size of every file below a folder, in any order.
+
+        Raises
+        ------
+        OutputError
+            If there is a link, or the folder cannot be listed.
+        """
         if self.is_local:
-            sizes, links = self._measure(folder)
-            if links:
-                raise OutputError(f"{self.uri}: {link_error(links[0]).strerror}")
-            return sizes
+            for path, size in self._measure(folder):
+                if size is None:
+                    raise OutputError(f"{self.uri}: {link_error(path).strerror}")
+                yield path, size
+            return
         base = self.locate(folder) if folder else self._root
         selector = fs.FileSelector(base, allow_not_found=True, recursive=True)
         with self.reading(folder):
             found = self._files.get_file_info(selector)
         skip = len(self._root) + 1
-        return {info.path[skip:]: info.size for info in found if info.type == fs.FileType.File}
+        for info in found:
+            if info.type == fs.FileType.File:
+                yield info.path[skip:], info.size
 
     def list_with_links(self) -> tuple[dict[str, int], Sequence[str]]:
         """Return what `list` does of the whole directory, and the paths of its links."""
         if not self.is_local:
             return self.list(), []
-        return self._measure("")
+        found = dict(self._measure(""))
+        links = [path for path, size in found.items() if size is None]
+        return {path: size for path, size in found.items() if size is not None}, links
 
-    def _measure(self, folder: str) -> tuple[dict[str, int], Sequence[str]]:
-        """Return the sizes of the files below a folder, and the links; no link is followed."""
-        sizes: dict[str, int] = {}
-        links = []
+    def _measure(self, folder: str) -> Iterator[tuple[str, int | None]]:
+        """Yield the sizes of the files below a folder, None of a link; none is followed."""
         if folder and (link := self._find_link(folder)):
-            return sizes, [link]
+            yield link, None
+            return
         folders = [folder]
         while folders:
             name = folders.pop()
@@ -182,9 +196,9 @@ class Storage:
                         path = f"{name}/{entry.name}" if name else entry.name
                         status = entry.stat(follow_symlinks=False)
                         if is_link(status):
-                            links.append(path)
+                            yield path, None
                         elif stat.S_ISREG(status.st_mode):
-                            sizes[path] = status.st_size
+                            yield path, status.st_size
                         elif stat.S_ISDIR(status.st_mode):
                             folders.append(path)
             except FileNotFoundError:
@@ -192,7 +206,6 @@ class Storage:
             except OutputError as error:
                 if not (folder and isinstance(error.__cause__, NotADirectoryError)):
                     raise
-        return sizes, links
 
     def check_links(self) -> None:
         """Refuse a directory in which a link stands where a build works.
@@ -276,8 +289,7 @@ class Storage:
         if not self.is_local or Path(self._root, TEMPORARY_FOLDER).is_file():
             return 0
         root = Path(self._root)
-        sizes, links = self._measure(TEMPORARY_FOLDER)
-        names = [*sizes, *links]
+        names = [path for path, _ in self._measure(TEMPORARY_FOLDER)]
         return remove_orphans((root / name for name in names), root)
 
     @contextmanager

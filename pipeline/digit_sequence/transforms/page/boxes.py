@@ -54,9 +54,9 @@ class Boxes(Page):
 
     def apply_compiled(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:  # noqa: ARG002
         """Print boxes by compiled loops."""
-        from digit_sequence.transforms.page import lines_kernels
+        from digit_sequence.transforms.page.lines_kernels import paint_lines
 
-        lines_kernels.paint_lines(pages.pixels, _box(pages, drawn))
+        paint_lines(pages.pixels, _box(pages, drawn))
 
 
 def _box(pages: Pages, drawn: Drawn) -> Lines:

@@ -51,10 +51,10 @@ class Defocus(Page):
 
     def apply_compiled(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:  # noqa: ARG002
         """Filter them by compiled loops."""
-        from digit_sequence.transforms.page import filters_kernels
+        from digit_sequence.transforms.page.filters_kernels import filter_page
 
         for sample in np.flatnonzero(drawn["defocus"]).tolist():
-            filters_kernels.filter_page(pages.pixels[sample], _weigh(drawn, sample))
+            filter_page(pages.pixels[sample], _weigh(drawn, sample))
 
 
 def _weigh(drawn: Drawn, sample: int) -> Weights:

@@ -60,9 +60,9 @@ class Frame(Page):
 
     def apply_compiled(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:  # noqa: ARG002
         """Print the corner by compiled loops."""
-        from digit_sequence.transforms.page import lines_kernels
+        from digit_sequence.transforms.page.lines_kernels import paint_lines
 
-        lines_kernels.paint_lines(pages.pixels, _frame(pages, drawn))
+        paint_lines(pages.pixels, _frame(pages, drawn))
 
 
 def _frame(pages: Pages, drawn: Drawn) -> Lines:

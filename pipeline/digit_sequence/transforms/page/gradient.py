@@ -45,9 +45,9 @@ class Gradient(Page):
 
     def apply_compiled(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:  # noqa: ARG002
         """Light them by compiled loops."""
-        from digit_sequence.transforms.page import shading_kernels
+        from digit_sequence.transforms.page.shading_kernels import scale_slopes
 
-        shading_kernels.scale_slopes(pages.pixels, _tilt_light(pages, drawn))
+        scale_slopes(pages.pixels, _tilt_light(pages, drawn))
 
 
 def _tilt_light(pages: Pages, drawn: Drawn) -> NDArray[np.int64]:

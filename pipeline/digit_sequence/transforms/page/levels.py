@@ -51,9 +51,9 @@ class Levels(Page):
 
     def apply_compiled(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:  # noqa: ARG002
         """Set levels by compiled loops."""
-        from digit_sequence.transforms.page import tables_kernels
+        from digit_sequence.transforms.page.tables_kernels import look_up
 
-        tables_kernels.look_up(pages.pixels, *_tabulate(drawn))
+        look_up(pages.pixels, *_tabulate(drawn))
 
 
 def _tabulate(drawn: Drawn) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

@@ -56,9 +56,9 @@ class PaperEdge(Page):
 
     def apply_compiled(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:  # noqa: ARG002
         """End it by compiled loops."""
-        from digit_sequence.transforms.page import shading_kernels
+        from digit_sequence.transforms.page.shading_kernels import shade_planes
 
-        shading_kernels.shade_planes(pages.pixels, _cut(pages, drawn))
+        shade_planes(pages.pixels, _cut(pages, drawn))
 
 
 def _cut(pages: Pages, drawn: Drawn) -> NDArray[np.int64]:

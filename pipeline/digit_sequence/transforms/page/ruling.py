@@ -65,9 +65,9 @@ class Ruling(Page):
 
     def apply_compiled(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:  # noqa: ARG002
         """Print lines by compiled loops."""
-        from digit_sequence.transforms.page import lines_kernels
+        from digit_sequence.transforms.page.lines_kernels import paint_lines
 
-        lines_kernels.paint_lines(pages.pixels, _rule(pages.pixels.shape, drawn))
+        paint_lines(pages.pixels, _rule(pages.pixels.shape, drawn))
 
 
 def _rule(shape: tuple[int, ...], drawn: Drawn) -> Lines:

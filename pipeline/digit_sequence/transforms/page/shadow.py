@@ -55,9 +55,9 @@ class Shadow(Page):
 
     def apply_compiled(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:  # noqa: ARG002
         """Darken them by compiled loops."""
-        from digit_sequence.transforms.page import shading_kernels
+        from digit_sequence.transforms.page.shading_kernels import shade_planes
 
-        shading_kernels.shade_planes(pages.pixels, _cast(pages, drawn))
+        shade_planes(pages.pixels, _cast(pages, drawn))
 
 
 def _cast(pages: Pages, drawn: Drawn) -> NDArray[np.int64]:

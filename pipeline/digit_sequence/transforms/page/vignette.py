@@ -40,9 +40,9 @@ class Vignette(Page):
 
     def apply_compiled(self, pages: Pages, drawn: Drawn, stream: Stream) -> None:  # noqa: ARG002
         """Darken them by compiled loops."""
-        from digit_sequence.transforms.page import shading_kernels
+        from digit_sequence.transforms.page.shading_kernels import scale_slopes
 
-        shading_kernels.scale_slopes(pages.pixels, _find_losses(pages, drawn))
+        scale_slopes(pages.pixels, _find_losses(pages, drawn))
 
 
 def _find_losses(pages: Pages, drawn: Drawn) -> NDArray[np.int64]:

@@ -1,0 +1,46 @@
+"""Tables are folded to a terminal, and nothing of them is lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from digit_sequence.cli.tables import fold_remark, fold_table
+
+ROWS = [
+    ("5 / 50 / 95 %", "real", "built", ""),
+    ("paper", "180 / 213 / 241", "181 / 214 / 240", "grey level of the paper"),
+    ("height", "0.3 / 0.5 / 0.7", "0.3 / 0.5 / 0.7", "height of digits, share of the crop's"),
+]
+
+
+@pytest.mark.parametrize("width", [24, 40, 60, 80, 120, None])
+def test_nothing_is_cut(width):
+    """Each line fits, and all that the table says is there."""
+    lines = fold_table(ROWS, width)
+    assert width is None or max(map(len, lines)) <= width
+    words = " ".join(lines).split()
+    for row in ROWS[1:] if width in (24, 40) else ROWS:
+        assert {*" ".join(row).split()} <= {*words}
+
+
+def test_wide_and_narrow():
+    """Where there is room a row is a line; then its remark is below; then its values are."""
+    assert len(fold_table(ROWS, None)) == len(fold_table(ROWS, 120)) == 3
+    assert fold_table(ROWS, 60)[1:3] == [
+        "paper          180 / 213 / 241  181 / 214 / 240",
+        "    grey level of the paper",
+    ]
+    assert fold_table(ROWS, 40)[:4] == [
+        "5 / 50 / 95 %",
+        "paper",
+        "    grey level of the paper",
+        "  real   180 / 213 / 241",
+    ]
+
+
+def test_long_words_are_folded():
+    """A path that is wider than the terminal goes on in the next line."""
+    path = "/a" * 50
+    lines = fold_remark("cache", path, 40)
+    assert "".join(lines).replace(" ", "") == f"cache{path}"
+    assert max(map(len, lines)) <= 40
