@@ -15,7 +15,7 @@ from skimage.morphology import dilation
 from builds import ALL_TRANSFORMS, build, read_rows
 from conftest import find_extent
 from digit_sequence.base.errors import ConfigError
-from digit_sequence.building import checks
+from digit_sequence.building import row_checks
 from digit_sequence.building.sampler import open_output, open_sampler
 from digit_sequence.building.shard import pack_shard
 from digit_sequence.building.verify import verify_dataset
@@ -136,12 +136,12 @@ def test_damaged_shapes(shaped, column, damage, reason):
     sampler = open_output(Storage(str(shaped)))
     shard = sampler.plan.splits["train"].shard(0)
     rows = pq.ParquetFile(shaped / f"labels/train/{shard.name}.parquet").read()
-    assert list(checks.check_shapes(rows)) == []
+    assert list(row_checks.check_shapes(rows)) == []
     place = rows.column_names.index(column)
     values = rows[column].to_pylist()
     values[0][0] = damage(values[0][0])
     changed = rows.set_column(place, rows.field(place), pa.array(values, rows.field(place).type))
-    (found,) = checks.check_shapes(changed)
+    (found,) = row_checks.check_shapes(changed)
     assert reason in found
 
 

@@ -12,7 +12,7 @@ import pytest
 from builds import build, read_rows
 from conftest import N_PER_DIGIT
 from digit_sequence.base.errors import OutputError, SourceError
-from digit_sequence.building import checks
+from digit_sequence.building import row_checks, shard_checks
 from digit_sequence.building.sampler import open_output, open_sampler
 from digit_sequence.building.shard import pack_shard
 from digit_sequence.building.verify import verify_dataset
@@ -127,7 +127,7 @@ def test_nothing_is_written_of_an_impossible_split(tiny_config, source, tmp_path
 def test_verification_finds_a_writer_of_two_splits(tiny_config, source, tmp_path, monkeypatch):
     """Verification reads the rows: if they had a writer in two splits, it would say so."""
     build(tiny_config(source=source, splits=SPLITS), tmp_path / "out")
-    monkeypatch.setattr(checks, "_list_writers", lambda plan, rows: (107,))
+    monkeypatch.setattr(shard_checks, "_list_writers", lambda plan, rows: (107,))
     found = [reason for _, reason in find_problems(tmp_path / "out")]
     assert found
     assert all("writer 107: expected in one split, got train as well" in it for it in found)
@@ -143,14 +143,14 @@ def test_rows_that_lie(tiny_config, source, tmp_path, column, reason):
     sampler = open_output(Storage(str(tmp_path / "out")))
     shard = sampler.plan.splits["train"].shard(0)
     path = tmp_path / f"out/labels/train/{shard.name}.parquet"
-    rows = checks.read_labels(str(path), n_rows=shard.n_samples)
+    rows = shard_checks.read_labels(str(path), n_rows=shard.n_samples)
     place = rows.column_names.index(column)
     values = rows[column].to_pylist()
     values[0] = [values[0][0] + 1, *values[0][1:]] if column == "writers" else values[0] + 1
     changed = rows.set_column(place, rows.field(place), pa.array(values, rows.field(place).type))
     numbers = rows["number"].to_pylist()
-    assert reason[:30] not in str(list(checks.check_glyphs(sampler, shard, rows, numbers)))
-    assert reason in str(list(checks.check_glyphs(sampler, shard, changed, numbers)))
+    assert reason[:30] not in str(list(row_checks.check_glyphs(sampler, shard, rows, numbers)))
+    assert reason in str(list(row_checks.check_glyphs(sampler, shard, changed, numbers)))
 
 
 def test_plan_carries_what_was_asked(tiny_config, source, tmp_path):
