@@ -32,7 +32,12 @@ class Session:
         self._n_read = 0
 
     def type(self, text: str) -> None:
-        """Type a text; a line ends with a new line."""
+        """Type a text; a line ends with a new line.
+
+        Ctrl-C that comes after a prompt is shown, and before it is read, waits for the next key.
+        """
+        if text == "\x03":
+            time.sleep(0.3)
         os.write(self._terminal, text.encode())
 
     def wait_for(self, pattern: str) -> re.Match[str]:

@@ -711,7 +711,7 @@ def limit_files():
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
 
-def test_full_disk(built, config, tiny_config, work):
+def test_full_disk(built_of_few, config, tiny_config, work):
     """A disk that is full is one message with what to do; the same command goes on later."""
     open_sampler(tiny_config())  # fills the cache of glyphs
     arguments = ("build", config, "-o", "out", *HERE, "--set", "output.shard_samples=20")
@@ -725,7 +725,7 @@ def test_full_disk(built, config, tiny_config, work):
     }
     assert list(work.glob("out/.build/tmp/*")) == []
     assert run_program(*arguments).returncode == 0
-    assert read_tree(work / "out") == read_tree(built(shard_samples=20))
+    assert read_tree(work / "out") == read_tree(built_of_few(shard_samples=20))
 
 
 def test_only_errors_of_users_become_messages():
