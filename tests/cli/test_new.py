@@ -8,6 +8,7 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
@@ -157,6 +158,19 @@ def test_own_numbers_and_digits(work, tmp_path):
     assert config.source.path == str(work / "mine")
     (tmp_path / "else").mkdir()
     assert make(tmp_path / "else/mine.yaml", **wishes)[1].source == config.source
+
+
+@pytest.mark.parametrize("numbers", ["1-6", "zip", "amounts"])
+def test_own_digits_in_dark_ink(work, bank, numbers):
+    """Digits that are dark on white become what the same digits are in bright ink on black."""
+    for row, digit in enumerate(bank.digits):
+        (work / f"mine/{digit}").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(255 - bank.images[row]).save(work / f"mine/{digit}/{row:03}.png")
+    text, config = make(work / "mine.yaml", numbers=numbers, digits="mine")
+    assert text.count("ink: auto") == 1
+    found = open_sampler(config).bank  # a doubt would be a warning, and that an error
+    order = np.argsort(bank.digits, kind="stable")
+    assert np.abs(found.images.astype(int) - bank.images[order]).max() <= 8
 
 
 @pytest.mark.parametrize(

@@ -419,10 +419,10 @@ def test_ink_is_found(tmp_path, bank, change, is_exact):
 @pytest.mark.parametrize(
     ("change", "keys", "doubt"),
     [
-        (photograph, {}, "border of 100% of the digits holds ink.*source.ink is bright: .*dark or"),
-        (photograph, {"ink": "dark"}, "border of 100% .*source.ink is dark: .* bright or auto"),
-        (white, {}, "border of 100% of the digits holds ink, of 255 of 255.*dark or auto"),
-        (lambda image: image, {"ink": "dark"}, "source.ink is dark: see whether .* bright or auto"),
+        (photograph, {}, "^100% of the digits have ink along .* set source.ink: auto.* bright$"),
+        (photograph, {"ink": "dark"}, "^100% .* set source.ink: auto, .* now it is dark$"),
+        (white, {}, "^100% .* 255 of 255 strong, .* set source.ink: auto, "),
+        (lambda image: image, {"ink": "dark"}, "set source.ink: auto, .* now it is dark$"),
         (twelve_bits, {}, "the ink is faint, of 16 of 255.*source.ink, whose value auto"),
         (np.transpose, {}, "look transposed.*source.transpose: true would mend it"),
         (lambda image: image, {"transpose": True}, "source.transpose: false would mend it"),

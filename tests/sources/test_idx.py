@@ -170,7 +170,7 @@ def test_dark_ink(pair, bank, ink):
     assert not glyphs.doubts
     assert np.abs(glyphs.images.astype(int) - bank.images).max() <= (0 if ink == "dark" else 8)
     (doubt,) = read_source(pair).doubts
-    assert "source.ink is bright: see whether it should be dark or auto" in doubt
+    assert "set source.ink: auto, which tells ink from paper; now it is bright" in doubt
 
 
 def test_blank_in_dark_ink(pair, bank):

@@ -149,6 +149,7 @@ def _put_source(tree: Any, wishes: Wishes, path: Path) -> None:
     else:
         source["name"] = "folder"
         source["path"] = _refer(wishes.digits, path)
+        source["ink"] = "auto"  # most are dark on white
     for key in [it for it in source if it not in list_fields(source["name"])]:
         del source[key]
 

@@ -125,13 +125,13 @@ def _doubt_ground(images: NDArray[np.uint8], ink: str) -> str | None:
     if np.median(levels) < np.median(images.max(axis=(1, 2))) / 8:
         remedy = "see source.ink_threshold"
     else:
-        other = {"bright": "dark", "dark": "bright"}.get(ink)
-        remedy = f"source.ink is {ink}: see whether it should be {other} or auto"
-        if other is None:
-            remedy = "leave some ground around each digit"
+        remedy = "leave some paper around each digit"
+        if ink != "auto":
+            remedy = f"set source.ink: auto, which tells ink from paper; now it is {ink}"
     return (
-        f"the border of {share:.0%} of the digits holds ink, of {np.median(levels):.0f} of 255: "
-        f"their boxes would be as large as the images; {remedy}"
+        f"{share:.0%} of the digits have ink along their edges, {np.median(levels):.0f} of 255 "
+        "strong, as where paper is taken for ink: their boxes would be as large as the images; "
+        f"{remedy}"
     )
 
 
