@@ -289,7 +289,8 @@ ERRORS = {
     "trainer": (["--for", "voc", "--yes"], "--for: expected one of train, lmdb, .* got 'voc'"),
     "labels": (["--labels", "names", "--yes"], "--labels: expected --match, whose crops they are"),
     "both": (["--match", "x", "--look", "fax", "--yes"], "--look: expected none with --match, "),
-    "no crops": (["--match", "none", "--yes"], "none: expected a folder of images, got none"),
+    "no crops": (["--match", "none"], "--match: none: expected a folder of images, got none"),
+    "few crops": (["--match", "few"], "--match: few: expected at least 8 images of numbers, got 7"),
     "there": (
         ["there.yaml", "--yes"],
         "CONFIG: there.yaml is there already; name another, or give",
@@ -308,6 +309,10 @@ def test_errors(work, arguments, message):
         (work / name).write_text("x\n")
     (work / "two.csv").write_text("zip,people\n12,3\n")
     (work / "letters.txt").write_text("BA1\n")
+    (work / "few").mkdir()
+    for n in range(7):
+        (work / f"few/{n}.png").touch()
+    (work / "few/notes.txt").touch()
     before = {path.name for path in work.iterdir()}
     result = run(*arguments, status=2)
     assert result.stdout == ""
@@ -340,10 +345,16 @@ def test_every_wish_is_asked():
 
 def test_a_conversation(work):
     """Answers are typed; a wrong one is asked again; a sheet that is not liked starts anew."""
+    (work / "few").mkdir()
+    for n in range(7):
+        (work / f"few/{n}.png").touch()
     with open_session("new", "--samples", 40) as person:
+        person.wait_for("If you have 8 or more:")
         person.wait_for(r"Their folder \(Enter: none\): ")
         person.type("nowhere\n")
         person.wait_for("Error: expected a folder of images, or nothing, got 'nowhere'")
+        person.type("few\n")
+        person.wait_for("Error: few: expected at least 8 images of numbers, got 7")
         person.type("\n")
         person.wait_for(r"  zip +ZIP codes")
         person.wait_for(r"Numbers \[1-6\]: ")

@@ -100,7 +100,7 @@ class NewCommand(click.Command):
 @click.option(
     "--match",
     metavar="FOLDER",
-    help="Real crops, to build images like them, instead of --numbers and --look.",
+    help="8 or more real crops, to build images like them, instead of --numbers and --look.",
 )
 @click.option("--labels", metavar="CSV|names", help="Of the real crops, as of `match`.")
 @click.option("-y", "--yes", is_flag=True, help="Ask nothing: what is not given has its default.")
@@ -129,6 +129,8 @@ def new(
         raise ConfigError("--labels: expected --match, whose crops they are of")
     if match is not None and (both := [it for it in OF_CROPS if it in wishes]):
         raise ConfigError(f"--{both[0]}: expected none with --match, whose crops say it")
+    if match is not None:
+        _check_crops(match, "--match: ")
     path = None if config is None and not yes else _check_path(config or MINE, overwrite)
     try:
         if not yes and sys.stdin.isatty() and not find_manner().is_json:
@@ -212,14 +214,26 @@ def _check_answer(text: str) -> str:
 
 def _ask_crops(before: str) -> str | None:
     """Return the folder of real crops, if there is one."""
+    from digit_sequence.match.crops import MIN_CROPS
 
     def check(text: str) -> str:
         if text and not Path(text).is_dir():
             raise ConfigError(f"expected a folder of images, or nothing, got {text!r}")
-        return text
+        return _check_crops(text) if text else ""
 
-    _tell("Real crops that the images are to be like? If you have some:")
+    _tell(f"Real crops that the images are to be like? If you have {MIN_CROPS} or more:")
     return _prompt("Their folder (Enter: none)", before, check) or None
+
+
+def _check_crops(folder: str, where: str = "") -> str:
+    """Return a folder that has enough images; a ConfigError unless it does."""
+    from digit_sequence.match.crops import list_crops
+
+    try:
+        list_crops(Path(folder))
+    except (PipelineError, OSError) as error:
+        raise ConfigError(f"{where}{error}") from error
+    return folder
 
 
 def _ask(name: str, wishes: Mapping[str, Any]) -> Any:

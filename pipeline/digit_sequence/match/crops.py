@@ -82,15 +82,7 @@ def read_crops(
     ConfigError
         If labels are not sound, or do not fit the images.
     """
-    if not folder.is_dir():
-        raise SourceError(f"{folder}: expected a folder of images, got none")
-    found = sorted(folder.iterdir())
-    paths = [path for path in found if path.is_file() and is_image_file(path)]
-    others = [path.name for path in found if path not in set(paths)]
-    if len(paths) < MIN_CROPS:
-        raise SourceError(
-            f"{folder}: expected at least {MIN_CROPS} images of numbers, got {len(paths)}"
-        )
+    paths, others = list_crops(folder)
     rows = _find_labels(paths, labels)
     images = _read_images(paths)
     rows_high = height or int(np.clip(np.median([len(it) for it in images]), *HEIGHTS))
@@ -100,6 +92,26 @@ def read_crops(
     ]
     notes = [f"{folder}: {len(others)} no images: {_name_some(others)}"] if others else []
     return crops, notes
+
+
+def list_crops(folder: Path) -> tuple[list[Path], list[str]]:
+    """Return the images of a folder, and the names of what else it holds, without reading them.
+
+    Raises
+    ------
+    SourceError
+        If it is no folder, or has fewer than `MIN_CROPS` images.
+    """
+    if not folder.is_dir():
+        raise SourceError(f"{folder}: expected a folder of images, got none")
+    found = sorted(folder.iterdir())
+    paths = [path for path in found if path.is_file() and is_image_file(path)]
+    if len(paths) < MIN_CROPS:
+        raise SourceError(
+            f"{folder}: expected at least {MIN_CROPS} images of numbers, got {len(paths)}"
+        )
+    images = {*paths}
+    return paths, [path.name for path in found if path not in images]
 
 
 def _name_some(names: Sequence[str]) -> str:
