@@ -142,7 +142,7 @@ def test_defaults_are_those_of_the_function(name):
 HOW_TO_PRINT = {"quiet", "json"}
 ONLY_ON_THE_COMMAND_LINE = {
     "build": {"dry_run"},  # plan_build
-    "match": {"output"},
+    "match": {"output", "overwrite"},
     "number": {"number_option", "show"},
     "preview": {"output"},
     "report": {"output"},

@@ -118,6 +118,27 @@ def test_command_writes_config_and_sheet(tmp_path, monkeypatch, scans):
     assert set(config.splits["train"].numbers.kind.settings.lengths) == {3, 4, 5}
     with Image.open("c.png") as sheet:
         assert sheet.width == 1900
+    Path("c.yaml").write_text("old")
+    words = ["match", str(scans), "-o", "c.yaml", "--labels", "names", "--overwrite"]
+    assert CliRunner().invoke(main, words).exit_code == 0
+    assert load_config("c.yaml") == config
+
+
+@pytest.mark.parametrize("name", ["c.yaml", "c.png"])
+def test_what_is_there_is_kept(tmp_path, monkeypatch, name):
+    """A config or sheet that is there is refused before crops are looked at."""
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_text("mine")
+    words = ["match", "none", "-o", "c.yaml"]
+    kept = CliRunner().invoke(main, words)
+    assert kept.exit_code == 2
+    assert kept.stderr == (
+        f"error: --output: {name} is there already; name another, or give --overwrite to "
+        "replace it\n"
+    )
+    replaced = CliRunner().invoke(main, [*words, "--overwrite"])
+    assert replaced.stderr == "error: none: expected a folder of images, got none\n"
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
 
 
 def test_bright_ink_is_measured_as_its_negative(scans):

@@ -8,7 +8,7 @@ import click
 
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.files import write_file
-from digit_sequence.cli.options import output_options
+from digit_sequence.cli.options import check_free, output_options
 from digit_sequence.cli.progress import show_progress
 from digit_sequence.cli.tables import echo_table
 from digit_sequence.cli.terminal import echo, tell_result
@@ -35,8 +35,11 @@ from digit_sequence.cli.terminal import echo, tell_result
     type=click.IntRange(16, 128),
     help="Rows of the canvas.  [default: the median of the crops, 24 to 64]",
 )
+@click.option("--overwrite", is_flag=True, help="Replace what CONFIG and its sheet hold.")
 @output_options
-def match(folder: Path, output: Path, labels: str | None, height: int | None) -> None:
+def match(
+    folder: Path, output: Path, labels: str | None, height: int | None, overwrite: bool
+) -> None:
     """Write a config that builds images like real crops.
 
     They are those in FOLDER. The config is commented with what was measured; a sheet shows real and
@@ -47,11 +50,13 @@ def match(folder: Path, output: Path, labels: str | None, height: int | None) ->
 
     if output.suffix == ".png":
         raise ConfigError(f"--output: expected a config, whose sheet is a PNG, got {output}")
+    check_free(output, overwrite, "--output")
+    sheet = output.with_suffix(".png")
+    check_free(sheet, overwrite, "--output")
     with show_progress(N_BUILDS, unit="build") as on_progress:
         found = match_folder(folder, labels, height, on_progress)
     for note in found.notes:
         echo(f"note: {note}", err=True)
-    sheet = output.with_suffix(".png")
     write_file(output, found.text.encode())
     write_file(sheet, draw_match(found))
     echo_table(compare(found))

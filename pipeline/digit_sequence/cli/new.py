@@ -15,7 +15,7 @@ from digit_sequence.base.files import write_file
 from digit_sequence.base.home import expand_home
 from digit_sequence.base.text import escape, escape_line
 from digit_sequence.cli.help import Formatter
-from digit_sequence.cli.options import output_options
+from digit_sequence.cli.options import check_free, output_options
 from digit_sequence.cli.terminal import echo, find_manner, has_screen, tell_result
 
 if TYPE_CHECKING:
@@ -292,7 +292,5 @@ def _check_path(text: str | Path, overwrite: bool) -> Path:
     if path.suffix not in (".yaml", ".yml"):
         raise ConfigError(f"CONFIG: expected a name that ends in .yaml, got {path}")
     for each in (path, path.with_suffix(".png")):
-        if each.exists() and not (overwrite and each.is_file()):
-            advice = ", or give --overwrite to replace it" if each.is_file() else ": it is no file"
-            raise ConfigError(f"CONFIG: {each} is there already; name another{advice}")
+        check_free(each, overwrite, "CONFIG")
     return path

@@ -8,7 +8,16 @@ from typing import Any
 
 import click
 
+from digit_sequence.base.errors import ConfigError
+
 Command = Callable[..., Any]
+
+
+def check_free(path: Path, overwrite: bool, where: str) -> None:
+    """Raise a ConfigError if a file to write is there already, and is not to be replaced."""
+    if path.exists() and not (overwrite and path.is_file()):
+        advice = ", or give --overwrite to replace it" if path.is_file() else ": it is no file"
+        raise ConfigError(f"{where}: {path} is there already; name another{advice}")
 
 
 def output_options(command: Command) -> Command:
