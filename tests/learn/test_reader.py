@@ -340,6 +340,8 @@ def test_broken_images_count_as_wrong(taught, crops, tmp_path):
         taught[0], crops, "--labels", crops / "labels.csv", "-o", tmp_path / "out", status=2
     )
     assert "exact match 0.0% (" in shown.stdout
+    files = "readings.csv, report.json, mistakes.png"
+    assert shown.stdout.endswith(f"in {tmp_path / 'out'}: {files}\n")
     assert "23 of 23 images cannot be read" in shown.stderr
     assert "and 13 more" in shown.stderr
     assert (tmp_path / "out/mistakes.png").exists()
@@ -419,10 +421,11 @@ def test_wrong_weights_are_refused(taught, tmp_path, what):
         torch.save(content[what], path)
     shown = read(path, taught[2], status=2)
     assert shown.stderr.count("error: ") == 1
-    assert "weights.pt: expected a checkpoint of this program" in shown.stderr
+    expected = "the weights of a run" if what == "missing" else "a checkpoint of this program"
+    assert f"weights.pt: expected {expected}" in shown.stderr
     assert "name the best.pt of a run" in shown.stderr
     assert not (tmp_path / "ran").exists()
-    with pytest.raises(OutputError, match=r"weights\.pt: expected a checkpoint"):
+    with pytest.raises(OutputError, match=rf"weights\.pt: expected {expected}"):
         Reader(path)
 
 

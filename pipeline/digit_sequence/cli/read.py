@@ -79,6 +79,8 @@ def read(weights: Path, images: tuple[Path, ...], output: Path | None, **options
         echo(found.table)
     for line in found.summary:
         echo(line, err=output is None)
+    if output is not None:
+        echo(f"in {output}: {', '.join(found.files)}")
     tell_result(
         images=len(found.readings),
         unreadable=sum(bool(it.problem) for it in found.readings.values()),

@@ -164,7 +164,10 @@ def load_weights(path: Path, advice: str = "remove it to train anew") -> tuple[R
 def open_weights(path: Path) -> tuple[Recognizer, Taught]:
     """Return what `load_weights` does, of a run's folder or its best.pt."""
     advice = "name the best.pt of a run of this version's train, or its folder"
-    return load_weights(path / "best.pt" if path.is_dir() else path, advice)
+    file = path / "best.pt" if path.is_dir() else path
+    if not file.exists():
+        raise OutputError(f"{file}: expected the weights of a run, got nothing there; {advice}")
+    return load_weights(file, advice)
 
 
 def adopt_weights(model: Recognizer, path: Path, alphabet: str) -> str:

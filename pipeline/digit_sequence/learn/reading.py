@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from digit_sequence.learn.report import (
 )
 
 FILES = ("readings.csv", "report.json", "mistakes.png")
-"""What is written to a folder; the report with labels, the picture if there are mistakes."""
+"""What may be written to a folder; the report with labels, the picture if there are mistakes."""
 COLUMNS = ("file", "number", "confidence", "status")
 EMPTY = "empty"
 """The status of an image in which no number was found."""
@@ -54,6 +54,8 @@ class CropReadings:
     """What report.json has: exact match and errors with bounds; None without labels."""
     summary: tuple[str, ...]
     """Lines that tell of it."""
+    files: tuple[str, ...] = ()
+    """Those of `FILES` that were written."""
 
     @property
     def table(self) -> str:
@@ -157,14 +159,17 @@ def read_crops(
         report |= {"ways": list(reader.ways), "empty": n_empty}
         summary = (*_summarize(report, compared, min_confidence), *lines)
     result = CropReadings(readings, rows, report, summary)
-    if folder is not None:
-        write_file(
-            folder / "readings.csv", (result.table + "\n").encode("utf-8", "surrogateescape")
-        )
-        if report is not None:
-            write_file(folder / "report.json", (json.dumps(report, indent=1) + "\n").encode())
-            _draw_mistakes(folder / "mistakes.png", reader, crops, readings, compared)
-    return result
+    if folder is None:
+        return result
+    files = {FILES[0]: (result.table + "\n").encode("utf-8", "surrogateescape")}
+    if report is not None:
+        files[FILES[1]] = (json.dumps(report, indent=1) + "\n").encode()
+        picture = _draw_mistakes(reader, crops, readings, compared)
+        files |= {FILES[2]: picture} if picture else {}
+        (folder / FILES[2]).unlink(missing_ok=True)  # of an earlier reading
+    for name, content in files.items():
+        write_file(folder / name, content)
+    return replace(result, files=tuple(files))
 
 
 def _find_status(found: CropReading, min_confidence: float) -> str:
@@ -195,12 +200,11 @@ def _measure(
 
 
 def _draw_mistakes(
-    path: Path,
     reader: Reader,
     crops: Mapping[str, Path],
     readings: Mapping[str, CropReading],
     compared: Reading,
-) -> None:
+) -> bytes | None:
     names = list(crops)
 
     def read_images(worst: list[int]) -> list[NDArray[np.uint8]]:
@@ -211,11 +215,7 @@ def _draw_mistakes(
             for position, path in zip(worst, paths, strict=True)
         ]
 
-    picture = draw_surest_mistakes("crops", read_images, compared)
-    if picture is None:
-        path.unlink(missing_ok=True)
-    else:
-        write_file(path, picture)
+    return draw_surest_mistakes("crops", read_images, compared)
 
 
 def _summarize(

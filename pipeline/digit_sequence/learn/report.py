@@ -1,4 +1,4 @@
-"""What a training run says about itself: measures, tables, a learning curve, its worst mistakes."""
+"""What a training run says about itself: measures, tables, a learning curve, surest mistakes."""
 
 from __future__ import annotations
 
@@ -252,5 +252,5 @@ def write_markdown(report: Mapping[str, Any]) -> str:
     options = ", ".join(f"{name} {value}" for name, value in report["options"].items())
     lines += ["", f"Options: {options}.", "", "![learning curve](curve.png)"]
     if report["has_mistakes"]:
-        lines += ["", "![worst mistakes](mistakes.png)"]
+        lines += ["", "![surest mistakes](mistakes.png)"]
     return "\n".join(lines) + "\n"
