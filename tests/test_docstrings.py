@@ -11,6 +11,7 @@ import pytest
 import digit_sequence
 
 OF_EXTRAS = {
+    "digit_sequence.learn.ablating",
     "digit_sequence.learn.ablation",
     "digit_sequence.learn.ablation_report",
     "digit_sequence.learn.batches",
@@ -26,6 +27,8 @@ OF_EXTRAS = {
     "digit_sequence.learn.programs",
     "digit_sequence.learn.reader",
     "digit_sequence.learn.ranks",
+    "digit_sequence.learn.reading",
+    "digit_sequence.learn.records",
     "digit_sequence.learn.report",
     "digit_sequence.learn.sampler",
     "digit_sequence.learn.streams",
