@@ -34,6 +34,12 @@ def test_help_fits(name, columns):
     assert all("digit-sequence " in line or len(line.split()) == 1 for line in wide)
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_a_command_alone(name):
+    """A command that is called without the program has the same options of help."""
+    assert CliRunner().invoke(COMMANDS[name], ["-h"]).exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

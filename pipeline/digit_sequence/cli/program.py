@@ -33,6 +33,8 @@ from digit_sequence.cli.help import Context
 from digit_sequence.cli.signals import ignore_signals, stop_on_signal
 from digit_sequence.cli.terminal import Manner, echo, echo_anyway, echo_refusal, find_manner
 
+_HELP = {"help_option_names": ["-h", "--help"]}
+
 
 class Commands(Mapping[str, click.Command]):
     """Commands by name: each is the function of that name, in the module of that name, in cli/."""
@@ -45,6 +47,7 @@ class Commands(Mapping[str, click.Command]):
             raise KeyError(name)
         command: click.Command = getattr(import_module(f"{__package__}.{name}"), name)
         command.context_class = Context
+        command.context_settings.update(_HELP)  # called without `main` too
         return command
 
     def __iter__(self) -> Iterator[str]:
@@ -218,7 +221,7 @@ class LazyProgram(Program):
 @click.group(
     cls=LazyProgram,
     commands=cast("dict[str, click.Command]", COMMANDS),
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=_HELP,
 )
 @click.version_option(__version__, prog_name="digit-sequence")
 def main() -> None:
