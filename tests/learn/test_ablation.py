@@ -354,4 +354,4 @@ def test_sure_changes_are_bold():
     ]
     page = make_report("Title", "1 epoch", outcomes)["ablation.md"].decode()
     assert "**-100.00** (-100.00 to -100.00)" in page
-    assert "4.0 minutes (6.0 of processor time)" in page
+    assert "4.0 minutes (6.0 minutes of processor time)" in page
