@@ -47,6 +47,18 @@ class Claim:
     """Of its plan; another build that takes over the directory, or grows it, has another."""
     engine: str | None = None
 
+    def open(self) -> Storage:
+        """Open the directory.
+
+        Raises
+        ------
+        OutputError
+            If it holds another build, or none.
+        """
+        storage = Storage(self.uri)
+        check_owner(storage, self.plan_sha256)
+        return storage
+
 
 def make_claim(storage: Storage, plan: Plan, engine: str | None = None) -> Claim:
     """Return the claim of a plan to a directory."""
@@ -74,9 +86,7 @@ def open_claim(claim: Claim) -> Sampler:
     OutputError
         If the directory holds another build, or none.
     """
-    storage = Storage(claim.uri)
-    check_owner(storage, claim.plan_sha256)
-    sampler = open_output(storage, claim.engine)
+    sampler = open_output(claim.open(), claim.engine)
     if sampler.engine == "numba":
         load_kernels(sampler.plan.config)
     return sampler
@@ -116,9 +126,7 @@ def build_shard(claim: Claim, split: SplitName, index: int) -> Commit:
     sampler = open_claim(claim)
     shard = sampler.plan.splits[split].shard(index)
     packed, commit = pack_shard(sampler, shard)
-    storage = Storage(claim.uri)
-    check_owner(storage, claim.plan_sha256)
-    write_shard(storage, packed, label_path(shard), commit)
+    write_shard(claim.open(), packed, label_path(shard), commit)
     return commit
 
 

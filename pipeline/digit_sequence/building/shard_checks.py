@@ -33,7 +33,7 @@ from digit_sequence.store.label_rows import make_rows
 from digit_sequence.store.label_schema import make_schema
 from digit_sequence.store.labels import Commit, encode_labels, hash_rows, read_labels
 from digit_sequence.store.ledger import make_target, shard_paths
-from digit_sequence.store.plan_file import check_owner, load_plan, outline_plan
+from digit_sequence.store.plan_file import load_plan, outline_plan
 from digit_sequence.store.records import Outline
 from digit_sequence.store.storage import Storage
 
@@ -84,9 +84,7 @@ def open_subject(claim: Claim) -> Subject:
     OutputError
         If the directory holds another build, or none.
     """
-    storage = Storage(claim.uri)
-    check_owner(storage, claim.plan_sha256)
-    plan = load_plan(storage, any_versions=True)
+    plan = load_plan(claim.open(), any_versions=True)
     sampler = open_claim(claim) if plan.published is None else None
     return Subject(plan, outline_plan(plan), sampler)
 

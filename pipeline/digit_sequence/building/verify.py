@@ -197,6 +197,3 @@ def _choose_samples(plan: Plan, count: int) -> dict[str, list[int]]:
                 break
             ordinal -= split.n_samples
     return chosen
-
-
-# -- the dataset as a whole -----------------------------------------------------------------------

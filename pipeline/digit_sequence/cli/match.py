@@ -50,9 +50,9 @@ def match(
 
     if output.suffix == ".png":
         raise ConfigError(f"--output: expected a config, whose sheet is a PNG, got {output}")
-    check_free(output, overwrite, "--output")
     sheet = output.with_suffix(".png")
-    check_free(sheet, overwrite, "--output")
+    for path in (output, sheet):
+        check_free(path, overwrite, "--output")
     with show_progress(N_BUILDS, unit="build") as on_progress:
         found = match_folder(folder, labels, height, on_progress)
     for note in found.notes:

@@ -165,8 +165,10 @@ def read_crops(
     if report is not None:
         files[FILES[1]] = (json.dumps(report, indent=1) + "\n").encode()
         picture = _draw_mistakes(reader, crops, readings, compared)
-        files |= {FILES[2]: picture} if picture else {}
-        (folder / FILES[2]).unlink(missing_ok=True)  # of an earlier reading
+        if picture is None:
+            (folder / FILES[2]).unlink(missing_ok=True)  # of an earlier reading
+        else:
+            files[FILES[2]] = picture
     for name, content in files.items():
         write_file(folder / name, content)
     return replace(result, files=tuple(files))
