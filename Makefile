@@ -18,7 +18,8 @@ LOADERS := .venv-loaders
 LOADERS_STAMP := $(LOADERS)/.loaders-$(INPUTS)-$(shell cksum < .ci/loaders.txt | cut -d' ' -f1)
 # On a terminal pip shows what it does; make before 4.1 does not tell whether this is one.
 PIP := $(BIN)/python -m pip install $(if $(MAKE_TERMOUT),,--quiet) --disable-pip-version-check --constraint .ci/constraints.txt
-PYTEST := OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses 3 --dist loadfile
+# Each of the many processes that tests start would compile all modules again.
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses 3 --dist loadfile
 PLATFORMS := linux win32 darwin
 BUILD := $(BIN)/digit-sequence build $(CONFIG) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(if $(WORKERS),--workers $(WORKERS))
 
@@ -80,7 +81,7 @@ browse: $(RUN_STAMP) ## Explore OUTPUT, or CONFIG drawn live, in the browser
 	@$(BIN)/digit-sequence browse $(if $(OUTPUT),$(OUTPUT),$(CONFIG))
 
 kernels: $(DEV_STAMP) ## Compile all loops once, not in each process of the tests
-	@$(BIN)/python -m digit_sequence.building.preload
+	@$(BIN)/python -m tests.kernels
 
 test: $(DEV_STAMP) ## Run the tests that need no extra
 	@$(PYTEST)
