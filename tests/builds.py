@@ -121,12 +121,16 @@ def run_program(*arguments: object, **options: Any) -> subprocess.CompletedProce
 
 
 FORK_PROGRAMS = """
-import json, os, resource, sys, time
+import contextlib, json, os, resource, sys, time
 import dask, scipy.ndimage, skimage.transform
 import distributed.cli.dask_scheduler, distributed.cli.dask_worker
 import digit_sequence.building.programs
-import digit_sequence.cli.build, digit_sequence.cli.status, digit_sequence.cli.verify
+import digit_sequence.cli.build, digit_sequence.cli.new, digit_sequence.cli.status
+import digit_sequence.cli.verify
 import digit_sequence.cli.program
+import digit_sequence.building.preload
+with contextlib.suppress(ImportError):  # a second of each build
+    import digit_sequence.codec.deflate_kernels, digit_sequence.render.kernels
 
 PROGRAMS = {
     "digit-sequence": digit_sequence.cli.program.main,
@@ -134,8 +138,9 @@ PROGRAMS = {
     "worker": distributed.cli.dask_worker.main,
 }
 
-def run(program, arguments, output, folder, terminal, file_bytes):
+def run(program, arguments, output, folder, terminal, file_bytes, environment):
     os.setsid()
+    os.environ.update(environment)
     if terminal:  # the first that a session opens is the one whose Ctrl-C it gets
         os.dup2(os.open(terminal, os.O_RDWR), 0)
     for descriptor, name in ((1, "out"), (2, "err")):
@@ -198,6 +203,7 @@ class Forks:
         folder: Path | None = None,
         terminal: str | None = None,
         file_bytes: int | None = None,
+        env: dict[str, str] | None = None,
     ) -> Fork:
         """Start a command in a session of its own, on a terminal, or on a full disk."""
         self._count += 1
@@ -209,6 +215,7 @@ class Forks:
             folder=str(folder or self._folder),
             terminal=terminal,
             file_bytes=file_bytes,
+            environment=env or {},
         )
         return Fork(self, child, output)
 

@@ -53,6 +53,7 @@ def wait_until(is_met: Callable[[], object], seconds: float = START_SECONDS) -> 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
     [
+        "digit_sequence.building.preload",
         "digit_sequence.building.programs",
         "digit_sequence.cli.build",
         "digit_sequence.cli.program",

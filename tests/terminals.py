@@ -12,10 +12,11 @@ import struct
 import termios
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
-from builds import start_python
+from builds import Forks, start_python
 
 SECONDS = 120
 """That anything may take."""
@@ -24,11 +25,12 @@ SECONDS = 120
 class Session:
     """A program whose input and output are a terminal."""
 
-    def __init__(self, terminal: int, process: Any) -> None:
+    def __init__(self, terminal: int, process: Any, end: int | None = None) -> None:
         self.process = process
         self.shown = ""
         """All that came, control sequences too."""
         self._terminal = terminal
+        self._end = end  # held until the process has it, which writes then
         self._n_read = 0
 
     def type(self, text: str) -> None:
@@ -53,7 +55,19 @@ class Session:
         """Read what is left; return the exit code."""
         while self._read():
             pass
-        return int(self.process.wait(timeout=SECONDS))
+        return int(self.process.wait(SECONDS))
+
+    def close(self) -> None:
+        """Kill the process, and close what is open."""
+        self.process.kill()
+        self.process.wait()
+        self._let_go()
+        os.close(self._terminal)
+
+    def _let_go(self) -> None:
+        if self._end is not None:
+            os.close(self._end)
+            self._end = None
 
     def _read(self) -> bool:
         is_there, _, _ = select.select([self._terminal], [], [], SECONDS)
@@ -62,17 +76,25 @@ class Session:
             chunk = os.read(self._terminal, 4096)
         except OSError:  # the other end is closed
             return False
+        self._let_go()
         self.shown += chunk.decode(errors="replace")
         return bool(chunk)
 
 
-@contextmanager
-def open_python(
-    *arguments: object, columns: int = 80, env: dict[str, str] | None = None, **pipes: Any
-) -> Iterator[Session]:
-    """Start Python on a terminal of its own; `pipes` are streams that go elsewhere."""
+def _open_terminal(columns: int) -> tuple[int, int]:
+    """Open a terminal; return our end and that of a program."""
     terminal, end = pty.openpty()
     fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+    return terminal, end
+
+
+_ENVIRONMENT = {"TERM": "xterm-256color", "DISPLAY": "", "COLUMNS": ""}
+
+
+@contextmanager
+def open_python(*arguments: object, **pipes: Any) -> Iterator[Session]:
+    """Start Python on a terminal of its own; `pipes` are streams that go elsewhere."""
+    terminal, end = _open_terminal(80)
 
     def take_terminal() -> None:
         fcntl.ioctl(end, termios.TIOCSCTTY, 0)  # whose Ctrl-C it gets
@@ -80,20 +102,28 @@ def open_python(
 
     process = start_python(
         *arguments,
-        env={"TERM": "xterm-256color", "DISPLAY": "", "COLUMNS": ""} | (env or {}),
+        env=_ENVIRONMENT,
         start_new_session=True,
         preexec_fn=take_terminal,
         **{"stdin": end, "stdout": end, "stderr": end} | pipes,
     )
     os.close(end)
-    try:
-        yield Session(terminal, process)
-    finally:
-        process.kill()
-        process.wait()
-        os.close(terminal)
+    with closing(Session(terminal, process)) as session:
+        yield session
 
 
-def open_session(*arguments: object, **options: Any) -> AbstractContextManager[Session]:
-    """Start the program on a terminal of its own; options as of `open_python`."""
-    return open_python("-m", "digit_sequence", *arguments, **options)
+@contextmanager
+def open_session(
+    forks: Forks, *arguments: object, columns: int = 80, env: dict[str, str] | None = None
+) -> Iterator[Session]:
+    """Start the program on a terminal of its own, in this folder, with our cache of digits."""
+    terminal, end = _open_terminal(columns)
+    name = "DIGIT_SEQUENCE_CACHE"
+    process = forks.start(
+        *arguments,
+        folder=Path.cwd(),
+        terminal=os.ttyname(end),
+        env={**_ENVIRONMENT, name: os.environ[name], **(env or {})},
+    )
+    with closing(Session(terminal, process, end)) as session:
+        yield session

@@ -47,9 +47,9 @@ def work(tmp_path, monkeypatch, shared_cache):
     return tmp_path / "work"
 
 
-def run(*arguments, status=0):
-    """Run the command in this process, where nobody can be asked."""
-    result = CliRunner().invoke(main, ["new", *map(str, arguments)])
+def run(*arguments, command="new", status=0):
+    """Run the command, or another, in this process, where nobody can be asked."""
+    result = CliRunner().invoke(main, [command, *map(str, arguments)])
     assert result.exit_code == status, result.output
     return result
 
@@ -226,12 +226,11 @@ def test_from_options_to_a_dataset(work, options):
     assert Path("mine.png").read_bytes().startswith(b"\x89PNG")
     commands = [line.split()[1:] for line in following if "digit-sequence " in line]
     assert commands[0] == ["build", "mine.yaml"]
-    assert run_program(*commands[0], *HERE).returncode == 0
+    run(*commands[0][1:], *HERE, command="build")
     assert len(read_rows(work / "data/mine")) == 36
     if options:
         assert commands[1][:2] == ["export", "data/mine"]
-        exported = run_program(*commands[1], *HERE)
-        assert exported.returncode == 0, exported.stderr
+        run(*commands[1][1:], *HERE, command="export")
         assert (work / f"data/mine-{options[-1]}").is_dir()
     else:
         assert commands[1:] == [["train", "data/mine"], ["read", "runs/mine", "CROPS"]]
@@ -343,12 +342,12 @@ def test_every_wish_is_asked():
     assert wishes["look"].startswith("scan=3,form=2")
 
 
-def test_a_conversation(work):
+def test_a_conversation(work, forks):
     """Answers are typed; a wrong one is asked again; a sheet that is not liked starts anew."""
     (work / "few").mkdir()
     for n in range(7):
         (work / f"few/{n}.png").touch()
-    with open_session("new", "--samples", 40) as person:
+    with open_session(forks, "new", "--samples", 40) as person:
         person.wait_for("If you have 8 or more:")
         person.wait_for(r"Their folder \(Enter: none\): ")
         person.type("nowhere\n")
@@ -397,10 +396,10 @@ def test_a_conversation(work):
 
 
 @pytest.mark.parametrize("columns", [40, 80])
-def test_questions_fit(work, columns):
+def test_questions_fit(work, forks, columns):
     """No line of a question is wider than the terminal, not even with the default of looks."""
     options = ("--digits", "mnist-5k", "--samples", 5, "--for", "train")
-    with open_session("new", "mine.yaml", *options, columns=columns) as person:
+    with open_session(forks, "new", "mine.yaml", *options, columns=columns) as person:
         person.wait_for("none\\): ")
         person.type("\n")
         person.wait_for(r"Numbers \[1-6\]: ")
@@ -413,13 +412,13 @@ def test_questions_fit(work, columns):
 
 
 @pytest.mark.parametrize("answer", ["q\n", "\x03"], ids=["quit", "Ctrl-C"])
-def test_leaving_at_the_sheet(work, answer):
+def test_leaving_at_the_sheet(work, forks, answer):
     """A config that is not written leaves no sheet, or the one that was there before."""
     Path("mine.png").write_bytes(b"before")
     options = ("--numbers", "2", "--look", "clean", "--digits", "mnist-5k", "--for", "train")
     for name in ("new.yaml", "mine.yaml"):
         words = (name, *options, "--samples", 5, "--overwrite")
-        with open_session("new", *words) as person:
+        with open_session(forks, "new", *words) as person:
             person.wait_for("Write [a-z.]+\\? yes, no, quit \\[yes\\]: ")
             assert Path(name).with_suffix(".png").read_bytes().startswith(b"\x89PNG")
             person.type(answer)
@@ -430,9 +429,9 @@ def test_leaving_at_the_sheet(work, answer):
 
 
 @pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["Ctrl-C", "Ctrl-D"])
-def test_leaving(work, key):
+def test_leaving(work, forks, key):
     """Who leaves in the middle leaves nothing behind; the exit code is that of Ctrl-C."""
-    with open_session("new") as person:
+    with open_session(forks, "new") as person:
         person.wait_for("none\\): ")
         person.type("\n")
         person.wait_for(r"Numbers \[1-6\]: ")

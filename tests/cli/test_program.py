@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -30,7 +29,6 @@ from builds import (
     write_config,
 )
 from digit_sequence.base.errors import SourceError
-from digit_sequence.building.sampler import open_sampler
 from digit_sequence.cli.program import Program, main
 from digit_sequence.read.dataset import open_dataset
 
@@ -335,26 +333,21 @@ def test_the_installed_program_starts_so():
 
 @pytest.mark.parametrize("number", STOPS)
 @pytest.mark.parametrize("command", ["build", "preview"])
-def test_stopped_for_programs(tiny_config, tmp_path, work, command, number):
+def test_stopped_for_programs(tiny_config, tmp_path, work, forks, command, number):
     """Whatever stops a command, with shards under way or without, programs get the last line."""
     splits = {"train": {"numbers": {"random": {"lengths": [1, 5]}}, "samples": 30_000}}
     path = write_config(tmp_path / "long.yaml", tiny_config(splits=splits))
     more = ("--scheduler", "threads") if command == "build" else ("-n", 1000)
-    process = start_python(
-        *("-m", "digit_sequence", command, path, "-o", "out.png", *more, "--json"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = forks.start(command, path, "-o", "out.png", *more, "--json", folder=work)
     if command == "build":
         wait_for(lambda: [*work.glob("out.png/labels/*/*")])
     else:
         time.sleep(0.3)  # at any time
     process.send_signal(number)
-    stdout, stderr = process.communicate(timeout=60)
-    *others, end = map(json.loads, stdout.splitlines())
+    code = process.wait()
+    *others, end = map(json.loads, process.read("out").splitlines())
     assert (end["event"], end["outcome"], end["exit_code"]) == ("end", "stopped", 130)
-    assert (process.returncode, stderr) == (130, "")
+    assert (code, process.read("err")) == (130, "")
     assert "end" not in {other["event"] for other in others}
     if command == "build":
         assert re.match(r"stopped: \d+ of [\d,]+ shards are done and kept", end["message"])
@@ -695,10 +688,10 @@ def test_unreachable_cluster(config, work):
     assert list(work.iterdir()) == []
 
 
-def test_failing_shard(config, work):
+def test_failing_shard(config, work, forks):
     """A shard that fails on local processes is one message; the others are kept."""
     (work / "out/images/train/train-00001.tar").mkdir(parents=True)
-    done = run_program("build", config, "-o", "out", "--workers", 1)
+    done = forks.run("build", config, "-o", "out", "--workers", 1, folder=work)
     assert (done.returncode, done.stdout) == (2, "")
     (message,) = re.findall("^error: .*", done.stderr, re.MULTILINE)
     assert message.startswith("error: 1 of 4 shards failed; 3 are done and kept. The first, ")
@@ -706,16 +699,12 @@ def test_failing_shard(config, work):
     assert len(list(work.glob("out/labels/*/*"))) == 3
 
 
-def limit_files():
-    """Let no file grow beyond 20,000 bytes: plan and glyphs have room, a tar file has none."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-
-
-def test_full_disk(built_of_few, config, tiny_config, work):
+def test_full_disk(built_of_few, config, work, forks):
     """A disk that is full is one message with what to do; the same command goes on later."""
-    open_sampler(tiny_config())  # fills the cache of glyphs
     arguments = ("build", config, "-o", "out", *HERE, "--set", "output.shard_samples=20")
-    done = run_program(*arguments, preexec_fn=limit_files)
+    forks.run(*arguments, "--dry-run", folder=work)  # fills the cache of glyphs
+    # Plan and glyphs have room, a tar file has none.
+    done = forks.run(*arguments, folder=work, file_bytes=20_000)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: 2 of 2 shards failed; ")
     assert re.search(r"out: images/(train|test)/.*.tar: [\d,]+ bytes cannot be", done.stderr)
@@ -724,7 +713,7 @@ def test_full_disk(built_of_few, config, tiny_config, work):
         *(".build/plan.json", ".build/glyphs", ".build/probe"),
     }
     assert list(work.glob("out/.build/tmp/*")) == []
-    assert run_program(*arguments).returncode == 0
+    assert forks.run(*arguments, folder=work).returncode == 0
     assert read_tree(work / "out") == read_tree(built_of_few(shard_samples=20))
 
 

@@ -25,6 +25,7 @@ from digit_sequence.cli.progress import Meter, show_progress
 from terminals import open_python, open_session
 
 HERE = ("--scheduler", "synchronous")
+PROGRAM = ("-m", "digit_sequence")
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
@@ -136,9 +137,9 @@ def test_narrow_terminals():
 
 
 @pytest.mark.parametrize("columns", [80, 40])
-def test_a_build_on_a_terminal(config, work, columns):
+def test_a_build_on_a_terminal(config, work, forks, columns):
     """One line is written over itself, and stays with what was done; results stand below it."""
-    with open_session("build", config, "-o", "out", *HERE, columns=columns) as person:
+    with open_session(forks, "build", config, "-o", "out", *HERE, columns=columns) as person:
         assert person.end() == 0
         shown = CONTROL.sub("", person.shown)
     states = re.findall(r" *\d+%[^\r\n]*", shown)
@@ -151,17 +152,17 @@ def test_a_build_on_a_terminal(config, work, columns):
     assert person.shown.rindex("\x1b[?25h") > person.shown.rindex("\x1b[?25l")  # the cursor
 
 
-def test_without_colours(config):
+def test_without_colours(config, forks):
     """NO_COLOR is heeded."""
-    with open_session("build", config, "-o", "out", *HERE, env={"NO_COLOR": "1"}) as person:
+    with open_session(forks, "build", config, "-o", "out", *HERE, env={"NO_COLOR": "1"}) as person:
         assert person.end() == 0
         assert "17/17" in person.shown
         assert not re.search(r"\x1b\[[0-9;]*[34][0-9]", person.shown)
 
 
-def test_dumb_terminal(config):
+def test_dumb_terminal(config, forks):
     """A terminal that cannot move its cursor gets plain lines."""
-    with open_session("build", config, "-o", "out", *HERE, env={"TERM": "dumb"}) as person:
+    with open_session(forks, "build", config, "-o", "out", *HERE, env={"TERM": "dumb"}) as person:
         assert person.end() == 0
         assert "\x1b" not in person.shown
         assert "split  " in person.shown
@@ -171,7 +172,7 @@ def test_result_goes_where_it_is_sent(config, work):
     """With stdout in a file, what is shown goes to the terminal and the result into the file."""
     with (
         Path("result").open("w") as file,
-        open_session("build", config, "-o", "out", *HERE, stdout=file) as person,
+        open_python(*PROGRAM, "build", config, "-o", "out", *HERE, stdout=file) as person,
     ):
         assert person.end() == 0
         assert "17/17" in person.shown
@@ -221,11 +222,11 @@ def test_no_thread_is_left(monkeypatch):
     assert threading.active_count() == before
 
 
-def test_stopping_on_a_terminal(tiny_config, tmp_path, work):
+def test_stopping_on_a_terminal(tiny_config, tmp_path, forks):
     """Ctrl-C is answered above the line, the shards under way end, and the exit code tells it."""
     splits = {"train": {"numbers": {"random": {"lengths": [1, 5]}}, "samples": 30_000}}
     path = write_config(tmp_path / "long.yaml", tiny_config(splits=splits))
-    with open_session("build", path, "-o", "out", "--scheduler", "threads") as person:
+    with open_session(forks, "build", path, "-o", "out", "--scheduler", "threads") as person:
         person.wait_for("[1-9][0-9,]*/30,000 images")
         person.type("\x03")
         person.wait_for("stopping when the shards under way are done; Ctrl-C again: now")
@@ -255,12 +256,12 @@ def test_plain_lines(config, monkeypatch):
     assert len(lines) == 5  # 4 shards
 
 
-def test_quiet(config, tmp_path):
+def test_quiet(config, work, forks):
     """Nothing but the result, or an error."""
-    done = run_program("build", config, "-o", "out", "--quiet", "--workers", "1")
+    done = forks.run("build", config, "-o", "out", "--quiet", "--workers", "1", folder=work)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("split  ")
-    done = run_program("verify", "none", "--quiet", *HERE)
+    done = forks.run("verify", "none", "--quiet", *HERE, folder=work)
     assert done.returncode == 2
     assert "/none: expected a dataset built by this program" in done.stderr
 
