@@ -22,11 +22,11 @@ CONTAINERS = ("webdataset", "parquet", "files")
 
 
 @pytest.fixture
-def place(built, tmp_path):
+def place(built_of_few, tmp_path):
     """Return a dataset that can be taken away, and a folder for its cache."""
 
     def copy(container="webdataset"):
-        return Path(shutil.copytree(built(container=container), tmp_path / "dataset"))
+        return Path(shutil.copytree(built_of_few(container=container), tmp_path / "dataset"))
 
     return copy, tmp_path / "cache"
 
@@ -176,7 +176,7 @@ def test_processes_share_a_cache(place, limit):
     copy, cache = place
     folder = copy()
     sums = dict(enumerate(int(sample.image.sum()) for sample in open_dataset(folder)["train"]))
-    with multiprocessing.get_context("spawn").Pool(3) as pool:
+    with multiprocessing.get_context("forkserver").Pool(3) as pool:
         found = pool.starmap(_read_some, [(folder, cache, limit, seed) for seed in range(3)])
     assert all(sums[ordinal] == total for part in found for ordinal, total in part)
     assert limit is None or sum(list_shards(cache).values()) <= limit
