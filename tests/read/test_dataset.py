@@ -58,9 +58,9 @@ def train(built) -> Split:
 
 @pytest.mark.parametrize("image", ["png", "jpeg"])
 @pytest.mark.parametrize("container", CONTAINERS)
-def test_every_sample_is_its_label_row_and_image(built, container, image):
+def test_every_sample_is_its_label_row_and_image(built_of_few, container, image):
     """Each sample, by ordinal and by key, is the row and the decoded bytes that it stands for."""
-    folder = built(container=container, image=image)
+    folder = built_of_few(container=container, image=image)
     dataset = open_dataset(folder)
     for row in read_rows(folder).to_pylist():
         sample = dataset[row["split"]][row["ordinal"]]
@@ -70,6 +70,14 @@ def test_every_sample_is_its_label_row_and_image(built, container, image):
         again = dataset.by_key(row["key"])
         assert again.number == row["number"]
         np.testing.assert_array_equal(again.image, sample.image)
+
+
+def test_label_has_the_columns_of_every_transform(built):
+    """Whatever columns a row has, they are in the label of its sample."""
+    folder = built()
+    dataset = open_dataset(folder)
+    for row in read_rows(folder).to_pylist():
+        assert dict(dataset[row["split"]][row["ordinal"]].label) == row
 
 
 def test_sample_is_writable_and_has_boxes(train):
