@@ -115,7 +115,7 @@ def test_imports_wait(arguments):
 )
 def test_completion_of_commands(words, offered):
     """Names of commands, with a line each, and options of the program are completed."""
-    found = main.shell_complete(click.Context(main), words)
+    found = main.shell_complete(click.Context(main, **main.context_settings), words)
     assert sorted(item.value for item in found) == sorted(offered)
     assert all(item.help for item in found)
 
@@ -546,7 +546,7 @@ ERRORS = {
     ),
     "other config": (
         ["build", "tiny.yaml", "-o", "out", *HERE, "--set", "seed=9"],
-        "holds the build of another config; these differ:\n  seed: 1 there, 9 here\nNothing was",
+        r"holds the build of another config\. Nothing .* These differ:\n  seed: 1 there, 9 here",
     ),
     "fewer samples": (
         ["build", "tiny.yaml", "-o", "out", *HERE, "--set", "splits.test.samples=4"],
@@ -639,7 +639,11 @@ def test_errors(wrong, shared_cache, monkeypatch, arguments, message):
 
 
 USAGE_ERRORS = {
-    "no command": (["biuld"], "No such command 'biuld'. Did you mean 'build'?"),
+    "no command": (["biuld"], "No such command 'biuld'. Did you mean: digit-sequence build\n"),
+    "far from a command": (["xyz"], "No such command 'xyz'. Expected new, build, verify, status, "),
+    "config alone": (["my own.yaml", "--dry-run"], "digit-sequence build 'my own.yaml' --dry-run"),
+    "dataset alone": ([".."], "Did you mean: digit-sequence report ..\n"),
+    "number alone": (["14543", "-b"], "Did you mean: digit-sequence number 14543 -b\n"),
     "no argument": (["build"], "Missing argument 'CONFIG'"),
     "unknown option": (["build", "x", "--fast"], "No such option '--fast'"),
     "no workers": (["build", "x", "--workers", "0"], "'--workers': 0 is not in the range x>=1"),

@@ -426,7 +426,7 @@ def test_json_of_progress(config, monkeypatch):
         (["export", "none", "--to", "x", "-o", "y"], "OutputError", "none: expected a dataset"),
         (["status", "none"], "OutputError", "none: expected a dataset"),
         (["sample", "train-1", "--from", "none", "-o", "x.png"], "ConfigError", "none: "),
-        (["no-command"], "NoSuchCommand", "No such command 'no-command'"),
+        (["no-command"], "UsageError", "No such command 'no-command'"),
         (["new", "mine.yaml"], "ConfigError", "expected a terminal to ask at"),
     ],
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from digit_sequence.base.errors import how_to_install
+from digit_sequence.base.installation import how_to_install
 from digit_sequence.building.programs import choose_output
 from digit_sequence.building.sampler import open_sampler
 from digit_sequence.cli.new_config import write_config

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from digit_sequence.base.errors import ConfigError, how_to_install
+from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.files import write_file
+from digit_sequence.base.installation import how_to_install
 from digit_sequence.base.text import describe_bytes
 from digit_sequence.cli.options import drawn_option, output_options, override_option
 from digit_sequence.cli.progress import show_progress

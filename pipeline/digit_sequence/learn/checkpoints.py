@@ -20,6 +20,7 @@ from digit_sequence.base.characters import show_characters
 from digit_sequence.base.digests import hash_contents
 from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.base.files import open_new
+from digit_sequence.base.text import list_first
 from digit_sequence.learn.crops import Taught
 from digit_sequence.learn.network import NETWORKS, Recognizer, make_recognizer
 
@@ -120,15 +121,14 @@ def check_identity(folder: Path, found: Mapping[str, Any], expected: Mapping[str
         If the run that the folder holds is another.
     """
     differing = [
-        f"  {name}: {found.get(name)!r} there, {value!r} here"
+        f"{name}: {found.get(name)!r} there, {value!r} here"
         for name, value in expected.items()
         if found.get(name) != value
     ]
     if differing:
         raise OutputError(
-            f"{folder}: holds another run; these differ:\n"
-            + "\n".join(differing)
-            + "\nchoose another --output, or --overwrite to train anew"
+            f"{folder}: holds another run. Nothing was touched; choose another --output, or "
+            f"--overwrite to train anew. These differ:\n{list_first(differing)}"
         )
 
 

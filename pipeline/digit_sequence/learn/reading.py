@@ -17,6 +17,7 @@ from digit_sequence.base.characters import show_characters
 from digit_sequence.base.errors import SourceError
 from digit_sequence.base.files import write_file
 from digit_sequence.base.progress import ShowProgress, hide_progress
+from digit_sequence.base.text import list_first
 from digit_sequence.learn.crop_files import list_crops, load_crop, show
 from digit_sequence.learn.crops import WAYS
 from digit_sequence.learn.doubtful import find_doubtful, measure_both
@@ -38,8 +39,6 @@ EMPTY = "empty"
 """The status of an image in which no number was found."""
 SHOWN = 12
 """Confusions of digits that are told; the report has them all."""
-_PROBLEMS = 10
-"""That are told."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +67,11 @@ class CropReadings:
 
     def check(self) -> None:
         """Raise a SourceError if there are crops that cannot be read; names the first of them."""
-        problems = [f"  {name}: {it.problem}" for name, it in self.readings.items() if it.problem]
+        problems = [f"{name}: {it.problem}" for name, it in self.readings.items() if it.problem]
         if problems:
-            shown = "\n".join(problems[:_PROBLEMS])
-            left = len(problems) - _PROBLEMS
-            more = f"\n  and {left:,} more" if left > 0 else ""
             raise SourceError(
-                f"{len(problems):,} of {len(self.readings):,} images cannot be read:\n{shown}{more}"
+                f"{len(problems):,} of {len(self.readings):,} images cannot be read:\n"
+                f"{list_first(problems)}"
             )
 
 
