@@ -160,9 +160,9 @@ def test_build(built_of_few, config, work):
         lines[1:3], (("train", "12", "3"), ("test", "5", "1")), strict=True
     ):
         assert line.split() == [split, *counts, f"{n_bytes[split] / 1000:.3g}", "kB"]
-    assert re.fullmatch(r"built 17 images in \d+\.\d s, [\d,]+ images/s", lines[-3])
-    assert re.fullmatch(r"digest [0-9a-f]{64}", lines[-2])
-    assert lines[-1] == "in out; look at it: digit-sequence preview out"
+    assert re.fullmatch(r"built 17 images in \d+\.\d s, [\d,]+ images/s", lines[-4])
+    assert re.fullmatch(r"digest [0-9a-f]{64}", lines[-3])
+    assert lines[-2:] == ["in out; look at it:", "  digit-sequence preview out"]
     run(*lines[-1].split("digit-sequence ")[1].split())
     assert (work / "preview.png").is_file()
 
@@ -192,8 +192,9 @@ def test_dry_run(config, work):
         ["test", "5", "1", "30"],
     ]
     assert lines[3].split() == ["total", "17", "4"]
-    assert re.fullmatch(r"about [\d.]+ kB of webdataset shards in out", lines[4])
-    assert lines[5].endswith("nothing was written")
+    assert lines[4] == "glyphs: handwritten digits to draw from, none of them in two splits"
+    assert re.fullmatch(r"about [\d.]+ kB of webdataset shards in out", lines[5])
+    assert lines[6].endswith("nothing was written")
 
 
 def test_dry_run_tells_what_is_excluded(tiny_config, tmp_path):

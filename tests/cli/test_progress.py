@@ -147,7 +147,7 @@ def test_a_build_on_a_terminal(config, work, columns):
     assert states[0].startswith("  0% ")
     assert re.match(r"100% .*17/17( images)?, in 0:\d\d", states[-1])
     assert shown.index("17/17") < shown.index("split  ")
-    assert shown.rstrip().endswith("look at it: digit-sequence preview out")
+    assert shown.rstrip().endswith("  digit-sequence preview out")
     assert person.shown.rindex("\x1b[?25h") > person.shown.rindex("\x1b[?25l")  # the cursor
 
 

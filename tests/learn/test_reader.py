@@ -343,7 +343,7 @@ def test_broken_images_count_as_wrong(taught, crops, tmp_path):
     files = "readings.csv, report.json, mistakes.png"
     assert shown.stdout.endswith(f"in {tmp_path / 'out'}: {files}\n")
     assert "23 of 23 images cannot be read" in shown.stderr
-    assert "and 13 more" in shown.stderr
+    assert "and 18 more" in shown.stderr
     assert (tmp_path / "out/mistakes.png").exists()
 
 

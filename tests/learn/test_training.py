@@ -33,7 +33,7 @@ from digit_sequence.learn.network import NETWORKS, count_steps, make_recognizer 
 from digit_sequence.learn.records import TrainOptions  # noqa: E402
 from digit_sequence.learn.report import Reading, count_edits, draw_mistakes, measure  # noqa: E402
 from digit_sequence.learn.training import Run, train  # noqa: E402
-from digit_sequence.learn.training_report import summarize, write_report  # noqa: E402
+from digit_sequence.learn.training_report import list_results, write_report  # noqa: E402
 
 pytestmark = pytest.mark.extras
 OPTIONS = TrainOptions(epochs=3, batch_size=8, seed=1)
@@ -458,7 +458,7 @@ def test_report_says_what_was_measured(finished, dataset):
     )
     text = (finished.folder / "report.md").read_text()
     assert f"| test | all | 11 | {report['results']['test']['exact_match']:.2%} |" in text
-    assert len(summarize(report)) == 3
+    assert [row[0] for row in list_results(report)] == ["read", *report["results"]]
     for name in ("curve.png", "mistakes.png"):
         with Image.open(finished.folder / name) as picture:
             assert picture.size[0] > 500

@@ -18,9 +18,10 @@ from digit_sequence.cli.options import (
     scheduler_options,
 )
 from digit_sequence.cli.progress import show_progress
+from digit_sequence.cli.result import echo_result, list_result
 from digit_sequence.cli.signals import drain_on_signal
 from digit_sequence.cli.tables import echo_table
-from digit_sequence.cli.terminal import describe_result, echo, list_result, tell_result
+from digit_sequence.cli.terminal import echo, tell_result
 
 if TYPE_CHECKING:
     from digit_sequence.building.sampler import Sampler
@@ -95,7 +96,7 @@ def build(
             should_stop=should_stop,
             **scheduler,
         )
-    echo(describe_result(result, planned.uri))
+    echo_result(result, planned.uri)
     tell_result(**list_result(result, planned.uri))
 
 
@@ -131,6 +132,7 @@ def _describe_plan(sampler: Sampler, n_bytes: int, uri: str) -> list[str]:
     lines += [_describe_excluded(plan, split) for split in plan.splits.values() if split.excluded]
     return [
         *lines,
+        "glyphs: handwritten digits to draw from, none of them in two splits",
         f"about {describe_bytes(n_bytes)} of {plan.config.output.container} shards in {uri}",
         f"fingerprint {plan.fingerprint}; nothing was written",
     ]
