@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
 import shutil
+import subprocess
 import sys
 from importlib.util import find_spec
 
 import pytest
-from pydantic import ValidationError
 
 from builds import ALL_TRANSFORMS, ROOT, build, read_rows
+from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import SCHEMA_VERSION
 from digit_sequence.base.yaml import parse_yaml
 from digit_sequence.read.dataset import open_dataset
@@ -105,7 +105,7 @@ def test_odd_strings(tiny_config, tiny_source, folder):
 @pytest.mark.parametrize("name", ['a"b', "<b>", "a\nb", "é", "../a", "", "a" * 65])
 def test_odd_names_of_looks_are_refused(tiny_config, name):
     """A look has a name that is the same in JSON, HTML, SQL and on a disk."""
-    with pytest.raises(ValidationError, match="a name of 1 to 64 of A to Z"):
+    with pytest.raises(ConfigError, match="a name of 1 to 64 of A to Z"):
         tiny_config(look={name: {"weight": 1, "line": {}}})
 
 
