@@ -347,6 +347,19 @@ def test_broken_images_count_as_wrong(taught, crops, tmp_path):
     assert (tmp_path / "out/mistakes.png").exists()
 
 
+def test_readings_are_not_replaced(taught, crops, tmp_path):
+    """Readings that are there, or a run, are left alone, but with --overwrite."""
+    place = tmp_path / "out"
+    place.mkdir()
+    (place / "readings.csv").write_text("checked by hand")
+    shown = read(taught[0], crops, "-o", place, status=2)
+    assert "holds readings.csv already; choose another --output, or --overwrite" in shown.stderr
+    assert (place / "readings.csv").read_text() == "checked by hand"
+    assert "holds report.json already" in read(taught[0], crops, "-o", taught[0], status=2).stderr
+    read(taught[0], crops, "-o", place, "--overwrite")
+    assert len(parse((place / "readings.csv").read_text())) == 23
+
+
 def test_places_without_images_are_refused(taught, tmp_path):
     """An empty folder, one without images and a place that is not there are one message each."""
     (tmp_path / "none").mkdir()

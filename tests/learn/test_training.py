@@ -290,6 +290,15 @@ def test_progress_counts_what_is_learned_from_and_read(folder, tmp_path):
     assert shown == [(2 * (48 + 9), 2 * (48 + 9)), (9 + 11 + 11, 9 + 11 + 11)] * 2
 
 
+def test_foreign_files_are_not_replaced(dataset, tmp_path):
+    """A folder with a report of somebody else is no place for a run, but with --overwrite."""
+    (tmp_path / "report.md").write_text("mine")
+    with pytest.raises(OutputError, match=r"holds report.md but no last.pt of a run; choose"):
+        Run(dataset, tmp_path, OPTIONS)
+    assert (tmp_path / "report.md").read_text() == "mine"
+    Run(dataset, tmp_path, OPTIONS, overwrite=True)
+
+
 def test_loss_is_that_of_each_sample(dataset):
     """The loss of a batch is the loss of its samples, each alone."""
     from digit_sequence.learn.streams import NumberDataset, collate

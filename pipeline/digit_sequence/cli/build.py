@@ -12,6 +12,7 @@ from digit_sequence.base.characters import CHARACTERS, DIGITS, show_characters
 from digit_sequence.base.current_folder import make_absolute
 from digit_sequence.base.text import count_things, describe_bytes
 from digit_sequence.cli.options import (
+    check_made,
     config_options,
     memory_option,
     output_options,
@@ -64,7 +65,10 @@ def build(
     """
     from digit_sequence.run.schedulers import SchedulerOptions, start_fork_server
 
-    report = make_absolute(performance_report) if performance_report is not None else None
+    report = None
+    if performance_report is not None:
+        report = make_absolute(performance_report)
+        check_made(report, "html", "--performance-report")
     if SchedulerOptions(**scheduler).name == "processes" and not dry_run:
         start_fork_server(["digit_sequence.building.preload"])
     # Workers' process imports the same meanwhile, which saves a second.

@@ -51,6 +51,7 @@ WAYS = ("levels", "grey", "ground", "small", "tight")
     help="Write readings.csv there and, with labels, report.json and mistakes.png.  "
     "[default: print the readings]",
 )
+@click.option("--overwrite", is_flag=True, help="Replace the readings that FOLDER holds.")
 @output_options
 def read(weights: Path, images: tuple[Path, ...], output: Path | None, **options: Any) -> None:
     """Read the numbers in IMAGES by what a run of train has learned.

@@ -26,6 +26,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
+from digit_sequence.base.errors import OutputError
 from digit_sequence.learn.batches import CtcBatch, collate
 from digit_sequence.learn.checkpoints import (
     adopt_weights,
@@ -263,6 +264,11 @@ class Run:
     def _load(self) -> None:
         path = self.folder / "last.pt"
         if not path.exists():
+            if found := [name for name in RUN_FILES[2:] if (self.folder / name).exists()]:
+                raise OutputError(
+                    f"{self.folder}: holds {found[0]} but no last.pt of a run; choose another "
+                    "--output, or --overwrite to replace it"
+                )
             return
         saved = load_checkpoint(path)
         with reading(path):
