@@ -137,8 +137,10 @@ def _delete_shards(storage: Storage) -> None:
 def _find_conflict(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
     """Return why a directory with one plan cannot become that of another."""
     if old["fingerprint"] != new["fingerprint"]:
+        is_other = {**old["inputs"], "versions": 0} != {**new["inputs"], "versions": 0}
+        what = "config" if is_other else "version of this program or of a library"
         return (
-            f"holds the build of another config. {_REMEDY}. These differ:\n"
+            f"holds the build of another {what}. {_REMEDY}. These differ:\n"
             f"{list_first(_differences(old['inputs'], new['inputs']))}"
         )
     for split, samples in old["samples"].items():
