@@ -93,8 +93,8 @@ def train(
     )
     n_read = count_read_samples(run, others)
     on_plan(
-        f"{count_things(run.options.epochs, 'epoch')}, in each {len(run.train):,} images of train "
-        f"to learn from, then {len(opened['val']):,} of val to read; {n_read:,} to read in the end"
+        f"{count_things(run.options.epochs, 'epoch')}; in each, {len(run.train):,} images of train "
+        f"to learn from and {len(opened['val']):,} of val to read; in the end {n_read:,} to read"
     )
     with show_progress(run.options.epochs * run.epoch_samples) as on_progress:
         on_progress(run.done_samples, False)
