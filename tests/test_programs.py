@@ -44,7 +44,7 @@ THIN = {
     "match": {"N_ROUNDS", "compare", "draw_match"},  # to print and to draw what was found
     "read": {"COLUMNS"},
     "sample": {"encode_image"},
-    "train": {"summarize"},
+    "train": {"list_results"},
     "verify": {"BuildResult", "VerifyResult"},
 }
 """What else the modules of commands import of the program, but for `base` and `cli`."""

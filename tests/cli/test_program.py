@@ -641,7 +641,10 @@ def test_errors(wrong, shared_cache, monkeypatch, arguments, message):
 
 USAGE_ERRORS = {
     "no command": (["biuld"], "No such command 'biuld'. Did you mean: digit-sequence build\n"),
-    "far from a command": (["xyz"], "No such command 'xyz'. Expected new, build, verify, status, "),
+    "far from a command": (["xyz"], "No such command 'xyz'. Expected one of new, build, verify"),
+    "help": (["help"], "No such command 'help'. Did you mean: digit-sequence --help\n"),
+    "near, with arguments": (["Bild", "a b.yaml"], "mean: digit-sequence build 'a b.yaml'\n"),
+    "nothing": ([""], "No such command ''. Expected one of new, "),
     "config alone": (["my own.yaml", "--dry-run"], "digit-sequence build 'my own.yaml' --dry-run"),
     "dataset alone": ([".."], "Did you mean: digit-sequence report ..\n"),
     "number alone": (["14543", "-b"], "Did you mean: digit-sequence number 14543 -b\n"),

@@ -125,17 +125,22 @@ def expand_word(word: str) -> str:
 
 def _explain_command(words: Sequence[str], names: Iterable[str]) -> str:
     """Return what to say of a command line whose first word is no command."""
-    word = words[0]
+    word, *rest = words
+    near = get_close_matches(word.lower(), names, n=1)
     if word.endswith(CONFIG_SUFFIXES):
-        meant = f"build {shlex.join(words)}"
-    elif Path(word).is_dir():
-        meant = f"report {shlex.quote(word)}"
+        meant = ["build", *words]
+    elif near:
+        meant = [*near, *rest]
     elif word.isdecimal():
-        meant = f"number {shlex.join(words)}"
+        meant = ["number", *words]
+    elif word == "help":
+        meant = ["--help"]
     else:
-        meant = next(iter(get_close_matches(word, names)), "")
-    hint = f"Did you mean: digit-sequence {meant}" if meant else f"Expected {', '.join(names)}."
-    return f"No such command {word!r}. {hint}"
+        meant = ["report", word] if word and Path(word).is_dir() else []
+    line = shlex.join(["digit-sequence", *meant])
+    return f"No such command {word!r}. " + (
+        f"Did you mean: {line}" if meant else f"Expected one of {', '.join(names)}."
+    )
 
 
 def _find_exit_code(error: Exception) -> int:

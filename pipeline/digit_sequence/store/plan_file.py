@@ -294,7 +294,10 @@ def read_published(storage: Storage) -> dict[str, Any]:
     """
     published = _read_plan(storage)
     if published is None:
-        raise OutputError(f"{storage.uri}: expected a dataset built by this program, got none")
+        raise OutputError(
+            f"{storage.uri}: expected a dataset built by this program, got none; check the path, "
+            "or build one: digit-sequence build CONFIG -o OUT"
+        )
     return published
 
 
