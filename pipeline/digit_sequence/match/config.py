@@ -24,7 +24,7 @@ from digit_sequence.transforms.registry import TRANSFORMS
 _INK = "{probability: 0.8, grain: [0, 0.15], skips: [0, 0.02], pressure: [0, 0.3]}"
 _GUESSED = {
     "glyph.ink_texture": _INK,
-    "line.separators": "{probability: 0.58, commas: 0.25, room: [0.05, 0.8]}",
+    "line.separators": "{probability: 0.53, commas: 0.25, room: [0.05, 0.8]}",
     "line.touch": "{probability: 0.13, pixels: [1, 3]}",
     "line.joins": "{probability: 0.06, zeros: 5, feet: 0.25}",
     "line.trailing": "{probability: 0.32}",
