@@ -397,7 +397,8 @@ class Evil:
 
 
 @pytest.mark.parametrize(
-    "what", ["text", "code", "old", "alphabet", "tall", "level", "shape", "nan", "missing"]
+    "what",
+    ["text", "code", "old", "network", "alphabet", "tall", "level", "shape", "nan", "missing"],
 )
 def test_wrong_weights_are_refused(taught, tmp_path, what):
     """Weights of another network, alphabet or version, or that run code, are one message."""
@@ -409,6 +410,7 @@ def test_wrong_weights_are_refused(taught, tmp_path, what):
     content = {
         "code": saved | {"model": Evil(tmp_path / "ran")},
         "old": saved["model"],
+        "network": saved | {"network": "fine"},
         "alphabet": saved | {"taught": known | {"alphabet": "0123456789,"}},
         "tall": saved | {"taught": known | {"height": 10**9}},
         "level": saved | {"taught": known | {"paper": float("nan")}},

@@ -29,7 +29,12 @@ from digit_sequence.learn.batches import count_classes  # noqa: E402
 from digit_sequence.learn.checkpoints import load_weights  # noqa: E402
 from digit_sequence.learn.checks import check_other  # noqa: E402
 from digit_sequence.learn.evaluation import compute_loss, read_split  # noqa: E402
-from digit_sequence.learn.network import NETWORKS, count_steps, make_recognizer  # noqa: E402
+from digit_sequence.learn.network import (  # noqa: E402
+    NETWORKS,
+    brighten_ink,
+    count_steps,
+    make_recognizer,
+)
 from digit_sequence.learn.records import TrainOptions  # noqa: E402
 from digit_sequence.learn.report import Reading, count_edits, draw_mistakes, measure  # noqa: E402
 from digit_sequence.learn.training import Run, train  # noqa: E402
@@ -92,6 +97,21 @@ def test_steps_are_as_counted(shape, network):
         scores = make_recognizer(network=network).eval()(torch.rand(2, 1, *shape))
     assert scores.shape == (2, count_steps(*shape), 11)
     torch.testing.assert_close(scores.exp().sum(-1), torch.ones(scores.shape[:2]))
+
+
+def test_bright_paper_is_read_as_dark_paper(dataset):
+    """An image and its negative are read alike, beside wider images as well."""
+    images = torch.tensor(dataset["val"][0].image[None, None] / 255.0, dtype=torch.float32)
+    height, width = images.shape[2:]
+    model = make_recognizer().eval()
+    with torch.inference_mode():
+        torch.testing.assert_close(model(1 - images), model(images), rtol=1e-5, atol=1e-5)
+    wider = torch.zeros(2, 1, height, 3 * width)
+    wider[0, ..., :width], wider[1, ..., ::5] = 1 - images[0], 1
+    found = brighten_ink(wider, torch.tensor([width, 3 * width]))
+    torch.testing.assert_close(found[:1, ..., :width], images)
+    assert not found[0, ..., width:].any()
+    assert found[1].equal(wider[1])
 
 
 def test_signs_are_classes(tiny_config, tmp_path):

@@ -148,12 +148,12 @@ def load_weights(path: Path, advice: str = "remove it to train anew") -> tuple[R
     """
     saved = load_checkpoint(path, advice)
     with reading(path, advice):
-        if set(saved) != {"taught", "model"}:
-            raise OutputError("it does not say what images its weights know")
+        if set(saved) != {"taught", "network", "model"}:
+            raise OutputError("it does not say what images its weights know, or of which network")
         taught = parse_record(Taught, saved["taught"])
-        models = [make_recognizer(taught.alphabet, network) for network in NETWORKS]
-        names = set(saved["model"])
-        model = next((it for it in models if set(it.state_dict()) == names), models[0])
+        if saved["network"] not in NETWORKS:
+            raise OutputError("it is of no network of this program")
+        model = make_recognizer(taught.alphabet, saved["network"])
         check_like(saved["model"], model.state_dict(), "model")
         if not all(torch.isfinite(tensor).all() for tensor in saved["model"].values()):
             raise OutputError("model: a weight that is no number")

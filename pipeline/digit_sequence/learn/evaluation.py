@@ -65,7 +65,7 @@ def read_split(
     with torch.inference_mode():
         for batch in loader:
             with mixed_precision(device):
-                scores = model(batch.images.to(device)).cpu()
+                scores = model(batch.images.to(device), batch.input_widths).cpu()
             losses.append(compute_loss(scores, batch))
             best, classes = scores.max(-1)
             is_beside = torch.arange(scores.shape[1]) >= count_input_steps(batch)[:, None]

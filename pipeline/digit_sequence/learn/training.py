@@ -215,7 +215,8 @@ class Run:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         with mixed_precision(self.device, self.options.bfloat16):
-            scores = self.model(batch.images.to(self.device, non_blocking=True))
+            images = batch.images.to(self.device, non_blocking=True)
+            scores = self.model(images, batch.input_widths)
         loss = compute_loss(scores, batch).mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -237,7 +238,11 @@ class Run:
         )
         if exact_match > best:
             progress.best_epoch = progress.epoch + 1
-            content = {"taught": asdict(self._taught), "model": self.model.state_dict()}
+            content = {
+                "taught": asdict(self._taught),
+                "network": self.options.network,
+                "model": self.model.state_dict(),
+            }
             save_atomically(self.folder / "best.pt", content)
         progress.epoch, progress.batches, progress.loss_sum = progress.epoch + 1, 0, 0.0
         self.save()
