@@ -22,13 +22,14 @@ from builds import ROOT, build
 from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.live.dataset import open_config
 from digit_sequence.read.dataset import open_dataset
+from servers import wait_until
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 from digit_sequence.learn import programs  # noqa: E402
 from digit_sequence.learn.batches import count_classes  # noqa: E402
 from digit_sequence.learn.checkpoints import load_weights  # noqa: E402
 from digit_sequence.learn.checks import check_other  # noqa: E402
-from digit_sequence.learn.evaluation import compute_loss, read_split  # noqa: E402
+from digit_sequence.learn.evaluation import compute_loss, load_batches, read_split  # noqa: E402
 from digit_sequence.learn.network import (  # noqa: E402
     NETWORKS,
     brighten_ink,
@@ -300,6 +301,34 @@ def test_loss_is_that_of_each_sample(dataset):
         together = compute_loss(model(collate(examples).images), collate(examples))
         alone = [compute_loss(model(collate([e]).images), collate([e])) for e in examples]
     torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-4)
+
+
+def test_batches_are_read_ahead(dataset):
+    """Batches come in order; the next one, and no more, is read while one is used."""
+    split, asked = dataset["val"], []
+
+    class Batches:
+        def __iter__(self):
+            for first in (0, 2, 4):
+                asked.append(first)
+                yield [first, first + 1]
+
+        def __len__(self):
+            return 3
+
+    batches = load_batches(split, batch_sampler=Batches())
+    read = next(batches).numbers
+    wait_until(lambda: len(asked) == 2)
+    read += next(batches).numbers + next(batches).numbers
+    assert read == [sample.number for sample in split[:6]]
+    with pytest.raises(StopIteration):
+        next(batches)
+
+
+def test_failure_to_read_is_raised(dataset):
+    """What a split raises ends the batches."""
+    with pytest.raises(IndexError):
+        list(load_batches(dataset["val"], batch_sampler=[[0], [len(dataset["val"])]]))
 
 
 # -- refusals --------------------------------------------------------------------------------------
