@@ -127,13 +127,14 @@ def echo_anyway(text: object, err: bool = False) -> None:
 
 
 def find_width(stream: TextIO | None = None) -> int | None:
-    """Return the columns of the terminal that a stream, or stdout, is; None if it is none."""
+    """Return the columns of the terminal that a stream, or stdout, is; None if it is none, or has none."""
     stream = stream or sys.stdout
     if not stream.isatty():
         return None
     wished = os.environ.get("COLUMNS", "")
+    wished_columns = int(wished) if wished.isdecimal() else 0
     try:
-        return int(wished) if wished.isdecimal() else os.get_terminal_size(stream.fileno()).columns
+        return wished_columns or os.get_terminal_size(stream.fileno()).columns or None
     except OSError:  # of a test, perhaps
         return None
 
