@@ -28,7 +28,7 @@ def test_width(monkeypatch, columns, wished, expected):
     monkeypatch.setenv("COLUMNS", wished)
     ours, theirs = os.openpty()
     termios.tcsetwinsize(theirs, (24, columns))
-    with open(theirs, "w") as terminal:
+    with os.fdopen(theirs, "w") as terminal:
         assert find_width(terminal) == expected
     os.close(ours)
 

@@ -127,7 +127,7 @@ def echo_anyway(text: object, err: bool = False) -> None:
 
 
 def find_width(stream: TextIO | None = None) -> int | None:
-    """Return the columns of the terminal that a stream, or stdout, is; None if it is none, or has none."""
+    """Return the columns of the terminal that a stream, or stdout, is; None if nothing says so."""
     stream = stream or sys.stdout
     if not stream.isatty():
         return None
