@@ -41,10 +41,10 @@ THIN = {
     "ablate": {"BASE", "BuildResult", "Outcome"},  # what is printed
     "build": {"Plan", "Run", "Sampler", "SchedulerOptions", "SplitPlan", "start_fork_server"},
     "export": {"EXPORTS", "open_dataset"},
-    "match": {"N_BUILDS", "compare", "draw_match"},  # to print and to draw what was found
+    "match": {"N_ROUNDS", "compare", "draw_match"},  # to print and to draw what was found
     "read": {"COLUMNS"},
     "sample": {"encode_image"},
-    "train": {"summarize"},
+    "train": {"list_results"},
     "verify": {"BuildResult", "VerifyResult"},
 }
 """What else the modules of commands import of the program, but for `base` and `cli`."""

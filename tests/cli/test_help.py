@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import termios
+
 import pytest
 from click.testing import CliRunner
 
 from builds import ROOT
 from digit_sequence.cli.program import COMMANDS, main
+from digit_sequence.cli.terminal import find_width
 
 
 def run(*arguments, columns=80, status=0):
@@ -14,6 +18,19 @@ def run(*arguments, columns=80, status=0):
     result = CliRunner(env={"COLUMNS": str(columns)}).invoke(main, arguments)
     assert result.exit_code == status, result.output
     return result.output
+
+
+@pytest.mark.parametrize(
+    ("columns", "wished", "expected"), [(40, "", 40), (40, "60", 60), (0, "", None), (40, "0", 40)]
+)
+def test_width(monkeypatch, columns, wished, expected):
+    """Lines are as wide as the terminal, or as COLUMNS says; one without a size folds none."""
+    monkeypatch.setenv("COLUMNS", wished)
+    ours, theirs = os.openpty()
+    termios.tcsetwinsize(theirs, (24, columns))
+    with os.fdopen(theirs, "w") as terminal:
+        assert find_width(terminal) == expected
+    os.close(ours)
 
 
 def test_no_summary_is_cut():

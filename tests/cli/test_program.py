@@ -113,7 +113,7 @@ def test_imports_wait(arguments):
 )
 def test_completion_of_commands(words, offered):
     """Names of commands, with a line each, and options of the program are completed."""
-    found = main.shell_complete(click.Context(main), words)
+    found = main.shell_complete(click.Context(main, **main.context_settings), words)
     assert sorted(item.value for item in found) == sorted(offered)
     assert all(item.help for item in found)
 
@@ -158,9 +158,9 @@ def test_build(built_of_few, config, work):
         lines[1:3], (("train", "12", "3"), ("test", "5", "1")), strict=True
     ):
         assert line.split() == [split, *counts, f"{n_bytes[split] / 1000:.3g}", "kB"]
-    assert re.fullmatch(r"built 17 images in \d+\.\d s, [\d,]+ images/s", lines[-3])
-    assert re.fullmatch(r"digest [0-9a-f]{64}", lines[-2])
-    assert lines[-1] == "in out; look at it: digit-sequence preview out"
+    assert re.fullmatch(r"built 17 images in \d+\.\d s, [\d,]+ images/s", lines[-4])
+    assert re.fullmatch(r"digest [0-9a-f]{64}", lines[-3])
+    assert lines[-2:] == ["in out; look at it:", "  digit-sequence preview out"]
     run(*lines[-1].split("digit-sequence ")[1].split())
     assert (work / "preview.png").is_file()
 
@@ -190,8 +190,9 @@ def test_dry_run(config, work):
         ["test", "5", "1", "30"],
     ]
     assert lines[3].split() == ["total", "17", "4"]
-    assert re.fullmatch(r"about [\d.]+ kB of webdataset shards in out", lines[4])
-    assert lines[5].endswith("nothing was written")
+    assert lines[4] == "glyphs: handwritten digits to draw from, none of them in two splits"
+    assert re.fullmatch(r"about [\d.]+ kB of webdataset shards in out", lines[5])
+    assert lines[6].endswith("nothing was written")
 
 
 def test_dry_run_tells_what_is_excluded(tiny_config, tmp_path):
@@ -539,7 +540,7 @@ ERRORS = {
     ),
     "other config": (
         ["build", "tiny.yaml", "-o", "out", *HERE, "--set", "seed=9"],
-        "holds the build of another config; these differ:\n  seed: 1 there, 9 here\nNothing was",
+        r"holds the build of another config\. Nothing .* These differ:\n  seed: 1 there, 9 here",
     ),
     "fewer samples": (
         ["build", "tiny.yaml", "-o", "out", *HERE, "--set", "splits.test.samples=4"],
@@ -632,7 +633,14 @@ def test_errors(wrong, shared_cache, monkeypatch, arguments, message):
 
 
 USAGE_ERRORS = {
-    "no command": (["biuld"], "No such command 'biuld'. Did you mean 'build'?"),
+    "no command": (["biuld"], "No such command 'biuld'. Did you mean: digit-sequence build\n"),
+    "far from a command": (["xyz"], "No such command 'xyz'. Expected one of new, build, verify"),
+    "help": (["help"], "No such command 'help'. Did you mean: digit-sequence --help\n"),
+    "near, with arguments": (["Bild", "a b.yaml"], "mean: digit-sequence build 'a b.yaml'\n"),
+    "nothing": ([""], "No such command ''. Expected one of new, "),
+    "config alone": (["my own.yaml", "--dry-run"], "digit-sequence build 'my own.yaml' --dry-run"),
+    "dataset alone": ([".."], "Did you mean: digit-sequence report ..\n"),
+    "number alone": (["14543", "-b"], "Did you mean: digit-sequence number 14543 -b\n"),
     "no argument": (["build"], "Missing argument 'CONFIG'"),
     "unknown option": (["build", "x", "--fast"], "No such option '--fast'"),
     "no workers": (["build", "x", "--workers", "0"], "'--workers': 0 is not in the range x>=1"),

@@ -148,7 +148,7 @@ def test_a_build_on_a_terminal(config, work, forks, columns):
     assert states[0].startswith("  0% ")
     assert re.match(r"100% .*17/17( images)?, in 0:\d\d", states[-1])
     assert shown.index("17/17") < shown.index("split  ")
-    assert shown.rstrip().endswith("look at it: digit-sequence preview out")
+    assert shown.rstrip().endswith("  digit-sequence preview out")
     assert person.shown.rindex("\x1b[?25h") > person.shown.rindex("\x1b[?25l")  # the cursor
 
 
@@ -427,7 +427,7 @@ def test_json_of_progress(config, monkeypatch):
         (["export", "none", "--to", "x", "-o", "y"], "OutputError", "none: expected a dataset"),
         (["status", "none"], "OutputError", "none: expected a dataset"),
         (["sample", "train-1", "--from", "none", "-o", "x.png"], "ConfigError", "none: "),
-        (["no-command"], "NoSuchCommand", "No such command 'no-command'"),
+        (["no-command"], "UsageError", "No such command 'no-command'"),
         (["new", "mine.yaml"], "ConfigError", "expected a terminal to ask at"),
     ],
 )

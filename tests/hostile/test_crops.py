@@ -88,7 +88,8 @@ def weights(crops):
 
     taught = {"height": 20, "width": 30, "paper": 230, "ink": 20, "alphabet": "0123456789"}
     model = make_recognizer().state_dict()
-    save_atomically(crops.parent / "best.pt", {"taught": taught, "model": model})
+    content = {"taught": taught, "network": "fast", "model": model}
+    save_atomically(crops.parent / "best.pt", content)
     return crops.parent / "best.pt"
 
 
@@ -109,7 +110,7 @@ def test_hostile_weights(crops, weights, data):
 
     saved = torch.load(weights, weights_only=True)
     path = weights.with_name("hostile.pt")
-    match data.draw(st.sampled_from(["bytes", "value", "taught", "tensor", "other"])):
+    match data.draw(st.sampled_from(["bytes", "value", "taught", "network", "tensor", "other"])):
         case "bytes":
             path.write_bytes(change_bytes(weights.read_bytes(), data.draw))
         case "value":
@@ -118,6 +119,8 @@ def test_hostile_weights(crops, weights, data):
             key = data.draw(st.sampled_from([*saved["taught"], "other"]))
             saved["taught"][key] = data.draw(st.sampled_from([*VALUES, float("nan")]))
             torch.save(saved, path)
+        case "network":
+            torch.save(saved | {"network": data.draw(st.sampled_from([*VALUES, "fine"]))}, path)
         case "tensor":
             key = data.draw(st.sampled_from([*saved["model"], "other"]))
             shape = data.draw(st.sampled_from([(), (0,), (3, 3)]))

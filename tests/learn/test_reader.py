@@ -343,8 +343,21 @@ def test_broken_images_count_as_wrong(taught, crops, tmp_path):
     files = "readings.csv, report.json, mistakes.png"
     assert shown.stdout.endswith(f"in {tmp_path / 'out'}: {files}\n")
     assert "23 of 23 images cannot be read" in shown.stderr
-    assert "and 13 more" in shown.stderr
+    assert "and 18 more" in shown.stderr
     assert (tmp_path / "out/mistakes.png").exists()
+
+
+def test_readings_are_not_replaced(taught, crops, tmp_path):
+    """Readings that are there, or a run, are left alone, but with --overwrite."""
+    place = tmp_path / "out"
+    place.mkdir()
+    (place / "readings.csv").write_text("checked by hand")
+    shown = read(taught[0], crops, "-o", place, status=2)
+    assert "holds readings.csv already; choose another --output, or --overwrite" in shown.stderr
+    assert (place / "readings.csv").read_text() == "checked by hand"
+    assert "holds report.json already" in read(taught[0], crops, "-o", taught[0], status=2).stderr
+    read(taught[0], crops, "-o", place, "--overwrite")
+    assert len(parse((place / "readings.csv").read_text())) == 23
 
 
 def test_places_without_images_are_refused(taught, tmp_path):
@@ -397,7 +410,8 @@ class Evil:
 
 
 @pytest.mark.parametrize(
-    "what", ["text", "code", "old", "alphabet", "tall", "level", "shape", "nan", "missing"]
+    "what",
+    ["text", "code", "old", "network", "alphabet", "tall", "level", "shape", "nan", "missing"],
 )
 def test_wrong_weights_are_refused(taught, tmp_path, what):
     """Weights of another network, alphabet or version, or that run code, are one message."""
@@ -409,6 +423,7 @@ def test_wrong_weights_are_refused(taught, tmp_path, what):
     content = {
         "code": saved | {"model": Evil(tmp_path / "ran")},
         "old": saved["model"],
+        "network": saved | {"network": "fine"},
         "alphabet": saved | {"taught": known | {"alphabet": "0123456789,"}},
         "tall": saved | {"taught": known | {"height": 10**9}},
         "level": saved | {"taught": known | {"paper": float("nan")}},

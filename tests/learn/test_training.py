@@ -22,18 +22,24 @@ from builds import ROOT, build
 from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.live.dataset import open_config
 from digit_sequence.read.dataset import open_dataset
+from servers import wait_until
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 from digit_sequence.learn import programs  # noqa: E402
 from digit_sequence.learn.batches import count_classes  # noqa: E402
 from digit_sequence.learn.checkpoints import load_weights  # noqa: E402
 from digit_sequence.learn.checks import check_other  # noqa: E402
-from digit_sequence.learn.evaluation import compute_loss, read_split  # noqa: E402
-from digit_sequence.learn.network import NETWORKS, count_steps, make_recognizer  # noqa: E402
+from digit_sequence.learn.evaluation import compute_loss, load_batches, read_split  # noqa: E402
+from digit_sequence.learn.network import (  # noqa: E402
+    NETWORKS,
+    brighten_ink,
+    count_steps,
+    make_recognizer,
+)
 from digit_sequence.learn.records import TrainOptions  # noqa: E402
 from digit_sequence.learn.report import Reading, count_edits, draw_mistakes, measure  # noqa: E402
 from digit_sequence.learn.training import Run, train  # noqa: E402
-from digit_sequence.learn.training_report import summarize, write_report  # noqa: E402
+from digit_sequence.learn.training_report import list_results, write_report  # noqa: E402
 
 pytestmark = pytest.mark.extras
 OPTIONS = TrainOptions(epochs=3, batch_size=8, seed=1)
@@ -92,6 +98,21 @@ def test_steps_are_as_counted(shape, network):
         scores = make_recognizer(network=network).eval()(torch.rand(2, 1, *shape))
     assert scores.shape == (2, count_steps(*shape), 11)
     torch.testing.assert_close(scores.exp().sum(-1), torch.ones(scores.shape[:2]))
+
+
+def test_bright_paper_is_read_as_dark_paper(dataset):
+    """An image and its negative are read alike, beside wider images as well."""
+    images = torch.tensor(dataset["val"][0].image[None, None] / 255.0, dtype=torch.float32)
+    height, width = images.shape[2:]
+    model = make_recognizer().eval()
+    with torch.inference_mode():
+        torch.testing.assert_close(model(1 - images), model(images), rtol=1e-5, atol=1e-5)
+    wider = torch.zeros(2, 1, height, 3 * width)
+    wider[0, ..., :width], wider[1, ..., ::5] = 1 - images[0], 1
+    found = brighten_ink(wider, torch.tensor([width, 3 * width]))
+    torch.testing.assert_close(found[:1, ..., :width], images)
+    assert not found[0, ..., width:].any()
+    assert found[1].equal(wider[1])
 
 
 def test_signs_are_classes(tiny_config, tmp_path):
@@ -270,6 +291,15 @@ def test_progress_counts_what_is_learned_from_and_read(folder, tmp_path):
     assert shown == [(2 * (48 + 9), 2 * (48 + 9)), (9 + 11 + 11, 9 + 11 + 11)] * 2
 
 
+def test_foreign_files_are_not_replaced(dataset, tmp_path):
+    """A folder with a report of somebody else is no place for a run, but with --overwrite."""
+    (tmp_path / "report.md").write_text("mine")
+    with pytest.raises(OutputError, match=r"holds report.md but no last.pt of a run; choose"):
+        Run(dataset, tmp_path, OPTIONS)
+    assert (tmp_path / "report.md").read_text() == "mine"
+    Run(dataset, tmp_path, OPTIONS, overwrite=True)
+
+
 def test_loss_is_that_of_each_sample(dataset):
     """The loss of a batch is the loss of its samples, each alone."""
     from digit_sequence.learn.streams import NumberDataset, collate
@@ -280,6 +310,34 @@ def test_loss_is_that_of_each_sample(dataset):
         together = compute_loss(model(collate(examples).images), collate(examples))
         alone = [compute_loss(model(collate([e]).images), collate([e])) for e in examples]
     torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-4)
+
+
+def test_batches_are_read_ahead(dataset):
+    """Batches come in order; the next one, and no more, is read while one is used."""
+    split, asked = dataset["val"], []
+
+    class Batches:
+        def __iter__(self):
+            for first in (0, 2, 4):
+                asked.append(first)
+                yield [first, first + 1]
+
+        def __len__(self):
+            return 3
+
+    batches = load_batches(split, batch_sampler=Batches())
+    read = next(batches).numbers
+    wait_until(lambda: len(asked) == 2)
+    read += next(batches).numbers + next(batches).numbers
+    assert read == [sample.number for sample in split[:6]]
+    with pytest.raises(StopIteration):
+        next(batches)
+
+
+def test_failure_to_read_is_raised(dataset):
+    """What a split raises ends the batches."""
+    with pytest.raises(IndexError):
+        list(load_batches(dataset["val"], batch_sampler=[[0], [len(dataset["val"])]]))
 
 
 # -- refusals --------------------------------------------------------------------------------------
@@ -458,7 +516,7 @@ def test_report_says_what_was_measured(finished, dataset):
     )
     text = (finished.folder / "report.md").read_text()
     assert f"| test | all | 11 | {report['results']['test']['exact_match']:.2%} |" in text
-    assert len(summarize(report)) == 3
+    assert [row[0] for row in list_results(report)] == ["read", *report["results"]]
     for name in ("curve.png", "mistakes.png"):
         with Image.open(finished.folder / name) as picture:
             assert picture.size[0] > 500

@@ -165,6 +165,21 @@ def test_parts_of_ink():
     assert count_digits(np.array([[0, 0, 20, 12], [0, 20, 20, 52]])) == 3
 
 
+def test_touching_pairs_by_hand():
+    """A pair touches whose inks are one part; to share columns is not enough."""
+    image = np.full((32, 90), 200.0)
+    boxes = [[4, left, 28, left + 8] for left in (6, 14, 26, 32, 54)]
+    for _, left, _, _ in boxes:
+        image[4:28, left : left + 3] = 60
+    image[12:15, 9:14] = 60  # a bar from the first to the second
+    image[4:7, 29:34] = image[4:28, 32:35] = 200  # the third and the fourth share columns:
+    image[25:28, 29:34] = 60  # the foot of the third is below
+    image[4:20, 36:39] = 60  # the stroke of the fourth
+    crop = Crop("x", image, "11111", np.array(boxes, float))
+    assert measure_crops([crop]).figures["touching"].tolist() == [0.25]
+    assert not len(measure_crops([Crop("x", image)]).figures["touching"])
+
+
 def _write_photos(folder: Path, smoothness: float) -> None:
     """Write pictures without a line of ink: clouds or, with less smoothness, noise."""
     from scipy.ndimage import gaussian_filter

@@ -21,6 +21,7 @@ from builds import ALL_TRANSFORMS, ROOT
 from conftest import draw_bank, make_pool
 from digit_sequence.base.engines import choose_engine
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.installation import how_to_install
 from digit_sequence.building.sampler import open_sampler
 from digit_sequence.building.shard import pack_shard
 from digit_sequence.config.loading import parse_config
@@ -248,7 +249,7 @@ def test_asking_for_numba_without_it(tiny_config, tmp_path):
     config.write_text(tiny_config().model_dump_json(exclude={"output": {"uri"}}))
     done = _run_without_numba("build", config, "-o", tmp_path / "out", "--engine", "numba")
     assert done.returncode == 2
-    assert "pip install 'digit-sequence[fast]' (in a clone: " in done.stderr
+    assert how_to_install("fast") in done.stderr
     assert "or use --engine skimage" in done.stderr
     assert not Path(tmp_path, "out").exists()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -12,7 +13,9 @@ from importlib.util import find_spec
 import pytest
 
 from builds import ALL_TRANSFORMS, ROOT, build, read_rows
+from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import SCHEMA_VERSION
+from digit_sequence.base.yaml import parse_yaml
 from digit_sequence.read.dataset import open_dataset
 from digit_sequence.store import ledger as ledgers
 from digit_sequence.store.croissant import make_croissant
@@ -82,13 +85,28 @@ def test_too_many_files(copy, storage, folder, monkeypatch, container):
 
 
 def test_odd_strings(tiny_config, tiny_source, folder):
-    """Names that a user gives, of looks or parts, are text and nothing else."""
-    odd = '"}, {"@id": "\u202e</script>\ud800\\'.encode("utf-8", "replace").decode()
-    parts = {name: {"source": tiny_source} for name in (odd, "other")}
-    build(tiny_config(source={"name": "mix", "parts": parts}), folder)
+    """Names that a user gives, of parts and of folders, are text and nothing else, in all cards."""
+    odd = '"}, {"@id": "\u202e</script>\\ \n---\nlicense: mine\n\'../é'
+    where = folder.parent / odd.replace("/", "|")
+    where.mkdir()
+    source = {**tiny_source, "images": shutil.copy(tiny_source["images"], where)}
+    parts = {odd: {"source": source}, "../../other": {"source": tiny_source}}
+    look = {"weight": 1, "line": {"noise": {"sigma": [1, 2]}}}
+    build(tiny_config(source={"name": "mix", "parts": parts}, look={"a.-_9": look}), folder)
     card = load_card(folder)
     assert (folder / "croissant.json").read_bytes().isascii()
     assert [it["@id"] for it in card["recordSet"]] == ["samples", "labels", "splits"]
+    assert "in the looks a.-_9: " in card["rai:dataPreprocessingProtocol"][0]
+    assert {it["name"] for it in card["distribution"]} >= {"label-files", "train-00000"}
+    _, front, _ = (folder / "README.md").read_text().split("---\n", 2)
+    assert set(parse_yaml(front, "README.md")) == {"configs", "task_categories", "tags"}
+
+
+@pytest.mark.parametrize("name", ['a"b', "<b>", "a\nb", "é", "../a", "", "a" * 65])
+def test_odd_names_of_looks_are_refused(tiny_config, name):
+    """A look has a name that is the same in JSON, HTML, SQL and on a disk."""
+    with pytest.raises(ConfigError, match="a name of 1 to 64 of A to Z"):
+        tiny_config(look={name: {"weight": 1, "line": {}}})
 
 
 def test_what_a_build_knows_of_itself(built):

@@ -96,9 +96,11 @@ def test_other_config_is_refused(tiny_config, folder, change, line):
     with pytest.raises(OutputError) as caught:
         build(tiny_config(**change), folder)
     message = str(caught.value)
-    assert message.startswith(f"{folder}: holds the build of another config; these differ:\n")
+    assert message.startswith(
+        f"{folder}: holds the build of another config. Nothing was touched; choose another output, "
+        "or --overwrite to delete the dataset that is there. These differ:\n"
+    )
     assert line in message
-    assert message.endswith("choose another output, or --overwrite to delete that dataset")
     assert read_tree(folder) == before
 
 
@@ -107,8 +109,22 @@ def test_only_what_differs_is_listed(tiny_config, folder):
     build(tiny_config(), folder)
     with pytest.raises(OutputError) as caught:
         build(tiny_config(seed=9, line={"spacing": [2, 7]}), folder)
-    lines = str(caught.value).splitlines()[1:-1]
+    lines = str(caught.value).splitlines()[1:]
     assert lines == ["  line.spacing: [2, 6] there, [2, 7] here", "  seed: 1 there, 9 here"]
+
+
+def test_some_of_many_differences_are_listed(tiny_config, folder):
+    """Of a config with little in common five differences are shown, and how many more there are."""
+    build(tiny_config(), folder)
+    canvas = {"height": 60, "width": 200, "align": "right"}
+    line = {"spacing": [2, 7], "levels": {"paper": [200, 240], "ink": [0.1, 0.3]}}
+    with pytest.raises(OutputError) as caught:
+        build(tiny_config(seed=9, line=line, canvas=canvas), folder)
+    _, *lines = str(caught.value).splitlines()
+    assert [line.partition(":")[0] for line in lines] == [
+        *("  canvas.align", "  canvas.height", "  canvas.width", "  line.levels", "  line.spacing"),
+        "  and 1 more",
+    ]
 
 
 @pytest.mark.parametrize("name", ["photo.jpg", "images/train/train-00000.tar", "README.md"])
@@ -181,7 +197,7 @@ def test_dataset_does_not_shrink(tiny_config, folder):
     """Fewer samples are refused with both counts, and nothing is touched."""
     build(tiny_config(splits=GROWN), folder)
     before = read_tree(folder)
-    with pytest.raises(OutputError, match=r"planned for 21 samples of train, .* got 12\nNothing"):
+    with pytest.raises(OutputError, match=r"planned for 21 samples of train, .* got 12\. Nothing"):
         build(tiny_config(), folder)
     assert read_tree(folder) == before
 
@@ -215,7 +231,7 @@ def test_plan_of_other_versions(copy, folder, storage):
     text = json.dumps(document, sort_keys=True).encode()
     document["sha256"] = hashlib.sha256(text).hexdigest()
     (folder / PLAN_PATH).write_text(json.dumps(document))
-    with pytest.raises(OutputError, match=r'versions\.numpy: "1\.0" there, .* here\ninstall the'):
+    with pytest.raises(OutputError, match=r"install those .*\n  versions\.numpy: .1\.0. there, "):
         load_plan(storage)
 
 

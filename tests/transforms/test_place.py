@@ -104,6 +104,24 @@ def test_image_as_wide_as_its_line_has_room_on_both_sides(
                 assert abs(behind - max(0, 40 * free)) <= 3
 
 
+def test_image_as_wide_as_its_line_has_room_for_a_mark(
+    tiny_config: MakeConfig, bank: GlyphBank, pools: Pools
+) -> None:
+    """Behind a line with a trailing mark is as much more as the mark needs, and ink in it."""
+    config = tiny_config(
+        canvas={"height": 40, "width": [8, 400]},
+        glyph={"crop": {}},
+        line={"place": {"top": [0, 0], "left": [0.1, 0.1]}, "trailing": {"probability": 0.5}},
+    )
+    numbers = [(f"{n:02}", 0) for n in range(40)]
+    rendered = render_samples(config, bank, pools["train"], numbers)
+    behind = rendered.widths - rendered.boxes[rendered.recipes.starts[1:] - 1, 3]
+    has_mark = rendered.recipes.drawn["trailing"] != ""
+    assert np.abs(behind - 4 - 32 * has_mark).max() <= 5
+    inks = [image[:, -n:].any() for image, n in zip(rendered.cut(), behind, strict=True)]
+    assert inks == has_mark.tolist()
+
+
 def test_image_that_cuts_its_line_keeps_each_digit(tiny_config: MakeConfig) -> None:
     """Of digits that are narrower than what was drawn to be cut, three quarters stay."""
     bank = make_box_bank(0, 8, 20, 12, shape=(20, 20))  # 4 columns, where 10 were to be cut

@@ -58,11 +58,12 @@ def test_faint_ink_does_not_meet(engine: str) -> None:
 
 
 def make_shapes() -> GlyphBank:
-    """Make a bank: 0 is a column, 1 an L, 7 an L upside down, 2 its foot alone, 3 its head."""
+    """Make a bank: 0 is a column, 8 four, 1 an L, 7 one upside down, 2 its foot, 3 its head."""
     images = np.zeros((10, 28, 28), np.uint8)
     images[:, 4:24, 12:16] = 255
     images[1, 20:24, 12:24] = 255
     images[7, 4:8, 4:16] = 255
+    images[8, 4:24, 4:20] = 255
     images[2, 4:20] = 0
     images[3, 8:24] = 0
     return make_bank(images, np.arange(10, dtype=np.uint8))
@@ -77,10 +78,10 @@ def lay(make: MakeConfig, number: str, **touch: Any) -> Rendered:
 
 
 def test_columns_meet(tiny_config: MakeConfig) -> None:
-    """Two columns overlap by what was drawn; at 1 pixel they are not yet one."""
-    for pixels in (1, 2, 3):
-        rendered = lay(tiny_config, "00", pixels=[pixels, pixels])
-        assert rendered.boxes[:, 1::2].tolist() == [[0, 4], [4 - pixels, 8 - pixels]]
+    """Two blocks overlap by what was drawn."""
+    for pixels in (1, 2, 4):
+        rendered = lay(tiny_config, "88", pixels=[pixels, pixels])
+        assert rendered.boxes[:, 1::2].tolist() == [[0, 16], [16 - pixels, 32 - pixels]]
         drawn = rendered.recipes.drawn
         assert drawn["touch"].tolist() == [0, pixels]
         assert drawn["spacing"].tolist() == [0, -pixels]
@@ -105,9 +106,12 @@ def test_digits_that_share_no_row_stay(tiny_config: MakeConfig) -> None:
 
 
 def test_digit_is_not_hidden(tiny_config: MakeConfig) -> None:
-    """However far it is slid, a digit begins and ends behind the one before."""
-    rendered = lay(tiny_config, "000", pixels=[64, 64])
-    assert rendered.boxes[:, 1::2].tolist() == [[0, 4], [1, 5], [2, 6]]
+    """However much is drawn, three quarters of the narrower digit stand beside the other."""
+    for number, columns, depth in (("000", 4, 1), ("888", 16, 4)):
+        rendered = lay(tiny_config, number, pixels=[64, 64])
+        lefts = [k * (columns - depth) for k in range(3)]
+        assert rendered.boxes[:, 1::2].tolist() == [[left, left + columns] for left in lefts]
+        assert rendered.recipes.drawn["touch"].tolist() == [0, depth, depth]
 
 
 def test_without_pairs_all_are_measured(tiny_config: MakeConfig) -> None:

@@ -17,7 +17,8 @@ from importlib.util import find_spec
 from types import FunctionType
 from typing import Literal, get_args
 
-from digit_sequence.base.errors import ConfigError, how_to_install
+from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.installation import how_to_install
 
 Engine = Literal["skimage", "numba"]
 

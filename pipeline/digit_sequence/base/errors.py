@@ -51,11 +51,6 @@ class SourceWarning(UserWarning):
     """The digits of a source may not be what they seem; the command line prints it as a line."""
 
 
-def how_to_install(extra: str) -> str:
-    """Return the command that installs an extra of this package."""
-    return f"pip install 'digit-sequence[{extra}]' (in a clone: pip install -e '.[{extra}]')"
-
-
 def list_causes(error: BaseException) -> Iterator[BaseException]:
     """Yield an error, then the one that it came from or after, and so on."""
     cause: BaseException | None = error

@@ -7,6 +7,7 @@ the cursor, hide lines or answer for the user. What is no printable character is
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 _STEERING = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
@@ -31,6 +32,18 @@ def escape_line(text: object) -> str:
     'a\\nb'
     """
     return escape(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def list_first(lines: Iterable[str], most: int = 5) -> str:
+    """Return the first of some lines, indented, and how many more there are.
+
+    >>> print(list_first(["seed: 1 there, 2 here", "look: a there, b here"], most=1))
+      seed: 1 there, 2 here
+      and 1 more
+    """
+    there = list(lines)
+    more = [f"and {len(there) - most:,} more"] if len(there) > most else []
+    return "\n".join(f"  {line}" for line in there[:most] + more)
 
 
 def count_things(count: int, noun: str) -> str:

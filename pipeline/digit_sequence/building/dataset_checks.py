@@ -74,9 +74,14 @@ def _read(storage: Storage, path: str) -> bytes | Problem:
         return Problem(path, str(error))
 
 
-def find_strays(storage: Storage, plan: Plan, labelled: Sequence[Shard]) -> list[Problem]:
+def find_strays(
+    storage: Storage,
+    plan: Plan,
+    labelled: Sequence[Shard],
+    files: Collection[str],
+    links: Collection[str],
+) -> list[Problem]:
     """Find what no build has written; hidden files are left to others, such as git."""
-    files, links = storage.list_with_links()
     found = {path for path in files if _is_ours(path)}
     links = sorted(path for path in links if _is_ours(path))
     irregular = []

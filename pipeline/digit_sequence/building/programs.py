@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from digit_sequence.base.current_folder import leave_lost_folder, make_absolute
-from digit_sequence.base.errors import ConfigError, how_to_install
+from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.files import write_file
+from digit_sequence.base.installation import how_to_install
 from digit_sequence.base.progress import ShowProgress, hide_progress
 from digit_sequence.building import status
 from digit_sequence.building.compiling import compile_apart, list_modules

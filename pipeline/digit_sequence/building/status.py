@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from digit_sequence.base.names import MANIFEST_PATH, SplitName
+from digit_sequence.base.tables import fold_table
 from digit_sequence.base.text import escape_line
 from digit_sequence.plan.plan import Shard
 from digit_sequence.run.events import PROGRESS_SECONDS, read_last_run
@@ -59,13 +60,21 @@ class Status:
     samples_done: int
     run: LastRun
 
-    def describe(self) -> str:
-        """Return it as lines of text."""
-        lines = [f"{'split':8}{'shards':>10}{'done':>10}{'missing':>10}"]
+    def list_rows(self) -> list[tuple[str, ...]]:
+        """Return the shards of each split as a table without remarks."""
+        rows: list[tuple[str, ...]] = [("split", "shards", "done", "missing", "")]
         for name, split in self.splits.items():
-            n_shards, n_done = split["shards"], split["done"]
-            lines.append(f"{name:8}{n_shards:10,}{n_done:10,}{n_shards - n_done:10,}")
-        return "\n".join([*lines, *_describe_run(self.run), _ENDS[self.state]])
+            counts = (split["shards"], split["done"], split["shards"] - split["done"])
+            rows.append((name, *(f"{count:,}" for count in counts), ""))
+        return rows
+
+    def list_lines(self) -> list[str]:
+        """Return what there is to say of the last run and of what is left to do."""
+        return [*_describe_run(self.run), _ENDS[self.state]]
+
+    def describe(self) -> str:
+        """Return it all as text."""
+        return "\n".join([*fold_table(self.list_rows()), *self.list_lines()])
 
 
 _ENDS = {

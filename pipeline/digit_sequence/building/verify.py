@@ -16,7 +16,7 @@ Shards are verified by the same tasks on the same schedulers as they are built.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, takewhile
 
@@ -95,8 +95,9 @@ def verify_dataset(
     if redraw:
         check_versions(storage, plan, "to draw samples again")
     problems += check_bank(storage, plan)
-    labelled = list(find_labelled(outline_plan(plan), storage.list_with_links()[0]))
-    problems += find_strays(storage, plan, labelled)
+    sizes, links = storage.list_with_links()
+    labelled = list(find_labelled(outline_plan(plan), sizes))
+    problems += find_strays(storage, plan, labelled, sizes, links)
     ledger = Ledger(plan)
     redrawn = 0
     writers: dict[int, SplitName] = {}
@@ -117,9 +118,10 @@ def verify_dataset(
     # With another plan or other digits, a worker could not even open the dataset for more.
     is_quick = quick or any(not problem.is_stray for problem in problems)
     if is_quick:
-        _check_footers(storage, plan, labelled, collect, should_stop)
+        _check_footers(storage, plan, labelled, sizes, collect, should_stop)
         failures = {}
     else:
+        sizes.clear()  # of millions of images, perhaps
         failures = _check_shards(storage, plan, run, labelled, redraw, collect, should_stop)
     if should_stop():
         raise BuildStopped("stopped: the dataset is verified in part only")
@@ -157,11 +159,12 @@ def _check_footers(
     storage: Storage,
     plan: Plan,
     labelled: Sequence[Shard],
+    sizes: Mapping[str, int],
     collect: Callable[[str, ShardReport], None],
     should_stop: Callable[[], bool],
 ) -> None:
-    """Check the footers of all label files."""
-    sizes, outline = storage.list_with_links()[0], outline_plan(plan)
+    """Check the footers of all label files, and the sizes that they tell against those found."""
+    outline = outline_plan(plan)
     reports = map_shards(lambda shard: check_footer(storage, outline, shard, sizes.get), labelled)
     for report in takewhile(lambda _: not should_stop(), reports):
         collect(report.shard, report)

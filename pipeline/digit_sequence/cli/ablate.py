@@ -10,6 +10,7 @@ import click
 from digit_sequence.cli.options import config_options, output_options, scheduler_options
 from digit_sequence.cli.progress import show_progress
 from digit_sequence.cli.signals import drain_on_signal
+from digit_sequence.cli.tables import echo_table
 from digit_sequence.cli.terminal import echo, tell, tell_result
 from digit_sequence.cli.torch_import import importing_torch
 
@@ -116,6 +117,8 @@ def ablate(config: Path, without: tuple[str, ...], output: Path, **options: Any)
             should_stop=should_stop,
             **options,
         )
-    echo(found.table)
+    for title, rows in found.list_tables():
+        echo(title)
+        echo_table([(*row, "") for row in rows])
     echo(f"in {output}: {', '.join(found.files)}")
     tell_result(output=str(output), files=found.files, rows=found.list_rows())

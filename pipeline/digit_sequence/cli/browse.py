@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from digit_sequence.base.errors import BuildStopped, ConfigError, how_to_install
+from digit_sequence.base.errors import BuildStopped, ConfigError
+from digit_sequence.base.installation import how_to_install
 from digit_sequence.cli.options import drawn_option, output_options, override_option
 from digit_sequence.cli.progress import show_progress
 from digit_sequence.cli.terminal import echo, tell

@@ -12,15 +12,17 @@ from digit_sequence.base.characters import CHARACTERS, DIGITS, show_characters
 from digit_sequence.base.current_folder import make_absolute
 from digit_sequence.base.text import count_things, describe_bytes
 from digit_sequence.cli.options import (
+    check_made,
     config_options,
     memory_option,
     output_options,
     scheduler_options,
 )
 from digit_sequence.cli.progress import show_progress
+from digit_sequence.cli.result import echo_result, list_result
 from digit_sequence.cli.signals import drain_on_signal
 from digit_sequence.cli.tables import echo_table
-from digit_sequence.cli.terminal import describe_result, echo, list_result, tell_result
+from digit_sequence.cli.terminal import echo, tell_result
 
 if TYPE_CHECKING:
     from digit_sequence.building.sampler import Sampler
@@ -63,7 +65,10 @@ def build(
     """
     from digit_sequence.run.schedulers import SchedulerOptions, start_fork_server
 
-    report = make_absolute(performance_report) if performance_report is not None else None
+    report = None
+    if performance_report is not None:
+        report = make_absolute(performance_report)
+        check_made(report, "html", "--performance-report")
     if SchedulerOptions(**scheduler).name == "processes" and not dry_run:
         start_fork_server(["digit_sequence.building.preload"])
     # Workers' process imports the same meanwhile, which saves a second.
@@ -95,7 +100,7 @@ def build(
             should_stop=should_stop,
             **scheduler,
         )
-    echo(describe_result(result, planned.uri))
+    echo_result(result, planned.uri)
     tell_result(**list_result(result, planned.uri))
 
 
@@ -131,6 +136,7 @@ def _describe_plan(sampler: Sampler, n_bytes: int, uri: str) -> list[str]:
     lines += [_describe_excluded(plan, split) for split in plan.splits.values() if split.excluded]
     return [
         *lines,
+        "glyphs: handwritten digits to draw from, none of them in two splits",
         f"about {describe_bytes(n_bytes)} of {plan.config.output.container} shards in {uri}",
         f"fingerprint {plan.fingerprint}; nothing was written",
     ]

@@ -6,7 +6,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from digit_sequence.cli.options import output_options
-from digit_sequence.cli.terminal import echo, tell_result
+from digit_sequence.cli.terminal import echo_lines, tell_result
 
 
 @click.command()
@@ -23,5 +23,5 @@ def completion(ctx: click.Context, shell: str) -> None:
     assert kind is not None
     program = ctx.find_root().command
     script = kind(program, {}, "digit-sequence", "_DIGIT_SEQUENCE_COMPLETE").source()
-    echo(script)
+    echo_lines(script)
     tell_result(shell=shell, script=script)

@@ -10,7 +10,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from digit_sequence.base.errors import how_to_install
+from digit_sequence.base.installation import how_to_install
 from digit_sequence.building.programs import choose_output
 from digit_sequence.building.sampler import open_sampler
 from digit_sequence.cli.new_config import write_config
@@ -19,7 +19,7 @@ from digit_sequence.cli.terminal import echo
 from digit_sequence.cli.wishes import CHECKS, TRAIN, Wishes, find_default
 from digit_sequence.exports import EXPORTS
 from digit_sequence.look.preview import draw_tiles, lay_out
-from digit_sequence.match.match import N_BUILDS, Match, match_folder
+from digit_sequence.match.match import N_ROUNDS, Match, match_folder
 from digit_sequence.match.sheet import draw_match
 from digit_sequence.plan.plan import Plan
 
@@ -77,7 +77,7 @@ def make_draft(
 
 @lru_cache(maxsize=1)
 def _match(crops: str, labels: str | None) -> Match:
-    with show_progress(N_BUILDS, unit="build") as on_progress:
+    with show_progress(N_ROUNDS, unit="round") as on_progress:
         found = match_folder(Path(crops), labels, on_progress=on_progress)
     for note in found.notes:
         echo(f"note: {note}", err=True)

@@ -45,7 +45,7 @@ def match(
     They are those in FOLDER. The config is commented with what was measured; a sheet shows real and
     built images side by side.
     """
-    from digit_sequence.match.match import N_BUILDS, compare, match_folder
+    from digit_sequence.match.match import N_ROUNDS, compare, match_folder
     from digit_sequence.match.sheet import draw_match
 
     if output.suffix == ".png":
@@ -53,7 +53,7 @@ def match(
     sheet = output.with_suffix(".png")
     for path in (output, sheet):
         check_free(path, overwrite, "--output")
-    with show_progress(N_BUILDS, unit="build") as on_progress:
+    with show_progress(N_ROUNDS, unit="round") as on_progress:
         found = match_folder(folder, labels, height, on_progress)
     for note in found.notes:
         echo(f"note: {note}", err=True)

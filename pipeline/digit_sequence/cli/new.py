@@ -16,7 +16,7 @@ from digit_sequence.base.home import expand_home
 from digit_sequence.base.text import escape, escape_line
 from digit_sequence.cli.help import Formatter
 from digit_sequence.cli.options import check_free, output_options
-from digit_sequence.cli.terminal import echo, find_manner, has_screen, tell_result
+from digit_sequence.cli.terminal import echo, echo_lines, find_manner, has_screen, tell_result
 
 if TYPE_CHECKING:
     from digit_sequence.cli.draft import Draft
@@ -151,7 +151,7 @@ def new(
     write_file(draft.path, draft.text.encode())
     echo(f"{draft.path}: a config; {draft.sheet}: {draft.shown}. What comes next:")
     for command in draft.commands:
-        echo(f"  {command}")
+        echo_lines(f"  {command}")
     tell_result(config=str(draft.path), sheet=str(draft.sheet), commands=draft.commands)
 
 

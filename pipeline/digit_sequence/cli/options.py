@@ -11,6 +11,8 @@ import click
 from digit_sequence.base.errors import ConfigError
 
 Command = Callable[..., Any]
+_KINDS = {"png": (b"\x89png", "PNG"), "html": (b"<!doctype html", "HTML page")}
+"""How a kind of file begins, in small letters, and what it is called."""
 
 
 def check_free(path: Path, overwrite: bool, where: str) -> None:
@@ -18,6 +20,21 @@ def check_free(path: Path, overwrite: bool, where: str) -> None:
     if path.exists() and not (overwrite and path.is_file()):
         advice = ", or give --overwrite to replace it" if path.is_file() else ": it is no file"
         raise ConfigError(f"{where}: {path} is there already; name another{advice}")
+
+
+def check_made(path: Path, kind: str, where: str = "--output") -> None:
+    """Raise a ConfigError if a picture or a page would replace a file of another kind.
+
+    Results that can be made again replace older ones; what else is there was somebody's work.
+    """
+    start, name = _KINDS[kind]
+    try:
+        with path.open("rb") as file:
+            content = file.read(100) if path.is_file() else b""
+    except OSError:  # there is none, or who writes it tells
+        return
+    if content and not content.lstrip().lower().startswith(start):
+        raise ConfigError(f"{where}: {path} is there already and is no {name}; name another file")
 
 
 def output_options(command: Command) -> Command:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from digit_sequence.base.files import write_file
-from digit_sequence.cli.options import output_options, override_option
+from digit_sequence.cli.options import check_made, output_options, override_option
 from digit_sequence.cli.terminal import echo, tell_result
 
 
@@ -39,6 +39,7 @@ def preview(origin: str, output: Path, count: int, boxes: bool, overrides: tuple
     """
     from digit_sequence.look.preview import draw_preview
 
+    check_made(output, "png")
     sheet = draw_preview(origin, count=count, boxes=boxes, overrides=overrides)
     write_file(output, sheet.png)
     echo(f"{output}: {sheet.n_samples} samples")

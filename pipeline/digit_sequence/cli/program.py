@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn, TextIO, cast
@@ -71,6 +73,7 @@ COMMANDS = Commands(
 )
 
 
+CONFIG_SUFFIXES = (".yaml", ".yml", ".json")
 NO_MEMORY = (
     "memory: the system gives this process no more; raise its limit (ulimit -v), or give fewer "
     "--workers or a smaller output.shard_samples. What is built is kept: run the same command again"
@@ -102,6 +105,9 @@ class Program(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find a command, and note which one runs."""
+        is_known = args[0] in self.commands or args[0].startswith("-")
+        if not (is_known or ctx.resilient_parsing):
+            raise click.UsageError(_explain_command(args, self.commands), ctx)
         found = super().resolve_command(ctx, args)
         find_manner(ctx).command = found[0]
         return found
@@ -115,6 +121,26 @@ def expand_word(word: str) -> str:
     """Return a word with ``~`` replaced, which shells leave in ``--output=~/x``."""
     match = _HOME.fullmatch(word)
     return (match[1] or "") + expand_home(match[2]) if match else word
+
+
+def _explain_command(words: Sequence[str], names: Iterable[str]) -> str:
+    """Return what to say of a command line whose first word is no command."""
+    word, *rest = words
+    near = get_close_matches(word.lower(), names, n=1)
+    if word.endswith(CONFIG_SUFFIXES):
+        meant = ["build", *words]
+    elif near:
+        meant = [*near, *rest]
+    elif word.isdecimal():
+        meant = ["number", *words]
+    elif word == "help":
+        meant = ["--help"]
+    else:
+        meant = ["report", word] if word and Path(word).is_dir() else []
+    line = shlex.join(["digit-sequence", *meant])
+    return f"No such command {word!r}. " + (
+        f"Did you mean: {line}" if meant else f"Expected one of {', '.join(names)}."
+    )
 
 
 def _find_exit_code(error: Exception) -> int:

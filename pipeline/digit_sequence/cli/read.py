@@ -11,7 +11,7 @@ import click
 
 from digit_sequence.cli.options import output_options
 from digit_sequence.cli.progress import show_progress
-from digit_sequence.cli.terminal import echo, tell, tell_result
+from digit_sequence.cli.terminal import echo, echo_lines, tell, tell_result
 from digit_sequence.cli.torch_import import importing_torch
 
 WAYS = ("levels", "grey", "ground", "small", "tight")
@@ -51,6 +51,7 @@ WAYS = ("levels", "grey", "ground", "small", "tight")
     help="Write readings.csv there and, with labels, report.json and mistakes.png.  "
     "[default: print the readings]",
 )
+@click.option("--overwrite", is_flag=True, help="Replace the readings that FOLDER holds.")
 @output_options
 def read(weights: Path, images: tuple[Path, ...], output: Path | None, **options: Any) -> None:
     """Read the numbers in IMAGES by what a run of train has learned.
@@ -76,7 +77,7 @@ def read(weights: Path, images: tuple[Path, ...], output: Path | None, **options
         **options,
     )
     if output is None:
-        echo(found.table)
+        echo_lines(found.table)
     for line in found.summary:
         echo(line, err=output is None)
     if output is not None:

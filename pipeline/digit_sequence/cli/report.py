@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from digit_sequence.base.errors import ConfigError, how_to_install
+from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.files import write_file
+from digit_sequence.base.installation import how_to_install
 from digit_sequence.base.text import describe_bytes
-from digit_sequence.cli.options import drawn_option, output_options, override_option
+from digit_sequence.cli.options import check_made, drawn_option, output_options, override_option
 from digit_sequence.cli.progress import show_progress
 from digit_sequence.cli.terminal import echo, tell_result
 from digit_sequence.cli.torch_import import importing_torch
@@ -59,6 +60,7 @@ def report(
     Distributions, doubles and comparisons are among them. One HTML file that needs no network. Of a
     config, samples are drawn for it. Needs the extra report.
     """
+    check_made(output, "html")
     if labels is not None and against is None:
         raise ConfigError("--labels: expected --against, whose crops they are of")
     if weights is not None:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 import click
 
 from digit_sequence.cli.options import output_options
+from digit_sequence.cli.tables import echo_table
 from digit_sequence.cli.terminal import echo, tell_result
 
 
@@ -18,5 +19,7 @@ def status(out: str) -> None:
     from digit_sequence.building.programs import find_status
 
     found = find_status(out)
-    echo(found.describe())
+    echo_table(found.list_rows())
+    for line in found.list_lines():
+        echo(line)
     tell_result(output=out, **asdict(found))

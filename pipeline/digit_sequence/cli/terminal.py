@@ -22,17 +22,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from shlex import quote
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 import click
 
 from digit_sequence.base.errors import OutputError
 from digit_sequence.base.stops import STOPPED
-from digit_sequence.base.text import describe_bytes, escape
-
-if TYPE_CHECKING:  # for types alone: the build command starts a process before it imports them
-    from digit_sequence.building.dataset import BuildResult
+from digit_sequence.base.tables import fold_text
+from digit_sequence.base.text import escape
 
 
 @dataclass
@@ -104,7 +101,7 @@ def tell_result(**fields: Any) -> None:
 
 
 def echo(text: object, err: bool = False) -> None:
-    """Print a line, or some: the one way of commands to a terminal.
+    """Print a line, or some, folded between words to the terminal.
 
     Much of it was written by others, so nothing in it can steer the terminal; what the terminal has
     no letters for is shown by its code. Programs, which want JSON, get what is for stderr as notes.
@@ -117,11 +114,34 @@ def echo(text: object, err: bool = False) -> None:
         echo_anyway(text, err)
 
 
+def echo_lines(text: object) -> None:
+    """Print lines as they are, on stdout: of a table, or to be copied whole into a shell."""
+    if not find_manner().is_json:
+        _print(escape(text), sys.stdout)
+
+
 def echo_anyway(text: object, err: bool = False) -> None:
     """Print it however the command tells what it does."""
     stream = sys.stderr if err else sys.stdout
+    _print(fold_text(escape(text), find_width(stream)), stream)
+
+
+def find_width(stream: TextIO | None = None) -> int | None:
+    """Return the columns of the terminal that a stream, or stdout, is; None if nothing says so."""
+    stream = stream or sys.stdout
+    if not stream.isatty():
+        return None
+    wished = os.environ.get("COLUMNS", "")
+    wished_columns = int(wished) if wished.isdecimal() else 0
+    try:
+        return wished_columns or os.get_terminal_size(stream.fileno()).columns or None
+    except OSError:  # of a test, perhaps
+        return None
+
+
+def _print(text: str, stream: TextIO) -> None:
     encoding = stream.encoding or getattr(sys.__stderr__, "encoding", None) or "utf-8"
-    line = escape(text).encode(encoding, "backslashreplace").decode(encoding)
+    line = text.encode(encoding, "backslashreplace").decode(encoding)
     _write(line, stream)  # click would go past what keeps a live line below it
 
 
@@ -144,42 +164,6 @@ def echo_refusal(refusal: click.ClickException) -> None:
     page = io.StringIO()
     refusal.show(page)
     echo_anyway(page.getvalue().rstrip("\n"), err=True)
-
-
-def describe_result(result: BuildResult, uri: str) -> str:
-    """Return what a build has made, as a table, and what to do next."""
-    splits = result.manifest["splits"]
-    lines = [f"{'split':8}{'images':>12}{'shards':>8}{'bytes':>10}"]
-    for name, split in splits.items():
-        size = describe_bytes(split["bytes"])
-        lines.append(f"{name:8}{split['samples']:12,}{split['shards']:8,}{size:>10}")
-    scaled, n_samples = (sum(it[name] for it in splits.values()) for name in ("scaled", "samples"))
-    if scaled:
-        width = result.manifest["image"]["width"]
-        lines.append(
-            f"{scaled:,} of {n_samples:,} lines were wider than {width} columns and were shrunk to "
-            "fit (column `scaled`)"
-        )
-    rate = result.built_samples / result.seconds
-    lines += [
-        f"built {result.built_samples:,} images in {result.seconds:.1f} s, {rate:,.0f} images/s"
-        if result.built_samples
-        else "nothing to build: the dataset was complete",
-        f"digest {result.manifest['digest']}",
-        f"in {uri}; look at it: digit-sequence preview {quote(uri)}",
-    ]
-    return "\n".join(lines)
-
-
-def list_result(result: BuildResult, uri: str) -> dict[str, Any]:
-    """Return what a build has made, for programs."""
-    return {
-        "output": uri,
-        "built": result.built_samples,
-        "seconds": round(result.seconds, 3),
-        "splits": result.manifest["splits"],
-        "digest": result.manifest["digest"],
-    }
 
 
 def has_screen() -> bool:

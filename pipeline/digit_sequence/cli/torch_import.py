@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from digit_sequence.base.errors import ConfigError, how_to_install
+from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.installation import how_to_install
 
 
 @contextmanager

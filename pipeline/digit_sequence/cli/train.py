@@ -11,6 +11,7 @@ import click
 from digit_sequence.base.text import describe_duration
 from digit_sequence.cli.options import output_options, override_option
 from digit_sequence.cli.progress import show_progress
+from digit_sequence.cli.tables import echo_table
 from digit_sequence.cli.terminal import echo, tell, tell_result
 from digit_sequence.cli.torch_import import importing_torch
 
@@ -95,7 +96,7 @@ def train(
     """
     with importing_torch("training"):
         from digit_sequence.learn import programs
-        from digit_sequence.learn.training_report import summarize
+        from digit_sequence.learn.training_report import list_results
 
     def tell_epoch(entry: Mapping[str, float]) -> None:
         echo(
@@ -111,12 +112,14 @@ def train(
         output,
         also=also,
         overrides=overrides,
+        on_plan=lambda plan: echo(plan, err=True),
         on_epoch=tell_epoch,
         show_progress=show_progress,
         **options,
     )
-    for line in summarize(report):
-        echo(line)
+    echo_table(list_results(report))
+    for remark in report["doubtful"]:
+        echo(remark)
     folder = programs.choose_run_folder(origin, output)
     echo(f"in {folder}: report.md, report.json, curve.png, mistakes.png, best.pt")
     tell_result(output=str(folder), report=report)

@@ -10,9 +10,10 @@ import click
 from digit_sequence.base.text import count_things
 from digit_sequence.cli.options import memory_option, output_options, scheduler_options
 from digit_sequence.cli.progress import show_progress
+from digit_sequence.cli.result import echo_result, list_result
 from digit_sequence.cli.signals import drain_on_signal
 from digit_sequence.cli.tables import echo_table
-from digit_sequence.cli.terminal import describe_result, echo, list_result, tell_result
+from digit_sequence.cli.terminal import echo, tell_result
 
 if TYPE_CHECKING:
     from digit_sequence.building.dataset import BuildResult
@@ -45,7 +46,7 @@ def verify(out: str, quick: bool, redraw: int, repair: bool, **scheduler: Any) -
     repaired: dict[str, Any] = {}
 
     def tell_repair(built: BuildResult) -> None:
-        echo(describe_result(built, out))
+        echo_result(built, out)
         repaired.update(repaired=list_result(built, out))
 
     with drain_on_signal() as should_stop:

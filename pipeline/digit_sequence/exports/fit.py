@@ -5,7 +5,8 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from digit_sequence.base.characters import show_characters
-from digit_sequence.base.errors import ConfigError, how_to_install
+from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.installation import how_to_install
 from digit_sequence.exports import EXPORTS
 from digit_sequence.exports.format import POLYGONS, Format
 from digit_sequence.read.dataset import Dataset

@@ -16,7 +16,13 @@ from digit_sequence.base.text import count_things
 from digit_sequence.building.dataset import BuildResult, build_dataset
 from digit_sequence.config.loading import load_config, naming_file
 from digit_sequence.learn.ablation import Ablation, Crops, Outcome, load_crops, plan_variants
-from digit_sequence.learn.ablation_report import Row, compare_variants, make_report, write_tables
+from digit_sequence.learn.ablation_report import (
+    Row,
+    compare_variants,
+    list_tables,
+    make_report,
+    write_tables,
+)
 from digit_sequence.learn.checks import check_other
 from digit_sequence.learn.evaluation import EVALUATION_BATCH
 from digit_sequence.learn.parts import BASE, make_variants
@@ -43,8 +49,12 @@ class Ablated:
 
     @property
     def table(self) -> str:
-        """The rows as text."""
+        """The rows as Markdown."""
         return write_tables(self.rows)
+
+    def list_tables(self) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
+        """Yield what each test is, and a table of what it tells, its heads first."""
+        return list_tables(self.rows)
 
     def list_rows(self) -> list[dict[str, Any]]:
         """Return the rows as plain values, with mean and bounds of each measure."""

@@ -33,7 +33,7 @@ from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.base.files import open_new
 from digit_sequence.base.folders import open_folder
 from digit_sequence.base.names import SplitName
-from digit_sequence.base.text import count_things
+from digit_sequence.base.text import count_things, list_first
 from digit_sequence.building.sampler import Sampler, open_sampler
 from digit_sequence.learn.checks import check_splits
 from digit_sequence.learn.crop_files import list_crops, load_crop
@@ -109,16 +109,16 @@ class Ablation:
         }
         if saved := _read_record(self.folder, overwrite):
             differing = [
-                f"  {part}.{name}: {saved[part][name]!r} there, {value!r} here"
+                f"{part}.{name}: {saved[part][name]!r} there, {value!r} here"
                 for part, values in record.items()
                 for name, value in values.items()
                 if saved[part].get(name, value) != value
             ]
             if differing:
                 raise OutputError(
-                    f"{self.folder}: holds another ablation; these differ:\n"
-                    + "\n".join(differing)
-                    + "\nchoose another --output, or --overwrite to build and train anew"
+                    f"{self.folder}: holds another ablation. Nothing was touched; choose another "
+                    "--output, or --overwrite to build and train anew. These differ:\n"
+                    f"{list_first(differing)}"
                 )
             record["builds"] = saved["builds"] | record["builds"]
         return (json.dumps(record, indent=1) + "\n").encode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,21 +125,25 @@ def make_report(title: str, training: str, outcomes: Sequence[Outcome]) -> dict[
 # -- tables ----------------------------------------------------------------------------------------
 
 
-def write_tables(rows: Sequence[Row]) -> str:
-    """Return a Markdown table for each test, columns in line."""
-    parts = []
+def list_tables(rows: Sequence[Row]) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
+    """Yield what each test is, and a table of what it tells, its heads first."""
     for test in dict.fromkeys(row.test for row in rows):
         chosen = [row for row in rows if row.test == test]
         heads = ("left out", "exact match, %", "change", "character error rate, %", "change")
-        lines = [heads, *map(_make_cells, chosen)]
+        seeds = count_things(chosen[0].seeds, "seed")
+        title = f"{test}: {count_things(chosen[0].samples, 'sample')}, {seeds} each"
+        yield title, [heads, *map(_make_cells, chosen)]
+
+
+def write_tables(rows: Sequence[Row]) -> str:
+    """Return a Markdown table for each test, columns in line."""
+    parts = []
+    for title, lines in list_tables(rows):
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         rules = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
         table = [_join(lines[0], widths), _join(rules, widths)]
         table += [_join(cells, widths) for cells in lines[1:]]
-        seeds = f"{chosen[0].seeds} seed{'s' * (chosen[0].seeds > 1)}"
-        parts.append(
-            "\n".join([f"{test}: {chosen[0].samples:,} samples, {seeds} each", "", *table])
-        )
+        parts.append("\n".join([title, "", *table]))
     return "\n\n".join(parts)
 
 

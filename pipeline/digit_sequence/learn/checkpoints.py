@@ -20,6 +20,7 @@ from digit_sequence.base.characters import show_characters
 from digit_sequence.base.digests import hash_contents
 from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.base.files import open_new
+from digit_sequence.base.text import list_first
 from digit_sequence.learn.crops import Taught
 from digit_sequence.learn.network import NETWORKS, Recognizer, make_recognizer
 
@@ -120,15 +121,14 @@ def check_identity(folder: Path, found: Mapping[str, Any], expected: Mapping[str
         If the run that the folder holds is another.
     """
     differing = [
-        f"  {name}: {found.get(name)!r} there, {value!r} here"
+        f"{name}: {found.get(name)!r} there, {value!r} here"
         for name, value in expected.items()
         if found.get(name) != value
     ]
     if differing:
         raise OutputError(
-            f"{folder}: holds another run; these differ:\n"
-            + "\n".join(differing)
-            + "\nchoose another --output, or --overwrite to train anew"
+            f"{folder}: holds another run. Nothing was touched; choose another --output, or "
+            f"--overwrite to train anew. These differ:\n{list_first(differing)}"
         )
 
 
@@ -148,12 +148,12 @@ def load_weights(path: Path, advice: str = "remove it to train anew") -> tuple[R
     """
     saved = load_checkpoint(path, advice)
     with reading(path, advice):
-        if set(saved) != {"taught", "model"}:
-            raise OutputError("it does not say what images its weights know")
+        if set(saved) != {"taught", "network", "model"}:
+            raise OutputError("it does not say what images its weights know, or of which network")
         taught = parse_record(Taught, saved["taught"])
-        models = [make_recognizer(taught.alphabet, network) for network in NETWORKS]
-        names = set(saved["model"])
-        model = next((it for it in models if set(it.state_dict()) == names), models[0])
+        if saved["network"] not in NETWORKS:
+            raise OutputError("it is of no network of this program")
+        model = make_recognizer(taught.alphabet, saved["network"])
         check_like(saved["model"], model.state_dict(), "model")
         if not all(torch.isfinite(tensor).all() for tensor in saved["model"].values()):
             raise OutputError("model: a weight that is no number")

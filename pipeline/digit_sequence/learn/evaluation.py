@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
@@ -44,6 +45,25 @@ def count_input_steps(batch: CtcBatch) -> Any:
     return torch.tensor([count_steps(height, width) for width in batch.input_widths.tolist()])
 
 
+def load_batches(split: Split, **options: Any) -> Iterator[CtcBatch]:
+    """Yield batches of a split; each is read, or drawn, while the one before is used.
+
+    Parameters
+    ----------
+    split : Split
+    **options
+        Of PyTorch's ``DataLoader``.
+    """
+    # A generator of its own: a loader begun in the middle of an epoch must not change the dropout.
+    own = torch.Generator()
+    batches = iter(DataLoader(NumberDataset(split), collate_fn=collate, generator=own, **options))
+    with ThreadPoolExecutor(1) as pool:
+        ahead = pool.submit(next, batches, None)
+        while (batch := ahead.result()) is not None:
+            ahead = pool.submit(next, batches, None)
+            yield batch
+
+
 def read_split(
     model: Recognizer, split: Split, on_batch: Callable[[int], None] = lambda _samples: None
 ) -> tuple[float, Reading]:
@@ -56,16 +76,13 @@ def read_split(
     on_batch : callable
         Called with the samples of each batch.
     """
-    loader = DataLoader(
-        NumberDataset(split), EVALUATION_BATCH, collate_fn=collate, generator=torch.Generator()
-    )
     device = find_device(model)
     reading, losses = Reading([], [], []), []
     model.eval()
     with torch.inference_mode():
-        for batch in loader:
+        for batch in load_batches(split, batch_size=EVALUATION_BATCH):
             with mixed_precision(device):
-                scores = model(batch.images.to(device)).cpu()
+                scores = model(batch.images.to(device), batch.input_widths).cpu()
             losses.append(compute_loss(scores, batch))
             best, classes = scores.max(-1)
             is_beside = torch.arange(scores.shape[1]) >= count_input_steps(batch)[:, None]

@@ -10,6 +10,7 @@ from typing import Any
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.files import is_remote
 from digit_sequence.base.progress import ShowProgress, hide_progress
+from digit_sequence.base.text import count_things
 from digit_sequence.building.origins import is_dataset
 from digit_sequence.learn import training
 from digit_sequence.learn.checks import check_other
@@ -29,6 +30,7 @@ def train(
     overwrite: bool = False,
     device: str = "cpu",
     weights: str | Path | None = None,
+    on_plan: Callable[[str], None] = lambda _plan: None,
     on_epoch: Callable[[EpochRecord], None] = lambda _record: None,
     show_progress: ShowProgress = hide_progress,
     **options: Any,
@@ -53,6 +55,8 @@ def train(
         What it learns on; on a GPU in bfloat16 where that may be.
     weights : str or Path, optional
         What to begin with: the folder of another run, or its best.pt.
+    on_plan : callable
+        Called with a line that says how many images an epoch has.
     on_epoch : callable
         Called with the record of each epoch.
     show_progress : callable
@@ -87,11 +91,16 @@ def train(
         device=device,
         weights=None if weights is None else Path(weights),
     )
+    n_read = count_read_samples(run, others)
+    on_plan(
+        f"{count_things(run.options.epochs, 'epoch')}; in each, {len(run.train):,} images of train "
+        f"to learn from and {len(opened['val']):,} of val to read; in the end {n_read:,} to read"
+    )
     with show_progress(run.options.epochs * run.epoch_samples) as on_progress:
         on_progress(run.done_samples, False)
         for record in training.train(run, lambda samples: on_progress(samples, True)):
             on_epoch(record)
-    with show_progress(count_read_samples(run, others)) as on_progress:
+    with show_progress(n_read) as on_progress:
         return write_report(run, others, lambda samples: on_progress(samples, True))
 
 

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digit_sequence.base.characters import show_characters
-from digit_sequence.base.errors import SourceError
+from digit_sequence.base.errors import OutputError, SourceError
 from digit_sequence.base.files import write_file
 from digit_sequence.base.progress import ShowProgress, hide_progress
+from digit_sequence.base.text import list_first
 from digit_sequence.learn.crop_files import list_crops, load_crop, show
 from digit_sequence.learn.crops import WAYS
 from digit_sequence.learn.doubtful import find_doubtful, measure_both
@@ -38,8 +39,6 @@ EMPTY = "empty"
 """The status of an image in which no number was found."""
 SHOWN = 12
 """Confusions of digits that are told; the report has them all."""
-_PROBLEMS = 10
-"""That are told."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +67,11 @@ class CropReadings:
 
     def check(self) -> None:
         """Raise a SourceError if there are crops that cannot be read; names the first of them."""
-        problems = [f"  {name}: {it.problem}" for name, it in self.readings.items() if it.problem]
+        problems = [f"{name}: {it.problem}" for name, it in self.readings.items() if it.problem]
         if problems:
-            shown = "\n".join(problems[:_PROBLEMS])
-            left = len(problems) - _PROBLEMS
-            more = f"\n  and {left:,} more" if left > 0 else ""
             raise SourceError(
-                f"{len(problems):,} of {len(self.readings):,} images cannot be read:\n{shown}{more}"
+                f"{len(problems):,} of {len(self.readings):,} images cannot be read:\n"
+                f"{list_first(problems)}"
             )
 
 
@@ -87,6 +84,7 @@ def read_crops(
     careful: bool = False,
     min_confidence: float = 0.0,
     output: str | Path | None = None,
+    overwrite: bool = False,
     on_note: Callable[[str], None] = lambda _note: None,
     on_reading: Callable[[Sequence[str]], None] = lambda _row: None,
     show_progress: ShowProgress = hide_progress,
@@ -109,6 +107,8 @@ def read_crops(
         Readings less sure than this, 0 to 1, have the status ``check``.
     output : str or Path, optional
         Folder to write `FILES` to.
+    overwrite : bool
+        Replace those that it holds.
     on_note : callable
         Called with what is left out, and how many images have no number.
     on_reading : callable
@@ -126,8 +126,11 @@ def read_crops(
     ConfigError
         If there are no images, or labels do not fit them.
     OutputError
-        If there are no weights, or the folder cannot be written.
+        If there are no weights, or the folder cannot be written or holds readings.
     """
+    folder = None if output is None else Path(output)
+    if folder is not None and not overwrite:
+        _check_free(folder)
     label_path = None if labels is None else Path(labels)
     crops, others = list_crops([Path(place) for place in images])
     others = [name for name in others if not is_label_file(name, label_path)]
@@ -148,7 +151,6 @@ def read_crops(
         on_note(f"no number was found in {n_empty:,} of {len(rows):,} images")
     report: dict[str, Any] | None = None
     summary: tuple[str, ...] = ()
-    folder = None if output is None else Path(output)
     if truths is not None and label_path is not None:
         compared = Reading(
             [truths[name] for name in crops],
@@ -172,6 +174,15 @@ def read_crops(
     for name, content in files.items():
         write_file(folder / name, content)
     return replace(result, files=tuple(files))
+
+
+def _check_free(folder: Path) -> None:
+    """Raise an OutputError if a folder has readings, which a person may have checked, or a run."""
+    if found := [name for name in FILES if (folder / name).exists()]:
+        raise OutputError(
+            f"{folder}: holds {found[0]} already; choose another --output, or --overwrite to "
+            "replace it"
+        )
 
 
 def _find_status(found: CropReading, min_confidence: float) -> str:

@@ -209,14 +209,17 @@ def draw_curve(history: Sequence[Mapping[str, Any]], curve: Sequence[tuple[float
     figure = Figure(figsize=(9, 4), layout="constrained")
     losses, matches = figure.subplots(1, 2)
     epochs = [entry["epoch"] for entry in history]
-    losses.plot(*np.array(curve).reshape(-1, 2).T, label="train")
+    is_short = len(curve) < 10
+    losses.plot(*np.array(curve).reshape(-1, 2).T, marker="." if is_short else "", label="train")
     losses.plot(epochs, [entry["val_loss"] for entry in history], marker="o", label="val")
     losses.set(title="CTC loss a sample", xlabel="epoch", yscale="log")
     losses.legend()
-    errors = [100 * (1 - entry["val_exact_match"]) for entry in history]
-    matches.plot(epochs, [max(error, 0.01) for error in errors], marker="o", color="tab:green")
+    errors = [max(100 * (1 - entry["val_exact_match"]), 0.01) for entry in history]
+    matches.plot(epochs, errors, marker="o", color="tab:green")
     matches.set(title="numbers of val not read exactly, %", xlabel="epoch", yscale="log")
+    matches.set_ylim(min(errors) / 2, min(max(*errors, 5 * min(errors)) * 1.2, 120))
     for axes in (losses, matches):
+        axes.set_xlim(0, 1.04 * max(epochs))
         axes.grid(alpha=0.3, which="both")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

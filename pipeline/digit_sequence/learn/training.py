@@ -24,9 +24,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
 
-from digit_sequence.learn.batches import CtcBatch, collate
+from digit_sequence.base.errors import OutputError
+from digit_sequence.learn.batches import CtcBatch
 from digit_sequence.learn.checkpoints import (
     adopt_weights,
     check_identity,
@@ -46,12 +46,11 @@ from digit_sequence.learn.devices import (
     open_device,
     set_random_state,
 )
-from digit_sequence.learn.evaluation import compute_loss, read_split
+from digit_sequence.learn.evaluation import compute_loss, load_batches, read_split
 from digit_sequence.learn.network import Recognizer, make_recognizer
 from digit_sequence.learn.records import EpochRecord, Progress, TrainOptions
 from digit_sequence.learn.report import measure
 from digit_sequence.learn.sampler import ShardBatchSampler
-from digit_sequence.learn.streams import NumberDataset
 from digit_sequence.read.splits import Splits
 
 CHECKPOINT_SECONDS = 60.0
@@ -160,17 +159,11 @@ class Run:
         progress = self.progress
         self.sampler.set_epoch(progress.epoch)
         self.sampler.load_state_dict(self.sampler.state_after(progress.batches))
-        loader = DataLoader(
-            NumberDataset(self.train),
-            batch_sampler=self.sampler,
-            collate_fn=collate,
-            pin_memory=self.device.type == "cuda",
-            # Of its own: a loader begun in the middle of an epoch must not change the dropout.
-            generator=torch.Generator(),
-        )
+        is_pinned = self.device.type == "cuda"
+        batches = load_batches(self.train, batch_sampler=self.sampler, pin_memory=is_pinned)
         self.model.train()
         self._clock = (time.perf_counter(), time.process_time())
-        for batch in loader:
+        for batch in batches:
             self._losses.append((self._step(batch), len(batch.images)))
             progress.batches += 1
             self._extend_curve()
@@ -215,7 +208,8 @@ class Run:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         with mixed_precision(self.device, self.options.bfloat16):
-            scores = self.model(batch.images.to(self.device, non_blocking=True))
+            images = batch.images.to(self.device, non_blocking=True)
+            scores = self.model(images, batch.input_widths)
         loss = compute_loss(scores, batch).mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -237,7 +231,11 @@ class Run:
         )
         if exact_match > best:
             progress.best_epoch = progress.epoch + 1
-            content = {"taught": asdict(self._taught), "model": self.model.state_dict()}
+            content = {
+                "taught": asdict(self._taught),
+                "network": self.options.network,
+                "model": self.model.state_dict(),
+            }
             save_atomically(self.folder / "best.pt", content)
         progress.epoch, progress.batches, progress.loss_sum = progress.epoch + 1, 0, 0.0
         self.save()
@@ -258,6 +256,11 @@ class Run:
     def _load(self) -> None:
         path = self.folder / "last.pt"
         if not path.exists():
+            if found := [name for name in RUN_FILES[2:] if (self.folder / name).exists()]:
+                raise OutputError(
+                    f"{self.folder}: holds {found[0]} but no last.pt of a run; choose another "
+                    "--output, or --overwrite to replace it"
+                )
             return
         saved = load_checkpoint(path)
         with reading(path):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from digit_sequence.base.files import open_new
-from digit_sequence.base.text import count_things
 from digit_sequence.learn.devices import describe_machine
 from digit_sequence.learn.doubtful import measure_both, open_doubtful
 from digit_sequence.learn.evaluation import read_split
@@ -87,12 +86,10 @@ def write_report(
     return report
 
 
-def summarize(report: Mapping[str, Any]) -> Sequence[str]:
-    """Return a line for each result, then what is to be said of doubtful digits."""
-    lines = [
-        f"{name:24} {count_things(result['samples'], 'sample'):>16}   "
-        f"exact match {result['exact_match']:7.2%}   "
-        f"character error rate {result['character_error_rate']:.3%}"
-        for name, result in report["results"].items()
-    ]
-    return [*lines, *report["doubtful"]]
+def list_results(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return what was read, and how well, as a table without remarks."""
+    rows: list[tuple[str, ...]] = [("read", "samples", "exact match", "character error rate", "")]
+    for name, result in report["results"].items():
+        rates = (f"{result['exact_match']:.2%}", f"{result['character_error_rate']:.3%}")
+        rows.append((name, f"{result['samples']:,}", *rates, ""))
+    return rows

@@ -10,6 +10,7 @@ from digit_sequence.match.figures import FIGURES, Measured
 from digit_sequence.match.ranges import (
     GRAIN,
     RULING,
+    TOUCH,
     Ranges,
     describe,
     find_sizes,
@@ -23,8 +24,8 @@ from digit_sequence.transforms.registry import TRANSFORMS
 _INK = "{probability: 0.8, grain: [0, 0.15], skips: [0, 0.02], pressure: [0, 0.3]}"
 _GUESSED = {
     "glyph.ink_texture": _INK,
-    "line.separators": "{probability: 0.5, commas: 0.3, room: [0.05, 0.35]}",
-    "line.touch": "{probability: 0.06, pixels: [1, 4]}",
+    "line.separators": "{probability: 0.53, commas: 0.25, room: [0.05, 0.8]}",
+    "line.touch": "{probability: 0.13, pixels: [1, 3]}",
     "line.joins": "{probability: 0.06, zeros: 5, feet: 0.25}",
     "line.trailing": "{probability: 0.32}",
     "line.leading": "{probability: 0.06}",
@@ -113,6 +114,9 @@ def _list_blocks(measured: Measured, ranges: Ranges, height: int) -> dict[str, t
         comments["line.ruling"] = [
             f"a ruled line is seen in {measured.ruled:.0%} of the crops; its ink is not measured"
         ]
+    if TOUCH in ranges:
+        blocks["line.touch"] = {"probability": ranges[TOUCH][0], "pixels": [1, 3]}
+        comments["line.touch"] = [f"{measured.figures['touching'].mean():.0%} of pairs touch"]
     if measured.bright:
         blocks["line.invert"] = {"probability": round(measured.bright, 3)}
         comments["line.invert"] = [
@@ -123,10 +127,10 @@ def _list_blocks(measured: Measured, ranges: Ranges, height: int) -> dict[str, t
         for place, block in blocks.items()
     }
     guessed = _GUESSED if is_printed else _PLAIN
-    return written | {
+    return {
         place: (value, "not measured: a guess, as of " + ("cheques" if is_printed else "scans"))
         for place, value in guessed.items()
-    }
+    } | written
 
 
 def _write(value: object) -> str:

@@ -22,6 +22,7 @@ from digit_sequence.base.characters import (
 )
 from digit_sequence.base.documents import check_row, read_text
 from digit_sequence.base.errors import ConfigError, SourceError
+from digit_sequence.base.text import list_first
 from digit_sequence.sources.image_files import is_image_file, read_grey
 
 MIN_CROPS = 8
@@ -127,8 +128,9 @@ def _read_images(paths: Sequence[Path]) -> list[NDArray[np.float64]]:
         except SourceError as error:
             broken.append(str(error))
     if broken:
-        more = f"\nand {len(broken) - 5} more" if len(broken) > 5 else ""
-        raise SourceError("\n".join(broken[:5]) + more)
+        raise SourceError(
+            f"{len(broken):,} of {len(paths):,} images cannot be read:\n{list_first(broken)}"
+        )
     return images
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,7 @@ FIGURES = {
     "baseline": "foot of a digit above the line, share of the digit height",
     "gap": "mean gap of a line, share of the digit height",
     "gap_jitter": "what a gap is wider than that",
+    "touching": "pairs of digits whose inks are one, share of those of the crop",
     "noise": "fine noise of the paper, grey levels",
     "texture": "standard deviation of the paper, share of the contrast",
     "period": "from a bright place of the paper to the next, pixels",
@@ -85,6 +87,8 @@ def measure_crops(crops: Sequence[Crop]) -> Measured:
         if figures is None:
             failed.append(crop.name)
             continue
+        if crop.boxes is not None and len(boxes) > 1:  # parts of ink do not touch
+            figures["touching"] = [_find_touching(mask, boxes)]
         for name, values in figures.items():
             gathered[name] += values
         lengths.append(len(drop_signs(crop.number)) if crop.number else count_digits(boxes))
@@ -232,6 +236,27 @@ def _find_stroke(image: NDArray[np.float64], strokes: NDArray[np.bool_], level: 
     distances = ndi.distance_transform_edt(fine)
     is_middle = (distances == ndi.maximum_filter(distances, 3)) & (distances > 0.9)
     return 2 / FINE * float(np.median(distances[is_middle])) if is_middle.any() else 0.0
+
+
+def _find_touching(mask: NDArray[np.bool_], boxes: NDArray[np.float64]) -> float:
+    """Return the share of pairs whose inks are one part of what is in both boxes.
+
+    The ink of a digit is the largest part of what its box has apart from the other one.
+    """
+    from scipy import ndimage as ndi
+
+    n_touching = 0
+    for pair in pairwise(boxes):
+        before, here = np.zeros((2, *mask.shape), bool)
+        for inside, box in zip((before, here), pair, strict=True):
+            top, left, bottom, right = np.rint(box).astype(np.int64).clip(0)
+            inside[top:bottom, left:right] = True
+        parts, n_parts = ndi.label(mask & (before | here), np.ones((3, 3)))
+        own = (parts[before & ~here], parts[here & ~before])
+        sizes = [np.bincount(it, minlength=n_parts + 1)[1:] for it in own]
+        if all(size.any() for size in sizes):
+            n_touching += sizes[0].argmax() == sizes[1].argmax()
+    return float(n_touching / (len(boxes) - 1))
 
 
 def _find_slant(strokes: NDArray[np.bool_], boxes: NDArray[np.float64]) -> float:

@@ -17,10 +17,10 @@ from digit_sequence.match.crops import MIN_CROPS, Crop, read_crops
 from digit_sequence.match.figures import FIGURES, Measured, measure_crops
 from digit_sequence.match.ranges import Ranges, correct_ranges, describe, list_widths, start_ranges
 
-ROUNDS = 4
+N_CORRECTIONS = 4
 """Corrections; after the first two little changes."""
-N_BUILDS = ROUNDS + 1
-"""What is built in all: for each correction, and to show what has come of them."""
+N_ROUNDS = N_CORRECTIONS + 1
+"""In all: one for each correction, and one to show what has come of them."""
 N_BUILT = 160
 """Images of a round: its quantiles are about as good as those of as many crops."""
 
@@ -45,7 +45,7 @@ def match_folder(
     folder: Path,
     labels: str | None = None,
     height: int | None = None,
-    on_progress: Callable[[int, bool], None] = lambda _builds, _is_new: None,
+    on_progress: Callable[[int, bool], None] = lambda _rounds, _is_new: None,
 ) -> Match:
     """Find a config that builds images like those of a folder.
 
@@ -54,7 +54,7 @@ def match_folder(
     folder, labels, height
         As `read_crops` takes them.
     on_progress : callable
-        Called with 1, and that it is new, after each of `N_BUILDS`.
+        Called with 1, and that it is new, after each of `N_ROUNDS`.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def match_folder(
     has_boxes = crops[0].boxes is not None
     aspect = list_widths(real, rows)[1] / rows
     ranges = start_ranges(real, aspect)
-    for _ in range(ROUNDS):
+    for _ in range(N_CORRECTIONS):
         text = write_config(real, ranges, rows, str(folder), has_boxes)
         built = build_crops(text, has_boxes)
         ranges = correct_ranges(ranges, real, measure_crops(built), aspect)

@@ -31,6 +31,8 @@ PLACES = 3
 """Decimals of a setting."""
 RULING = "line.ruling.probability"
 """Of which both ends are the same: so that as many lines are seen, of those that are there."""
+TOUCH = "line.touch.probability"
+"""Likewise, so that as many pairs touch: some do by chance."""
 CENTRED = {"line.gap.jitter", "glyph.baseline.rise"}
 """Settings whose mean no figure tells: 0."""
 DECIMALS = {"paper": 0, "degrees": 1, "sigma": 2, "period": 2}
@@ -108,7 +110,15 @@ def start_ranges(measured: Measured, aspect: float) -> Ranges:
         low, high = find_range(measured.figures, setting.figure)
         ends = (low * setting.gain + setting.offset, high * setting.gain + setting.offset)
         ranges[place] = _limit(place, setting, ends, aspect)
-    return ranges | {RULING: (round(measured.ruled, PLACES),) * 2}
+    return ranges | {
+        place: (round(share, PLACES),) * 2 for place, share in _find_shares(measured).items()
+    }
+
+
+def _find_shares(measured: Measured) -> dict[str, float]:
+    """Return how often something was seen, by the place of its probability."""
+    shares, touching = {RULING: measured.ruled}, measured.figures["touching"]
+    return shares | ({TOUCH: float(touching.mean())} if len(touching) else {})
 
 
 def correct_ranges(
@@ -116,8 +126,10 @@ def correct_ranges(
 ) -> Ranges:
     """Move both ends of each range by what the quantiles of its figure are off."""
     corrected = dict(ranges)
-    often = ranges[RULING][0] + wanted.ruled - built.ruled
-    corrected[RULING] = (round(float(np.clip(often, 0, 0.9)), PLACES),) * 2
+    shares = _find_shares(built)
+    for place, share in _find_shares(wanted).items():
+        often = ranges[place][0] + share - shares.get(place, share)
+        corrected[place] = (round(float(np.clip(often, 0, 0.9)), PLACES),) * 2
     for place, setting in list_settings(wanted).items():
         if not len(built.figures[setting.figure]):
             continue

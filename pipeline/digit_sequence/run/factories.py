@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.installation import find_pip
 
 
 def open_factory(name: str, factory: Callable[[], Any]) -> Any:
@@ -27,7 +28,7 @@ def open_factory(name: str, factory: Callable[[], Any]) -> Any:
         told = f"--cluster: {place}: {type(error).__name__}: {error}"
         if isinstance(error, ImportError) and error.name:
             package = error.name.partition(".")[0].replace("_", "-")
-            told += f"; it needs the package {package}: pip install {package}"
+            told += f"; it needs the package {package}: {find_pip()} {package}"
         raise ConfigError(told) from error
 
 

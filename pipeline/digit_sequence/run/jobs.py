@@ -35,6 +35,7 @@ from digit_sequence.base.errors import (
     RenderError,
     SourceError,
 )
+from digit_sequence.base.text import list_first
 from digit_sequence.run.dask_internals import find_own_address
 from digit_sequence.run.run import Run, TaskLost
 
@@ -110,10 +111,11 @@ def probe_workers(run: Run, work: Work) -> None:
         If one cannot; tells of each.
     """
     results = run.probe(_try_out, (work,))
-    problems = [f"  {worker}: {error}" for worker, error in results.items() if error is not None]
+    problems = [f"{worker}: {error}" for worker, error in results.items() if error is not None]
     if problems:
         raise OutputError(
-            f"{len(problems)} of {len(results)} workers cannot take part:\n" + "\n".join(problems)
+            f"{len(problems):,} of {len(results):,} workers cannot take part:\n"
+            f"{list_first(problems)}"
         )
 
 

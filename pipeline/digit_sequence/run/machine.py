@@ -16,7 +16,8 @@ from typing import Any, Literal
 from packaging.requirements import Requirement
 
 from digit_sequence.base.engines import choose_engine
-from digit_sequence.base.errors import PipelineError, how_to_install
+from digit_sequence.base.errors import PipelineError
+from digit_sequence.base.installation import how_to_install
 from digit_sequence.base.text import describe_bytes
 from digit_sequence.base.version import __version__
 from digit_sequence.run.limits import count_machine_bytes

@@ -154,7 +154,7 @@ def start_fork_server(modules: Sequence[str]) -> None:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return  # Windows: each worker is a process of its own
     dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"})
-    multiprocessing.get_context("forkserver").set_forkserver_preload(["distributed", *modules])
+    multiprocessing.get_context("forkserver").set_forkserver_preload([*modules, "distributed"])
     if is_current_folder_lost():
         return  # the first worker starts it
     from multiprocessing import forkserver  # noqa: PLC0415 - Windows has none

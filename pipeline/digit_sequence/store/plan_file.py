@@ -31,6 +31,7 @@ from digit_sequence.base.names import (
     MANIFEST_PATH,
     PLAN_PATH,
 )
+from digit_sequence.base.text import list_first
 from digit_sequence.config.loading import parse_config
 from digit_sequence.plan.plan import Plan, make_plan
 from digit_sequence.sources.bank import GlyphBank, pack_bank
@@ -48,8 +49,11 @@ from digit_sequence.store.records import (
 from digit_sequence.store.storage import Storage
 
 PROBE_PATH = f"{BUILD_FOLDER}/probe"
-_SHOWN = 200
+_SHOWN = 60
 """Characters of a value in a message, at most."""
+_REMEDY = (
+    "Nothing was touched; choose another output, or --overwrite to delete the dataset that is there"
+)
 
 
 def outline_plan(plan: Plan) -> Outline:
@@ -93,10 +97,7 @@ def publish_plan(storage: Storage, plan: Plan, bank: GlyphBank, overwrite: bool 
         _check_empty(storage)
     elif conflict := _find_conflict(published, document):
         if not overwrite:
-            raise OutputError(
-                f"{storage.uri}: {conflict}\nNothing was touched; choose another output, or "
-                "--overwrite to delete that dataset"
-            )
+            raise OutputError(f"{storage.uri}: {conflict}")
         _delete_shards(storage)
         published = None  # its file stays until it is replaced: the directory is never foreign
     elif published != document:
@@ -136,13 +137,17 @@ def _delete_shards(storage: Storage) -> None:
 def _find_conflict(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
     """Return why a directory with one plan cannot become that of another."""
     if old["fingerprint"] != new["fingerprint"]:
-        differing = "\n".join(_differences(old["inputs"], new["inputs"]))
-        return f"holds the build of another config; these differ:\n{differing}"
+        is_other = {**old["inputs"], "versions": 0} != {**new["inputs"], "versions": 0}
+        what = "config" if is_other else "version of this program or of a library"
+        return (
+            f"holds the build of another {what}. {_REMEDY}. These differ:\n"
+            f"{list_first(_differences(old['inputs'], new['inputs']))}"
+        )
     for split, samples in old["samples"].items():
         if (got := new["samples"].get(split, 0)) < samples:
             return (
                 f"planned for {samples:,} samples of {split}, and a dataset can grow but not "
-                f"shrink: got {got:,}"
+                f"shrink: got {got:,}. {_REMEDY}"
             )
     return None
 
@@ -214,10 +219,10 @@ def check_versions(storage: Storage, plan: Plan, purpose: str) -> None:
     """Raise an OutputError if a plan cannot be drawn by this process, as `purpose` needs."""
     if plan.published is not None:
         current = make_plan(plan.config, plan.source_digest)
-        differing = "\n".join(_differences(plan.inputs, current.inputs))
         raise OutputError(
             f"{storage.uri}: was planned with other versions than this process has, and {purpose} "
-            f"needs those of the plan:\n{differing}\ninstall the versions of the plan"
+            "needs those of the plan; install them. These differ:\n"
+            f"{list_first(_differences(plan.inputs, current.inputs))}"
         )
 
 
@@ -246,10 +251,10 @@ def _parse_plan(storage: Storage, published: Mapping[str, Any], any_versions: bo
     if plan.fingerprint == published["fingerprint"]:
         return plan
     if not any_versions:
-        differing = "\n".join(_differences(published["inputs"], plan.inputs))
         raise OutputError(
-            f"{storage.uri}: was planned with other versions than this process has:\n{differing}\n"
-            "install the versions of the plan, or build into another directory"
+            f"{storage.uri}: was planned with other versions than this process has; install those "
+            "of the plan, or build into another directory. These differ:\n"
+            f"{list_first(_differences(published['inputs'], plan.inputs))}"
         )
     return replace(plan, inputs=published["inputs"], published=published)
 
@@ -271,7 +276,7 @@ def _differences(old: Any, new: Any, place: str = "") -> Iterator[str]:
         for key in sorted({*old, *new}):
             yield from _differences(old.get(key), new.get(key), f"{place}.{key}" if place else key)
     elif old != new:
-        yield f"  {place}: {_shorten(old)} there, {_shorten(new)} here"
+        yield f"{place}: {_shorten(old)} there, {_shorten(new)} here"
 
 
 def _shorten(value: Any) -> str:
@@ -289,7 +294,10 @@ def read_published(storage: Storage) -> dict[str, Any]:
     """
     published = _read_plan(storage)
     if published is None:
-        raise OutputError(f"{storage.uri}: expected a dataset built by this program, got none")
+        raise OutputError(
+            f"{storage.uri}: expected a dataset built by this program, got none; check the path, "
+            "or build one: digit-sequence build CONFIG -o OUT"
+        )
     return published
 
 

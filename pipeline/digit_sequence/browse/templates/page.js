@@ -425,7 +425,7 @@ function showGlyphs(picture) {
   const place = byId("glyphs");
   if (place.dataset.characters === characters.join("") && place.dataset.key === open.key) return;
   Object.assign(place.dataset, { characters: characters.join(""), key: open.key });
-  place.replaceChildren(make("span", { class: "muted" }, "Another glyph for"), ...characters.map((character, slot) =>
+  place.replaceChildren(make("span", { class: "muted" }, "Another glyph (handwritten digit) for"), ...characters.map((character, slot) =>
     make("button", { type: "button", class: "quiet", "aria-label": `Another glyph for digit ${slot + 1}, ${character}`,
       onclick: () => {
         const steps = open.change.glyphs;

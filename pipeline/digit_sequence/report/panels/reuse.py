@@ -24,8 +24,9 @@ class Reuse(Panel):
     name = "reuse"
     title = "Use of glyphs, writers and numbers"
     lead = (
-        "How often the same glyph, writer or number comes again. The more different ones, the more "
-        "a network sees; a tail to the right is what it sees most."
+        "How often the same glyph, writer or number comes again. A glyph is one handwritten digit, "
+        "the picture that a digit of a number is drawn from. The more different ones, the more a "
+        "network sees; a tail to the right is what it sees most."
     )
 
     def __init__(self) -> None:
@@ -38,7 +39,8 @@ class Reuse(Panel):
         for name, words in scene.census.list_counts():
             if name not in _USES:
                 continue
-            self._facts.append(Fact(f"{words.n_different:,}", f"different {name}"))
+            what = "glyphs: handwritten digits" if name == "glyphs" else name
+            self._facts.append(Fact(f"{words.n_different:,}", f"different {what}"))
             _, counts = words.table()
             uses = {split: Histogram(is_whole=True) for split in scene.census.splits}
             for split, histogram in uses.items():

@@ -47,13 +47,14 @@ def _set_specks(pixels, places, starts, strides, positions, bright, counts):
         start, stride = starts[g], strides[g]
         height, width = places[g, 2], places[g, 3]
         top, left, bottom, right = find_extent(pixels, start, height, width, stride)
-        columns = right - left
+        columns = np.uint64(right - left)
         if columns == 0:
             continue
-        area = np.uint64((bottom - top) * columns)
+        area, corner = np.uint64(bottom - top) * columns, start + top * stride + left
         for k in range(counts[g]):
-            place = np.int64(np.uint64(positions[g, k]) * area >> _HALF)
-            at[k] = start + (top + place // columns) * stride + left + place % columns
+            place = np.uint64(positions[g, k]) * area >> _HALF
+            row = place // columns  # one division alone, which takes long
+            at[k] = corner + np.int64(row) * stride + np.int64(place - row * columns)
             before[k] = pixels[at[k]]
             pixels[at[k]] = value
         if not bright and not has_ink(pixels, start, ONE, height * stride):

@@ -16,6 +16,8 @@ from digit_sequence.transforms.transform import Drawn, LineMove, Section
 
 CUT = 0.25
 """Share of the rows, and of the columns, of its ink that a digit loses at the edge, at most."""
+MARK = 0.8
+"""Columns for a mark behind a line, heights of its tallest digit: most of them fit."""
 TopShare = Annotated[float, Field(ge=-CUT, le=0.8), Decimals(3)]
 LeftShare = Annotated[float, Field(ge=-CUT, le=16), Decimals(3)]
 
@@ -27,7 +29,7 @@ class Place(LineMove):
     up or left: there as much may be cut as at the top or on the left, nothing if these ranges begin
     at 0. No digit loses more than a quarter of its rows or columns, but where a line is higher or
     wider than the canvas; its middle stands in that of the canvas then. An image that is as wide as
-    its line has as many free columns behind it.
+    its line has as many free columns behind it, and room for the mark of `line.trailing`.
     """
 
     name: ClassVar = "place"
@@ -71,7 +73,11 @@ class Place(LineMove):
         rows, free_rows = _fit(
             top, bottom, line, drawn["place_top"], self.settings.top, line.height
         )
-        self._widen(left, right, line, drawn)
+        free = 2 * drawn["place_left"] * line.height
+        if "trailing" in drawn:
+            tallest = np.maximum.reduceat(bottom - top, line.starts[:-1])
+            free = free + MARK * tallest * (drawn["trailing"] != "")
+        _widen(left, right, line, free)
         columns, free_columns = _fit(
             left, right, line, drawn["place_left"], self.settings.left, line.widths
         )
@@ -79,20 +85,21 @@ class Place(LineMove):
         line.columns = line.columns + columns[line.samples]
         return {"place_top": free_rows, "place_left": free_columns}
 
-    def _widen(
-        self, left: NDArray[np.float64], right: NDArray[np.float64], line: Line, drawn: Drawn
-    ) -> None:
-        """Make images as wide as their lines with as much free behind them, within bounds.
 
-        Where that is less than nothing, they have room for what no digit may lose.
-        """
-        starts, lost = line.starts[:-1], CUT * (right - left)
-        length, kept = (
-            np.maximum.reduceat(end, starts) - np.minimum.reduceat(begin, starts)
-            for begin, end in ((left, right), (left + lost, right - lost))
-        )
-        wanted = np.ceil(np.maximum(length + 2 * drawn["place_left"] * line.height, kept))
-        line.widths = wanted.clip(*line.bounds).astype(np.int64)
+def _widen(
+    left: NDArray[np.float64], right: NDArray[np.float64], line: Line, free: NDArray[np.float64]
+) -> None:
+    """Make images as wide as their lines and free columns (B,) beside them, within bounds.
+
+    Where these are less than nothing, they have room for what no digit may lose.
+    """
+    starts, lost = line.starts[:-1], CUT * (right - left)
+    length, kept = (
+        np.maximum.reduceat(end, starts) - np.minimum.reduceat(begin, starts)
+        for begin, end in ((left, right), (left + lost, right - lost))
+    )
+    wanted = np.ceil(np.maximum(length + free, kept))
+    line.widths = wanted.clip(*line.bounds).astype(np.int64)
 
 
 def _fit(

@@ -14,6 +14,8 @@ from digit_sequence.transforms.canvas import Layers
 from digit_sequence.transforms.geometry import Row
 from digit_sequence.transforms.transform import Chance, Drawn, Placement, Section
 
+DEPTH = 0.25
+"""Share of the columns of the narrower digit by which two overlap, at most, but for one column."""
 VISIBLE = 64
 """Ink of two digits meets where both have this of 255, or more."""
 Pixels = Annotated[int, Field(ge=1, le=64)]
@@ -44,7 +46,7 @@ class Touch(Placement):
         """Pairs of digits that are slid along the line until their inks meet."""
 
         pixels: Annotated[tuple[Pixels, Pixels], *AS_RANGE]
-        """Columns by which the inks overlap."""
+        """Columns by which the inks overlap, a quarter of those of the narrower digit at most."""
 
     def place(self, row: Row, drawn: Drawn) -> Drawn:
         """Set the gap of chosen pairs to what makes the nearest rows of their inks overlap.
@@ -67,9 +69,11 @@ class Touch(Placement):
         meets = distance < np.inf
         touch[here[~meets]] = 0
         here, before, distance = here[meets], before[meets], distance[meets]
+        narrower = np.minimum(row.widths[before], row.widths[here])
+        deepest = np.maximum(1, DEPTH * narrower).astype(np.int64)
+        touch[here] = np.minimum(touch[here], deepest)
         gaps = -np.floor(distance + touch[here] + 0.5).astype(np.int64)
-        least = 1 - np.minimum(row.widths[before], row.widths[here])
-        row.gaps[here] = np.maximum(gaps, least)
+        row.gaps[here] = np.maximum(gaps, 1 - narrower)
         applied = {"touch": touch, "spacing": row.gaps}
         if "gap" in drawn:
             gap = np.array(drawn["gap"])

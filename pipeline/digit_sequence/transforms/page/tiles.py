@@ -33,14 +33,15 @@ def make_pattern(kind: PatternKind) -> NDArray[np.uint8]:
     turn = 2 * np.pi / SIZE
     match kind:
         case "waves":
-            phases = [y + 10 * np.sin(turn * x) + 3 * np.sin(5 * turn * x)]
+            drift = 14 * np.sin(turn * x) + 5 * np.sin(2 * turn * x + 2)
+            phases = [y + drift + 12 * np.sin(turn * y)]
         case "hatch":
             phases = [y + x / 4, y - 0.75 * x + 12 * np.sin(turn * y)]
         case "arcs":
             swell = y + 20 * np.sin(2 * turn * y)
             phases = [swell + 50 * np.sin(turn * x), swell - 70 * np.sin(turn * x + 1)]
         case "weave":
-            phases = [y + 3 * np.sin(12 * turn * x), x + 3 * np.sin(12 * turn * y)]
+            phases = [y + 1.5 * np.sin(7 * turn * x), x + y / 4 + 1.5 * np.sin(5 * turn * y)]
     lines = [(1 + np.cos(2 * np.pi / LINE_TEXELS * phase)) / 2 for phase in phases]
     # Thin lines: a raised cosine, squared; those of a second set are fainter.
     cover = np.max([line * line * 0.6**n for n, line in enumerate(lines)], axis=0)

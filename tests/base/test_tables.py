@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from digit_sequence.cli.tables import fold_remark, fold_table
+from digit_sequence.base.tables import fold_remark, fold_table, fold_text
 
 ROWS = [
     ("5 / 50 / 95 %", "real", "built", ""),
@@ -44,3 +44,15 @@ def test_long_words_are_folded():
     lines = fold_remark("cache", path, 40)
     assert "".join(lines).replace(" ", "") == f"cache{path}"
     assert max(map(len, lines)) <= 40
+
+
+@pytest.mark.parametrize("width", [8, 20, 40, 79])
+def test_text_is_folded_between_words(width):
+    """No word is cut, a line is wider only if it is one word, and indents go on."""
+    text = "error: /a/very/long/path.yaml: expected\n  seed: 1 there, 2 here, and far more\n\nend"
+    lines = fold_text(text, width).split("\n")
+    assert " ".join(lines).split() == text.split()
+    assert all(len(line) <= width or len(line.split()) == 1 for line in lines)
+    first = next(number for number, line in enumerate(lines) if line.startswith("  seed:"))
+    assert all(line.startswith("  ") for line in lines[first : lines.index("")])
+    assert fold_text(text, None) == text
