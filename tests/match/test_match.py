@@ -108,7 +108,7 @@ def test_known_settings_are_found_again(tmp_path, look, known, has_labels):
 def test_command_writes_config_and_sheet(tmp_path, monkeypatch, scans):
     """Both are written, the config is sound, and what is no image is named."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("digit_sequence.match.match.ROUNDS", 1)  # how good it is, others see
+    monkeypatch.setattr("digit_sequence.match.match.N_CORRECTIONS", 1)  # how good it is, others see
     (scans / "notes.txt").write_text("of the scanner")
     done = CliRunner().invoke(main, ["match", str(scans), "-o", "c.yaml", "--labels", "names"])
     (scans / "notes.txt").unlink()
