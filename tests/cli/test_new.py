@@ -244,7 +244,7 @@ def test_crops(work):
     for index, image in enumerate(sampler.draw("train", 0, 10).cut()):
         Image.fromarray(image).save(work / f"crops/{index}.png")
     done = run("like.yaml", "--match", "crops", "--samples", "50", "--for", "yolo-seg", "--yes")
-    assert "like.png: real crops and built ones, not to be published." in done.stdout
+    assert "like.png: your crops beside built ones, to be published only if" in done.stdout
     config = load_config("like.yaml")
     assert config.splits["train"].samples == 50
     assert config.labels.polygons

@@ -68,7 +68,8 @@ def make_draft(
     text, plan = write_config(wanted, path, None if match is None else match.text)
     sampler = open_sampler(plan.config)
     if match is not None:
-        picture, shown = draw_match(match), "real crops and built ones, not to be published"
+        picture = draw_match(match)
+        shown = "your crops beside built ones, to be published only if they may be"
     else:
         picture, n_samples = lay_out(draw_tiles(sampler, SHOWN))
         shown = f"{n_samples} samples of it"
