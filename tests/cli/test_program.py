@@ -566,6 +566,12 @@ ERRORS = {
         ["build", "tiny.yaml", "-o", "foreign", *HERE],
         "foreign: expected an empty directory .* 1 other files, cat.jpg among them",
     ),
+    "config as dataset": (
+        ["status", "tiny.yaml"],
+        "tiny.yaml: expected the folder of a dataset, got a config; .* data/tiny unless -o",
+    ),
+    "config to export": (["export", "tiny.yaml", "--to", "yolo", "-o", "x"], ".* got a config"),
+    "file as dataset": (["verify", "file"], "file: expected the folder of a dataset, got a file"),
     "file as output": (
         ["build", "tiny.yaml", "-o", "file", *HERE],
         "file: .* cannot be read: Not a directory; choose a directory that can be",
