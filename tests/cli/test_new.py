@@ -352,8 +352,8 @@ def test_a_conversation(work, forks):
     for n in range(7):
         (work / f"few/{n}.png").touch()
     with open_session(forks, "new", "--samples", 40) as person:
-        person.wait_for("If you have 8 or more:")
-        person.wait_for(r"Their folder \(Enter: none\): ")
+        person.wait_for("8 or more.")
+        person.wait_for(r"Folder of real crops \(Enter: none\): ")
         person.type("nowhere\n")
         person.wait_for("Error: expected a folder of images, or nothing, got 'nowhere'")
         person.type("few\n")
@@ -380,7 +380,7 @@ def test_a_conversation(work, forks):
         person.type("never\n")
         person.wait_for("Error: expected yes, no or quit, got 'never'")
         person.type("n\n")
-        person.wait_for(r"Once more; Enter leaves an answer as it was, Ctrl-C stops.")
+        person.wait_for(r"Once more; Enter leaves an answer as it was, q leaves.")
         person.wait_for("folder")
         assert not Path("zips.png").exists()
         person.type("\n")
@@ -432,7 +432,7 @@ def test_leaving_at_the_sheet(work, forks, answer):
     assert Path("mine.png").read_bytes() == b"before"
 
 
-@pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["Ctrl-C", "Ctrl-D"])
+@pytest.mark.parametrize("key", ["\x03", "\x04", "q\n"], ids=["Ctrl-C", "Ctrl-D", "quit"])
 def test_leaving(work, forks, key):
     """Who leaves in the middle leaves nothing behind; the exit code is that of Ctrl-C."""
     with open_session(forks, "new") as person:

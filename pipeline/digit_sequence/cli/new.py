@@ -116,7 +116,8 @@ def new(
 ) -> None:
     """Write a config of your own, after a few questions.
 
-    What is answered by an option is not asked. A sheet of samples, a PNG, stands beside the config.
+    What is answered by an option is not asked; q leaves at any question. A sheet of samples, a
+    PNG, stands beside the config.
 
     \b
       digit-sequence new
@@ -167,6 +168,7 @@ def _converse(
 
     asks_crops = crops is None and not any(name in wishes for name in OF_CROPS)
     asked = [name for name in QUESTIONS if name not in wishes]
+    _tell("Enter takes what is in brackets; q leaves, at any question.", gap="")
     while True:
         if asks_crops:
             crops = _ask_crops(crops or "")
@@ -180,7 +182,7 @@ def _converse(
                 return draft
         except PipelineError as error:
             echo(f"Error: {error}", err=True)
-        _tell("Once more; Enter leaves an answer as it was, Ctrl-C stops.")
+        _tell("Once more; Enter leaves an answer as it was, q leaves.")
         asks_crops, asked = labels is None, list(QUESTIONS)
 
 
@@ -221,8 +223,11 @@ def _ask_crops(before: str) -> str | None:
             raise ConfigError(f"expected a folder of images, or nothing, got {text!r}")
         return _check_crops(text) if text else ""
 
-    _tell(f"Real crops that the images are to be like? If you have {MIN_CROPS} or more:")
-    return _prompt("Their folder (Enter: none)", before, check) or None
+    _tell(
+        "Have you real pictures of numbers that the images are to look like? Then name the folder "
+        f"that they are in, {MIN_CROPS} or more."
+    )
+    return _prompt("Folder of real crops (Enter: none)", before, check) or None
 
 
 def _check_crops(folder: str, where: str = "") -> str:
@@ -263,9 +268,11 @@ def _tell(text: str, gap: str = "\n") -> None:
 def _prompt(
     text: str, default: str, check: Callable[[str], Any], shows_default: bool = True
 ) -> Any:
-    """Ask until the answer is sound."""
+    """Ask until the answer is sound, or the user leaves."""
 
     def parse(answer: str) -> Any:
+        if answer.strip().lower() in ("q", "quit"):
+            raise click.Abort
         try:
             return check(expand_home(answer.strip()))
         except PipelineError as error:
