@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from functools import cache
@@ -15,6 +16,7 @@ from PIL import Image
 
 from builds import ROOT, read_rows, run_program
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.installation import how_to_install
 from digit_sequence.building.sampler import open_sampler
 from digit_sequence.cli.draft import SHOWN
 from digit_sequence.cli.new import QUESTIONS
@@ -234,6 +236,23 @@ def test_from_options_to_a_dataset(work, options):
         assert (work / f"data/mine-{options[-1]}").is_dir()
     else:
         assert commands[1:] == [["train", "data/mine"], ["read", "runs/mine", "CROPS"]]
+
+
+@pytest.mark.parametrize(
+    ("trainer", "needing", "package"), [("train", "train", "torch"), ("lmdb", "export", "lmdb")]
+)
+def test_what_lacks_is_told(work, monkeypatch, trainer, needing, package):
+    """A package that the next commands need and that is not there is named, and how to install it.
+
+    Programs get it as the first command.
+    """
+    monkeypatch.setattr("digit_sequence.cli.draft.find_spec", lambda _name: None)
+    install = how_to_install(package)
+    words = ("--samples", "5", "--digits", "mnist-5k", "--for", trainer, "--yes")
+    told = run("mine.yaml", *words).stdout.splitlines()
+    assert told[-1] == f"{needing} needs {package}, which is not installed: {install}"
+    told = run("other.yaml", *words, "--json").stdout.splitlines()
+    assert json.loads(told[-1])["result"]["commands"][0] == install
 
 
 @pytest.mark.slow

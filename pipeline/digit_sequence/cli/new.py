@@ -13,6 +13,7 @@ import click
 from digit_sequence.base.errors import BuildStopped, ConfigError, PipelineError
 from digit_sequence.base.files import write_file
 from digit_sequence.base.home import expand_home
+from digit_sequence.base.installation import how_to_install
 from digit_sequence.base.text import escape, escape_line
 from digit_sequence.cli.help import Formatter
 from digit_sequence.cli.options import check_free, output_options
@@ -153,7 +154,13 @@ def new(
     echo(f"{draft.path}: a config; {draft.sheet}: {draft.shown}. What comes next:")
     for command in draft.commands:
         echo_lines(f"  {command}")
-    tell_result(config=str(draft.path), sheet=str(draft.sheet), commands=draft.commands)
+    commands = draft.commands
+    if draft.lacking:
+        install = how_to_install(draft.lacking)
+        needing = commands[1].split()[1]  # after build: train or export
+        echo_lines(f"{needing} needs {draft.lacking}, which is not installed: {install}")
+        commands = (install, *commands)
+    tell_result(config=str(draft.path), sheet=str(draft.sheet), commands=commands)
 
 
 def _converse(
