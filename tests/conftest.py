@@ -6,7 +6,7 @@ import gc
 import hashlib
 import os
 import signal
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,6 +110,14 @@ def make_pool(bank: GlyphBank) -> GlyphPool:
     """Make a pool of all glyphs of a bank."""
     order = np.argsort(bank.digits, kind="stable").astype(np.int32)
     return GlyphPool(order, np.searchsorted(bank.digits[order], np.arange(52)).astype(np.int64))
+
+
+def sift(cases: Iterable[tuple[Any, ...]], share: int) -> list[Any]:
+    """Mark all cases of a test as slow but for one in `share` of them, in turn."""
+    return [
+        pytest.param(*case, marks=[pytest.mark.slow] if place % share else [])
+        for place, case in enumerate(cases)
+    ]
 
 
 # -- fixtures --------------------------------------------------------------------------------------

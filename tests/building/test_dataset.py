@@ -121,6 +121,7 @@ def test_killed_build_is_resumed(many, folder, tmp_path, scheduler, n_files):
         while len(list(folder.glob("*/*/*.*"))) <= n_files:
             assert time.monotonic() < end
             assert process.poll() is None
+            time.sleep(0.002)
         time.sleep(random.uniform(0, 0.02))
     finally:
         os.killpg(process.pid, signal.SIGKILL)
