@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from functools import cache
@@ -16,6 +17,7 @@ from PIL import Image
 from builds import ROOT, read_rows, run_program
 from conftest import sift
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.installation import how_to_install
 from digit_sequence.building.sampler import open_sampler
 from digit_sequence.cli.draft import SHOWN
 from digit_sequence.cli.new import QUESTIONS
@@ -237,6 +239,23 @@ def test_from_options_to_a_dataset(work, options):
         assert commands[1:] == [["train", "data/mine"], ["read", "runs/mine", "CROPS"]]
 
 
+@pytest.mark.parametrize(
+    ("trainer", "needing", "package"), [("train", "train", "torch"), ("lmdb", "export", "lmdb")]
+)
+def test_what_lacks_is_told(work, monkeypatch, trainer, needing, package):
+    """A package that the next commands need and that is not there is named, and how to install it.
+
+    Programs get it as the first command.
+    """
+    monkeypatch.setattr("digit_sequence.cli.draft.find_spec", lambda _name: None)
+    install = how_to_install(package)
+    words = ("--samples", "5", "--digits", "mnist-5k", "--for", trainer, "--yes")
+    told = run("mine.yaml", *words).stdout.splitlines()
+    assert told[-1] == f"{needing} needs {package}, which is not installed: {install}"
+    told = run("other.yaml", *words, "--json").stdout.splitlines()
+    assert json.loads(told[-1])["result"]["commands"][0] == install
+
+
 @pytest.mark.slow
 def test_crops(work):
     """Of real crops comes what `match` writes, with the other answers put into it."""
@@ -245,7 +264,7 @@ def test_crops(work):
     for index, image in enumerate(sampler.draw("train", 0, 10).cut()):
         Image.fromarray(image).save(work / f"crops/{index}.png")
     done = run("like.yaml", "--match", "crops", "--samples", "50", "--for", "yolo-seg", "--yes")
-    assert "like.png: real crops and built ones, not to be published." in done.stdout
+    assert "like.png: your crops beside built ones, to be published only if" in done.stdout
     config = load_config("like.yaml")
     assert config.splits["train"].samples == 50
     assert config.labels.polygons
@@ -279,14 +298,18 @@ ERRORS = {
         ["--numbers", "letters.txt", "--digits", "mnist-5k", "--yes"],
         "--digits: expected glyphs of A B, as these numbers have, got mnist-5k, which has digits",
     ),
-    "look": (["--look", "cheques", "--yes"], "--look: expected one of cheque, .* got 'cheques'"),
-    "look twice": (["--look", "fax,fax", "--yes"], "--look: expected one of .* got 'fax,fax'"),
+    "look": (
+        ["--look", "cheques", "--yes"],
+        "--look: expected one of .* got 'cheques'; did you mean cheque.$",
+    ),
+    "look twice": (["--look", "fax,fax", "--yes"], "--look: expected one of .* got 'fax,fax'$"),
     "weight": (["--look", "fax=-1", "--yes"], "--look: expected one of .* got 'fax=-1'"),
     "no weight": (["--look", "fax=0", "--yes"], "--look: expected one of .* got 'fax=0'"),
     "digits": (["--digits", "csv", "--yes"], "--digits: expected one of mnist, mnist-5k, or a fol"),
     "samples": (["--samples", "many", "--yes"], "--samples: expected 1 to .* in digits"),
     "no samples": (["--samples", "0", "--yes"], "--samples: expected 1 to .* in digits, got '0'"),
-    "trainer": (["--for", "voc", "--yes"], "--for: expected one of train, lmdb, .* got 'voc'"),
+    "trainer": (["--for", "voc", "--yes"], "--for: expected one of train, lmdb, .* got 'voc'$"),
+    "near trainer": (["--for", "padleocr", "--yes"], "--for: .*; did you mean paddleocr.$"),
     "labels": (["--labels", "names", "--yes"], "--labels: expected --match, whose crops they are"),
     "both": (["--match", "x", "--look", "fax", "--yes"], "--look: expected none with --match, "),
     "no crops": (["--match", "none"], "--match: none: expected a folder of images, got none"),
@@ -349,8 +372,8 @@ def test_a_conversation(work, forks):
     for n in range(7):
         (work / f"few/{n}.png").touch()
     with open_session(forks, "new", "--samples", 40) as person:
-        person.wait_for("If you have 8 or more:")
-        person.wait_for(r"Their folder \(Enter: none\): ")
+        person.wait_for("8 or more.")
+        person.wait_for(r"Folder of real crops \(Enter: none\): ")
         person.type("nowhere\n")
         person.wait_for("Error: expected a folder of images, or nothing, got 'nowhere'")
         person.type("few\n")
@@ -377,7 +400,7 @@ def test_a_conversation(work, forks):
         person.type("never\n")
         person.wait_for("Error: expected yes, no or quit, got 'never'")
         person.type("n\n")
-        person.wait_for(r"Once more; Enter leaves an answer as it was, Ctrl-C stops.")
+        person.wait_for(r"Once more; Enter leaves an answer as it was, q leaves.")
         person.wait_for("folder")
         assert not Path("zips.png").exists()
         person.type("\n")
@@ -429,7 +452,7 @@ def test_leaving_at_the_sheet(work, forks, answer):
     assert Path("mine.png").read_bytes() == b"before"
 
 
-@pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["Ctrl-C", "Ctrl-D"])
+@pytest.mark.parametrize("key", ["\x03", "\x04", "q\n"], ids=["Ctrl-C", "Ctrl-D", "quit"])
 def test_leaving(work, forks, key):
     """Who leaves in the middle leaves nothing behind; the exit code is that of Ctrl-C."""
     with open_session(forks, "new") as person:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -30,6 +31,7 @@ from builds import (
 )
 from digit_sequence.base.errors import SourceError
 from digit_sequence.cli.program import Program, main
+from digit_sequence.cli.signals import telling_stop
 from digit_sequence.read.dataset import open_dataset
 
 COMMANDS = [
@@ -413,7 +415,21 @@ def test_interrupt_while_a_class_is_made(tmp_path):
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (130, "stopped at once; what is finished is kept\n")
+    assert (done.returncode, done.stderr) == (130, "stopped\n")
+
+
+def test_a_stop_says_what_it_means():
+    """What was told of a stop is said, in a command's own words; else that it stopped."""
+
+    @click.command()
+    @click.argument("told")
+    def go(told):
+        with telling_stop(told) if told else nullcontext():
+            raise KeyboardInterrupt
+
+    for told, said in (("", "stopped\n"), ("stopped; it is kept", "stopped; it is kept\n")):
+        done = CliRunner().invoke(Program(commands={"go": go}), ["go", told])
+        assert (done.exit_code, done.stderr) == (130, said)
 
 
 # -- sample and preview ---------------------------------------------------------------------------
@@ -550,6 +566,12 @@ ERRORS = {
         ["build", "tiny.yaml", "-o", "foreign", *HERE],
         "foreign: expected an empty directory .* 1 other files, cat.jpg among them",
     ),
+    "config as dataset": (
+        ["status", "tiny.yaml"],
+        "tiny.yaml: expected the folder of a dataset, got a config; .* data/tiny unless -o",
+    ),
+    "config to export": (["export", "tiny.yaml", "--to", "yolo", "-o", "x"], ".* got a config"),
+    "file as dataset": (["verify", "file"], "file: expected the folder of a dataset, got a file"),
     "file as output": (
         ["build", "tiny.yaml", "-o", "file", *HERE],
         "file: .* cannot be read: Not a directory; choose a directory that can be",

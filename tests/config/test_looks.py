@@ -202,7 +202,8 @@ CHOICES = ", ".join(list_looks())
 REFUSED = [
     (
         "chque",
-        f"c.yaml: look: expected one of {CHOICES}, or a path that ends in .yaml, got 'chque'",
+        f"c.yaml: look: expected one of {CHOICES}, or a path that ends in .yaml, got 'chque'; "
+        "did you mean cheque?",
     ),
     ("{clean: 1, chque: 0}", f"c.yaml: look: expected one of {CHOICES}, or a path"),
     ("mine.yml", f"c.yaml: look: expected one of {CHOICES}, or a path that ends in .yaml, got"),

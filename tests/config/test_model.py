@@ -273,7 +273,7 @@ def test_bad_numbers(load: Load, numbers: str, message: str) -> None:
         ),
         (
             "{name: mnst}",
-            f"source.name: expected one of {SOURCE_NAMES}, got 'mnst'",
+            f"source.name: expected one of {SOURCE_NAMES}, got 'mnst'; did you mean mnist?",
         ),
         (
             "mnist",

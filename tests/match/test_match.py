@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -113,7 +114,8 @@ def test_command_writes_config_and_sheet(tmp_path, monkeypatch, scans):
     done = CliRunner().invoke(main, ["match", str(scans), "-o", "c.yaml", "--labels", "names"])
     (scans / "notes.txt").unlink()
     assert done.exit_code == 0, done.output
-    assert "1 no images: 'notes.txt'" in done.stderr
+    assert "scans: left out, for it is no image: 'notes.txt'\n" in done.stderr
+    assert "\ntouching " not in done.stdout  # of which only boxes tell
     config = load_config("c.yaml")
     assert config.canvas.height == 40
     assert set(config.splits["train"].numbers.kind.settings.lengths) == {3, 4, 5}
@@ -123,6 +125,20 @@ def test_command_writes_config_and_sheet(tmp_path, monkeypatch, scans):
     words = ["match", str(scans), "-o", "c.yaml", "--labels", "names", "--overwrite"]
     assert CliRunner().invoke(main, words).exit_code == 0
     assert load_config("c.yaml") == config
+
+
+def test_label_file_is_pointed_at(tmp_path, scans):
+    """A file of labels among the crops is told of, unless it is the one that is given."""
+    folder = copytree(scans, tmp_path / "crops")
+    names = sorted(path.name for path in folder.iterdir())
+    rows = [f"{name},{name.partition('_')[0]}" for name in names]
+    (folder / "labels.csv").write_text("\n".join(["file,number", *rows]))
+    (folder / "sizes.csv").write_text("file,size\n")
+    table = folder / "labels.csv"
+    first, second = read_crops(folder)[1]
+    assert first == f"{folder}: left out, for it is no image: 'labels.csv', 'sizes.csv'"
+    assert second == f"{table} has labels: give --labels {table} to use them"
+    assert read_crops(folder, str(table))[1] == [first.replace("'labels.csv', ", "")]
 
 
 @pytest.mark.parametrize("name", ["c.yaml", "c.png"])

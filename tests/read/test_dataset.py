@@ -473,7 +473,7 @@ def test_incomplete_dataset_says_what_is_missing(copy):
 def test_no_dataset_at_all(tmp_path):
     """A folder without a dataset, no folder, and a file are told apart from an incomplete one."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="Not a directory"):
+    with pytest.raises(OutputError, match="expected the folder of a dataset, got a file"):
         open_dataset(tmp_path / "file")
     for uri in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Protocol, TypeVar
 
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.text import suggest
 
 
 class Named(Protocol):
@@ -88,7 +89,9 @@ class Registry(Mapping[str, Variant]):
             return self._variants[name]
         except KeyError:
             valid = ", ".join(self._variants)
-            raise ConfigError(f"{self.kind}: expected one of {valid}, got {name!r}") from None
+            raise ConfigError(
+                f"{self.kind}: expected one of {valid}, got {name!r}{suggest(name, self._variants)}"
+            ) from None
 
     def __contains__(self, name: object) -> bool:
         return name in self._variants

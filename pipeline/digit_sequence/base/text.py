@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 _STEERING = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
@@ -44,6 +45,17 @@ def list_first(lines: Iterable[str], most: int = 5) -> str:
     there = list(lines)
     more = [f"and {len(there) - most:,} more"] if len(there) > most else []
     return "\n".join(f"  {line}" for line in there[:most] + more)
+
+
+def suggest(given: object, names: Iterable[str]) -> str:
+    """Return the end of a message about a name that is none of some: which was meant, perhaps.
+
+    >>> suggest("chque", ["cheque", "scan"]), suggest("zzz", ["cheque"])
+    ('; did you mean cheque?', '')
+    """
+    lowered = {name.lower(): name for name in names}
+    near = [lowered[it] for it in get_close_matches(str(given)[:80].lower(), lowered, n=1)]
+    return f"; did you mean {near[0]}?" if near and near[0] != given else ""
 
 
 def count_things(count: int, noun: str) -> str:

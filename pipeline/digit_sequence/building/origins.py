@@ -9,6 +9,7 @@ from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.files import is_remote
 from digit_sequence.building.sampler import Sampler, open_output, open_sampler
 from digit_sequence.config.loading import load_config, naming_file
+from digit_sequence.store.places import refuse_file
 from digit_sequence.store.storage import Storage
 
 
@@ -31,7 +32,8 @@ def open_origin(origin: str, overrides: Sequence[str] = ()) -> Sampler:
 
 
 def open_storage(uri: str) -> Storage:
-    """Open a dataset directory; an object store is asked whether it answers."""
+    """Open a dataset directory, and no file; an object store is asked whether it answers."""
+    refuse_file(uri)
     storage = Storage(uri)
     storage.check()
     return storage

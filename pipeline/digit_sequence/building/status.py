@@ -70,7 +70,8 @@ class Status:
 
     def list_lines(self) -> list[str]:
         """Return what there is to say of the last run and of what is left to do."""
-        return [*_describe_run(self.run), _ENDS[self.state]]
+        end = _ENDS[self.state]
+        return [*(line.removesuffix(f": {end}") for line in _describe_run(self.run)), end]
 
     def describe(self) -> str:
         """Return it all as text."""

@@ -10,7 +10,6 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from digit_sequence.base.installation import how_to_install
 from digit_sequence.building.programs import choose_output
 from digit_sequence.building.sampler import open_sampler
 from digit_sequence.cli.new_config import write_config
@@ -39,6 +38,8 @@ class Draft:
     """What is on it."""
     commands: tuple[str, ...]
     """What comes next."""
+    lacking: str | None
+    """The extra that they need and that is not installed, which has the name of its package."""
 
     @property
     def sheet(self) -> Path:
@@ -68,11 +69,14 @@ def make_draft(
     text, plan = write_config(wanted, path, None if match is None else match.text)
     sampler = open_sampler(plan.config)
     if match is not None:
-        picture, shown = draw_match(match), "real crops and built ones, not to be published"
+        picture = draw_match(match)
+        shown = "your crops beside built ones, to be published only if they may be"
     else:
         picture, n_samples = lay_out(draw_tiles(sampler, SHOWN))
         shown = f"{n_samples} samples of it"
-    return Draft(path, text, picture, shown, tuple(_list_next(wanted, plan, path, crops)))
+    needed = "torch" if wanted.trainer == TRAIN else EXPORTS[wanted.trainer].package
+    lacking = needed if needed and not find_spec(needed) else None
+    return Draft(path, text, picture, shown, _list_next(wanted, plan, path, crops), lacking)
 
 
 @lru_cache(maxsize=1)
@@ -84,8 +88,8 @@ def _match(crops: str, labels: str | None) -> Match:
     return found
 
 
-def _list_next(wishes: Wishes, plan: Plan, path: Path, crops: str | None) -> list[str]:
-    """Return the commands that come next, and what they need first."""
+def _list_next(wishes: Wishes, plan: Plan, path: Path, crops: str | None) -> tuple[str, ...]:
+    """Return the commands that come next."""
     out = choose_output(plan.config, path)
     commands = [f"digit-sequence build {quote(str(path))}"]
     if wishes.trainer == TRAIN:
@@ -94,7 +98,6 @@ def _list_next(wishes: Wishes, plan: Plan, path: Path, crops: str | None) -> lis
             f"digit-sequence train {quote(out)}",
             f"digit-sequence read {quote(str(run))} {quote(crops or 'CROPS')}",
         ]
-        needed = None if find_spec("torch") else "torch"
     else:
         kind = EXPORTS[wishes.trainer]
         longest = max(split.numbers.max_digits for split in plan.splits.values())
@@ -102,5 +105,4 @@ def _list_next(wishes: Wishes, plan: Plan, path: Path, crops: str | None) -> lis
         more = f" --max-digits {longest}" if is_long else ""
         folder = quote(f"{out}-{kind.name}")
         commands.append(f"digit-sequence export {quote(out)} --to {kind.name} -o {folder}{more}")
-        needed = kind.package if kind.package and not find_spec(kind.package) else None
-    return commands if needed is None else [how_to_install(needed), *commands]
+    return tuple(commands)

@@ -60,7 +60,10 @@ def match(
     write_file(output, found.text.encode())
     write_file(sheet, draw_match(found))
     echo_table(compare(found))
-    echo(f"{output}: a config; {sheet}: real and built crops, not to be published if they are not")
+    echo(
+        f"{output}: a config; {sheet} shows your crops beside built ones: publish it only if they "
+        "may be published"
+    )
     tell_result(
         config=str(output),
         sheet=str(sheet),

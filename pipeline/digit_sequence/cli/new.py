@@ -13,6 +13,7 @@ import click
 from digit_sequence.base.errors import BuildStopped, ConfigError, PipelineError
 from digit_sequence.base.files import write_file
 from digit_sequence.base.home import expand_home
+from digit_sequence.base.installation import how_to_install
 from digit_sequence.base.text import escape, escape_line
 from digit_sequence.cli.help import Formatter
 from digit_sequence.cli.options import check_free, output_options
@@ -116,7 +117,8 @@ def new(
 ) -> None:
     """Write a config of your own, after a few questions.
 
-    What is answered by an option is not asked. A sheet of samples, a PNG, stands beside the config.
+    What is answered by an option is not asked; q leaves at any question. A sheet of samples, a
+    PNG, stands beside the config.
 
     \b
       digit-sequence new
@@ -152,7 +154,13 @@ def new(
     echo(f"{draft.path}: a config; {draft.sheet}: {draft.shown}. What comes next:")
     for command in draft.commands:
         echo_lines(f"  {command}")
-    tell_result(config=str(draft.path), sheet=str(draft.sheet), commands=draft.commands)
+    commands = draft.commands
+    if draft.lacking:
+        install = how_to_install(draft.lacking)
+        needing = commands[1].split()[1]  # after build: train or export
+        echo_lines(f"{needing} needs {draft.lacking}, which is not installed: {install}")
+        commands = (install, *commands)
+    tell_result(config=str(draft.path), sheet=str(draft.sheet), commands=commands)
 
 
 def _converse(
@@ -167,6 +175,7 @@ def _converse(
 
     asks_crops = crops is None and not any(name in wishes for name in OF_CROPS)
     asked = [name for name in QUESTIONS if name not in wishes]
+    _tell("Enter takes what is in brackets; q leaves, at any question.", gap="")
     while True:
         if asks_crops:
             crops = _ask_crops(crops or "")
@@ -180,7 +189,7 @@ def _converse(
                 return draft
         except PipelineError as error:
             echo(f"Error: {error}", err=True)
-        _tell("Once more; Enter leaves an answer as it was, Ctrl-C stops.")
+        _tell("Once more; Enter leaves an answer as it was, q leaves.")
         asks_crops, asked = labels is None, list(QUESTIONS)
 
 
@@ -221,8 +230,11 @@ def _ask_crops(before: str) -> str | None:
             raise ConfigError(f"expected a folder of images, or nothing, got {text!r}")
         return _check_crops(text) if text else ""
 
-    _tell(f"Real crops that the images are to be like? If you have {MIN_CROPS} or more:")
-    return _prompt("Their folder (Enter: none)", before, check) or None
+    _tell(
+        "Have you real pictures of numbers that the images are to look like? Then name the folder "
+        f"that they are in, {MIN_CROPS} or more."
+    )
+    return _prompt("Folder of real crops (Enter: none)", before, check) or None
 
 
 def _check_crops(folder: str, where: str = "") -> str:
@@ -263,9 +275,11 @@ def _tell(text: str, gap: str = "\n") -> None:
 def _prompt(
     text: str, default: str, check: Callable[[str], Any], shows_default: bool = True
 ) -> Any:
-    """Ask until the answer is sound."""
+    """Ask until the answer is sound, or the user leaves."""
 
     def parse(answer: str) -> Any:
+        if answer.strip().lower() in ("q", "quit"):
+            raise click.Abort
         try:
             return check(expand_home(answer.strip()))
         except PipelineError as error:

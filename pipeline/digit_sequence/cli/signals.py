@@ -50,7 +50,7 @@ def drain_on_signal(
         nonlocal is_stopping
         if is_stopping:
             if number == signal.SIGINT:
-                raise KeyboardInterrupt
+                raise KeyboardInterrupt("stopped at once; what is finished is kept")
             return
         is_stopping = True
         with suppress(OSError, RuntimeError):  # the terminal is closed, or is being written to
@@ -66,11 +66,20 @@ def stop_on_signal() -> Iterator[None]:
     with _taking_stops(signal.default_int_handler):
         try:
             yield
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             # One that comes within `exec`, as where an import makes a dataclass, has Python end by
             # the signal, whatever the exit code is, unless another `exec` follows.
             exec("")  # noqa: S102
-            raise BuildStopped("stopped at once; what is finished is kept") from None
+            raise BuildStopped(str(stop) or "stopped") from None
+
+
+@contextmanager
+def telling_stop(told: str) -> Iterator[None]:
+    """Have a signal that ends what is within this say what that means."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(told) from None
 
 
 def ignore_signals() -> Any:

@@ -11,6 +11,7 @@ import click
 from digit_sequence.base.text import describe_duration
 from digit_sequence.cli.options import output_options, override_option
 from digit_sequence.cli.progress import show_progress
+from digit_sequence.cli.signals import telling_stop
 from digit_sequence.cli.tables import echo_table
 from digit_sequence.cli.terminal import echo, tell, tell_result
 from digit_sequence.cli.torch_import import importing_torch
@@ -107,16 +108,17 @@ def train(
         )
         tell("epoch", **entry)
 
-    report = programs.train(
-        origin,
-        output,
-        also=also,
-        overrides=overrides,
-        on_plan=lambda plan: echo(plan, err=True),
-        on_epoch=tell_epoch,
-        show_progress=show_progress,
-        **options,
-    )
+    with telling_stop("stopped; epochs that are done are kept: the same command goes on"):
+        report = programs.train(
+            origin,
+            output,
+            also=also,
+            overrides=overrides,
+            on_plan=lambda plan: echo(plan, err=True),
+            on_epoch=tell_epoch,
+            show_progress=show_progress,
+            **options,
+        )
     echo_table(list_results(report))
     for remark in report["doubtful"]:
         echo(remark)

@@ -13,6 +13,7 @@ from typing import Any
 from digit_sequence.base.blocks import shorten
 from digit_sequence.base.characters import find_unknown
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.text import suggest
 from digit_sequence.base.yaml import parse_yaml
 from digit_sequence.config.jobs import JOBS, PLAIN, read_job
 from digit_sequence.config.looks import list_looks
@@ -82,7 +83,7 @@ def check_numbers(text: str) -> str:
             return ":".join(filter(None, (file.path, file.column, file.weight)))
     raise ConfigError(
         f"expected one of {', '.join(JOBS)}, how many digits, 1 to 64 such as 5 or 1-6, or "
-        f"a file of numbers, FILE or FILE:COLUMN, got {shorten(text)}"
+        f"a file of numbers, FILE or FILE:COLUMN, got {shorten(text)}{suggest(text, JOBS)}"
     )
 
 
@@ -98,7 +99,7 @@ def check_digits(text: str) -> str:
         return text
     raise ConfigError(
         f"expected one of {', '.join(list_sources())}, or a folder of digits, FOLDER/0/*.png ... "
-        f"FOLDER/9/*.png, got {shorten(text)}"
+        f"FOLDER/9/*.png, got {shorten(text)}{suggest(text, list_sources())}"
     )
 
 
@@ -117,7 +118,10 @@ def check_trainer(text: str) -> str:
     """Return what is to read the images; a ConfigError unless a format, or `TRAIN`."""
     if text == TRAIN or text in EXPORTS:
         return text
-    raise ConfigError(f"expected one of {TRAIN}, {', '.join(EXPORTS)}, got {shorten(text)}")
+    names = (TRAIN, *EXPORTS)
+    raise ConfigError(
+        f"expected one of {', '.join(names)}, got {shorten(text)}{suggest(text, names)}"
+    )
 
 
 CHECKS: Mapping[str, Callable[[str], Any]] = {
@@ -184,6 +188,7 @@ def parse_look(text: str) -> dict[str, int]:
             raise ConfigError(
                 f"expected one of {', '.join(list_looks())}, or some with commas between, which "
                 f"may have weights of 1 to 999,999: cheque=3,form=1; got {shorten(text)}"
+                f"{suggest(name, list_looks())}"
             )
         looks[name] = int(weight or 1)
     return looks

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from digit_sequence.base.blocks import shorten
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.home import expand_home
+from digit_sequence.base.text import suggest
 from digit_sequence.config.files import read_yaml
 from digit_sequence.config.messages import describe_problems
 from digit_sequence.config.sections import LOOK_NAME, Look
@@ -105,7 +106,7 @@ def _find_look(origin: Any, where: str, folder: Path) -> Path:
     if not isinstance(origin, str) or not origin.endswith(SUFFIX):
         raise ConfigError(
             f"{where}: look: expected one of {', '.join(names)}, or a path that ends in {SUFFIX}, "
-            f"got {shorten(origin)}"
+            f"got {shorten(origin)}{suggest(origin, names)}"
         )
     path = folder / expand_home(origin, folder)
     if not re.fullmatch(LOOK_NAME, path.stem):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args, get_origin
@@ -10,6 +9,7 @@ from typing import Any, get_args, get_origin
 from pydantic import ValidationError
 
 from digit_sequence.base.blocks import Block, shorten
+from digit_sequence.base.text import suggest
 from digit_sequence.config.model import Config
 from digit_sequence.config.sections import WeightedLook
 from digit_sequence.sources.registry import MIX, SOURCES
@@ -76,8 +76,7 @@ def _describe(problem: Mapping[str, Any], root: type[Block]) -> str:
     match problem["type"]:
         case "extra_forbidden":
             valid = _valid_keys(root, problem["loc"][:-1])
-            near = difflib.get_close_matches(str(place[-1])[:80], valid, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            hint = suggest(place[-1], valid)
             message = f"unknown key; expected one of {', '.join(valid)}{hint}"
         case "missing":
             message = "expected a value, got none"
@@ -86,7 +85,9 @@ def _describe(problem: Mapping[str, Any], root: type[Block]) -> str:
             message = f"expected one of {', '.join(sources)}, got none"
         case "union_tag_invalid":
             place.append("name")
-            message = f"expected one of {', '.join(sources)}, got {shorten(problem['ctx']['tag'])}"
+            name = problem["ctx"]["tag"]
+            message = f"expected one of {', '.join(sources)}, got {shorten(name)}"
+            message += suggest(name, sources)
         case "value_error":
             message = message.removeprefix("Value error, ")
         case "model_type" | "model_attributes_type":

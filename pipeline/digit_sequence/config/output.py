@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from digit_sequence.base.blocks import Block, shorten
 from digit_sequence.base.files import is_remote
 from digit_sequence.base.home import expand_home
+from digit_sequence.base.text import suggest
 from digit_sequence.containers import CONTAINERS
 from digit_sequence.containers.sidecars import BRIEF, SIDECARS
 
@@ -39,14 +40,20 @@ class Output(Block):
     @classmethod
     def _check_container(cls, value: str) -> str:
         if value not in CONTAINERS:
-            raise ValueError(f"expected one of {', '.join(CONTAINERS)}, got {shorten(value)}")
+            raise ValueError(
+                f"expected one of {', '.join(CONTAINERS)}, got {shorten(value)}"
+                f"{suggest(value, CONTAINERS)}"
+            )
         return value
 
     @field_validator("sidecar")
     @classmethod
     def _check_sidecar(cls, value: str, given: ValidationInfo) -> str:
         if value not in SIDECARS:
-            raise ValueError(f"expected one of {', '.join(SIDECARS)}, got {shorten(value)}")
+            raise ValueError(
+                f"expected one of {', '.join(SIDECARS)}, got {shorten(value)}"
+                f"{suggest(value, SIDECARS)}"
+            )
         container = given.data.get("container")
         if container and value not in (BRIEF, *CONTAINERS[container].sidecars):
             raise ValueError(

@@ -14,7 +14,6 @@ Where two have one name, a section comes first, then a look, a transform, a pack
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ from dataclasses import dataclass
 
 from digit_sequence.base.blocks import shorten
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.text import suggest
 from digit_sequence.config.loading import parse_config
 from digit_sequence.config.model import Config
 from digit_sequence.transforms.registry import TRANSFORMS
@@ -110,10 +110,8 @@ def make_variants(config: Config, without: Sequence[str]) -> list[Variant]:
 def _describe_unknown(key: str, parts: Mapping[str, Places]) -> str:
     """Say which keys there are; the short ones of single transforms and looks go unsaid."""
     exact = {place[1] for places in parts.values() for place in places}
-    near = difflib.get_close_matches(key[:80], parts, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
     listed = ", ".join(name for name in parts if name not in exact)
-    return f"expected what the config has, of {listed}, got {shorten(key)}{hint}"
+    return f"expected what the config has, of {listed}, got {shorten(key)}{suggest(key, parts)}"
 
 
 def leave_out(config: Config, places: Places, where: str) -> Config:

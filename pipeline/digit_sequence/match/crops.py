@@ -29,6 +29,8 @@ MIN_CROPS = 8
 """Of fewer no range can be told."""
 HEIGHTS = (24, 64)
 """Rows of a canvas, at least and at most, unless the user names them."""
+COLUMNS = {"file", "number"}
+"""Those that a file of labels has at least."""
 NAMES = "names"
 """In place of a file of labels: each file's name begins with its number."""
 
@@ -91,8 +93,18 @@ def read_crops(
         _scale(path.name, image, rows.get(path.name), rows_high)
         for path, image in zip(paths, images, strict=True)
     ]
-    notes = [f"{folder}: {len(others)} no images: {_name_some(others)}"] if others else []
-    return crops, notes
+    return crops, _list_notes(folder, others, labels)
+
+
+def _list_notes(folder: Path, others: Sequence[str], labels: str | None) -> list[str]:
+    """Say what else a folder holds, and what of it could be labels."""
+    names = [name for name in others if labels is None or folder / name != Path(labels)]
+    notes = [f"{folder}: left out, for it is no image: {_name_some(names)}"] if names else []
+    if labels is None and (tables := [it for it in names if _is_label_file(folder / it)]):
+        notes.append(
+            f"{folder / tables[0]} has labels: give --labels {folder / tables[0]} to use them"
+        )
+    return notes
 
 
 def list_crops(folder: Path) -> tuple[list[Path], list[str]]:
@@ -191,13 +203,23 @@ def _parse_name(path: Path) -> Label:
     return Label(str(path), match[1], None)
 
 
+def _is_label_file(path: Path) -> bool:
+    """Tell whether it is a CSV file with the columns of labels."""
+    try:
+        is_table = path.suffix.lower() == ".csv" and path.is_file()
+        header = next(csv.reader(io.StringIO(read_text(path), newline="")), []) if is_table else []
+    except (ConfigError, csv.Error):  # who names it is told
+        return False
+    return {*header} >= COLUMNS
+
+
 def _read_labels(path: Path) -> dict[str, Label]:
     """Read a CSV file of labels by the name of the image."""
     reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
     rows: dict[str, Label] = {}
     try:
         columns = reader.fieldnames or []
-        if not {"file", "number"} <= set(columns):
+        if not set(columns) >= COLUMNS:
             raise ConfigError(
                 f"{path}: expected the columns file, number and maybe boxes, "
                 f"got {shorten(', '.join(columns))}"

@@ -45,7 +45,7 @@ FIGURES = {
     "tilt": "degrees of the line; positive: it rises",
     "baseline": "foot of a digit above the line, share of the digit height",
     "gap": "mean gap of a line, share of the digit height",
-    "gap_jitter": "what a gap is wider than that",
+    "gap_jitter": "by how much a gap is wider than the mean gap of its line",
     "touching": "pairs of digits whose inks are one, share of those of the crop",
     "noise": "fine noise of the paper, grey levels",
     "texture": "standard deviation of the paper, share of the contrast",

@@ -108,10 +108,13 @@ def build_crops(text: str, has_boxes: bool, count: int = N_BUILT) -> list[Crop]:
 
 
 def compare(match: Match) -> list[tuple[str, str, str, str]]:
-    """Return a table: what was measured, of real crops and of built ones, and what it is."""
+    """Return a table: what was measured, of real crops and of built ones, and what each is."""
     rows = [("5 / 50 / 95 %", "real", "built", "")]
     for name, meaning in FIGURES.items():
-        real, ours = (describe(it.figures[name]) for it in (match.real, match.ours))
+        measured = [it.figures[name] for it in (match.real, match.ours)]
+        if not any(map(len, measured)):  # as touching, of which boxes tell
+            continue
+        real, ours = map(describe, measured)
         rows.append((name, real, ours, meaning))
     for name in ("bright", "ruled"):
         real, ours = (f"{getattr(it, name):.0%}" for it in (match.real, match.ours))

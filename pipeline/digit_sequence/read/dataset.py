@@ -40,6 +40,7 @@ from digit_sequence.read.shard_labels import DatasetLayout, ShardLabels
 from digit_sequence.read.splits import Splits
 from digit_sequence.read.where import find_columns
 from digit_sequence.store.label_schema import PLACE_COLUMNS
+from digit_sequence.store.places import refuse_file
 from digit_sequence.store.records import load_manifest, make_outline, parse_plan
 from digit_sequence.store.storage import Storage
 
@@ -283,6 +284,7 @@ def open_dataset(
     OutputError
         If there is no dataset, or it is not complete: says what is missing.
     """
+    refuse_file(os.fspath(uri))
     storage = Storage(os.fspath(uri))
     try:
         manifest = load_manifest(storage)

@@ -7,6 +7,7 @@ from typing import Any
 
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.names import parse_key
+from digit_sequence.base.text import suggest
 from digit_sequence.codec.sheet import write_sheet
 from digit_sequence.read.backing import Backing
 from digit_sequence.read.samples import Sample
@@ -20,6 +21,7 @@ class Splits(Backing, Mapping[str, Split]):
         if split not in self.n_samples:
             raise ConfigError(
                 f"{self.uri}: expected a split of {', '.join(self.n_samples)}, got {split!r}"
+                f"{suggest(split, self.n_samples)}"
             )
         return Split(self, split, range(self.n_samples[split]))
 

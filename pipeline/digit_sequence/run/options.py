@@ -8,6 +8,7 @@ import dask
 from dask.utils import parse_bytes
 
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.text import suggest
 
 LOCAL_SCHEDULERS = ("synchronous", "threads", "processes")
 
@@ -73,6 +74,6 @@ class SchedulerOptions:
         if name is not None and name not in LOCAL_SCHEDULERS and "://" not in name:
             raise ConfigError(
                 f"--scheduler: expected one of {', '.join(LOCAL_SCHEDULERS)} or an address such as "
-                f"tcp://127.0.0.1:8786, got {name!r}"
+                f"tcp://127.0.0.1:8786, got {name!r}{suggest(name, LOCAL_SCHEDULERS)}"
             )
         _ = self.memory_limit_bytes

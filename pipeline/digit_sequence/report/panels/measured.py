@@ -79,7 +79,7 @@ class Measures(Panel):
             *notes,
             _compare(found, distances, order, ours, real),
             Gallery(
-                "Real crops; the page is not to be published if they are not", _show_crops(crops)
+                "Real crops: publish this page only if they may be published", _show_crops(crops)
             ),
             Gallery("Built images", _show_pictures(scene.pictures)),
             *(

@@ -46,7 +46,7 @@ class Gap(Placement):
         mean: Shares
         """Of all gaps of a line; negative: ink boxes overlap."""
         jitter: Shares = (0.0, 0.0)
-        """What each gap is wider than that, or narrower if negative."""
+        """By how much each gap is wider than that, or narrower if negative."""
         odd: Probability = 0.0
         """How often a gap is of another kind, 0 to 1."""
         wide: Shares = (0.5, 1.0)

@@ -1,0 +1,33 @@
+"""What is said of a file where the folder of a dataset is wanted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from digit_sequence.base.errors import ConfigError, OutputError
+from digit_sequence.base.files import is_remote
+
+
+def refuse_file(uri: str) -> None:
+    """Raise an OutputError if it is a file; of a config this names the folder of its dataset."""
+    path = Path(uri)
+    if is_remote(uri) or not path.is_file():
+        return
+    folder = _find_output(path) if path.suffix in (".yaml", ".yml", ".json") else None
+    got = f"a config; give what was built of it, {folder} unless -o said another"
+    raise OutputError(f"{uri}: expected the folder of a dataset, got {got if folder else 'a file'}")
+
+
+def _find_output(path: Path) -> str | None:
+    """Return where a config is built unless something else is said; None if it is no config."""
+    from digit_sequence.config.files import read_yaml  # noqa: PLC0415 - to read needs no YAML
+
+    try:
+        tree = read_yaml(path)
+    except ConfigError:
+        return None
+    if not isinstance(tree, dict) or "splits" not in tree or "fingerprint" in tree:
+        return None  # which a manifest has
+    output = tree.get("output")
+    uri = output.get("uri") if isinstance(output, dict) else None
+    return str(uri or f"data/{path.stem}")
