@@ -127,7 +127,7 @@ def test_transform_of_one_engine_is_found_among_others(tiny_config, bank):
     assert set(different) == {"images"}
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_engines_draw_the_same_in_bulk(bank, seed):
     """Batches of many glyphs of random configs are the same."""
     source = np.random.default_rng(seed)
@@ -270,6 +270,7 @@ def test_compiled_without_a_folder_to_keep_it(tmp_path):
     assert done.stdout == "42\n", done.stderr
 
 
+@pytest.mark.slow
 def test_config_of_every_range():
     """Random configs of the comparison of the engines are valid, and use every transform.
 
