@@ -102,3 +102,15 @@ def test_script(built, config, work):
     stdout, _ = process.communicate(timeout=120)
     assert (process.returncode, stdout) == (0, "17\n17\n")
     assert read_tree(work / "out") == read_tree(built())
+
+
+@pytest.mark.slow
+def test_script_that_workers_run_again(config, work):
+    """Without its guard a script ends, and says what it lacks."""
+    path = write_config(work / "tiny.yaml", config)
+    (work / "script.py").write_text(SCRIPT.replace('__name__ == "__main__"', "True"))
+    process = start_python("script.py", path, cwd=work, stderr=subprocess.PIPE, text=True)
+    _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert 'below if __name__ == "__main__":' in stderr
+    assert "bootstrapping" not in stderr

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from builds import ROOT
+from digit_sequence.base.installation import find_pip
 from digit_sequence.cli.program import main
 from digit_sequence.run import machine
 from digit_sequence.run.machine import PURPOSES
@@ -65,9 +66,8 @@ def test_package_that_lacks(monkeypatch):
     assert result.exit_code == 1
     assert "bad   library      numpy: expected >=9000, got " in result.stdout
     assert "bad   library      no-such-thing is not installed" in result.stdout
-    assert (
-        "note  lmdb         export to LMDB: nor-this is not installed; pip install" in result.stdout
-    )
+    lacking = f"note  lmdb         export to LMDB: nor-this is not installed; {find_pip()}"
+    assert lacking in result.stdout
     assert "2 to mend before a build can run" in result.stderr
 
 

@@ -25,7 +25,7 @@ from digit_sequence.read.dataset import open_dataset
 from servers import wait_until
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
-from digit_sequence.learn import programs  # noqa: E402
+from digit_sequence.learn import programs, training  # noqa: E402
 from digit_sequence.learn.batches import count_classes  # noqa: E402
 from digit_sequence.learn.checkpoints import load_weights  # noqa: E402
 from digit_sequence.learn.checks import check_other  # noqa: E402
@@ -240,12 +240,24 @@ def test_finished_run_is_not_trained_again(dataset, finished):
 
 
 def test_stops_early(dataset, tmp_path):
-    """When val is read no better for a while, the run ends, and the best weights are kept."""
+    """When val is read no better for a while, the run ends; the last weights as good are kept."""
     options = TrainOptions(epochs=50, batch_size=8, patience=2, learning_rate=0.0)
     run = Run(dataset, tmp_path, options)
     finish(run)
-    assert (run.progress.epoch, run.progress.best_epoch) == (3, 1)
+    assert (run.progress.epoch, run.progress.best_epoch) == (3, 3)
     assert (tmp_path / "best.pt").exists()
+
+
+def test_later_weights_are_kept_where_val_cannot_tell(dataset, tmp_path, monkeypatch):
+    """Of 9 val numbers few fewer right may be chance, and later weights are kept; none is not."""
+    shares = iter(np.array([5, 4, 8, 7, 0, 9, 8]) / 9)
+    monkeypatch.setattr(training, "measure", lambda _reading: {"exact_match": next(shares)})
+    run = Run(dataset, tmp_path, replace(OPTIONS, epochs=9))
+    kept = []
+    for _ in range(7):
+        run.train_epoch(lambda _samples: None)
+        kept.append(run.progress.best_epoch)
+    assert kept == [1, 2, 3, 4, 4, 6, 6]
 
 
 def test_fine_network_in_bfloat16(dataset, tmp_path, monkeypatch):

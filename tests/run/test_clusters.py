@@ -28,6 +28,7 @@ from builds import (
     write_config,
 )
 from digit_sequence.base.errors import BuildError, OutputError
+from digit_sequence.base.installation import find_pip
 from digit_sequence.building.dataset import build_dataset
 from digit_sequence.building.sampler import open_sampler
 from digit_sequence.cli.program import main
@@ -369,7 +370,7 @@ def test_example_names_its_package(tiny_config, tmp_path, monkeypatch, capsys, n
     factory = f"{EXAMPLES / name}.py:make_cluster"
     error = expect_error(capsys, "build", path, "-o", tmp_path / "out", "--cluster", factory)
     assert f"{name}.py:" in error
-    assert f"needs the package {PACKAGES[name]}: pip install {PACKAGES[name]}" in error
+    assert f"needs the package {PACKAGES[name]}: {find_pip()} {PACKAGES[name]}" in error
 
 
 def test_slurm_job_script(monkeypatch):

@@ -71,7 +71,7 @@ class Progress:
     cpu_seconds: float = 0.0
     """Of all cores together."""
     best_epoch: int = 0
-    """After which val was read best, 1 for the first; 0 if none is finished."""
+    """The last after which val was read about best, 1 for the first; 0 if none is finished."""
     history: list[EpochRecord] = field(default_factory=list)
     """One entry for each finished epoch."""
     curve: list[tuple[float, float]] = field(default_factory=list)

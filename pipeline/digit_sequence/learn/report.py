@@ -236,7 +236,7 @@ def write_markdown(report: Mapping[str, Any]) -> str:
         f"# Training on {report['dataset']['uri']}",
         "",
         f"{count_things(report['train_samples'], 'sample')}, "
-        f"{count_things(report['epochs'], 'epoch')}, best after epoch {report['best_epoch']}; "
+        f"{count_things(report['epochs'], 'epoch')}, weights of epoch {report['best_epoch']}; "
         f"{describe_duration(report['seconds'])} ({describe_duration(report['cpu_seconds'])} of "
         f"processor time) on {report['machine']}; {report['parameters']:,} parameters.",
         "",

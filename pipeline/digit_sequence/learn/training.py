@@ -6,15 +6,19 @@
       report.md, report.json    exact match and character error rate by number of characters
       curve.png                 learning curve
       mistakes.png              the mistakes on test that the network was surest of
-      best.pt                   weights that read val best, and what images they know
+      best.pt                   weights of the last epoch that read val about best, and what
+                                images they know
       last.pt                   everything needed to go on
 
 Stopped at any point, the same command goes on and ends with the same weights: orders, weights and
-random states are saved with their position. Needs the extra ``torch``.
+random states are saved with their position. About best is within two standard errors of the best,
+which chance may be: the learning rate falls to 0, so later weights are better if val cannot tell.
+Needs the extra ``torch``.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
@@ -140,7 +144,8 @@ class Run:
     def is_finished(self) -> bool:
         """Whether all epochs are done, or further ones would not help."""
         progress = self.progress
-        waited = progress.epoch - progress.best_epoch
+        best = max(progress.history, key=lambda it: it["val_exact_match"], default={"epoch": 0})
+        waited = progress.epoch - best["epoch"]
         return progress.epoch >= self.options.epochs or waited >= self.options.patience
 
     @property
@@ -219,7 +224,6 @@ class Run:
 
     def _finish_epoch(self, val_loss: float, exact_match: float) -> None:
         progress = self.progress
-        best = max((entry["val_exact_match"] for entry in progress.history), default=-1.0)
         progress.history.append(
             {
                 "epoch": progress.epoch + 1,
@@ -229,7 +233,9 @@ class Run:
                 "seconds": progress.seconds,
             }
         )
-        if exact_match > best:
+        best = max(entry["val_exact_match"] for entry in progress.history)
+        margin = 2 * math.sqrt(best * (1 - best) / len(self.dataset["val"]))
+        if exact_match >= best - margin:
             progress.best_epoch = progress.epoch + 1
             content = {
                 "taught": asdict(self._taught),
@@ -280,7 +286,7 @@ class Run:
         self.progress = progress
 
     def load_best(self) -> Recognizer:
-        """Return the network as it read val best."""
+        """Return the network of `best.pt`."""
         return load_weights(self.folder / "best.pt")[0]
 
 

@@ -46,6 +46,7 @@ def open_processes(workers: int, is_profiled: bool) -> Iterator[Any]:
     BuildError
         If a process cannot be started.
     """
+    _check_main()
     _check_open_files(workers)
     _check_tasks(workers)
     from distributed import LocalCluster  # noqa: PLC0415 - takes half a second
@@ -81,6 +82,18 @@ def open_processes(workers: int, is_profiled: bool) -> Iterator[Any]:
         ) from error
     with leave_current_folder_out(), cluster:
         yield cluster
+
+
+def _check_main() -> None:
+    """End a process that is to be a worker, and runs its caller's whole script for that.
+
+    Python's own refusal is a page long.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        sys.exit(
+            "error: each worker process imports this script, which builds again: put what it does "
+            'below if __name__ == "__main__":'
+        )
 
 
 def _check_open_files(workers: int) -> None:
