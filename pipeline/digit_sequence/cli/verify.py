@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 @click.option("--repair", is_flag=True, help="Build again what is broken, and just that.")
 @output_options
 def verify(out: str, quick: bool, redraw: int, repair: bool, **scheduler: Any) -> None:
-    """Check that the dataset in OUT is complete and sound: every byte as planned.
+    """Check that the dataset in OUT is complete and sound.
 
-    Every shard's bytes, container, images and label rows are compared with each other and with the
-    plan. So every byte is read; --quick takes seconds. Exit code 1 if something is wrong and was
-    not repaired.
+    Sound: every byte is as planned. Every shard's bytes, container, images and label rows are
+    compared with each other and with the plan; --quick, which reads no image, takes seconds. Exit
+    code 1 if something is wrong and was not repaired.
     """
     from digit_sequence.building.programs import verify as verify_dataset
 
