@@ -179,14 +179,22 @@ def test_options_that_do_not_go_together(options, message):
         pass
 
 
-@pytest.mark.parametrize("name", ["thread", "tcp", "127.0.0.1:8786", "Threads"])
-def test_unknown_scheduler(name):
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("thread", "; did you mean threads?"),
+        ("Threads", "; did you mean threads?"),
+        ("tcp", ""),
+        ("127.0.0.1:8786", ""),
+    ],
+)
+def test_unknown_scheduler(name, meant):
     """A name that is none is an error that lists the names and shows an address."""
     with pytest.raises(ConfigError) as caught, open_scheduler(SchedulerOptions(name)):
         pass
     assert str(caught.value) == (
         "--scheduler: expected one of synchronous, threads, processes or an address such as "
-        f"tcp://127.0.0.1:8786, got {name!r}"
+        f"tcp://127.0.0.1:8786, got {name!r}{meant}"
     )
 
 
