@@ -75,10 +75,10 @@ def test_status_while_it_runs_and_after_a_kill(forks, many, folder, tmp_path):
     assert counts["val"] == (100, 0, 100)
     assert sum(counts["train"][1:]) == 1400
     assert "running since " in running.stdout
-    assert running.stdout.endswith("not complete: the same build command goes on\n")
+    assert running.stdout.endswith("not complete yet\n")
     killed = find_status(Storage(str(folder))).describe()
     assert read_table(killed)["train"][1] == len(list(folder.glob("labels/train/*")))
-    assert "not complete" in killed
+    assert killed.endswith("not complete: the same build command goes on")
 
 
 def test_status_after_the_end(forks, tiny_config, folder):
@@ -137,7 +137,10 @@ def test_shard_without_its_images_is_not_done(tiny_config, folder):
     (folder / "images/train/train-00001.tar").unlink()
     labels = folder / "labels/train/train-00002.parquet"
     labels.write_bytes(labels.read_bytes()[:-1])
-    assert read_table(find_status(Storage(str(folder))).describe())["train"] == (3, 1, 2)
+    found = find_status(Storage(str(folder)))
+    assert read_table(found.describe())["train"] == (3, 1, 2)
+    assert found.state == "damaged"
+    assert found.describe().endswith("verify --repair builds again what is missing")
 
 
 def test_manifest_is_missing(tiny_config, folder):

@@ -116,7 +116,7 @@ def test_reports_tell_both(tiny_config: Any, tmp_path: Path, monkeypatch: Any) -
         for sample in dataset["test"]:
             Image.fromarray(sample.image).save(crops / f"{sample.key}.png")
         arguments = ["read", str(run.folder), str(crops), "--labels", str(tmp_path / "out")]
-        shown = CliRunner().invoke(main, [*arguments, "-o", str(tmp_path / "read")])
+        shown = CliRunner().invoke(main, [*arguments, "-o", str(tmp_path / "read"), "--overwrite"])
         assert shown.exit_code == 0, shown.output
         result = json.loads((tmp_path / "read/report.json").read_text())
         if is_kept:

@@ -28,6 +28,9 @@ _SILENT_SECONDS = 12 * PROGRESS_SECONDS
 
 
 State = Literal["none", "running", "silent", "killed", "ended"]
+BuildState = Literal["complete", "damaged", "unfinished", "incomplete"]
+"""Damaged: the manifest is written, and shards are missing. Unfinished: all shards are done, and it
+is not written."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,7 @@ class LastRun:
 class Status:
     """How far a build is."""
 
-    state: Literal["complete", "unfinished", "incomplete"]
-    """Unfinished: all shards are done, and the manifest is not written."""
+    state: BuildState
     splits: Mapping[SplitName, Mapping[str, int]]
     """Of each split: shards, and how many of them are done."""
     samples: int
@@ -70,7 +72,8 @@ class Status:
 
     def list_lines(self) -> list[str]:
         """Return what there is to say of the last run and of what is left to do."""
-        end = _ENDS[self.state]
+        is_running = self.state == "incomplete" and self.run.state == "running"
+        end = "not complete yet" if is_running else _ENDS[self.state]
         return [*(line.removesuffix(f": {end}") for line in _describe_run(self.run)), end]
 
     def describe(self) -> str:
@@ -80,6 +83,7 @@ class Status:
 
 _ENDS = {
     "complete": "complete",
+    "damaged": "complete once; verify --repair builds again what is missing",
     "unfinished": "all shards are done, the manifest is not written: give the command again",
     "incomplete": "not complete: the same build command goes on",
 }
@@ -106,12 +110,11 @@ def find_status(storage: Storage) -> Status:
     }
     samples = sum(outline.samples.values())
     run = _judge_run(read_last_run(storage), samples - samples_done, mended)
-    state: Literal["complete", "unfinished", "incomplete"] = "incomplete"
+    is_whole = counts.total() == sum(map(outline.n_shards, outline.samples))
+    state: BuildState = "unfinished" if is_whole else "incomplete"
     if storage.size(MANIFEST_PATH) is not None:
         load_manifest(storage)
-        state = "complete"
-    elif counts.total() == sum(map(outline.n_shards, outline.samples)):
-        state = "unfinished"
+        state = "complete" if is_whole else "damaged"
     return Status(state, splits, samples, samples_done, run)
 
 

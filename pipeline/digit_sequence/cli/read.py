@@ -41,6 +41,7 @@ WAYS = ("levels", "grey", "ground", "small", "tight")
     "--min-confidence",
     type=click.FloatRange(0, 1),
     default=0.0,
+    show_default="0: none",
     help="Mark readings less sure than this for a person to check.",
 )
 @click.option(

@@ -40,6 +40,7 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
     """
     path = Path(expand_home(str(path)))
     tree = read_yaml(path)
+    overrides = [overrides] if isinstance(overrides, str) else overrides
     for override in overrides if isinstance(tree, dict) else ():
         _apply_override(tree, override)
     folder = path.parent.absolute()

@@ -41,7 +41,7 @@ class Reader:
 
     Parameters
     ----------
-    weights : Path
+    weights : str or Path
         What ``train`` wrote: ``best.pt``, or the folder of the run.
     ways : sequence of str
         Of `WAYS`, how to prepare each crop.
@@ -52,10 +52,10 @@ class Reader:
         If the file has no weights of this network.
     """
 
-    def __init__(self, weights: Path, ways: Sequence[str] = tuple(WAYS)[:1]) -> None:
+    def __init__(self, weights: str | Path, ways: Sequence[str] = tuple(WAYS)[:1]) -> None:
         self.model: Recognizer
         self.taught: Taught
-        self.model, self.taught = open_weights(weights)
+        self.model, self.taught = open_weights(Path(weights))
         self.ways = tuple(ways)
 
     def prepare(self, crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -72,10 +72,10 @@ class Reader:
         best = int(likelihoods.sum(0).argmax())
         return CropReading(candidates[best], min(1.0, float(likelihoods[:, best].exp().mean())))
 
-    def read_file(self, path: Path) -> CropReading:
+    def read_file(self, path: str | Path) -> CropReading:
         """Read the crop of a file; one that cannot be read says why."""
         try:
-            return self.read(load_crop(path))
+            return self.read(load_crop(Path(path)))
         except OSError as error:
             return CropReading("", 0.0, error.strerror or str(error))
 

@@ -77,7 +77,7 @@ class CropReadings:
 
 def read_crops(
     weights: str | Path,
-    images: Sequence[str | Path],
+    images: str | Path | Sequence[str | Path],
     *,
     labels: str | Path | None = None,
     way: str = next(iter(WAYS)),
@@ -95,7 +95,7 @@ def read_crops(
     ----------
     weights : str or Path
         A run's folder or its best.pt.
-    images : sequence of str or Path
+    images : str or Path, or sequence of them
         Files, and folders of any depth.
     labels : str or Path, optional
         Labels of the images: files of an export, a CSV with file and number, or a dataset.
@@ -132,7 +132,8 @@ def read_crops(
     if folder is not None and not overwrite:
         _check_free(folder)
     label_path = None if labels is None else Path(labels)
-    crops, others = list_crops([Path(place) for place in images])
+    places = [images] if isinstance(images, (str, Path)) else images
+    crops, others = list_crops([Path(place) for place in places])
     others = [name for name in others if not is_label_file(name, label_path)]
     if others:
         on_note(f"left out, no images by their names ({len(others):,}): {show(others)}")

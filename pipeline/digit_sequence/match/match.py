@@ -42,7 +42,7 @@ class Match:
 
 
 def match_folder(
-    folder: Path,
+    folder: str | Path,
     labels: str | None = None,
     height: int | None = None,
     on_progress: Callable[[int, bool], None] = lambda _rounds, _is_new: None,
@@ -63,7 +63,7 @@ def match_folder(
     ConfigError
         If labels do not fit.
     """
-    crops, notes = read_crops(folder, labels, height)
+    crops, notes = read_crops(Path(folder), labels, height)
     real = measure_crops(crops)
     n_sound = len(real.lengths)
     if n_sound < MIN_CROPS or n_sound < len(crops) / 2:
