@@ -47,15 +47,25 @@ def list_first(lines: Iterable[str], most: int = 5) -> str:
     return "\n".join(f"  {line}" for line in there[:most] + more)
 
 
+def find_near(given: object, names: Iterable[str]) -> str:
+    """Return the one of some names that was meant, perhaps, in letters of any case; empty if none.
+
+    >>> find_near("Chque", ["cheque", "scan"]), find_near("zzz", ["cheque"])
+    ('cheque', '')
+    """
+    lowered = {name.lower(): name for name in names}
+    near = get_close_matches(str(given)[:80].lower(), lowered, n=1)
+    return lowered[near[0]] if near else ""
+
+
 def suggest(given: object, names: Iterable[str]) -> str:
     """Return the end of a message about a name that is none of some: which was meant, perhaps.
 
     >>> suggest("chque", ["cheque", "scan"]), suggest("zzz", ["cheque"])
     ('; did you mean cheque?', '')
     """
-    lowered = {name.lower(): name for name in names}
-    near = [lowered[it] for it in get_close_matches(str(given)[:80].lower(), lowered, n=1)]
-    return f"; did you mean {near[0]}?" if near and near[0] != given else ""
+    near = find_near(given, names)
+    return f"; did you mean {near}?" if near and near != given else ""
 
 
 def count_things(count: int, noun: str) -> str:

@@ -13,7 +13,6 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn, TextIO, cast
@@ -30,6 +29,7 @@ from digit_sequence.base.errors import (
 )
 from digit_sequence.base.home import expand_home
 from digit_sequence.base.stops import STOPPED
+from digit_sequence.base.text import find_near
 from digit_sequence.base.version import __version__
 from digit_sequence.cli.help import Context
 from digit_sequence.cli.signals import ignore_signals, stop_on_signal
@@ -126,11 +126,11 @@ def expand_word(word: str) -> str:
 def _explain_command(words: Sequence[str], names: Iterable[str]) -> str:
     """Return what to say of a command line whose first word is no command."""
     word, *rest = words
-    near = get_close_matches(word.lower(), names, n=1)
+    near = find_near(word, names)
     if word.endswith(CONFIG_SUFFIXES):
         meant = ["build", *words]
     elif near:
-        meant = [*near, *rest]
+        meant = [near, *rest]
     elif word.isdecimal():
         meant = ["number", *words]
     elif word == "help":
