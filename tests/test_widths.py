@@ -142,7 +142,7 @@ def test_training_batches_are_padded(tiny_config: MakeConfig, tmp_path: Path) ->
     """Batches for CTC say each image's columns; the network reads no digit beside an image."""
     torch = pytest.importorskip("torch")
     from digit_sequence.learn.batches import BLANK, collate
-    from digit_sequence.learn.evaluation import count_input_steps
+    from digit_sequence.learn.decoding import count_all_steps
     from digit_sequence.learn.streams import NumberDataset
 
     build(make_lines(tiny_config), tmp_path / "dataset")
@@ -156,6 +156,6 @@ def test_training_batches_are_padded(tiny_config: MakeConfig, tmp_path: Path) ->
         expected = torch.from_numpy(split[position].image / np.float32(255))
         assert torch.equal(image[0, :, :width], expected)
         assert not image[0, :, width:].any()
-    steps = count_input_steps(batch)
+    steps = count_all_steps(batch.images, batch.input_widths)
     assert steps.tolist() == [-(-round(width * 32 / 28) // 4) for width in widths]
     assert BLANK == 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import itertools
 import json
 import os
 import re
@@ -27,7 +26,7 @@ from digit_sequence.cli.read import WAYS as NAMED_WAYS
 from digit_sequence.read.dataset import open_dataset
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
-from digit_sequence.learn.batches import BLANK, decode_classes  # noqa: E402
+from digit_sequence.learn.batches import BLANK  # noqa: E402
 from digit_sequence.learn.crop_files import load_crop  # noqa: E402
 from digit_sequence.learn.crops import (  # noqa: E402
     WAYS,
@@ -36,7 +35,8 @@ from digit_sequence.learn.crops import (  # noqa: E402
     measure_images,
     prepare_crop,
 )
-from digit_sequence.learn.reader import Reader, score_numbers  # noqa: E402
+from digit_sequence.learn.decoding import score_numbers  # noqa: E402
+from digit_sequence.learn.reader import Reader  # noqa: E402
 from digit_sequence.learn.records import TrainOptions  # noqa: E402
 from digit_sequence.learn.report import (  # noqa: E402
     Reading,
@@ -166,20 +166,6 @@ def test_polarity_and_size_do_not_matter(taught):
     assert np.mean([a == b.number for a, b in zip(again, plain, strict=True)]) > 0.7
 
 
-def test_likelihood_by_brute_force():
-    """The likelihood of a number is the sum over all paths that decode to it."""
-    scores = torch.randn(3, 11, generator=torch.Generator().manual_seed(1)).log_softmax(-1)
-    sums = {}
-    for path in itertools.product(range(11), repeat=3):
-        (number,) = decode_classes(torch.tensor([path]))
-        chance = float(sum(scores[step, label] for step, label in enumerate(path)).exp())
-        sums[number] = sums.get(number, 0.0) + chance
-    numbers = ["", "7", "77", "123", "40"]
-    found = score_numbers(scores, numbers).exp().tolist()
-    assert found == pytest.approx([sums[number] for number in numbers], rel=1e-4)
-    assert score_numbers(scores, ["1234"]).tolist() == [-float("inf")]
-
-
 def test_careful_takes_the_likeliest_under_all_ways(taught):
     """A careful reader's number has the highest sum of log likelihoods of those read."""
     folder, _, crops = taught
@@ -191,7 +177,10 @@ def test_careful_takes_the_likeliest_under_all_ways(taught):
             images = [prepare_crop(crop, way, careful.taught) / np.float32(255) for way in WAYS]
             scores = [careful.model(torch.tensor(image)[None, None])[0] for image in images]
         logs = {
-            number: [float(score_numbers(each, [number])[0]) for each in scores]
+            number: [
+                float(score_numbers(each[None], torch.tensor([len(each)]), [number]))
+                for each in scores
+            ]
             for number in single
         }
         reading = careful.read(crop)

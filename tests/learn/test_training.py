@@ -414,10 +414,13 @@ def _spoil(content, what):
         "names": content | {"model": {"x": huge}},
         "moments": content
         | {
-            "optimizer": content["optimizer"]
-            | {"state": {0: {"step": torch.zeros(()), "exp_avg": huge, "exp_avg_sq": huge}}}
+            "optimizers": [
+                content["optimizers"][0] | {"state": {0: {"momentum_buffer": huge}}},
+                content["optimizers"][1],
+            ]
         },
-        "groups": content | {"optimizer": {"state": {}, "param_groups": []}},
+        "groups": content | {"optimizers": [{"state": {}, "param_groups": []}] * 2},
+        "optimizers": content | {"optimizers": content["optimizers"][:1]},
         "random": content | {"random_state": torch.zeros(3)},
     }
     return parts[what]
@@ -436,6 +439,7 @@ def _spoil(content, what):
         "names",
         "moments",
         "groups",
+        "optimizers",
         "random",
     ],
 )

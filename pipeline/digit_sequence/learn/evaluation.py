@@ -10,9 +10,9 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from digit_sequence.learn.batches import BLANK, CtcBatch, collate, decode_classes
-from digit_sequence.learn.devices import find_device, mixed_precision
-from digit_sequence.learn.network import Recognizer, count_steps
+from digit_sequence.learn.batches import BLANK, CtcBatch, collate
+from digit_sequence.learn.decoding import count_all_steps, read_images
+from digit_sequence.learn.network import Recognizer
 from digit_sequence.learn.report import Reading
 from digit_sequence.learn.streams import NumberDataset
 from digit_sequence.read.split import Split
@@ -31,18 +31,12 @@ def compute_loss(scores: Any, batch: CtcBatch) -> Any:
     return nn.functional.ctc_loss(
         scores.transpose(0, 1),
         batch.padded_targets.to(scores.device, non_blocking=True),
-        count_input_steps(batch),
+        count_all_steps(batch.images, batch.input_widths),
         batch.target_lengths,
         blank=BLANK,
         reduction="none",
         zero_infinity=True,
     )
-
-
-def count_input_steps(batch: CtcBatch) -> Any:
-    """Return how many steps the network makes over each image of a batch, int64 (B,)."""
-    height = batch.images.shape[2]
-    return torch.tensor([count_steps(height, width) for width in batch.input_widths.tolist()])
 
 
 def load_batches(split: Split, **options: Any) -> Iterator[CtcBatch]:
@@ -76,19 +70,13 @@ def read_split(
     on_batch : callable
         Called with the samples of each batch.
     """
-    device = find_device(model)
     reading, losses = Reading([], [], []), []
     model.eval()
-    with torch.inference_mode():
-        for batch in load_batches(split, batch_size=EVALUATION_BATCH):
-            with mixed_precision(device):
-                scores = model(batch.images.to(device), batch.input_widths).cpu()
-            losses.append(compute_loss(scores, batch))
-            best, classes = scores.max(-1)
-            is_beside = torch.arange(scores.shape[1]) >= count_input_steps(batch)[:, None]
-            best, classes = best.masked_fill(is_beside, 0), classes.masked_fill(is_beside, BLANK)
-            reading.truths.extend(batch.numbers)
-            reading.predictions.extend(decode_classes(classes))
-            reading.confidences.extend(best.sum(-1).exp().tolist())
-            on_batch(len(batch.images))
+    for batch in load_batches(split, batch_size=EVALUATION_BATCH):
+        numbers, confidences, scores = read_images(model, batch.images, batch.input_widths)
+        losses.append(compute_loss(scores, batch))
+        reading.truths.extend(batch.numbers)
+        reading.predictions.extend(numbers)
+        reading.confidences.extend(confidences)
+        on_batch(len(batch.images))
     return float(torch.cat(losses).mean()), reading

@@ -1,7 +1,7 @@
 """The reader of a user's own crops: images in files, numbers and how sure they are out.
 
 A careful reader prepares each crop in several ways (`digit_sequence.learn.crops`), collects what it
-reads under each, and asks under each how likely all of these numbers are, by CTC over all paths.
+may show under each, and asks under each how likely all of these numbers are, by CTC over all paths.
 The number with the highest sum of log likelihoods wins; how sure it is, is its mean likelihood.
 """
 
@@ -10,17 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
-from digit_sequence.learn.batches import BLANK, decode_classes, encode_numbers, stack_images
+from digit_sequence.learn.batches import stack_images
 from digit_sequence.learn.checkpoints import open_weights
 from digit_sequence.learn.crop_files import load_crop
 from digit_sequence.learn.crops import WAYS, Taught, prepare_crop
+from digit_sequence.learn.decoding import choose_number, read_images
 from digit_sequence.learn.network import Recognizer
 
 
@@ -65,12 +64,13 @@ class Reader:
     def read(self, crop: NDArray[np.uint8]) -> CropReading:
         """Read one crop, uint8 (H, W)."""
         images = [prepare_crop(crop, way, self.taught) for way in self.ways]
+        if len(images) == 1:
+            image = stack_images(images)
+            numbers, confidences, _ = read_images(self.model, image, torch.tensor([image.shape[3]]))
+            return CropReading(numbers[0], confidences[0])
         with torch.inference_mode():
-            scores = [self.model(stack_images([image]))[0] for image in images]
-            candidates = sorted({decode_classes(each.argmax(-1)[None])[0] for each in scores})
-            likelihoods = torch.stack([score_numbers(each, candidates) for each in scores])
-        best = int(likelihoods.sum(0).argmax())
-        return CropReading(candidates[best], min(1.0, float(likelihoods[:, best].exp().mean())))
+            looks = [self.model(stack_images([image]))[0] for image in images]
+        return CropReading(*choose_number(looks))
 
     def read_file(self, path: str | Path) -> CropReading:
         """Read the crop of a file; one that cannot be read says why."""
@@ -78,24 +78,3 @@ class Reader:
             return self.read(load_crop(Path(path)))
         except OSError as error:
             return CropReading("", 0.0, error.strerror or str(error))
-
-
-def score_numbers(scores: Any, numbers: Sequence[str]) -> Any:
-    """Return the log likelihood of each number, over all its paths, float32 (N,).
-
-    Parameters
-    ----------
-    scores : Tensor of float32, shape (T, classes)
-        Log probabilities of one image.
-    numbers : sequence of str
-    """
-    targets, lengths = encode_numbers(numbers)
-    steps = torch.full((len(numbers),), len(scores))
-    return -nn.functional.ctc_loss(
-        scores[:, None].expand(-1, len(numbers), -1).contiguous(),
-        targets,
-        steps,
-        lengths,
-        blank=BLANK,
-        reduction="none",
-    )

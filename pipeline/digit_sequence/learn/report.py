@@ -29,7 +29,7 @@ class Reading:
     truths: list[str]
     predictions: list[str]
     confidences: list[float]
-    """Probability of the best path, 0 to 1."""
+    """Probability of the number, over all paths, 0 to 1."""
 
     def choose(self, is_chosen: NDArray[np.bool_]) -> Reading:
         """Return what was read in some of the samples."""

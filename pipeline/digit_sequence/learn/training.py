@@ -52,6 +52,7 @@ from digit_sequence.learn.devices import (
 )
 from digit_sequence.learn.evaluation import compute_loss, load_batches, read_split
 from digit_sequence.learn.network import Recognizer, make_recognizer
+from digit_sequence.learn.optimizers import load_optimizer, make_optimizers
 from digit_sequence.learn.records import EpochRecord, Progress, TrainOptions
 from digit_sequence.learn.report import measure
 from digit_sequence.learn.sampler import ShardBatchSampler
@@ -115,8 +116,8 @@ class Run:
         train = dataset["train"]
         self.train = train if options.limit is None else train[: options.limit]
         self.model.to(self.device)
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), weight_decay=options.weight_decay
+        self.optimizers = make_optimizers(
+            self.model, options.weight_decay, options.bfloat16 or self.device.type == "cuda"
         )
         # Alone, whatever RANK and WORLD_SIZE say where this runs.
         self.sampler = ShardBatchSampler(
@@ -210,16 +211,16 @@ class Run:
         """Learn from a batch; returns its mean loss, which stays on the device."""
         done = self.progress.epoch + self.progress.batches / len(self.sampler)
         rate = self.options.find_rate(done)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
         with mixed_precision(self.device, self.options.bfloat16):
             images = batch.images.to(self.device, non_blocking=True)
             scores = self.model(images, batch.input_widths)
         loss = compute_loss(scores, batch).mean()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.model.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), MAX_GRADIENT)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.param_groups[0]["lr"] = rate
+            optimizer.step()
         return loss.detach()
 
     def _finish_epoch(self, val_loss: float, exact_match: float) -> None:
@@ -253,7 +254,7 @@ class Run:
             "identity": self._identity(),
             "progress": asdict(self.progress),
             "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "random_state": get_random_state(self.device),
         }
         save_atomically(self.folder / "last.pt", content)
@@ -275,13 +276,9 @@ class Run:
         with reading(path):
             progress = parse_record(Progress, saved["progress"])
             check_like(saved["model"], self.model.state_dict(), "model")
-            states = saved["optimizer"]["state"]
-            for index, weights in enumerate(self.model.parameters()):
-                if index in states:
-                    like = {"step": torch.zeros(()), "exp_avg": weights, "exp_avg_sq": weights}
-                    check_like(states[index], like, "optimizer")
             self.model.load_state_dict(saved["model"])
-            self.optimizer.load_state_dict(saved["optimizer"])
+            for optimizer, state in zip(self.optimizers, saved["optimizers"], strict=True):
+                load_optimizer(optimizer, state)
             set_random_state(self.device, saved["random_state"])
         self.progress = progress
 
