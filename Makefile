@@ -92,7 +92,7 @@ test-extras: $(LOADERS_STAMP) ## Run the others: those of the extras, and those 
 test-all: test test-extras ## Run all tests
 
 train: $(ALL_STAMP) ## Teach a small network to read configs/train.yaml, drawn while it learns: runs/train
-	@$(BIN)/digit-sequence train configs/train.yaml --also configs/long.yaml --epochs 16 --patience 16 --network fine --bfloat16
+	@$(BIN)/digit-sequence train configs/train.yaml --also configs/long.yaml --epochs 12 --patience 12 --network fine --bfloat16
 
 train-real: $(ALL_STAMP) ## Build configs/real.yaml and teach a reader of real crops: runs/real
 	@$(BIN)/digit-sequence build configs/real.yaml

@@ -42,8 +42,8 @@ class Example(NamedTuple):
 class CtcBatch(NamedTuple):
     """B samples, ready for a network and ``torch.nn.CTCLoss``."""
 
-    images: Any
-    """float32 (B, C, H, W); 0 to 1 if they came as uint8."""
+    pixels: Any
+    """uint8 (B, C, H, W), or of the type that a transform made of them."""
     padded_targets: Any
     """int64 (B, S), the classes of each number, then blanks; S is that of all batches."""
     target_lengths: Any
@@ -57,6 +57,14 @@ class CtcBatch(NamedTuple):
     for."""
     padded_sources: Any
     """uint8 (B, K), the letters of each source, then zeros; (B, 0) unless they are of a mix."""
+
+    @property
+    def images(self) -> Any:
+        """The pixels as float32 (B, C, H, W), made anew on their device; 0 to 1 if they are uint8.
+
+        So that workers, and the way to a GPU, carry a quarter of the bytes.
+        """
+        return _scale_pixels(self.pixels)
 
     @property
     def targets(self) -> Any:
@@ -147,8 +155,7 @@ def _collapse(row: list[int]) -> Iterator[str]:
 def collate(examples: Sequence[Example]) -> CtcBatch:
     """Make a batch of examples.
 
-    Images of uint8 are scaled to 0 to 1; those of any other type, which a transform made, are taken
-    as they are. Images without an axis of channels get one; narrower ones have 0 right of them.
+    Images without an axis of channels get one; narrower ones have 0 right of them.
 
     Raises
     ------
@@ -162,7 +169,7 @@ def collate(examples: Sequence[Example]) -> CtcBatch:
     padded = torch.full((len(examples), longest), BLANK, dtype=torch.int64)
     padded[torch.arange(longest) < lengths[:, None]] = targets
     return CtcBatch(
-        images=stack_images(images),
+        pixels=_stack_pixels(images),
         padded_targets=padded,
         target_lengths=lengths,
         input_widths=torch.tensor([image.shape[-1] for image in images]),
@@ -188,6 +195,11 @@ def stack_images(images: Sequence[Any]) -> Any:
 
     All are as wide as the widest, with 0 right of them.
     """
+    return _scale_pixels(_stack_pixels(images))
+
+
+def _stack_pixels(images: Sequence[Any]) -> Any:
+    """Return images as one tensor of their type, (B, C, H, W)."""
     is_tensor = all(isinstance(image, torch.Tensor) for image in images)
     arrays = images if is_tensor else [np.asarray(image) for image in images]
     types = {array.dtype for array in arrays}
@@ -216,24 +228,17 @@ def stack_images(images: Sequence[Any]) -> Any:
         widest = max(array.shape[-1] for array in arrays)
         arrays = [_widen(array, widest) for array in map(torch.as_tensor, arrays)]
         is_tensor = True
-    if is_tensor:
-        stacked = torch.stack(list(arrays))
-        pixels = stacked.to(torch.float32)
-        if stacked.dtype == torch.uint8:
-            pixels = pixels.div_(255)
-    else:
-        pixels = _scale_pixels(np.stack(arrays))
-    return pixels if has_channels else pixels.unsqueeze(1)
+    stacked = torch.stack(list(arrays)) if is_tensor else torch.from_numpy(np.stack(arrays))
+    return stacked if has_channels else stacked.unsqueeze(1)
 
 
-def _scale_pixels(images: NDArray[Any]) -> Any:
-    """Return images as a tensor; by NumPy, since threads of PyTorch wait longer than this takes."""
-    is_grey = images.dtype == np.uint8
-    return torch.from_numpy(
-        np.divide(images, np.float32(255), dtype=np.float32)
-        if is_grey
-        else images.astype(np.float32)
-    )
+def _scale_pixels(pixels: Any) -> Any:
+    if pixels.dtype != torch.uint8:
+        return pixels.to(torch.float32)
+    if pixels.device.type != "cpu":
+        return pixels.to(torch.float32).div_(255)
+    # By NumPy, since threads of PyTorch wait longer than this takes.
+    return torch.from_numpy(np.divide(pixels.numpy(), np.float32(255), dtype=np.float32))
 
 
 def _widen(image: Any, width: int) -> Any:

@@ -31,7 +31,7 @@ def compute_loss(scores: Any, batch: CtcBatch) -> Any:
     return nn.functional.ctc_loss(
         scores.transpose(0, 1),
         batch.padded_targets.to(scores.device, non_blocking=True),
-        count_all_steps(batch.images, batch.input_widths),
+        count_all_steps(batch.pixels, batch.input_widths),
         batch.target_lengths,
         blank=BLANK,
         reduction="none",
@@ -78,5 +78,5 @@ def read_split(
         reading.truths.extend(batch.numbers)
         reading.predictions.extend(numbers)
         reading.confidences.extend(confidences)
-        on_batch(len(batch.images))
+        on_batch(len(batch.pixels))
     return float(torch.cat(losses).mean()), reading

@@ -170,10 +170,10 @@ class Run:
         self.model.train()
         self._clock = (time.perf_counter(), time.process_time())
         for batch in batches:
-            self._losses.append((self._step(batch), len(batch.images)))
+            self._losses.append((self._step(batch), len(batch.pixels)))
             progress.batches += 1
             self._extend_curve()
-            on_batch(len(batch.images))
+            on_batch(len(batch.pixels))
             if time.perf_counter() - self._saved > CHECKPOINT_SECONDS:
                 self._read_clock()
                 self.save()
@@ -212,8 +212,8 @@ class Run:
         done = self.progress.epoch + self.progress.batches / len(self.sampler)
         rate = self.options.find_rate(done)
         with mixed_precision(self.device, self.options.bfloat16):
-            images = batch.images.to(self.device, non_blocking=True)
-            scores = self.model(images, batch.input_widths)
+            sent = batch._replace(pixels=batch.pixels.to(self.device, non_blocking=True))
+            scores = self.model(sent.images, batch.input_widths)
         loss = compute_loss(scores, batch).mean()
         self.model.zero_grad(set_to_none=True)
         loss.backward()
