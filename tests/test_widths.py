@@ -142,7 +142,7 @@ def test_training_batches_are_padded(tiny_config: MakeConfig, tmp_path: Path) ->
     """Batches for CTC say each image's columns; the network reads no digit beside an image."""
     torch = pytest.importorskip("torch")
     from digit_sequence.learn.batches import BLANK, collate
-    from digit_sequence.learn.decoding import count_all_steps
+    from digit_sequence.learn.network import count_all_steps
     from digit_sequence.learn.streams import NumberDataset
 
     build(make_lines(tiny_config), tmp_path / "dataset")

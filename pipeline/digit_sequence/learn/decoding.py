@@ -23,7 +23,7 @@ from torch import nn
 from digit_sequence.base.characters import CHARACTERS
 from digit_sequence.learn.batches import BLANK, decode_classes, encode_numbers
 from digit_sequence.learn.devices import find_device, mixed_precision
-from digit_sequence.learn.network import ROWS, STRIDE, Recognizer, count_steps
+from digit_sequence.learn.network import ROWS, STRIDE, Recognizer, count_all_steps
 
 BEAM = 8
 """Prefixes that a search keeps at each step."""
@@ -64,11 +64,6 @@ def _look(model: Recognizer, images: Any, widths: Any) -> tuple[Any, Any]:
     with torch.inference_mode(), mixed_precision(device):
         scores = model(images.to(device), widths).cpu()
     return scores, count_all_steps(images, widths)
-
-
-def count_all_steps(images: Any, widths: Any) -> Any:
-    """Return how many steps a network makes over each image, int64 (B,)."""
-    return torch.tensor([count_steps(images.shape[2], width) for width in widths.tolist()])
 
 
 def choose_number(looks: Sequence[Any]) -> tuple[str, float]:

@@ -11,8 +11,8 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from digit_sequence.learn.batches import BLANK, CtcBatch, collate
-from digit_sequence.learn.decoding import count_all_steps, read_images
-from digit_sequence.learn.network import Recognizer
+from digit_sequence.learn.decoding import read_images
+from digit_sequence.learn.network import Recognizer, count_all_steps
 from digit_sequence.learn.report import Reading
 from digit_sequence.learn.streams import NumberDataset
 from digit_sequence.read.split import Split

@@ -56,6 +56,18 @@ def count_steps(height: int, width: int) -> int:
     return -(-round(width * ROWS / height) // STRIDE)
 
 
+def count_all_steps(images: Any, widths: Any) -> Any:
+    """Return how many steps the network makes over each image, int64 (B,).
+
+    Parameters
+    ----------
+    images : Tensor, shape (B, C, H, W)
+    widths : Tensor of int64, shape (B,)
+        Columns of each image.
+    """
+    return torch.tensor([count_steps(images.shape[2], width) for width in widths.tolist()])
+
+
 class Recognizer(nn.Module):  # type: ignore[misc]
     """The network.
 
