@@ -69,7 +69,7 @@ def copy(built_of_few, folder, cache, monkeypatch):
 
 def find_problems(folder, scheduler="synchronous", **options):
     """Verify a dataset and return (path, reason) of its problems."""
-    with open_scheduler(SchedulerOptions(scheduler, workers=1)) as run:
+    with open_scheduler(SchedulerOptions(scheduler, workers=2)) as run:
         result = verify_dataset(Storage(str(folder)), run, **options)
     return [(problem.path, problem.reason) for problem in result.problems]
 
