@@ -329,14 +329,15 @@ class Cluster:
         )
         environment = self._environment | environment
         process: Any
-        if self._forks and not environment:
-            process = self._forks.start(*arguments, program=program, folder=home)
+        homes = dict.fromkeys(("HOME", "TMPDIR", "DIGIT_SEQUENCE_CACHE"), str(home))
+        environment = homes | environment
+        if self._forks and "PYTHONPATH" not in environment:  # which is read at the very start
+            process = self._forks.start(*arguments, program=program, folder=home, env=environment)
         else:
-            homes = dict.fromkeys(("HOME", "TMPDIR", "DIGIT_SEQUENCE_CACHE"), str(home))
             process = start_python(
                 *("-m", "dask", program, *arguments),
                 cwd=home,
-                env=homes | environment,
+                env=environment,
                 stderr=subprocess.DEVNULL,
             )
         self._processes.append(process)
