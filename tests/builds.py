@@ -183,9 +183,12 @@ for line in sys.stdin:
 
 
 class Forks:
-    """Starts programs many times: by forks of a process that has imported everything."""
+    """Starts programs many times: by forks of a process that has imported everything.
 
-    def __init__(self, folder: Path) -> None:
+    What is installed in another folder of packages, the site, is in reach as well.
+    """
+
+    def __init__(self, folder: Path, site: Path | None = None) -> None:
         self._folder = folder
         self._count = 0
         self._process = start_python(
@@ -193,7 +196,11 @@ class Forks:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={"DIGIT_SEQUENCE_CACHE": str(folder / "cache"), "OPENBLAS_NUM_THREADS": "1"},
+            env={
+                "PYTHONPATH": os.pathsep.join(map(str, filter(None, (ROOT / "pipeline", site)))),
+                "DIGIT_SEQUENCE_CACHE": str(folder / "cache"),
+                "OPENBLAS_NUM_THREADS": "1",
+            },
         )
 
     def start(
@@ -322,14 +329,15 @@ class Cluster:
         )
         environment = self._environment | environment
         process: Any
-        if self._forks and not environment:
-            process = self._forks.start(*arguments, program=program, folder=home)
+        homes = dict.fromkeys(("HOME", "TMPDIR", "DIGIT_SEQUENCE_CACHE"), str(home))
+        environment = homes | environment
+        if self._forks and "PYTHONPATH" not in environment:  # which is read at the very start
+            process = self._forks.start(*arguments, program=program, folder=home, env=environment)
         else:
-            homes = dict.fromkeys(("HOME", "TMPDIR", "DIGIT_SEQUENCE_CACHE"), str(home))
             process = start_python(
                 *("-m", "dask", program, *arguments),
                 cwd=home,
-                env=homes | environment,
+                env=environment,
                 stderr=subprocess.DEVNULL,
             )
         self._processes.append(process)

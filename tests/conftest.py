@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -274,3 +275,25 @@ def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
     forks = Forks(tmp_path_factory.mktemp("forks"))
     yield forks
     forks.stop()
+
+
+@pytest.fixture(scope="module")
+def run_at(
+    forks: Forks, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., CompletedProcess[str]]]:
+    """Return a function that runs the command line where the packages of a site are installed.
+
+    ``run_at(site, "build", "c.yaml")``; the site is a folder, or None.
+    """
+    from builds import Forks
+
+    at: dict[Path | None, Forks] = {None: forks}
+
+    def run(site: Path | None, *arguments: object) -> CompletedProcess[str]:
+        if site not in at:
+            at[site] = Forks(tmp_path_factory.mktemp("forks"), site)
+        return at[site].run(*arguments)
+
+    yield run
+    for others in [*at.values()][1:]:
+        others.stop()

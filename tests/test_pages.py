@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from functools import partial
 
 import click
 import numpy as np
@@ -16,6 +17,7 @@ from conftest import sift
 from digit_sequence.cli.program import main
 from digit_sequence.config.loading import load_config
 from digit_sequence.look.gallery import JOBS, list_shown
+from digit_sequence.match.match import build_crops
 from digit_sequence.numbers.registry import NUMBER_KINDS
 from digit_sequence.read.dataset import open_dataset
 
@@ -196,8 +198,11 @@ def material(tmp_path_factory):
 
 
 @pytest.mark.parametrize("guide", sift(((guide,) for guide in list_guides()), 3))
-def test_guide_runs(guide, material):
+def test_guide_runs(guide, material, monkeypatch):
     """The commands of a guide run as they are written, with its configs beside them."""
+    # How good a match is, others see.
+    monkeypatch.setattr("digit_sequence.match.match.N_CORRECTIONS", 1)
+    monkeypatch.setattr("digit_sequence.match.match.build_crops", partial(build_crops, count=40))
     text = list_guides()[guide]
     for config in find_blocks(text, "yaml"):
         name, rest = re.fullmatch(r"# (\S+\.yaml)\n(.*)", config, re.DOTALL).groups()

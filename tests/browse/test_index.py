@@ -165,7 +165,7 @@ def test_one_that_does_not_stop_is_left(index, monkeypatch):
     monkeypatch.setattr(index_module, "SECONDS", 0.1)
     monkeypatch.setattr(index_module, "_GRACE_SECONDS", 0.1)
     with pytest.raises(ConfigError, match="was stopped"):
-        index.ask("SELECT length(repeat('x', 400000000))", 9)
+        index.ask("SELECT length(repeat('x', 200000000))", 9)
     monkeypatch.undo()
     assert index.ask("SELECT count(*) FROM labels", 9).rows == [(5,)]
     index.stop()

@@ -85,14 +85,14 @@ def test_progress_counts_every_sample(tiny_config, folder):
 # -- killed ---------------------------------------------------------------------------------------
 
 MANY = {
-    "train": {"numbers": RANDOM_NUMBERS, "samples": 250},
-    "test": {"numbers": {"values": ["007", "42"]}, "samples": 50},
+    "train": {"numbers": RANDOM_NUMBERS, "samples": 100},
+    "test": {"numbers": {"values": ["007", "42"]}, "samples": 20},
 }
 
 
 @pytest.fixture(scope="module")
 def many(tiny_config, tmp_path_factory):
-    """Return a config of 101 shards, and the tree that an uninterrupted build of it leaves."""
+    """Return a config of 41 shards, and the tree that an uninterrupted build of it leaves."""
     config = tiny_config(**ALL_TRANSFORMS, splits=MANY, output={"shard_samples": 3})
     folder = tmp_path_factory.mktemp("many")
     return config, build_apart(config, folder)
@@ -102,8 +102,8 @@ def many(tiny_config, tmp_path_factory):
     ("scheduler", "n_files"),
     [
         ("synchronous", 0),
-        pytest.param("processes", 25, marks=pytest.mark.slow),
-        pytest.param("synchronous", 40, marks=pytest.mark.slow),
+        pytest.param("processes", 15, marks=pytest.mark.slow),
+        pytest.param("synchronous", 20, marks=pytest.mark.slow),
         pytest.param("threads", 15, marks=pytest.mark.slow),
     ],
 )
@@ -131,7 +131,7 @@ def test_killed_build_is_resumed(many, folder, tmp_path, scheduler, n_files):
     assert all(tree[name] == content for name, content in partial.items())
     commits = [read_commit(path) for path in folder.glob("labels/*/*.parquet")]
     result = build(config, folder)
-    assert result.built_samples == 300 - sum(commit.rows for commit in commits)
+    assert result.built_samples == 120 - sum(commit.rows for commit in commits)
     assert read_tree(folder) == tree
 
 

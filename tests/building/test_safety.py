@@ -40,9 +40,9 @@ fuzz = settings(max_examples=50, suppress_health_check=[HealthCheck.function_sco
 
 
 @pytest.fixture
-def folder(built, tmp_path):
+def folder(built_of_few, tmp_path):
     """Copy a built dataset, to damage it."""
-    return Path(shutil.copytree(built(), tmp_path / "out"))
+    return Path(shutil.copytree(built_of_few(), tmp_path / "out"))
 
 
 def use_dataset(folder):

@@ -46,11 +46,20 @@ def folder(tmp_path):
     return tmp_path / "out"
 
 
+@pytest.fixture(scope="module")
+def cache(tiny_source, tmp_path_factory):
+    """Return a cache with the digits, as the machine has that built the dataset."""
+    cache = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIGIT_SEQUENCE_CACHE", str(cache))
+        load_bank(IdxSettings.model_validate(tiny_source))
+    return cache
+
+
 @pytest.fixture
-def copy(built_of_few, folder, tiny_source):
+def copy(built_of_few, folder, cache, monkeypatch):
     """Return a function that copies a built dataset into the folder, to damage it."""
-    # As the machine that built it has them in its cache.
-    load_bank(IdxSettings.model_validate(tiny_source))
+    monkeypatch.setenv("DIGIT_SEQUENCE_CACHE", str(cache))
 
     def copy_built(**output):
         return Path(shutil.copytree(built_of_few(**output), folder))
@@ -395,11 +404,11 @@ def test_no_sound_plan(copy):
     assert ".build/plan.json: is not the plan of a build" in result.stderr
 
 
-def test_glyphs_are_nowhere(copy, tmp_path):
+def test_glyphs_are_nowhere(copy, tmp_path, monkeypatch):
     """Digits that neither the dataset nor the cache has are an error that says how to get them."""
     folder = copy()
     (folder / ".build/glyphs").unlink()
-    shutil.rmtree(tmp_path / "cache", ignore_errors=True)
+    monkeypatch.setenv("DIGIT_SEQUENCE_CACHE", str(tmp_path / "cache"))
     result = run("verify", folder, "--repair")
     assert result.exit_code == 2
     assert "are not in the cache; give the build command again" in result.stderr
@@ -747,8 +756,9 @@ def test_redraw_chooses_at_random(copy):
     """Which samples are drawn again is another choice each time, and as many as were asked for."""
     folder = copy()
     repack(folder, "webdataset", darken_and_hash)
-    found = [bool(find_problems(folder, redraw=6)) for _ in range(20)]
-    assert {True, False} == set(found)
+    tries = (bool(find_problems(folder, redraw=8)) for _ in range(40))
+    found = next(tries)
+    assert any(other != found for other in tries)
 
 
 FOOTERS = {

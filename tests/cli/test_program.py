@@ -274,33 +274,27 @@ def test_overwrite(config):
     assert read_tree(Path("out")) == read_tree(Path("fresh"))
 
 
-def test_default_build_is_quiet(built_of_few, config, work):
+def test_default_build_is_quiet(built_of_few, config, work, forks):
     """Into a pipe, a build with default options prints nothing to steer a terminal."""
-    done = run_program("build", config, "-o", "out", "--workers", 2)
+    done = forks.run("build", config, "-o", "out", "--workers", 2, folder=work)
     assert done.returncode == 0
     assert done.stderr.startswith("processes, 2 at a time")
     assert not re.search(r"[^\n -~]", done.stdout + done.stderr)
     assert read_tree(work / "out") == read_tree(built_of_few())
 
 
-def test_interrupt(tiny_config, tmp_path, work):
+def test_interrupt(tiny_config, tmp_path, work, forks):
     """Ctrl-C ends a build without a traceback, and says how it goes on later."""
     splits = {"train": {"numbers": {"random": {"lengths": [1, 5]}}, "samples": 3000}}
     path = write_config(tmp_path / "long.yaml", tiny_config(splits=splits))
-    process = start_python(
-        *("-m", "digit_sequence", "build", path, "-o", "out", "--scheduler", "threads"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = forks.start("build", path, "-o", "out", "--scheduler", "threads", folder=work)
     wait_for(lambda: [*work.glob("out/labels/*/*")])
     process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=60)
-    assert (process.returncode, stdout) == (130, "")
+    assert (process.wait(), process.read("out")) == (130, "")
     assert re.fullmatch(
         r"\nstopping when the shards under way are done; Ctrl-C again: now\n"
         r"stopped: \d+ of 600 shards are done and kept; give the same command again to go on\n",
-        stderr,
+        process.read("err"),
     )
     assert not (work / "out/dataset.json").exists()
 

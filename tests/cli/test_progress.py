@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from builds import ROOT, run_program, write_config
+from builds import ROOT, write_config
 from digit_sequence.base.progress import Tally
 from digit_sequence.cli import progress
 from digit_sequence.cli.program import COMMANDS, main
@@ -237,9 +237,9 @@ def test_stopping_on_a_terminal(tiny_config, tmp_path, forks):
 # -- no terminal ----------------------------------------------------------------------------------
 
 
-def test_pipes_get_no_line_soon(config):
+def test_pipes_get_no_line_soon(config, work, forks):
     """What takes no time prints no line, and nothing that steers a terminal."""
-    done = run_program("build", config, "-o", "out", *HERE, stdin=subprocess.DEVNULL)
+    done = forks.run("build", config, "-o", "out", *HERE, folder=work)
     assert done.returncode == 0
     assert not re.sub(r"\d+/17 images.*\n", "", done.stderr)  # on a machine that has no time
     assert "\x1b" not in done.stdout

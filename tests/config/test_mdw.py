@@ -83,8 +83,15 @@ def test_glyphs_of_one_writer_stand_side_by_side(name: str, source: str, tmp_pat
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_real_glyphs(name: str, mnist_folder: Path, tmp_path: Path) -> None:
+def test_real_glyphs(
+    name: str,
+    mnist_folder: Path,
+    tmp_path: Path,
+    shared_cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Of MNIST test has writers of t10k alone, each with all digits of the number."""
+    monkeypatch.setenv("DIGIT_SEQUENCE_CACHE", str(shared_cache))
     if not (mnist_folder.parent / "qmnist").is_dir():
         pytest.skip("needs the label files of QMNIST beside those of MNIST")
     few = [f"splits.{split}.samples=40" for split in ("train", "val", "test")]

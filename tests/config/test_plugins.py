@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from builds import ROOT, run_program
 from digit_sequence.numbers.registry import NUMBER_KINDS
 
 SOURCE_NAMES = ", ".join(
@@ -159,14 +157,11 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(installed: Path, run_at: Run) -> Run:
     """Return a function that runs the command line where both are installed, or are not."""
-    cache = tmp_path_factory.mktemp("cache")
 
     def run_there(*arguments: object, plugins: bool = True) -> CompletedProcess[str]:
-        paths = [str(ROOT / "pipeline"), *([str(installed)] if plugins else [])]
-        environment = {"PYTHONPATH": os.pathsep.join(paths), "DIGIT_SEQUENCE_CACHE": str(cache)}
-        return run_program(*arguments, env=environment)
+        return run_at(installed if plugins else None, *arguments)
 
     return run_there
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from builds import ROOT, read_rows, read_tree, run_program, write_config
+from builds import read_rows, read_tree, write_config
 
 CONTAINER = '''
 """All images of a shard one after another: images/SPLIT/SHARD.rope."""
@@ -65,7 +65,7 @@ list = toy_export:LIST
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory):
+def program(run_at, tmp_path_factory):
     """Return a function that runs the command line where the other package is installed."""
     folder = tmp_path_factory.mktemp("plugins")
     (folder / "toy_container.py").write_text(CONTAINER)
@@ -73,12 +73,7 @@ def program(tmp_path_factory):
     (folder / "toy-1.0.dist-info").mkdir()
     (folder / "toy-1.0.dist-info/METADATA").write_text("Name: toy\nVersion: 1.0\n")
     (folder / "toy-1.0.dist-info/entry_points.txt").write_text(ENTRY_POINTS)
-    path = os.pathsep.join([str(ROOT / "pipeline"), str(folder)])
-
-    def run(*arguments):
-        return run_program(*arguments, env={"PYTHONPATH": path})
-
-    return run
+    return partial(run_at, folder)
 
 
 @pytest.fixture(scope="module")
@@ -161,8 +156,8 @@ def test_export_knows_both(program, folder, tmp_path):
     assert ", tfrecord, list, got 'lists'" in done.stderr
 
 
-def test_a_package_that_is_gone_is_told(folder):
+def test_a_package_that_is_gone_is_told(forks, folder):
     """Without the other package its datasets are refused with the name that is missing."""
-    done = run_program("verify", folder / "out")
+    done = forks.run("verify", folder / "out")
     assert done.returncode == 2
     assert "output.container: expected one of webdataset, parquet, files, got 'rope'" in done.stderr

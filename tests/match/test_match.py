@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from shutil import copytree
 
@@ -18,7 +19,7 @@ from digit_sequence.config.loading import load_config, parse_config
 from digit_sequence.config.looks import write_out_looks
 from digit_sequence.match.crops import Crop, read_crops
 from digit_sequence.match.figures import count_digits, find_parts, measure_crops
-from digit_sequence.match.match import match_folder
+from digit_sequence.match.match import build_crops, match_folder
 
 BOUNDS = {
     "line.levels.paper": 12,
@@ -109,7 +110,9 @@ def test_known_settings_are_found_again(tmp_path, look, known, has_labels):
 def test_command_writes_config_and_sheet(tmp_path, monkeypatch, scans):
     """Both are written, the config is sound, and what is no image is named."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("digit_sequence.match.match.N_CORRECTIONS", 1)  # how good it is, others see
+    # How good it is, others see.
+    monkeypatch.setattr("digit_sequence.match.match.N_CORRECTIONS", 1)
+    monkeypatch.setattr("digit_sequence.match.match.build_crops", partial(build_crops, count=40))
     (scans / "notes.txt").write_text("of the scanner")
     done = CliRunner().invoke(main, ["match", str(scans), "-o", "c.yaml", "--labels", "names"])
     (scans / "notes.txt").unlink()

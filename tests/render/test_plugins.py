@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from builds import ROOT, read_rows, read_tree, run_program, write_config
+from builds import read_rows, read_tree, write_config
 from digit_sequence.config.model import Config
 
 TRANSFORM = '''
@@ -71,14 +70,11 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(package: Path, run_at: Run) -> Run:
     """Return a function that runs the command line where it is installed, in some folder."""
-    cache = str(tmp_path_factory.mktemp("cache"))
 
     def run_there(*arguments: object, site: Path | None = package) -> CompletedProcess[str]:
-        paths = [str(ROOT / "pipeline"), *([str(site)] if site else [])]
-        environment = {"PYTHONPATH": os.pathsep.join(paths), "DIGIT_SEQUENCE_CACHE": cache}
-        return run_program(*arguments, env=environment)
+        return run_at(site, *arguments)
 
     return run_there
 

@@ -18,6 +18,7 @@ import pytest
 
 from builds import (
     ALL_TRANSFORMS,
+    FEW_TRANSFORMS,
     ROOT,
     build,
     build_apart,
@@ -42,10 +43,10 @@ EXAMPLES = ROOT / "configs" / "clusters"
 
 
 @pytest.fixture(scope="module")
-def cluster(object_store, tmp_path_factory):
+def cluster(object_store, forks, tmp_path_factory):
     """Run a cluster of two workers that share nothing but the object store."""
     folder = tmp_path_factory.mktemp("cluster")
-    with open_cluster(folder, 2, environment=object_store.environment) as cluster:
+    with open_cluster(folder, 2, forks, object_store.environment) as cluster:
         cluster.wait_for_workers(2)
         yield cluster
 
@@ -72,7 +73,7 @@ def uri(folder):
 @pytest.fixture(scope="module")
 def many(tiny_config, tmp_path_factory):
     """Return a config of 120 shards, and the tree that a local build of it leaves."""
-    config = tiny_config(**ALL_TRANSFORMS, splits=MANY, output={"shard_samples": 3})
+    config = tiny_config(**FEW_TRANSFORMS, splits=MANY, output={"shard_samples": 3})
     folder = tmp_path_factory.mktemp("many")
     return config, build_apart(config, folder)
 
@@ -107,7 +108,10 @@ def make_cluster():
 """
 
 
-@pytest.mark.parametrize("way", ["address", "file", "environment", "module", "path"])
+@pytest.mark.parametrize(
+    "way",
+    ["address", "file", "module", "path", pytest.param("environment", marks=pytest.mark.slow)],
+)
 def test_ways_to_a_cluster(built, tiny_config, cluster, tmp_path, monkeypatch, capsys, way):
     """Every option that names a cluster builds on it, and leaves the bytes of a local build."""
     path = write_config(tmp_path / "config.yaml", tiny_config(**ALL_TRANSFORMS))
@@ -267,10 +271,10 @@ def test_cluster_is_gone(many, object_store, tmp_path, folder, uri, victim):
     assert drop_records(object_store.read_tree(folder)) == tree
 
 
-def test_worker_that_cannot_write(tiny_config, cluster, tmp_path, uri, monkeypatch):
+def test_worker_that_cannot_write(tiny_config, forks, tmp_path, uri):
     """Workers that lack the credentials are named before a shard is tried."""
     with (
-        open_cluster(tmp_path, 1, environment={"AWS_SECRET_ACCESS_KEY": "wrong"}) as other,
+        open_cluster(tmp_path, 1, forks, {"AWS_SECRET_ACCESS_KEY": "wrong"}) as other,
         open_scheduler(SchedulerOptions(other.address)) as here,
         pytest.raises(OutputError, match=r"1 of 1 workers cannot .*\n  tcp://127.0.0.1:\d+: .*s3:"),
     ):

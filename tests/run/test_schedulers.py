@@ -19,9 +19,9 @@ from digit_sequence.store.storage import Storage
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory):
+def cluster(forks, tmp_path_factory):
     """Start a cluster of two workers."""
-    with open_cluster(tmp_path_factory.mktemp("cluster"), 2) as cluster:
+    with open_cluster(tmp_path_factory.mktemp("cluster"), 2, forks) as cluster:
         cluster.wait_for_workers(2)
         yield cluster
 
@@ -37,7 +37,14 @@ def config(tiny_config):
 
 @pytest.mark.parametrize(
     ("scheduler", "workers"),
-    [("synchronous", 4), ("threads", 1), ("threads", 2), ("threads", 4), ("processes", 4)],
+    [
+        ("synchronous", 4),
+        ("threads", 1),
+        ("threads", 2),
+        ("threads", 4),
+        ("processes", 2),
+        pytest.param("processes", 4, marks=pytest.mark.slow),
+    ],
 )
 def test_same_files_here(built, config, tmp_path, scheduler, workers):
     """Threads and processes of any count write the bytes that one thread writes."""

