@@ -206,9 +206,10 @@ def test_verify_and_repair(tiny_config, tmp_path):
         folder, repair=True, on_check=seen.append, on_repair=built.append, **options
     )
     assert seen[0].is_quick  # for the plan was damaged, which is mended first
-    assert seen[1] is found
+    assert seen[2] is found
+    assert found.problems == ()
     assert {it.path for it in seen[0].problems} >= {".build/plan.json"}
-    assert [it.built_samples for it in built] == [5]
+    assert [(it.built_samples, it.built_shards) for it in built] == [(5, 1)]
     assert read_tree(folder) == before
     assert digit_sequence.verify(folder, quick=True, **options).problems == ()
 

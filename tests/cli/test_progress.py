@@ -308,6 +308,7 @@ def test_json_of_commands(config, work):
     assert broken["problems"][0]["path"] == "images/train/train-00000.tar"
     mended = read_result("verify", "out", "--repair", *HERE)
     assert mended["repaired"]["digest"] == manifest["digest"]
+    assert (mended["sound"], mended["problems"]) == (True, broken["problems"])
 
     exported = read_result("export", "out", "--to", "yolo", "-o", "yolo", *HERE)
     assert exported == {"output": "yolo", "format": "yolo", "samples": 17, "exported": 17}
