@@ -359,15 +359,18 @@ def test_original_command_lines(tmp_path):
         (["-c", "--margin=-1"], "error: --margin: expected greater"),
         (["-b", "--batch_num", "0"], "error: --batch_num: expected greater"),
         (["--data_dir", "x"], "error: --data_dir: expected none with --source mnist-5k"),
-        (["--rotate", "46"], "Invalid value for '--rotate': 46.0 is not in the range"),
+        (["--rotate", "46"], "error: invalid value for '--rotate': 46.0 is not in the range"),
         (
             ["--image_width=wide"],
-            "Invalid value for '--image_width': 'wide' is not a valid integer",
+            "error: invalid value for '--image_width': 'wide' is not a valid integer",
         ),
-        (["-ht", "high"], "Invalid value for '-ht': 'high' is not a valid integer"),
-        (["--need_crop=maybe"], "Invalid value for '--need_crop': 'maybe' is not a valid boolean"),
-        (["--image_witdh", "9"], "No such option '--image_witdh'. "),
-        (["--image_width"], "Option '--image_width' requires an argument."),
+        (["-ht", "high"], "error: invalid value for '-ht': 'high' is not a valid integer"),
+        (
+            ["--need_crop=maybe"],
+            "error: invalid value for '--need_crop': 'maybe' is not",
+        ),
+        (["--image_witdh", "9"], "error: no such option '--image_witdh'; did"),
+        (["--image_width"], "error: option '--image_width' requires an argument"),
     ],
 )
 def test_errors_name_the_spelling(flags, message):

@@ -12,7 +12,7 @@ from digit_sequence.base.installation import how_to_install
 from digit_sequence.base.text import describe_bytes
 from digit_sequence.cli.options import check_made, drawn_option, output_options, override_option
 from digit_sequence.cli.progress import show_progress
-from digit_sequence.cli.terminal import echo, tell_result
+from digit_sequence.cli.terminal import echo, note, tell_result
 from digit_sequence.cli.torch_import import importing_torch
 
 
@@ -79,7 +79,7 @@ def report(
         labels=labels,
         weights=weights,
         overrides=overrides,
-        on_note=lambda note: echo(f"note: {note}", err=True),
+        on_note=note,
         show_progress=show_progress,
     )
     write_file(output, page.encode("utf-8", "backslashreplace"))
