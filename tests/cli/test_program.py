@@ -298,7 +298,7 @@ def test_interrupt(tiny_config, tmp_path, work):
     stdout, stderr = process.communicate(timeout=60)
     assert (process.returncode, stdout) == (130, "")
     assert re.fullmatch(
-        r"\nstopping when the shards under way are done; Ctrl-C again: now\n"
+        r"\nstopping when the shards that have begun are done; Ctrl-C again: now\n"
         r"stopped: \d+ of 600 shards are done and kept; give the same command again to go on\n",
         stderr,
     )

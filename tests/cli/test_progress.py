@@ -229,7 +229,7 @@ def test_stopping_on_a_terminal(tiny_config, tmp_path, forks):
     with open_session(forks, "build", path, "-o", "out", "--scheduler", "threads") as person:
         person.wait_for("[1-9][0-9,]*/30,000 images")
         person.type("\x03")
-        person.wait_for("stopping when the shards under way are done; Ctrl-C again: now")
+        person.wait_for("stopping when the shards that have begun are done; Ctrl-C again: now")
         person.wait_for("stopped: [0-9,]+ of [0-9,]+ shards are done and kept")
         assert person.end() == 130
 

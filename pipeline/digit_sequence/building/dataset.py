@@ -204,10 +204,8 @@ def _build_missing(
 
 def _describe_stop(progress: _Progress) -> str:
     done, total = progress.ledger.n_done, progress.plan.n_shards
-    return (
-        f"stopped: {done:,} of {total:,} shards are done and kept; give the same command "
-        "again to go on"
-    )
+    kept = "are done and kept" if done else "are done: none had begun"
+    return f"stopped: {done:,} of {total:,} shards {kept}; give the same command again to go on"
 
 
 def _describe_failures(job: Job, progress: _Progress) -> str:
