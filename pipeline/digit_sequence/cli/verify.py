@@ -43,8 +43,9 @@ def verify(out: str, quick: bool, redraw: int, repair: bool, **scheduler: Any) -
     """Check that the dataset in OUT is complete and sound.
 
     Sound: every byte is as planned. Every shard's bytes, container, images and label rows are
-    compared with each other and with the plan; --quick, which reads no image, takes seconds. Exit
-    code 1 if something is wrong and was not repaired.
+    compared with each other and with the plan. 30,000 images take some 70 seconds on two busy
+    cores, and 2 with --quick, which reads no image. Exit code 1 if something is wrong and was not
+    repaired.
     """
     from digit_sequence.building.programs import verify as verify_dataset
 
