@@ -15,6 +15,7 @@ from builds import ROOT, build, read_tree, write_config
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.progress import hide_progress
 from digit_sequence.building import number_images
+from digit_sequence.cli.marks import make_mark, mark_png
 from digit_sequence.cli.program import COMMANDS, main
 from digit_sequence.codec.encoding import encode_image
 from digit_sequence.run.schedulers import SchedulerOptions
@@ -161,10 +162,12 @@ def run(*words):
 def test_pictures(built, tiny_config, tmp_path):
     """Preview and sample write what the functions return, of a dataset and of its config."""
     config = write_config(tmp_path / "tiny.yaml", tiny_config())
-    for origin in (built(), config):
-        run("preview", origin, "-o", tmp_path / "sheet.png", "-n", 3, "--no-boxes")
+    for name, origin in (("built.png", built()), ("drawn.png", config)):
+        path = tmp_path / name
+        run("preview", origin, "-o", path, "-n", 3, "--no-boxes")
         sheet = digit_sequence.draw_preview(origin, count=3, boxes=False)
-        assert (tmp_path / "sheet.png").read_bytes() == sheet.png
+        mark = make_mark("preview", str(origin), path)
+        assert path.read_bytes() == mark_png(sheet.png, mark)
         assert sheet.n_samples == 6
         run("sample", "train-3", "--from", origin, "-o", tmp_path / "sample.png")
         sample = digit_sequence.draw_sample(origin, "train-000000003")

@@ -48,7 +48,7 @@ def test_other_files_are_not_replaced(command, content, tmp_path):
     path = tmp_path / "mine"
     path.write_bytes(content)
     told = run(*command, path, status=2)
-    assert f"--output: {path} is there already, not made so; name another file, or" in told
+    assert f"--output: {path} is there already, not by this command; name another file, or" in told
     assert path.read_bytes() == content
 
 
@@ -90,7 +90,7 @@ def test_results_of_others_are_not_replaced(two):
     run("preview", "b.yaml", "-n", 1, "--overwrite")
     assert "the preview of b.yaml" in run("preview", "a.yaml", "-n", 1, status=2)
     run("sample", "train-000000001", "--from", "a.yaml", "-o", "preview.png")
-    assert "preview.png is there already, not made so" in run("preview", "a.yaml", status=2)
+    assert "preview.png is there already, not by this command" in run("preview", "a.yaml", status=2)
 
 
 def test_marks_move_with_what_they_are_of(two):

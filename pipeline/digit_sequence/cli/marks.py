@@ -59,7 +59,11 @@ def check_own(path: Path, mark: str, overwrite: bool) -> None:
     if overwrite or not content or mark.encode() in content:
         return
     found = _MARK.search(content)
-    held = f"the {found[1].decode()} of {unquote(found[2].decode())}" if found else "not made so"
+    held = (
+        f"the {found[1].decode()} of {unquote(found[2].decode())}"
+        if found
+        else "not by this command"
+    )
     raise ConfigError(
         f"--output: {path} is there already, {held}; name another file, or give --overwrite to "
         "replace it"
