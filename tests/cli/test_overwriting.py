@@ -22,7 +22,13 @@ OTHERS = {
 """Commands that write one without, and what it is called."""
 PICTURE = io.BytesIO()
 Image.new("L", (4, 4)).save(PICTURE, "png")
-CONTENTS = [b"seed: 1\n", b"\xff\xd8\xff\xe0 a photo", b"\x00", PICTURE.getvalue()]
+CONTENTS = [
+    b"seed: 1\n",
+    b"\xff\xd8\xff\xe0 a photo",
+    b"\x00",
+    b'digit-sequence x "\xff"',
+    PICTURE.getvalue(),
+]
 
 
 def run(*words, status=0):

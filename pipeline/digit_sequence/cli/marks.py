@@ -20,7 +20,7 @@ from digit_sequence.base.files import is_remote
 
 _SEARCHED = 4096
 """Bytes of a file, at most, before the end of its mark."""
-_MARK = re.compile(rb'digit-sequence (\w+) "([^"]*)"')
+_MARK = re.compile(rb'digit-sequence ([a-z]+) "([ -!#-~]*)"')
 _PNG = b"\x89PNG\r\n\x1a\n"
 _HEAD = len(_PNG) + 25
 """Bytes of a PNG before its second chunk."""
