@@ -72,10 +72,10 @@ dry-run: $(RUN_STAMP) ## Print the plan of CONFIG
 	@$(BUILD) --dry-run
 
 preview: $(RUN_STAMP) ## Draw a contact sheet of CONFIG: preview.png
-	@$(BIN)/digit-sequence preview $(CONFIG) -o preview.png
+	@$(BIN)/digit-sequence preview $(CONFIG) -o preview.png --overwrite
 
 report: $(RUN_STAMP) ## Write a page about OUTPUT, or CONFIG drawn live: report.html
-	@$(BIN)/digit-sequence report $(if $(OUTPUT),$(OUTPUT),$(CONFIG)) -o report.html
+	@$(BIN)/digit-sequence report $(if $(OUTPUT),$(OUTPUT),$(CONFIG)) -o report.html --overwrite
 
 browse: $(RUN_STAMP) ## Explore OUTPUT, or CONFIG drawn live, in the browser
 	@$(BIN)/digit-sequence browse $(if $(OUTPUT),$(OUTPUT),$(CONFIG))

@@ -107,7 +107,8 @@ def write_config(path: Path, config: Config, **overrides: Any) -> Path:
 
 def start_python(*arguments: object, **options: Any) -> subprocess.Popen[Any]:
     """Start Python in a process of its own, with this package in reach."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "pipeline"), **options.pop("env", {})}
+    ours = {"PYTHONPATH": str(ROOT / "pipeline"), "COLUMNS": ""}  # messages are not folded
+    environment = {**os.environ, **ours, **options.pop("env", {})}
     command = [sys.executable, *map(str, arguments)]
     return subprocess.Popen(command, env=environment, **options)
 

@@ -126,8 +126,9 @@ def sift(cases: Iterable[tuple[Any, ...]], share: int) -> list[Any]:
 
 @pytest.fixture(autouse=True)
 def _own_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give every test a cache folder of its own."""
+    """Give every test a cache folder of its own, and messages that are not folded."""
     monkeypatch.setenv("DIGIT_SEQUENCE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("COLUMNS", raising=False)
 
 
 @pytest.fixture(scope="session")

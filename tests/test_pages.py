@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from fnmatch import fnmatch
 from functools import partial
 
 import click
@@ -115,6 +116,23 @@ def test_command_is_one_of_the_program(call):
     command = main.get_command(context, name)
     assert command is not None, name
     command.make_context(name, [*arguments], parent=context, resilient_parsing=True)
+
+
+def test_files_of_guides_are_no_part_of_a_clone():
+    """What the guides have one make in the top folder is not committed by accident."""
+    ignored = [it.strip("/") for it in (ROOT / ".gitignore").read_text().split() if it[0] == "/"]
+    guides = [read_page(ROOT / "configs/guides.md"), read_page(ROOT / READING)]
+    made = {"digits", "papers", "crops", "zip.csv", "labels.csv"}
+    for guide in guides:
+        made |= {*re.findall(r"^# (\S+\.yaml)$", guide, re.MULTILINE)}
+        made |= {*re.findall(r"^digit-sequence .* -o (\S+)", guide, re.MULTILINE)}
+    assert {"own-digits.yaml", "own-paper.png", "like-crops.yaml", "reader.yaml"} <= made
+    tops = {name.partition("/")[0] for name in made if name.islower()}
+    assert {it for it in tops if not any(fnmatch(it, each) for each in ignored)} == set()
+
+
+READING = "pipeline/digit_sequence/learn/README.md"
+"""The page about training and reading, which begins with a guide."""
 
 
 def test_targets_exist():

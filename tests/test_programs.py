@@ -15,6 +15,7 @@ from builds import ROOT, build, read_tree, write_config
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.progress import hide_progress
 from digit_sequence.building import number_images
+from digit_sequence.cli.marks import make_mark, mark_png
 from digit_sequence.cli.program import COMMANDS, main
 from digit_sequence.codec.encoding import encode_image
 from digit_sequence.run.schedulers import SchedulerOptions
@@ -144,8 +145,8 @@ ONLY_ON_THE_COMMAND_LINE = {
     "build": {"dry_run"},  # plan_build
     "match": {"output", "overwrite"},
     "number": {"number_option", "show"},
-    "preview": {"output"},
-    "report": {"output"},
+    "preview": {"output", "overwrite"},
+    "report": {"output", "overwrite"},
     "sample": {"output"},
 }
 """Files that commands write, since functions return what is in them; and what is to be printed."""
@@ -161,10 +162,12 @@ def run(*words):
 def test_pictures(built, tiny_config, tmp_path):
     """Preview and sample write what the functions return, of a dataset and of its config."""
     config = write_config(tmp_path / "tiny.yaml", tiny_config())
-    for origin in (built(), config):
-        run("preview", origin, "-o", tmp_path / "sheet.png", "-n", 3, "--no-boxes")
+    for name, origin in (("built.png", built()), ("drawn.png", config)):
+        path = tmp_path / name
+        run("preview", origin, "-o", path, "-n", 3, "--no-boxes")
         sheet = digit_sequence.draw_preview(origin, count=3, boxes=False)
-        assert (tmp_path / "sheet.png").read_bytes() == sheet.png
+        mark = make_mark("preview", str(origin), path)
+        assert path.read_bytes() == mark_png(sheet.png, mark)
         assert sheet.n_samples == 6
         run("sample", "train-3", "--from", origin, "-o", tmp_path / "sample.png")
         sample = digit_sequence.draw_sample(origin, "train-000000003")
@@ -206,9 +209,10 @@ def test_verify_and_repair(tiny_config, tmp_path):
         folder, repair=True, on_check=seen.append, on_repair=built.append, **options
     )
     assert seen[0].is_quick  # for the plan was damaged, which is mended first
-    assert seen[1] is found
+    assert seen[2] is found
+    assert found.problems == ()
     assert {it.path for it in seen[0].problems} >= {".build/plan.json"}
-    assert [it.built_samples for it in built] == [5]
+    assert [(it.built_samples, it.built_shards) for it in built] == [(5, 1)]
     assert read_tree(folder) == before
     assert digit_sequence.verify(folder, quick=True, **options).problems == ()
 
@@ -240,10 +244,11 @@ def test_progress_is_told(built, tmp_path):
 
 @pytest.mark.extras
 def test_report(built, tmp_path):
-    """The page is the one that the command writes, but for the time on it."""
+    """The page is the one that the command writes, but for the time on it, and its mark."""
     pytest.importorskip("altair", reason="needs the extra report")
     run("report", built(), "-o", tmp_path / "report.html")
-    pages = (tmp_path / "report.html").read_text(), digit_sequence.draw_report(built())
+    page = re.sub(r"<meta name=.generator.*\n", "", (tmp_path / "report.html").read_text())
+    pages = page, digit_sequence.draw_report(built())
     written, returned = (re.sub(r"\d\d:\d\d UTC", "", page) for page in pages)
     assert written == returned
 

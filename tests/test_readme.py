@@ -7,11 +7,9 @@ import sys
 import tomllib
 
 import pytest
-from PIL import Image
 
 from builds import ROOT
 from conftest import sift
-from digit_sequence.read.dataset import open_dataset
 
 PAGES = {
     "README.md": ["pyarrow", "webdataset", "datasets", "reader", "drawn"],
@@ -21,6 +19,13 @@ PAGES = {
     "pipeline/digit_sequence/read/README.md": ["batches", "torch", "torch drawn", "torch mix"],
 }
 """What each example of a page shows."""
+PROGRAM = (sys.executable, "-m", "digit_sequence")
+EXPORTS = re.findall(
+    r"^digit-sequence (export data/default .*-o crops)$",
+    (ROOT / "pipeline/digit_sequence/read/README.md").read_text(),
+    re.MULTILINE,
+)
+"""Commands that make what an example reads."""
 NEEDING = ("torch", "extra")
 """Examples that need an extra."""
 EXAMPLES = {
@@ -53,15 +58,13 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("readme")
     samples = [f"--set=splits.{split}.samples=200" for split in ("train", "val", "test")]
     config = ROOT / "configs/default.yaml"
-    command = [sys.executable, "-m", "digit_sequence", "build", config, "--scheduler=synchronous"]
-    subprocess.run([*command, *samples], cwd=folder, check=True)
+    command = [*PROGRAM, "build", config, *samples, "--scheduler=synchronous"]
+    subprocess.run(command, cwd=folder, check=True)
     (folder / "configs").symlink_to(ROOT / "configs")
-    (folder / "crops").mkdir()
-    with (folder / "labels.csv").open("w") as labels:
-        print("file,number", file=labels)
-        for sample in open_dataset(folder / "data/default")["test"][:9]:
-            Image.fromarray(sample.image).save(folder / f"crops/{sample.key}.png")
-            print(f"{sample.key}.png,{sample.number}", file=labels)
+    for words in EXPORTS:
+        subprocess.run(
+            [*PROGRAM, *words.split(), "--scheduler=synchronous"], cwd=folder, check=True
+        )
     return folder
 
 

@@ -395,4 +395,5 @@ def test_command(plain, tmp_path, browser):
         process.kill()
     assert process.returncode == 130
     assert told.splitlines()[-1] == "stopped"
-    assert ("no browser was found" in told) == (browser is not None)
+    told_of = f"note: no browser was found; open {address} in one\n"
+    assert (told_of in told) == (browser is not None)

@@ -268,7 +268,7 @@ def test_ctrl_c(forks, tiny_config, folder, tmp_path, scheduler):
         code = child.wait()
     shown = screen.decode().replace("\r\n", "\n")
     assert code == 130, shown
-    assert "stopping when the shards under way are done; Ctrl-C again: now" in shown
+    assert "stopping when the shards that have begun are done; Ctrl-C again: now" in shown
     assert "Traceback" not in shown
     assert "KeyboardInterrupt" not in shown
     (n_done,) = map(int, re.findall(STOPPED, shown))

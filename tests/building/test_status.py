@@ -178,12 +178,36 @@ def test_files_that_are_no_shards(tiny_config, folder):
     assert read_table(find_status(Storage(str(folder))).describe())["train"] == (3, 3, 0)
 
 
-def test_no_build(forks, tmp_path):
-    """A folder without a build is an error."""
-    done = forks.run("status", tmp_path)
+@pytest.mark.parametrize(
+    ("file", "end"),
+    [
+        ("", " yet; a build that has just begun writes there in some seconds; check the path"),
+        (".build/glyphs", " yet; a build that has just begun writes there"),
+        ("notes.txt", "; check the path, or build one: digit-sequence build CONFIG -o OUT"),
+    ],
+)
+def test_no_build(forks, folder, file, end):
+    """A folder without a build is an error, which tells of a build that may have begun there."""
+    if file:
+        (folder / file).parent.mkdir(parents=True)
+        (folder / file).touch()
+    done = forks.run("status", folder)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "error: " in done.stderr
-    assert "expected a dataset built by this program, got none" in done.stderr
+    expected = f"error: {folder}: expected a dataset built by this program, got none{end}"
+    assert done.stderr.startswith(expected)
+
+
+def test_run_is_on_record_before_workers_answer(tiny_config, folder, monkeypatch):
+    """A build is seen to run while its workers start."""
+    seen = []
+
+    def look(*_):
+        seen.append(find_status(Storage(str(folder))))
+
+    monkeypatch.setattr("digit_sequence.building.dataset.probe_workers", look)
+    build(tiny_config(), folder)
+    assert [it.run.state for it in seen] == ["running"]
+    assert seen[0].describe().endswith("not complete yet")
 
 
 @pytest.mark.slow

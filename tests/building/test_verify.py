@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from builds import FEW_TRANSFORMS, open_cluster, read_tree
 from conftest import sift
 from digit_sequence.base.digests import hash_pixels
-from digit_sequence.base.errors import BuildError, BuildStopped
+from digit_sequence.base.errors import BuildError, BuildStopped, OutputError
 from digit_sequence.building.sampler import open_output
 from digit_sequence.building.verify import verify_dataset
 from digit_sequence.cli.program import main
@@ -439,16 +439,37 @@ def test_other_glyphs(copy, tiny_config, tiny_source, tmp_path):
 
 @pytest.mark.parametrize("is_quick", [True, False])
 def test_incomplete_dataset(copy, is_quick):
-    """Of a dataset that is not built to its end, each missing shard is told."""
+    """Of a dataset that is not built to its end it is told how many shards are missing."""
     folder = copy()
     for path in ("dataset.json", "README.md", "labels/train/train-00001.parquet"):
         (folder / path).unlink()
-    assert find_problems(folder, quick=is_quick) == [
-        ("labels/train/train-00001.parquet", "is missing"),
-    ]
+    go_on = "run the same build again, which keeps what is there"
+    told = [("labels", f"1 of 4 shards are missing; {go_on}")]
+    assert find_problems(folder, quick=is_quick) == told
     (folder / "labels/train/train-00002.parquet").unlink()
     (folder / "images/train/train-00002.tar").unlink()
-    assert len(find_problems(folder, quick=is_quick)) == 2
+    told = [("labels", f"2 of 4 shards are missing; {go_on}")]
+    assert find_problems(folder, quick=is_quick) == told
+    with pytest.raises(OutputError, match=r"2 of 4 shards are missing, .*; run the same build"):
+        open_dataset(folder)
+
+
+def test_lost_shards(copy, monkeypatch):
+    """Of a complete dataset the shards that were lost are named; many are counted."""
+    folder = copy()
+    (folder / "labels/train/train-00001.parquet").unlink()
+    (folder / "labels/train/train-00002.parquet").unlink()
+    assert find_problems(folder) == [
+        ("labels/train/train-00001.parquet", "is missing"),
+        ("labels/train/train-00002.parquet", "is missing"),
+    ]
+    monkeypatch.setattr("digit_sequence.building.verify._FEW", 1)
+    told = [("labels", "2 of 4 shards are missing; --repair builds them again")]
+    assert find_problems(folder) == told
+    result = run("verify", folder, "--repair")
+    assert result.stdout.endswith(
+        "repaired 2 shards; the dataset is sound now: 4 shards, 17 samples\n"
+    )
 
 
 def test_no_dataset(tmp_path):

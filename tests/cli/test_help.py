@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import termios
 
@@ -24,13 +25,41 @@ def run(*arguments, columns=80, status=0):
     ("columns", "wished", "expected"), [(40, "", 40), (40, "60", 60), (0, "", None), (40, "0", 40)]
 )
 def test_width(monkeypatch, columns, wished, expected):
-    """Lines are as wide as the terminal, or as COLUMNS says; one without a size folds none."""
+    """Lines are as wide as COLUMNS says, else as the terminal; one without a size folds none."""
     monkeypatch.setenv("COLUMNS", wished)
     ours, theirs = os.openpty()
     termios.tcsetwinsize(theirs, (24, columns))
     with os.fdopen(theirs, "w") as terminal:
         assert find_width(terminal) == expected
     os.close(ours)
+
+
+@pytest.mark.parametrize(("wished", "expected"), [("", None), ("60", 60), ("0", None), ("x", None)])
+def test_width_of_a_pipe(monkeypatch, tmp_path, wished, expected):
+    """What goes into a pipe or a file is as wide as COLUMNS says; else it is not folded."""
+    monkeypatch.setenv("COLUMNS", wished)
+    ours, theirs = os.pipe()
+    os.close(ours)
+    with os.fdopen(theirs, "w") as pipe, (tmp_path / "file").open("w") as file:
+        assert find_width(pipe) == find_width(file) == expected
+    assert find_width(io.StringIO()) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["doctor", "--scheduler", "synchronous"], 0),
+        (["preview", "there is none of this name, nor of another.yaml"], 2),
+        (["preview", "x", "--cuont", "3"], 2),
+        (["new", "--numbers", "0-3", "--yes"], 2),
+    ],
+)
+def test_columns_of_all_that_is_told(words, status):
+    """COLUMNS holds for tables, results and errors of both kinds, where no terminal is."""
+    folded = run(*words, columns=40, status=status)
+    whole = run(*words, columns="", status=status)
+    assert max(map(len, folded.splitlines())) <= 40 < max(map(len, whole.splitlines()))
+    assert [*map(ord, "".join(folded.split()))] == [*map(ord, "".join(whole.split()))]
 
 
 def test_no_summary_is_cut():
@@ -60,13 +89,13 @@ def test_help_of_a_command_alone(name):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--quiet", "build"], "Options stand after the command: digit-sequence build --quiet"),
+        (["--quiet", "build"], "options stand after the command: digit-sequence build --quiet"),
         (["--set", "seed=1", "build", "x"], "after the command: digit-sequence build --set"),
         (["-o", "x", "preview", "y"], "after the command: digit-sequence preview -o"),
         (["--need_crop", "number", "7"], "after the command: digit-sequence number --need_crop"),
         (["--no-boxes"], "after the command: digit-sequence COMMAND --no-boxes"),
-        (["--weights", "doctor"], "No such option '--weights'"),
-        (["--verison"], "Did you mean '--version'?"),
+        (["--weights", "doctor"], "no such option '--weights'"),
+        (["--verison"], "did you mean --version?"),
     ],
 )
 def test_options_before_the_command(words, told):

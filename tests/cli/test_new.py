@@ -50,9 +50,9 @@ def work(tmp_path, monkeypatch, shared_cache):
     return tmp_path / "work"
 
 
-def run(*arguments, command="new", status=0):
+def run(*arguments, command="new", status=0, input=None):  # noqa: A002 - as of CliRunner
     """Run the command, or another, in this process, where nobody can be asked."""
-    result = CliRunner().invoke(main, [command, *map(str, arguments)])
+    result = CliRunner().invoke(main, [command, *map(str, arguments)], input=input)
     assert result.exit_code == status, result.output
     return result
 
@@ -275,9 +275,10 @@ def test_crops(work):
 ERRORS = {
     "lacking": (
         ["mine.yaml", "--numbers", "zip"],
-        "expected a terminal to ask at, or --look, --digits, --samples, --for too; or --yes",
+        "expected a terminal to ask at, or a line of input with each answer, got none to Look; "
+        "or give --look, --digits, --samples, --for, or --yes",
     ),
-    "no config": (["--numbers", "zip"], ".* or --look, .*, --for, CONFIG too"),
+    "no config": (["--numbers", "zip"], ".* or give --look, .*, --for, CONFIG, or"),
     "numbers": (
         ["--numbers", "zips", "--yes"],
         "--numbers: expected one of zip, amounts, .*, how many digits, .* got 'zips'",
@@ -375,14 +376,14 @@ def test_a_conversation(work, forks):
         person.wait_for("8 or more.")
         person.wait_for(r"Folder of real crops \(Enter: none\): ")
         person.type("nowhere\n")
-        person.wait_for("Error: expected a folder of images, or nothing, got 'nowhere'")
+        person.wait_for("error: expected a folder of images, or nothing, got 'nowhere'")
         person.type("few\n")
-        person.wait_for("Error: few: expected at least 8 images of numbers, got 7")
+        person.wait_for("error: few: expected at least 8 images of numbers, got 7")
         person.type("\n")
         person.wait_for(r"  zip +ZIP codes")
         person.wait_for(r"Numbers \[1-6\]: ")
         person.type("zip code\n")
-        person.wait_for("Error: expected one of zip, amounts")
+        person.wait_for("error: expected one of zip, amounts")
         person.type("zip\n")
         person.wait_for(r"  cheque +Amounts on bank cheques")
         person.wait_for(r"\[form\]: ")
@@ -398,7 +399,7 @@ def test_a_conversation(work, forks):
         assert not Path("zips.yaml").exists()
         assert Path("zips.png").exists()
         person.type("never\n")
-        person.wait_for("Error: expected yes, no or quit, got 'never'")
+        person.wait_for("error: expected yes, no or quit, got 'never'")
         person.type("n\n")
         person.wait_for(r"Once more; Enter leaves an answer as it was, q leaves.")
         person.wait_for("folder")
@@ -466,7 +467,38 @@ def test_leaving(work, forks, key):
 
 
 def test_nobody_to_ask(work):
-    """Without a terminal nothing is waited for."""
+    """Without a terminal and without answers nothing is waited for."""
     done = run_program("new", stdin=subprocess.DEVNULL)
     assert done.returncode == 2
-    assert done.stderr.startswith("error: expected a terminal to ask at, or --numbers, --look, ")
+    assert done.stderr.startswith("error: expected a terminal to ask at, or a line of input with ")
+    assert not list(work.iterdir())
+
+
+@pytest.mark.parametrize("end", ["", "yes\n", "no\n\n\n\n\n\n\nyes\n"])
+def test_answers_of_a_pipe(work, end):
+    """Answers may be lines of a pipe; then no question is shown, and the end means yes."""
+    answers = ["", "zip", "", "mnist-5k", "20", "yolo", "zips.yaml"]
+    done = run(status=0, input="\n".join(answers) + "\n" + end)
+    assert done.stderr == ""
+    assert done.stdout.startswith("zips.yaml: a config; zips.png: ")
+    config = load_config("zips.yaml")
+    assert ([*config.look], config.splits["train"].samples) == (["form"], 20)
+    assert {path.name for path in work.iterdir()} == {"zips.yaml", "zips.png"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "status", "message"),
+    [
+        ("\nzip\n", 2, "error: expected a terminal .* got none to Look; or give --numbers, "),
+        ("\nzap\n4\n", 2, "error: Numbers: expected one of zip, .*; did you mean zip"),
+        ("\nzip\nq\n", 130, "\nstopped; no config was written"),
+        ("\nzip\nform\nmnist-5k\n9\nyolo\nz.yaml\nno\n", 2, "error: .* got none to Folder of"),
+        ("\nzip\nform\nmnist-5k\n9\nyolo\nz.yaml\nq\n", 130, "\nstopped; no config was written"),
+    ],
+)
+def test_a_pipe_that_leaves(work, answers, status, message):
+    """A wrong answer of a pipe, one that lacks, and q end it; nothing is written."""
+    done = run(status=status, input=answers)
+    assert done.stdout == ""
+    assert re.match(message, done.stderr), done.stderr
+    assert not list(work.iterdir())

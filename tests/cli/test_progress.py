@@ -229,7 +229,7 @@ def test_stopping_on_a_terminal(tiny_config, tmp_path, forks):
     with open_session(forks, "build", path, "-o", "out", "--scheduler", "threads") as person:
         person.wait_for("[1-9][0-9,]*/30,000 images")
         person.type("\x03")
-        person.wait_for("stopping when the shards under way are done; Ctrl-C again: now")
+        person.wait_for("stopping when the shards that have begun are done; Ctrl-C again: now")
         person.wait_for("stopped: [0-9,]+ of [0-9,]+ shards are done and kept")
         assert person.end() == 130
 
@@ -286,6 +286,18 @@ def read_result(*arguments, status=0):
     return end["result"]
 
 
+def test_notes_of_programs(tiny_config, tmp_path):
+    """A note is the same text for a person, behind a word that says so, and for a program."""
+    splits = {"train": {"numbers": {"values": ["1,234", "1234"]}, "samples": 3}}
+    marked = tiny_config(splits=splits, line={"separators": {}})
+    config = write_config(tmp_path / "marks.yaml", marked)
+    call = ["build", str(config), "-o", str(tmp_path / "out"), "--dry-run"]
+    told = CliRunner().invoke(main, call).stderr
+    notes = [line["message"] for line in run_json(*call) if line["event"] == "note"]
+    assert told == "".join(f"note: {it}\n" for it in notes)
+    assert notes
+
+
 def test_json_of_commands(config, work):
     """Each command tells what has come of it, in its last object."""
     built = read_result("build", config, "-o", "out", *HERE)
@@ -308,6 +320,7 @@ def test_json_of_commands(config, work):
     assert broken["problems"][0]["path"] == "images/train/train-00000.tar"
     mended = read_result("verify", "out", "--repair", *HERE)
     assert mended["repaired"]["digest"] == manifest["digest"]
+    assert (mended["sound"], mended["problems"]) == (True, broken["problems"])
 
     exported = read_result("export", "out", "--to", "yolo", "-o", "yolo", *HERE)
     assert exported == {"output": "yolo", "format": "yolo", "samples": 17, "exported": 17}
@@ -421,13 +434,13 @@ def test_json_of_progress(config, monkeypatch):
     ("arguments", "kind", "message"),
     [
         (["build", "none.yaml"], "ConfigError", "none.yaml: cannot be read: No such file"),
-        (["build"], "MissingParameter", "Missing argument 'CONFIG'"),
-        (["build", "x.yaml", "--bogus"], "NoSuchOption", "No such option '--bogus'"),
+        (["build"], "MissingParameter", "missing argument 'CONFIG'"),
+        (["build", "x.yaml", "--bogus"], "NoSuchOption", "no such option '--bogus'"),
         (["verify", "none", *HERE], "OutputError", "none: expected a dataset"),
         (["export", "none", "--to", "x", "-o", "y"], "OutputError", "none: expected a dataset"),
         (["status", "none"], "OutputError", "none: expected a dataset"),
         (["sample", "train-1", "--from", "none", "-o", "x.png"], "ConfigError", "none: "),
-        (["no-command"], "UsageError", "No such command 'no-command'"),
+        (["no-command"], "UsageError", "no such command 'no-command'"),
         (["new", "mine.yaml"], "ConfigError", "expected a terminal to ask at"),
     ],
 )

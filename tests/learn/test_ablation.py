@@ -345,6 +345,35 @@ def test_tables_by_hand():
     assert " -25.00 (" in lines[5]
 
 
+def test_networks_that_read_nothing_are_told_of():
+    """A change between networks that read no number is none of 0.00: they are to train longer."""
+
+    def write(read):
+        outcomes = [
+            Outcome(name, 0, {"test": Reading(["12", "3"], numbers, [1.0] * 2)}, 1.0, 1.0)
+            for name, numbers in read.items()
+        ]
+        return write_tables(compare_variants(outcomes))
+
+    blank = write({"base": ["", ""], "noise": ["", ""], "page": ["1", ""]})
+    assert "no training reads a number right yet: train longer (--epochs)" in blank
+    noise, page = (line for line in blank.splitlines() if line.startswith(("| noise", "| page")))
+    assert "neither reads a number" in noise
+    assert "neither reads a number" in page
+    assert "+0.00" not in noise
+    assert " -33.33 (" in page
+    mixed = write({"base": ["", "3"], "noise": ["", ""]})
+    assert "train longer" not in mixed
+    assert "neither" not in mixed
+
+
+def test_seeds_are_a_count(config, tmp_path):
+    """--seeds is how many, as its help says; a list is refused."""
+    result = ablate(config, *LEFT_OUT, "--seeds", "0,1", "-o", tmp_path / "out", status=2)
+    assert "'0,1' is not a valid integer range" in result.stderr
+    assert "Train each N times, with the seeds 0 to N - 1." in ablate("--help").stdout
+
+
 def test_sure_changes_are_bold():
     """A change whose interval leaves 0 out is in bold; the page has the time of all trainings."""
     truths = [str(number) for number in range(100, 140)]

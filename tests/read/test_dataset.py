@@ -477,7 +477,7 @@ def test_no_dataset_at_all(tmp_path):
         open_dataset(tmp_path / "file")
     for uri in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(
-            OutputError, match=r"expected a dataset built by this program, got no d"
+            OutputError, match=r"expected a dataset built by this program, got none"
         ):
             open_dataset(uri)
 

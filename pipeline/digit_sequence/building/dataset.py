@@ -40,6 +40,8 @@ class BuildResult:
     manifest: Mapping[str, Any]
     built_samples: int
     """Samples rendered by this run; the others were there."""
+    built_shards: int
+    """That they are in."""
     seconds: float
 
 
@@ -108,11 +110,7 @@ def build_dataset(
         make_claim(storage, plan, None if sampler.engine == "numba" else sampler.engine)
     )
     try:
-        probe_workers(run, work)
         ledger = read_ledger(storage, plan)
-        if next(ledger.missing(), None) is not None:
-            storage.delete(MANIFEST_PATH)  # without its shards it would promise too much
-        on_progress(ledger.done_samples, False)
         log.write(
             "start",
             fingerprint=plan.fingerprint,
@@ -124,17 +122,21 @@ def build_dataset(
             shards=plan.n_shards,
             done=ledger.n_done,
         )
+        probe_workers(run, work)
+        if next(ledger.missing(), None) is not None:
+            storage.delete(MANIFEST_PATH)  # without its shards it would promise too much
+        on_progress(ledger.done_samples, False)
         progress = _Progress(plan, ledger, log, on_progress)
-        built_samples = _build_missing(run, work, progress, should_stop)
+        _build_missing(run, work, progress, should_stop)
         if lost := drop_lost(storage, plan, ledger):  # someone has deleted files meanwhile
             log.write("lost", shards=len(lost), shard=lost[0].name)
-            built_samples = _build_missing(run, work, progress, should_stop)
+            _build_missing(run, work, progress, should_stop)
         manifest = finalize(storage, plan, ledger)
     except BaseException as error:
         log.write("end", outcome=type(error).__name__, message=str(error)[:2000])
         raise
-    log.write("end", outcome="complete", samples=built_samples, digest=manifest["digest"])
-    return BuildResult(manifest, built_samples, log.seconds)
+    log.write("end", outcome="complete", samples=progress.built_samples, digest=manifest["digest"])
+    return BuildResult(manifest, progress.built_samples, progress.built_shards, log.seconds)
 
 
 class _Progress:
@@ -145,7 +147,7 @@ class _Progress:
     ) -> None:
         self.plan = plan
         self.ledger = ledger
-        self.built_samples = 0
+        self.built_samples = self.built_shards = 0
         self._log = log
         self._on_progress = on_progress
 
@@ -159,6 +161,7 @@ class _Progress:
         split, index = parse_shard(name)
         self.ledger.add(self.plan.splits[split].shard(index), commit)
         self.built_samples += commit.rows
+        self.built_shards += 1
         self._on_progress(commit.rows, True)
         rate = self.built_samples / self._log.seconds
         self._log.write_progress(done=self.ledger.n_done, images_per_second=round(rate, 1))
@@ -182,8 +185,8 @@ class _Progress:
 
 def _build_missing(
     run: Run, work: Work, progress: _Progress, should_stop: Callable[[], bool]
-) -> int:
-    """Build the missing shards, some of them repeatedly; return how many samples they have."""
+) -> None:
+    """Build the missing shards, some of them repeatedly."""
     job = Job(
         work,
         parse_shard,
@@ -197,15 +200,12 @@ def _build_missing(
         raise BuildStopped(_describe_stop(progress))
     if job.failures:
         raise BuildError(_describe_failures(job, progress))
-    return progress.built_samples
 
 
 def _describe_stop(progress: _Progress) -> str:
     done, total = progress.ledger.n_done, progress.plan.n_shards
-    return (
-        f"stopped: {done:,} of {total:,} shards are done and kept; give the same command "
-        "again to go on"
-    )
+    kept = "are done and kept" if done else "are done: none had begun"
+    return f"stopped: {done:,} of {total:,} shards {kept}; give the same command again to go on"
 
 
 def _describe_failures(job: Job, progress: _Progress) -> str:

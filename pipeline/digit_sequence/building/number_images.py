@@ -58,7 +58,9 @@ def _naming_options(typed: Mapping[str, str]) -> Iterator[None]:
     try:
         yield
     except (ConfigError, SourceError) as error:
-        message = str(error)
+        message = str(error).replace(
+            "leave source.path out", "give --source mnist instead of source.path"
+        )
         for key, options in _OPTIONS.items():
             message = message.replace(key, ", ".join(_name(option, typed) for option in options))
         raise type(error)(message) from error
@@ -123,13 +125,15 @@ def make_config(
     batch: bool = False,
     batch_count: int = 10,
     data_dir: str | None = None,
-    source: str = "mnist",
+    source: str | None = None,
     seed: int = 0,
     typed: Mapping[str, str] = {},
 ) -> Config:
     """Return the config that the options of the original tool stand for.
 
-    `typed` has the spelling of options, for errors, where it is not that of their names here.
+    The digits are those of `mnist-5k`, which need no network, or of `mnist` if `data_dir` names its
+    folder; `source` may say otherwise. `typed` has the spelling of options, for errors, where it is
+    not that of their names here.
 
     Raises
     ------
@@ -146,6 +150,8 @@ def make_config(
             "rotate": {"probability": 0.5, "degrees": [-rotate, rotate]},
             "stroke": {"probability": 0.5, "dilate": 0.5, "pixels": [2, 2]},
         }
+    if source is None:
+        source = "mnist-5k" if data_dir is None else "mnist"
     fields = SOURCES[source].Settings.model_fields
     digits: dict[str, Any] = {"name": source} | {share: 0 for share in SHARES if share in fields}
     if "keep_doubtful" in fields:

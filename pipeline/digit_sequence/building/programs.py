@@ -223,9 +223,10 @@ def verify(
     redraw : int
         Random samples to draw again and compare.
     repair : bool
-        Build again what is broken, and just that.
+        Build again what is broken, and just that; then check again.
     on_check, on_repair : callable
-        Called with the result of each check, two if the plan itself was broken; and of the repair.
+        Called with the result of each check: before the repair, two if the plan itself was broken,
+        and after it; and with that of the repair.
     show_progress : callable
         See `digit_sequence.base.progress`.
     should_stop, **scheduler
@@ -234,7 +235,7 @@ def verify(
     Returns
     -------
     VerifyResult
-        Of the last check: its `problems` are what was found, and is mended if `repair`.
+        Of the last check: its `problems` are what is wrong now.
 
     Raises
     ------
@@ -277,6 +278,7 @@ def verify(
             sampler = open_output(storage)
             with show_progress(sampler.plan.n_samples) as on_progress:
                 on_repair(build_dataset(sampler, storage, run, on_progress, False, should_stop))
+            result = check()
     return result
 
 

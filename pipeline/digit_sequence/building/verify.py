@@ -18,10 +18,10 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice, takewhile
+from itertools import takewhile
 
 from digit_sequence.base.errors import BuildError, BuildStopped, OutputError
-from digit_sequence.base.names import SplitName
+from digit_sequence.base.names import MANIFEST_PATH, SplitName
 from digit_sequence.building.dataset_checks import (
     check_bank,
     check_manifest,
@@ -41,11 +41,12 @@ from digit_sequence.run.jobs import Failure, Job, Work, probe_workers
 from digit_sequence.run.run import Run
 from digit_sequence.store.done import label_path
 from digit_sequence.store.ledger import Ledger, find_labelled, map_shards
+from digit_sequence.store.places import KEEP_BUILDING
 from digit_sequence.store.plan_file import check_versions, outline_plan
 from digit_sequence.store.storage import Storage
 
-_MOST_MISSING = 1000
-"""Missing label files that are listed one by one."""
+_FEW = 20
+"""Shards that a complete dataset has lost, which are named one by one."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ def verify_dataset(
         check_versions(storage, plan, "to draw samples again")
     problems += check_bank(storage, plan)
     sizes, links = storage.list_with_links()
+    was_complete = MANIFEST_PATH in sizes
     labelled = list(find_labelled(outline_plan(plan), sizes))
     problems += find_strays(storage, plan, labelled, sizes, links)
     ledger = Ledger(plan)
@@ -128,7 +130,7 @@ def verify_dataset(
     for name, failure in failures.items():
         kind = OutputError if failure.is_of_files else BuildError
         raise kind(f"{name}: {failure.describe()}; verify again")
-    problems += _list_missing(plan, labelled)
+    problems += _list_missing(plan, labelled, was_complete)
     problems += check_manifest(storage, plan, ledger)
     return VerifyResult(plan.n_shards, plan.n_samples, redrawn, tuple(problems), is_quick)
 
@@ -170,15 +172,17 @@ def _check_footers(
         collect(report.shard, report)
 
 
-def _list_missing(plan: Plan, labelled: Sequence[Shard]) -> list[Problem]:
-    """List the shards without a label file; of very many the first, and how many more."""
+def _list_missing(plan: Plan, labelled: Sequence[Shard], was_complete: bool) -> list[Problem]:
+    """Name the shards without a label file if a complete dataset has lost a few; count others."""
     n_missing = plan.n_shards - len(labelled)
-    there = set(labelled)
-    first = list(islice((shard for shard in plan.shards() if shard not in there), _MOST_MISSING))
-    problems = [Problem(label_path(shard), "is missing", shard.name) for shard in first]
-    if n_missing > len(first):
-        problems.append(Problem("labels", f"{n_missing - len(first):,} more files are missing"))
-    return problems
+    if was_complete and n_missing <= _FEW:
+        there = set(labelled)
+        lost = (shard for shard in plan.shards() if n_missing and shard not in there)
+        return [Problem(label_path(shard), "is missing", shard.name) for shard in lost]
+    if not n_missing:
+        return []
+    mend = "--repair builds them again" if was_complete else KEEP_BUILDING
+    return [Problem("labels", f"{n_missing:,} of {plan.n_shards:,} shards are missing; {mend}")]
 
 
 def find_shard(plan: Plan, name: str) -> Shard:

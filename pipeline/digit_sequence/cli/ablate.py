@@ -50,7 +50,12 @@ if TYPE_CHECKING:
     help="Of the crops, as read takes them.",
 )
 @click.option(
-    "--seeds", default=3, show_default=True, type=click.IntRange(1, 1000), help="Trainings of each."
+    "--seeds",
+    default=3,
+    show_default=True,
+    type=click.IntRange(1, 1000),
+    metavar="N",
+    help="Train each N times, with the seeds 0 to N - 1.",
 )
 @click.option("--epochs", default=6, show_default=True, type=click.IntRange(1), help="Of each.")
 @click.option(

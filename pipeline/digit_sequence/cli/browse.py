@@ -14,7 +14,7 @@ from digit_sequence.base.errors import BuildStopped, ConfigError
 from digit_sequence.base.installation import how_to_install
 from digit_sequence.cli.options import drawn_option, output_options, override_option
 from digit_sequence.cli.progress import show_progress
-from digit_sequence.cli.terminal import echo, tell
+from digit_sequence.cli.terminal import echo, note, tell
 
 if TYPE_CHECKING:
     from digit_sequence.browse.collection import Collection
@@ -111,4 +111,4 @@ def _open_browser(address: str) -> None:
     except webbrowser.Error:
         is_open = False
     if not is_open:
-        echo("note: no browser was found; open the address in one", err=True)
+        note(f"no browser was found; open {address} in one")

@@ -22,7 +22,7 @@ from digit_sequence.cli.progress import show_progress
 from digit_sequence.cli.result import echo_result, list_result
 from digit_sequence.cli.signals import drain_on_signal
 from digit_sequence.cli.tables import echo_table
-from digit_sequence.cli.terminal import echo, tell_result
+from digit_sequence.cli.terminal import echo, note, tell_result
 
 if TYPE_CHECKING:
     from digit_sequence.building.sampler import Sampler
@@ -77,10 +77,9 @@ def build(
     planned = plan_build(config, output, overrides=overrides, engine=engine)
     plan = planned.sampler.plan
     for key, signs in plan.unlabelled.items():
-        echo(
-            f"note: {key} draws {show_characters(signs)} beside digits, which no label has, while "
-            f"labels have such signs of numbers; --set {key}=null switches it off",
-            err=True,
+        note(
+            f"{key} draws {show_characters(signs)} beside digits, which no label has, while "
+            f"labels have such signs of numbers; --set {key}=null switches it off"
         )
     if dry_run:
         n_bytes = planned.estimate_bytes()

@@ -14,7 +14,7 @@ from digit_sequence.building.programs import choose_output
 from digit_sequence.building.sampler import open_sampler
 from digit_sequence.cli.new_config import write_config
 from digit_sequence.cli.progress import show_progress
-from digit_sequence.cli.terminal import echo
+from digit_sequence.cli.terminal import note
 from digit_sequence.cli.wishes import CHECKS, TRAIN, Wishes, find_default
 from digit_sequence.exports import EXPORTS
 from digit_sequence.look.preview import draw_tiles, lay_out
@@ -83,8 +83,8 @@ def make_draft(
 def _match(crops: str, labels: str | None) -> Match:
     with show_progress(N_ROUNDS, unit="round") as on_progress:
         found = match_folder(Path(crops), labels, on_progress=on_progress)
-    for note in found.notes:
-        echo(f"note: {note}", err=True)
+    for text in found.notes:
+        note(text)
     return found
 
 

@@ -11,7 +11,7 @@ from digit_sequence.base.files import write_file
 from digit_sequence.cli.options import check_free, output_options
 from digit_sequence.cli.progress import show_progress
 from digit_sequence.cli.tables import echo_table
-from digit_sequence.cli.terminal import echo, tell_result
+from digit_sequence.cli.terminal import echo, note, tell_result
 
 
 @click.command()
@@ -55,8 +55,8 @@ def match(
         check_free(path, overwrite, "--output")
     with show_progress(N_ROUNDS, unit="round") as on_progress:
         found = match_folder(folder, labels, height, on_progress)
-    for note in found.notes:
-        echo(f"note: {note}", err=True)
+    for text in found.notes:
+        note(text)
     write_file(output, found.text.encode())
     write_file(sheet, draw_match(found))
     echo_table(compare(found))

@@ -14,7 +14,7 @@ from digit_sequence.base.errors import BuildStopped, ConfigError, PipelineError
 from digit_sequence.base.files import write_file
 from digit_sequence.base.home import expand_home
 from digit_sequence.base.installation import how_to_install
-from digit_sequence.base.text import escape, escape_line
+from digit_sequence.base.text import escape_line
 from digit_sequence.cli.help import Formatter
 from digit_sequence.cli.options import check_free, output_options
 from digit_sequence.cli.terminal import echo, echo_lines, find_manner, has_screen, tell_result
@@ -117,8 +117,8 @@ def new(
 ) -> None:
     """Write a config of your own, after a few questions.
 
-    What is answered by an option is not asked; q leaves at any question. A sheet of samples, a
-    PNG, stands beside the config.
+    What is answered by an option is not asked; q leaves at any question. Answers may come from a
+    pipe, too, a line for each question. A sheet of samples, a PNG, stands beside the config.
 
     \b
       digit-sequence new
@@ -135,21 +135,21 @@ def new(
         _check_crops(match, "--match: ")
     path = None if config is None and not yes else _check_path(config or MINE, overwrite)
     try:
-        if not yes and sys.stdin.isatty() and not find_manner().is_json:
+        lacking = [] if yes else _list_lacking(wishes, path, match)
+        if not yes and not find_manner().is_json and (lacking or sys.stdin.isatty()):
             draft = _converse(wishes, path, match, labels, overwrite)
+        elif path is None or lacking:
+            raise EOFError("the first")
         else:
-            asked = [name for name in QUESTIONS if match is None or name not in OF_CROPS]
-            lacking = [QUESTIONS[name].option for name in asked if name not in wishes]
-            if path is None or (lacking and not yes):
-                missing = ", ".join([*lacking, *(["CONFIG"] if path is None else [])])
-                raise ConfigError(
-                    f"expected a terminal to ask at, or {missing} too; or --yes, which takes "
-                    "defaults"
-                )
             draft = make_draft(wishes, path, match, labels)
             write_file(draft.sheet, draft.picture)
     except click.Abort:
         raise BuildStopped("\nstopped; no config was written") from None
+    except EOFError as end:
+        raise ConfigError(
+            f"expected a terminal to ask at, or a line of input with each answer, got none to "
+            f"{end}; or give {', '.join(lacking)}, or --yes, which takes defaults"
+        ) from None
     write_file(draft.path, draft.text.encode())
     echo(f"{draft.path}: a config; {draft.sheet}: {draft.shown}. What comes next:")
     for command in draft.commands:
@@ -161,6 +161,13 @@ def new(
         echo_lines(f"{needing} needs {draft.lacking}, which is not installed: {install}")
         commands = (install, *commands)
     tell_result(config=str(draft.path), sheet=str(draft.sheet), commands=commands)
+
+
+def _list_lacking(wishes: Mapping[str, Any], path: Path | None, match: str | None) -> list[str]:
+    """List what options do not say."""
+    asked = [name for name in QUESTIONS if match is None or name not in OF_CROPS]
+    lacking = [QUESTIONS[name].option for name in asked if name not in wishes]
+    return [*lacking, *(["CONFIG"] if path is None else [])]
 
 
 def _converse(
@@ -188,7 +195,9 @@ def _converse(
             if _is_liked(draft):
                 return draft
         except PipelineError as error:
-            echo(f"Error: {error}", err=True)
+            if not sys.stdin.isatty():
+                raise
+            echo(f"error: {error}", err=True)
         _tell("Once more; Enter leaves an answer as it was, q leaves.")
         asks_crops, asked = labels is None, list(QUESTIONS)
 
@@ -199,10 +208,12 @@ def _is_liked(draft: Draft) -> bool:
     answer = ""
     write_file(draft.sheet, draft.picture)
     try:
-        if has_screen():
+        if has_screen() and sys.stdin.isatty():
             click.launch(str(draft.sheet))
         _tell(f"{draft.sheet} shows {draft.shown}. With no, all is asked again.")
         answer = _prompt(f"Write {escape_line(draft.path)}? yes, no, quit", "yes", _check_answer)
+    except EOFError:  # all is answered
+        answer = "yes"
     finally:
         if answer != "yes" and before is None:
             draft.sheet.unlink(missing_ok=True)
@@ -257,7 +268,7 @@ def _ask(name: str, wishes: Mapping[str, Any]) -> Any:
     formatter.write_text(question.text)
     with formatter.indentation():
         formatter.write_dl(list(question.list_choices().items()) or [("", "")])
-    echo(f"\n{formatter.getvalue().rstrip()}", err=True)
+    _show(f"\n{formatter.getvalue().rstrip()}")
     default = str(wishes[name] if name in wishes else find_default(name, wishes))
     is_long = len(f"{question.prompt} [{default}]: ") > formatter.width
     if is_long:
@@ -269,24 +280,35 @@ def _tell(text: str, gap: str = "\n") -> None:
     """Show a sentence, broken where the terminal ends."""
     formatter = Formatter()
     formatter.write_text(text)
-    echo(f"{gap}{formatter.getvalue().rstrip()}", err=True)
+    _show(f"{gap}{formatter.getvalue().rstrip()}")
+
+
+def _show(text: str) -> None:
+    """Show a part of a question; a pipe, from which answers may come, is asked nothing."""
+    if sys.stdin.isatty():
+        echo(text, err=True)
 
 
 def _prompt(
     text: str, default: str, check: Callable[[str], Any], shows_default: bool = True
 ) -> Any:
-    """Ask until the answer is sound, or the user leaves."""
-
-    def parse(answer: str) -> Any:
-        if answer.strip().lower() in ("q", "quit"):
+    """Ask until the answer is sound, or the user leaves; of a pipe each answer is to be sound."""
+    shows_default = shows_default and bool(default)
+    while True:
+        if sys.stdin.isatty():
+            answer = click.prompt(text, default, err=True, show_default=shows_default).strip()
+        elif line := sys.stdin.readline():
+            answer = line.strip() or default
+        else:
+            raise EOFError(text)
+        if answer.lower() in ("q", "quit"):
             raise click.Abort
         try:
-            return check(expand_home(answer.strip()))
+            return check(expand_home(answer))
         except PipelineError as error:
-            raise click.UsageError(escape(error)) from None
-
-    shows_default = shows_default and bool(default)
-    return click.prompt(text, default, err=True, value_proc=parse, show_default=shows_default)
+            if not sys.stdin.isatty():
+                raise ConfigError(f"{text}: {error}") from error
+            echo(f"error: {error}", err=True)
 
 
 def _check(name: str, text: str, where: str | None = None) -> Any:

@@ -89,10 +89,9 @@ from digit_sequence.cli.terminal import echo, find_manner, has_screen, tell_resu
 )
 @click.option(
     "--source",
-    default="mnist",
-    show_default=True,
     type=click.Choice(["mnist", "mnist-5k"]),
-    help="Whose digits: the full MNIST, from a folder or the internet; or 5,000 of it.",
+    help="Whose digits: the full MNIST, from a folder or the internet; or 5,000 of it, from a "
+    "package.  [default: mnist-5k; with -d: mnist]",
 )
 @click.option("--seed", default=0, show_default=True, help="Another seed, other images.")
 @click.option("--overwrite", is_flag=True, help="Replace images made with other options.")
@@ -102,11 +101,11 @@ from digit_sequence.cli.terminal import echo, find_manner, has_screen, tell_resu
 def number(ctx: click.Context, /, **options: Any) -> None:
     """Make images of one NUMBER, as the original script does.
 
-    They are in IMAGE_DIR/NUMBER/, with a label file beside them. --source mnist-5k takes digits
-    of a package, so nothing is downloaded.
+    They are in IMAGE_DIR/NUMBER/, with a label file beside them. Nothing is downloaded, unless
+    --source mnist is given, or -d names a folder without its files.
 
     \b
-      digit-sequence number 14543 -w 200 -c -a -b -bn 20 --source mnist-5k
+      digit-sequence number 14543 -w 200 -c -a -b -bn 20
     """
     from digit_sequence.building.number_images import draw_number
 

@@ -23,10 +23,7 @@ def check_free(path: Path, overwrite: bool, where: str) -> None:
 
 
 def check_made(path: Path, kind: str, where: str = "--output") -> None:
-    """Raise a ConfigError if a picture or a page would replace a file of another kind.
-
-    Results that can be made again replace older ones; what else is there was somebody's work.
-    """
+    """Raise a ConfigError if what gets no mark would replace a file of another kind."""
     start, name = _KINDS[kind]
     try:
         with path.open("rb") as file:
@@ -35,6 +32,15 @@ def check_made(path: Path, kind: str, where: str = "--output") -> None:
         return
     if content and not content.lstrip().lower().startswith(start):
         raise ConfigError(f"{where}: {path} is there already and is no {name}; name another file")
+
+
+def overwrite_option(command: Command) -> Command:
+    """Add the option --overwrite of commands that write a picture or a page."""
+    return click.option(
+        "--overwrite",
+        is_flag=True,
+        help="Replace FILE whatever it is; else only what this made of the same before.",
+    )(command)
 
 
 def output_options(command: Command) -> Command:

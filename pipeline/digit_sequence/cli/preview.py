@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from digit_sequence.base.files import write_file
-from digit_sequence.cli.options import check_made, output_options, override_option
+from digit_sequence.cli.marks import check_own, make_mark, mark_png
+from digit_sequence.cli.options import output_options, override_option, overwrite_option
 from digit_sequence.cli.terminal import echo, tell_result
 
 
@@ -16,6 +17,7 @@ from digit_sequence.cli.terminal import echo, tell_result
 @click.option(
     "-o",
     "--output",
+    metavar="FILE",
     default="preview.png",
     show_default=True,
     type=click.Path(path_type=Path, dir_okay=False),
@@ -30,17 +32,26 @@ from digit_sequence.cli.terminal import echo, tell_result
     help="Samples of each split.",
 )
 @click.option("--boxes/--no-boxes", default=True, show_default=True, help="Draw digits' boxes.")
+@overwrite_option
 @override_option
 @output_options
-def preview(origin: str, output: Path, count: int, boxes: bool, overrides: tuple[str, ...]) -> None:
+def preview(
+    origin: str,
+    output: Path,
+    count: int,
+    boxes: bool,
+    overwrite: bool,
+    overrides: tuple[str, ...],
+) -> None:
     """Draw a contact sheet of samples with labels and boxes.
 
     They are the first of each split: of a config rendered, of a dataset read from its shards.
     """
     from digit_sequence.look.preview import draw_preview
 
-    check_made(output, "png")
+    mark = make_mark("preview", origin, output)
+    check_own(output, mark, overwrite)
     sheet = draw_preview(origin, count=count, boxes=boxes, overrides=overrides)
-    write_file(output, sheet.png)
+    write_file(output, mark_png(sheet.png, mark))
     echo(f"{output}: {sheet.n_samples} samples")
     tell_result(picture=str(output), samples=sheet.n_samples)

@@ -33,7 +33,14 @@ from digit_sequence.base.text import find_near
 from digit_sequence.base.version import __version__
 from digit_sequence.cli.help import Context
 from digit_sequence.cli.signals import ignore_signals, stop_on_signal
-from digit_sequence.cli.terminal import Manner, echo, echo_anyway, echo_refusal, find_manner
+from digit_sequence.cli.terminal import (
+    Manner,
+    describe_error,
+    echo,
+    echo_anyway,
+    find_manner,
+    note,
+)
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -107,7 +114,7 @@ class Program(click.Group):
         """Find a command, and note which one runs."""
         is_known = args[0] in self.commands or args[0].startswith("-")
         if not (is_known or ctx.resilient_parsing):
-            raise click.UsageError(_explain_command(args, self.commands), ctx)
+            raise click.UsageError(_explain_command(args, self.commands))
         found = super().resolve_command(ctx, args)
         find_manner(ctx).command = found[0]
         return found
@@ -138,8 +145,8 @@ def _explain_command(words: Sequence[str], names: Iterable[str]) -> str:
     else:
         meant = ["report", word] if word and Path(word).is_dir() else []
     line = shlex.join(["digit-sequence", *meant])
-    return f"No such command {word!r}. " + (
-        f"Did you mean: {line}" if meant else f"Expected one of {', '.join(names)}."
+    return f"no such command {word!r}; " + (
+        f"did you mean: {line}" if meant else f"expected one of {', '.join(names)}"
     )
 
 
@@ -165,11 +172,9 @@ def _end(manner: Manner, error: Exception | None, exit_code: int) -> NoReturn:
     try:
         if manner.is_json:
             manner.end(exit_code, error)
-        elif isinstance(error, click.ClickException):
-            echo_refusal(error)
         elif error and exit_code != 1:
             start = "" if exit_code == STOPPED else "error: "
-            echo_anyway(f"{start}{error}", err=True)
+            echo_anyway(f"{start}{describe_error(error)}", err=True)
     except BrokenPipeError:
         sys.exit(1)
     except OutputError as unsent:
@@ -199,20 +204,21 @@ def _show_note(
 ) -> None:
     """Print a warning that is meant for users in a line; others as Python does."""
     is_for_users = issubclass(category, UserWarning) and "digit_sequence" in filename
-    told = warnings.formatwarning(message, category, filename, lineno, line)
-    echo(f"note: {message}" if is_for_users else told.rstrip(), err=True)
+    if is_for_users:
+        note(message)
+    else:
+        told = warnings.formatwarning(message, category, filename, lineno, line)
+        echo(told.rstrip(), err=True)
 
 
-def _explain_order(
-    ctx: click.Context, refusal: click.NoSuchOption, words: Sequence[str]
-) -> click.UsageError:
+def _explain_order(refusal: click.NoSuchOption, words: Sequence[str]) -> click.UsageError:
     """Return what to say of an option before the command, which may be one of the command."""
     option = refusal.option_name
     named = next((word for word in words if word in COMMANDS), None)
     for name in [named] if named else COMMANDS:
         if any(option in (*it.opts, *it.secondary_opts) for it in COMMANDS[name].params):
             order = f"digit-sequence {named or 'COMMAND'} {option}"
-            return click.UsageError(f"Options stand after the command: {order}", ctx)
+            return click.UsageError(f"options stand after the command: {order}")
     return refusal
 
 
@@ -222,13 +228,17 @@ class LazyProgram(Program):
     context_class = Context
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the words after the program's name; `~` is the home directory in all of them."""
+        """Parse the words after the program's name; `~` is the home directory in all of them.
+
+        Without a word, help is shown.
+        """
+        args = args or ["--help"]
         if isinstance(ctx.obj, Manner) and not ctx.resilient_parsing:
             ctx.obj.read(args)
         try:
             return super().parse_args(ctx, [expand_word(word) for word in args])
         except click.NoSuchOption as refusal:
-            raise _explain_order(ctx, refusal, args) from None
+            raise _explain_order(refusal, args) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the list of commands."""
@@ -254,7 +264,7 @@ def main() -> None:
     """Build labelled image datasets of handwritten numbers from MNIST digits.
 
     \b
-      digit-sequence build configs/default.yaml         a dataset in data/default
-      digit-sequence preview configs/default.yaml       a picture of its samples
-      digit-sequence number 14543 -b --source mnist-5k  ten images of a number
+      digit-sequence build configs/default.yaml    a dataset in data/default
+      digit-sequence preview configs/default.yaml  a picture of its samples
+      digit-sequence number 14543 -b               ten images of a number
     """

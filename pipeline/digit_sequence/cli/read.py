@@ -11,7 +11,7 @@ import click
 
 from digit_sequence.cli.options import output_options
 from digit_sequence.cli.progress import show_progress
-from digit_sequence.cli.terminal import echo, echo_lines, tell, tell_result
+from digit_sequence.cli.terminal import echo, echo_lines, note, tell, tell_result
 from digit_sequence.cli.torch_import import importing_torch
 
 WAYS = ("levels", "grey", "ground", "small", "tight")
@@ -72,7 +72,7 @@ def read(weights: Path, images: tuple[Path, ...], output: Path | None, **options
         weights,
         images,
         output=output,
-        on_note=lambda note: echo(f"note: {note}", err=True),
+        on_note=note,
         on_reading=tell_reading,
         show_progress=partial(show_progress, unit="crop"),
         **options,

@@ -38,7 +38,7 @@ def _taking_stops(take: Callable[..., Any]) -> Iterator[None]:
 
 @contextmanager
 def drain_on_signal(
-    end: str = "the shards under way are done",
+    end: str = "the shards that have begun are done",
 ) -> Iterator[Callable[[], bool]]:
     """Give a function that says whether to stop, which the first signal turns true.
 

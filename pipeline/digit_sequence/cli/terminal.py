@@ -15,9 +15,9 @@ README.md in this folder, which is for users, lists the results and what else so
 
 from __future__ import annotations
 
-import io
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -59,14 +59,13 @@ class Manner:
         """Tell programs how it has ended."""
         if not self.is_json:
             return
-        told = error.format_message() if isinstance(error, click.ClickException) else str(error)
         self.send(
             "end",
             command=self.command,
             outcome={0: "ok", STOPPED: "stopped"}.get(exit_code, "failed"),
             exit_code=exit_code,
             kind=error and type(error).__name__,
-            message=error and escape(told).strip(),
+            message=error and escape(describe_error(error)).strip(),
             result=self.result,
         )
 
@@ -126,16 +125,22 @@ def echo_anyway(text: object, err: bool = False) -> None:
     _print(fold_text(escape(text), find_width(stream)), stream)
 
 
+def note(text: object) -> None:
+    """Tell something that may matter to the user, on stderr."""
+    echo(text if find_manner().is_json else f"note: {text}", err=True)
+
+
 def find_width(stream: TextIO | None = None) -> int | None:
-    """Return the columns of the terminal that a stream, or stdout, is; None if nothing says so."""
-    stream = stream or sys.stdout
-    if not stream.isatty():
-        return None
+    """Return how many columns lines have: COLUMNS, else those of the terminal that a stream is.
+
+    The stream is stdout by default. None, if neither says: lines are not folded.
+    """
     wished = os.environ.get("COLUMNS", "")
-    wished_columns = int(wished) if wished.isdecimal() else 0
+    if wished.isdecimal() and int(wished):
+        return int(wished)
     try:
-        return wished_columns or os.get_terminal_size(stream.fileno()).columns or None
-    except OSError:  # of a test, perhaps
+        return os.get_terminal_size((stream or sys.stdout).fileno()).columns or None
+    except (OSError, ValueError):  # a pipe, a file
         return None
 
 
@@ -159,11 +164,17 @@ def _write(line: str, stream: TextIO) -> None:
         raise OutputError(f"stdout: cannot be written to: {error.strerror or error}") from error
 
 
-def echo_refusal(refusal: click.ClickException) -> None:
-    """Print what click says of a command that it does not take, with nothing to steer by."""
-    page = io.StringIO()
-    refusal.show(page)
-    echo_anyway(page.getvalue().rstrip("\n"), err=True)
+def describe_error(error: BaseException) -> str:
+    """Return the message of an error; click's, of a command line, in the style of the others."""
+    if not isinstance(error, click.ClickException):
+        return str(error)
+    told, context = error.format_message(), getattr(error, "ctx", None)
+    if isinstance(error, click.NoSuchOption):
+        near = " or ".join(error.possibilities or ())
+        told = f"no such option {error.option_name!r}" + (f"; did you mean {near}?" if near else "")
+    told = re.sub(r"(?<=[\w'])\.$", "", re.sub(r"\s*\n\s*", " ", told))
+    advice = f" (see {context.command_path} --help)" if context else ""
+    return f"{told[:1].lower()}{told[1:]}{advice}"
 
 
 def has_screen() -> bool:

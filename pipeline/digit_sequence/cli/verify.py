@@ -33,22 +33,37 @@ if TYPE_CHECKING:
     metavar="N",
     help="Draw N random samples again and compare.",
 )
-@click.option("--repair", is_flag=True, help="Build again what is broken, and just that.")
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Build again what is broken, and just that; then check.",
+)
 @output_options
 def verify(out: str, quick: bool, redraw: int, repair: bool, **scheduler: Any) -> None:
     """Check that the dataset in OUT is complete and sound.
 
     Sound: every byte is as planned. Every shard's bytes, container, images and label rows are
-    compared with each other and with the plan; --quick, which reads no image, takes seconds. Exit
-    code 1 if something is wrong and was not repaired.
+    compared with each other and with the plan. 30,000 images take some 70 seconds on two busy
+    cores, and 2 with --quick, which reads no image. Exit code 1 if something is wrong and was not
+    repaired.
     """
     from digit_sequence.building.programs import verify as verify_dataset
 
+    problems: dict[tuple[str, str], None] = {}
     repaired: dict[str, Any] = {}
+    done = ""
+
+    def tell_check(result: VerifyResult) -> None:
+        problems.update(dict.fromkeys((it.path, it.reason) for it in result.problems))
+        _echo_verification(result, quick, done)
 
     def tell_repair(built: BuildResult) -> None:
+        nonlocal done
         echo_result(built, out)
         repaired.update(repaired=list_result(built, out))
+        n_shards = built.built_shards
+        what = f" {count_things(n_shards, 'shard')}" if n_shards else ""
+        done = f"repaired{what}; the dataset is sound now"
 
     with drain_on_signal() as should_stop:
         result = verify_dataset(
@@ -56,35 +71,32 @@ def verify(out: str, quick: bool, redraw: int, repair: bool, **scheduler: Any) -
             quick=quick,
             redraw=redraw,
             repair=repair,
-            on_check=lambda result: _echo_verification(result, quick),
+            on_check=tell_check,
             on_repair=tell_repair,
             show_progress=show_progress,
             should_stop=should_stop,
             **scheduler,
         )
-    tell_result(**_list_verification(result), **repaired)
-    if result.problems and not repair:
+    tell_result(
+        sound=not result.problems,
+        problems=[{"path": path, "reason": reason} for path, reason in problems],
+        shards=result.n_shards,
+        samples=result.n_samples,
+        redrawn=result.redrawn,
+        **repaired,
+    )
+    if result.problems:
         sys.exit(1)
 
 
-def _list_verification(result: VerifyResult) -> dict[str, Any]:
-    return {
-        "sound": not result.problems,
-        "problems": [{"path": it.path, "reason": it.reason} for it in result.problems],
-        "shards": result.n_shards,
-        "samples": result.n_samples,
-        "redrawn": result.redrawn,
-    }
-
-
-def _echo_verification(result: VerifyResult, quick: bool) -> None:
+def _echo_verification(result: VerifyResult, quick: bool, repaired: str) -> None:
     looked_at = ", ".join(
         (count_things(result.n_shards, "shard"), count_things(result.n_samples, "sample"))
     )
     if result.redrawn:
         looked_at += f", {result.redrawn:,} of them drawn again"
     if not result.problems:
-        echo(f"sound: {looked_at}")
+        echo(f"{repaired or 'sound'}: {looked_at}")
         return
     if result.is_quick and not quick:
         looked_at += ", of which no image was looked at before this is repaired"

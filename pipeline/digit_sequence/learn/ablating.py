@@ -101,7 +101,7 @@ def ablate(
     crops, labels : str or Path, optional
         Real crops to be read too, and their labels.
     seeds : int
-        Trainings of each.
+        How many trainings of each, with the seeds 0 to `seeds` - 1.
     epochs, batch_size, learning_rate, limit
         Of `digit_sequence.learn.records.TrainOptions`.
     overwrite : bool

@@ -46,6 +46,12 @@ class Row:
     """Edits by digits."""
     error_rate_change: Interval | None
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether no number was read right, by no run of it and none that it is compared with."""
+        change = self.exact_match_change
+        return self.exact_match.mean == 0 and (change is None or change.mean == 0)
+
 
 def compare_variants(outcomes: Sequence[Outcome]) -> list[Row]:
     """Return a row for each test and variant.
@@ -132,6 +138,8 @@ def list_tables(rows: Sequence[Row]) -> Iterator[tuple[str, list[tuple[str, ...]
         heads = ("left out", "exact match, %", "change", "character error rate, %", "change")
         seeds = count_things(chosen[0].seeds, "seed")
         title = f"{test}: {count_things(chosen[0].samples, 'sample')}, {seeds} each"
+        if all(row.is_blank for row in chosen):
+            title += "; no training reads a number right yet: train longer (--epochs)"
         yield title, [heads, *map(_make_cells, chosen)]
 
 
@@ -148,10 +156,11 @@ def write_tables(rows: Sequence[Row]) -> str:
 
 
 def _make_cells(row: Row) -> tuple[str, ...]:
-    return (
-        row.left_out,
-        *(_show(getattr(row, measure), measure.endswith("change")) for measure in MEASURES),
-    )
+    cells = [_show(getattr(row, measure), measure.endswith("change")) for measure in MEASURES]
+    if row.is_blank and row.error_rate_change:
+        cells[1] = "neither reads a number"
+        cells[3] = cells[3] if row.error_rate_change.mean else ""
+    return row.left_out, *cells
 
 
 def _show(interval: Interval | None, is_change: bool) -> str:

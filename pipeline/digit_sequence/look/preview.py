@@ -21,6 +21,7 @@ from digit_sequence.plan.plan import Plan, Shard, SplitPlan
 from digit_sequence.read.files import DatasetFiles
 from digit_sequence.read.shard_labels import DatasetLayout
 from digit_sequence.store.done import label_path
+from digit_sequence.store.places import KEEP_BUILDING
 from digit_sequence.store.plan_file import load_plan
 from digit_sequence.store.storage import Storage
 
@@ -147,7 +148,7 @@ def _read_split(storage: Storage, plan: Plan, split: SplitPlan, per_shard: int) 
 
 
 def _not_built(storage: Storage, shard: Shard) -> OutputError:
-    return OutputError(f"{storage.uri}: {shard.name} is not built yet; run the build again")
+    return OutputError(f"{storage.uri}: {shard.name} is not built yet; {KEEP_BUILDING}")
 
 
 def make_layout(storage: Storage, plan: Plan) -> DatasetLayout:

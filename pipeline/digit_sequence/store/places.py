@@ -1,11 +1,19 @@
-"""What is said of a file where the folder of a dataset is wanted."""
+"""What is said of a place where a complete dataset is wanted, and something else is."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from digit_sequence.base.errors import ConfigError, OutputError
 from digit_sequence.base.files import is_remote
+from digit_sequence.base.names import BUILD_FOLDER
+
+if TYPE_CHECKING:
+    from digit_sequence.store.storage import Storage
+
+KEEP_BUILDING = "run the same build again, which keeps what is there"
+"""What to do about a dataset that lacks shards."""
 
 
 def refuse_file(uri: str) -> None:
@@ -16,6 +24,19 @@ def refuse_file(uri: str) -> None:
     folder = _find_output(path) if path.suffix in (".yaml", ".yml", ".json") else None
     got = f"a config; give what was built of it, {folder} unless -o said another"
     raise OutputError(f"{uri}: expected the folder of a dataset, got {got if folder else 'a file'}")
+
+
+def describe_none(storage: Storage) -> OutputError:
+    """Return what to say of a folder without a plan: a build may have begun there just now."""
+    try:
+        is_foreign = any(not path.startswith(f"{BUILD_FOLDER}/") for path, _ in storage.walk())
+    except OutputError:
+        is_foreign = True
+    begun = "" if is_foreign else " yet; a build that has just begun writes there in some seconds"
+    return OutputError(
+        f"{storage.uri}: expected a dataset built by this program, got none{begun}; check "
+        "the path, or build one: digit-sequence build CONFIG -o OUT"
+    )
 
 
 def _find_output(path: Path) -> str | None:

@@ -37,6 +37,7 @@ from digit_sequence.plan.plan import Plan, make_plan
 from digit_sequence.sources.bank import GlyphBank, pack_bank
 from digit_sequence.sources.excluded import has_file
 from digit_sequence.store.glyphs import GLYPHS_PATH, has_glyphs
+from digit_sequence.store.places import describe_none
 from digit_sequence.store.records import (
     MAX_SHARDS,
     Outline,
@@ -294,10 +295,7 @@ def read_published(storage: Storage) -> dict[str, Any]:
     """
     published = _read_plan(storage)
     if published is None:
-        raise OutputError(
-            f"{storage.uri}: expected a dataset built by this program, got none; check the path, "
-            "or build one: digit-sequence build CONFIG -o OUT"
-        )
+        raise describe_none(storage)
     return published
 
 
