@@ -15,7 +15,7 @@ OF_EXTRAS = "digit_sequence.learn."
 MODULES = [
     pytest.param(module.name, marks=[pytest.mark.extras] * module.name.startswith(OF_EXTRAS))
     for module in walk_packages(digit_sequence.__path__, "digit_sequence.")
-    if module.name != "digit_sequence.__main__"
+    if ">>>" in module.module_finder.find_spec(module.name).loader.get_source(module.name)
 ]
 
 

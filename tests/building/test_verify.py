@@ -174,7 +174,9 @@ def test_verification_writes_nothing(copy):
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 
-@pytest.mark.parametrize("scheduler", ["synchronous", "threads", "processes"])
+@pytest.mark.parametrize(
+    "scheduler", ["synchronous", "threads", pytest.param("processes", marks=pytest.mark.slow)]
+)
 def test_schedulers_find_the_same(copy, scheduler):
     """Each scheduler finds each problem."""
     folder = copy()

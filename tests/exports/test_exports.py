@@ -506,7 +506,9 @@ def test_module_shows_the_layout(name):
 # -- running ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheduler", ["threads", "processes"])
+@pytest.mark.parametrize(
+    "scheduler", ["threads", pytest.param("processes", marks=pytest.mark.slow)]
+)
 def test_schedulers_export_the_same(dataset, exported, tmp_path, scheduler):
     """Threads and processes write what one thread writes, byte for byte."""
     for kind in ("coco", "mds") if scheduler == "threads" else ("coco",):

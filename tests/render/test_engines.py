@@ -94,6 +94,7 @@ def test_engines_draw_what_has_no_loops(tiny_config, bank, toy, data):
         assert compare_alone(tiny_config, bank, toy, data) == []
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(data=st.data())
 def test_engines_draw_toys_among_others(tiny_config, bank, data):

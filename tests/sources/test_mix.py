@@ -251,7 +251,7 @@ def test_looks_change_no_part(tiny_config: Any, mixed: dict[str, Any], per: str)
     assert np.array(["large", "tiny"])[origins].tolist() == names.tolist()
 
 
-@pytest.mark.parametrize("per", ["sample", "glyph"])
+@pytest.mark.parametrize("per", [pytest.param("sample", marks=pytest.mark.slow), "glyph"])
 def test_build_of_a_mix(tiny_config: Any, mixed: dict[str, Any], tmp_path: Path, per: str) -> None:
     """Label rows say which part it is, engines agree, and all is verified and opened again."""
     keys = {
