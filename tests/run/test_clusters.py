@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import time
 import uuid
@@ -33,7 +34,7 @@ from digit_sequence.base.installation import find_pip
 from digit_sequence.building.dataset import build_dataset
 from digit_sequence.building.sampler import open_sampler
 from digit_sequence.cli.program import main
-from digit_sequence.run.schedulers import SchedulerOptions, load_factory, open_scheduler
+from digit_sequence.run.schedulers import SchedulerOptions, open_scheduler
 from digit_sequence.store.storage import Storage
 from servers import BUCKET
 
@@ -377,13 +378,22 @@ def test_example_names_its_package(tiny_config, tmp_path, monkeypatch, capsys, n
     assert f"needs the package {PACKAGES[name]}: {find_pip()} {PACKAGES[name]}" in error
 
 
-def test_slurm_job_script(monkeypatch):
+def test_slurm_job_script():
     """The Slurm example asks for jobs of one worker, with its cores, memory and time."""
-    monkeypatch.setenv("DASK_JOBS", "0")
-    monkeypatch.setenv("DASK_INTERFACE", "lo")
-    monkeypatch.setenv("SBATCH_EXTRA", "--partition=short")
-    with load_factory(f"{EXAMPLES / 'slurm'}.py:make_cluster")() as cluster:
-        script = cluster.job_script()
+    # In a process of its own that ends at once: closing such a cluster may wait forever.
+    print_script = (
+        "import os, sys; from digit_sequence.run.factories import load_factory; "
+        "print(load_factory(sys.argv[1])().job_script(), flush=True); os._exit(0)"
+    )
+    script = subprocess.run(
+        [sys.executable, "-c", print_script, f"{EXAMPLES / 'slurm'}.py:make_cluster"],
+        env=os.environ
+        | {"DASK_JOBS": "0", "DASK_INTERFACE": "lo", "SBATCH_EXTRA": "--partition=short"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    ).stdout
     assert "#SBATCH --cpus-per-task=4" in script
     assert "#SBATCH --mem=8G" in script
     assert "#SBATCH --partition=short" in script
