@@ -175,12 +175,12 @@ def _check_footers(
 def _list_missing(plan: Plan, labelled: Sequence[Shard], was_complete: bool) -> list[Problem]:
     """Name the shards without a label file if a complete dataset has lost a few; count others."""
     n_missing = plan.n_shards - len(labelled)
-    if was_complete and n_missing <= _FEW:
-        there = set(labelled)
-        lost = (shard for shard in plan.shards() if n_missing and shard not in there)
-        return [Problem(label_path(shard), "is missing", shard.name) for shard in lost]
     if not n_missing:
         return []
+    if was_complete and n_missing <= _FEW:
+        there = set(labelled)
+        lost = (shard for shard in plan.shards() if shard not in there)
+        return [Problem(label_path(shard), "is missing", shard.name) for shard in lost]
     mend = "--repair builds them again" if was_complete else KEEP_BUILDING
     return [Problem("labels", f"{n_missing:,} of {plan.n_shards:,} shards are missing; {mend}")]
 
