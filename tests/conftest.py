@@ -124,11 +124,16 @@ def sift(cases: Iterable[tuple[Any, ...]], share: int) -> list[Any]:
 # -- fixtures --------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_width() -> None:
+    """Let messages not be folded, whoever has said how wide they are."""
+    os.environ.pop("COLUMNS", None)
+
+
 @pytest.fixture(autouse=True)
 def _own_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give every test a cache folder of its own, and messages that are not folded."""
+    """Give every test a cache folder of its own."""
     monkeypatch.setenv("DIGIT_SEQUENCE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("COLUMNS", raising=False)
 
 
 @pytest.fixture(scope="session")

@@ -259,7 +259,7 @@ def higher(tiny_config, tmp_path_factory):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ((), "Missing option '--without'"),
+        ((), "missing option '--without'"),
         (("--without", "blur"), "--without blur: expected what the config has, of"),
         (("--without", "shear", "--set", "canvas.width=8"), "wide enough for two steps"),
         (("--without", "shear", "--set", "splits.val=null"), "splits.val"),

@@ -124,14 +124,14 @@ def test_status_and_verify_know_it(run: Run, folder: Path) -> None:
 @pytest.mark.slow
 def test_preview_and_sample_know_it(run: Run, folder: Path, tmp_path: Path) -> None:
     """Pictures are drawn of it, of the dataset and of the config."""
-    for command in (
-        ("preview", folder / "out"),
-        ("preview", folder / "c.yaml"),
-        ("sample", "train-000000003", "--from", folder / "out"),
-    ):
-        done = run(*command, "-o", tmp_path / "x.png")
+    for name, command in {
+        "built.png": ("preview", folder / "out"),
+        "drawn.png": ("preview", folder / "c.yaml"),
+        "sample.png": ("sample", "train-000000003", "--from", folder / "out"),
+    }.items():
+        done = run(*command, "-o", tmp_path / name)
         assert done.returncode == 0, done.stderr
-        assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.slow
