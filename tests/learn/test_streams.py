@@ -72,6 +72,7 @@ def test_batch_is_ready_for_ctc(train):
     loader = DataLoader(NumberDataset(train), batch_size=4, collate_fn=collate)
     batch = next(iter(loader))
     assert (batch.images.dtype, tuple(batch.images.shape)) == (torch.float32, (4, 1, 28, 160))
+    assert batch.pixels.dtype == torch.uint8
     pixels = np.stack([train[position].image for position in range(4)])
     torch.testing.assert_close(batch.images[:, 0], torch.from_numpy(pixels) / 255, rtol=0, atol=0)
     assert batch.numbers == ["007", "42", "7", "007"]
@@ -217,6 +218,18 @@ def test_batch_is_tensors_alone(train):
         assert {name: value.tolist() for name, value in found.items()} == {
             name: value.tolist() for name, value in target.items()
         }
+
+
+@pytest.mark.parametrize("boxes", [False, True])
+def test_batch_that_is_sent(train, boxes):
+    """A batch from another process has the same tensors, which can be written to."""
+    batch = collate(NumberDataset(train, boxes=boxes).__getitems__(range(12)))
+    again = pickle.loads(pickle.dumps(batch))
+    assert type(again) is type(batch)
+    for found, expected in zip(again, batch, strict=True):
+        assert found.dtype == expected.dtype
+        assert torch.equal(found, expected)
+        found.zero_()
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,11 @@ class CtcBatch(NamedTuple):
     padded_sources: Any
     """uint8 (B, K), the letters of each source, then zeros; (B, 0) unless they are of a mix."""
 
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        """Send what is small as arrays: to share a tensor takes longer than to copy it."""
+        pixels, *others = self
+        return _rebuild, (pixels, *map(_unshare, others))
+
     @property
     def images(self) -> Any:
         """The pixels as float32 (B, C, H, W), made anew on their device; 0 to 1 if they are uint8.
@@ -98,6 +103,19 @@ class CtcBatch(NamedTuple):
         if not self.padded_boxes.shape[1]:
             return []
         return [_to_target(rows[rows[:, 0] >= 0]) for rows in self.padded_boxes]
+
+
+def _unshare(part: Any) -> Any:
+    """Return a tensor as an array; Accelerate sends batches of other things as well."""
+    is_here = isinstance(part, torch.Tensor) and part.device.type == "cpu"
+    return part.numpy() if is_here else part
+
+
+def _rebuild(pixels: Any, *others: Any) -> CtcBatch:
+    """Return a batch as it was before it was sent."""
+    return CtcBatch(
+        pixels, *(torch.from_numpy(it) if isinstance(it, np.ndarray) else it for it in others)
+    )
 
 
 def _to_target(boxes: Any) -> dict[str, Any]:
