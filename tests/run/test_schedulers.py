@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 
 import dask
 import pytest
 from distributed import Client
+from distributed.compatibility import asyncio_run
 
 from builds import ALL_TRANSFORMS, build, open_cluster, read_tree, run_program, write_config
 from digit_sequence.base.errors import ConfigError
@@ -213,6 +215,21 @@ def test_malformed_address(address):
         open_scheduler(SchedulerOptions(address)),
     ):
         pass
+
+
+def test_next_client(cluster, monkeypatch):
+    """A client that could not connect does not stand in the way of the next one."""
+
+    def collect_and_run(*arguments, **options):
+        """Run a loop in a thread that looks for garbage first, as any thread may."""
+        gc.collect()
+        return asyncio_run(*arguments, **options)
+
+    with pytest.raises(ConfigError), open_scheduler(SchedulerOptions("tpc://127.0.0.1:8786")):
+        pass
+    monkeypatch.setattr("distributed.utils.asyncio_run", collect_and_run)
+    with open_scheduler(SchedulerOptions(cluster.address)) as run:
+        assert run.threads == 2
 
 
 def test_address_of_the_environment(built, config, tmp_path, cluster):

@@ -63,10 +63,25 @@ def connect(place: Any, **options: Any) -> Any:
     from distributed import Client  # noqa: PLC0415 - takes half a second
     from distributed.versions import VersionMismatchWarning  # noqa: PLC0415
 
+    class OwnClient(Client):  # type: ignore[misc]  # Dask has no types
+        """One that is closed at once if it cannot connect.
+
+        Dask closes it when it is found as garbage. If that is in the thread of the next client,
+        which has just begun, the two wait for each other, and the next one fails after 10 s.
+        """
+
+        def start(self, **options: Any) -> None:
+            try:
+                super().start(**options)
+            except Exception:
+                with suppress(Exception):  # it never began
+                    self.close()
+                raise
+
     silence_losses()  # what is lost is this program's to tell
     with warnings.catch_warnings():  # and so is which worker has other versions
         warnings.simplefilter("ignore", VersionMismatchWarning)
-        return Client(place, **options)
+        return OwnClient(place, **options)
 
 
 def make_cluster_run(kind: str, client: Any, options: SchedulerOptions) -> Run:
