@@ -186,6 +186,35 @@ def test_cancel(browser, address):
         assert page.locator(".tile").count()
 
 
+def test_late_cancel(browser, address):
+    """A question is not asked before all that shall end another have arrived."""
+    with visiting(browser, address) as page:
+        page.fill("#where", ENDLESS)
+        page.click("text=Ask")
+        page.wait_for_selector("#cancel:visible")
+        held, asked = [], []
+
+        def hold_first(route):
+            held.append(route)
+            if len(held) > 1:
+                route.continue_()
+
+        page.route("**/cancel", hold_first)
+        page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+        page.fill("#where", "n_digits > 0")
+        page.click("text=Ask")
+        page.fill("#where", "n_digits = 1")
+        with page.expect_response("**/cancel"):
+            page.click("text=Ask")
+        page.wait_for_timeout(500)
+        assert asked == ["cancel", "cancel"]
+        with page.expect_response("**/page"):
+            held[0].continue_()
+        expect(page.locator(".busy")).to_have_count(0)
+        expect(page.locator("#error")).to_be_empty()
+        assert asked == ["cancel", "cancel", "page"]
+
+
 def test_question_is_in_the_address(browser, address):
     """A page that is loaded again shows what was asked."""
     with visiting(browser, address) as page:
@@ -194,6 +223,7 @@ def test_question_is_in_the_address(browser, address):
         page.select_option("#sort", "number")
         page.click("#direction")
         expect(page.locator(".busy")).to_have_count(0)
+        assert page.inner_text("#error") == ""
         keys = page.locator(".tile .key").all_inner_texts()
         assert keys
         page.reload()

@@ -246,11 +246,15 @@ async function refresh() {
 const isBusy = (pane) => pane.element.classList.contains("busy");
 
 /** End what a pane waits for: the program answers one question of a dataset at a time. */
-const cancel = (pane) => ask(`${pane.place}/cancel`, {}).catch(() => {}); // the question tells why
+function cancel(pane) {
+  const told = ask(`${pane.place}/cancel`, {}).catch(() => {}); // the question tells why
+  pane.cancelled = Promise.all([pane.cancelled, told]).then(() => {});
+}
 
 async function fillPane(pane) {
   const turn = ++pane.turn;
-  if (isBusy(pane)) await cancel(pane);
+  if (isBusy(pane)) cancel(pane);
+  await pane.cancelled; // all that are under way: a late one would end this question
   if (turn !== pane.turn) return;
   pane.element.classList.add("busy");
   setTimeout(() => { if (isBusy(pane)) byId("cancel").hidden = false; }, 500);
