@@ -8,7 +8,6 @@ measured as the real ones were, and each end of a range is moved by what its fig
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -158,13 +157,6 @@ def _limit(
     decimals = DECIMALS.get(place.split(".")[2], PLACES)
     low, high = (round(float(np.clip(end, least, most)), decimals) for end in (low, high))
     return low, high
-
-
-def weigh_lengths(measured: Measured) -> dict[int, float]:
-    """Return how often numbers have each length, as shares."""
-    counts = Counter(min(length, 64) for length in measured.lengths)
-    n = sum(counts.values())
-    return {length: round(counts[length] / n, PLACES) for length in sorted(counts)}
 
 
 def list_widths(measured: Measured, height: int) -> tuple[int, int]:
