@@ -33,10 +33,11 @@ class Census:
         """Count label rows."""
         self._splits.add(batch.split)
         glyphs = batch.values("glyph_ids")
-        is_own = batch.values("allograph") == "" if batch.has("allograph") else slice(None)
-        self.glyphs.add(batch.split, glyphs[is_own])
         if batch.has("allograph"):
+            is_own = batch.values("allograph") == ""
             self.allographs.add(batch.split, glyphs[~is_own])
+            glyphs = glyphs[is_own]
+        self.glyphs.add(batch.split, glyphs)
         self.images.add(batch.split, batch.values("pixel_hash"))
         self.numbers.add(batch.split, _hash_texts(batch.values("number")))
         if batch.has(WRITERS.name):
