@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from digit_sequence.base.text import count_things, describe_bytes
+from digit_sequence.base.text import count_things
 from digit_sequence.report.batch import Batch
 from digit_sequence.report.panel import Cell, Element, Fact, Note, Panel, Table
 from digit_sequence.report.scene import Scene
@@ -43,14 +43,20 @@ class Overview(Panel):
         ]
         if faults := scene.subject.faults:
             self._facts.append(Fact("not whole", count_things(len(faults), "fault"), "bad"))
-        head = ["split", "samples", "planned", "digits", *(["images alone"] if self._bytes else [])]
+        head = [
+            "split",
+            "samples",
+            "planned",
+            "digits",
+            *(["kB of images alone"] if self._bytes else []),
+        ]
         rows: list[list[Cell]] = [
             [
                 split,
                 self._samples[split],
                 count,
                 self._digits[split],
-                *([describe_bytes(self._bytes[split])] if self._bytes else []),
+                *([self._bytes[split] // 1000] if self._bytes else []),
             ]
             for split, count in planned.items()
         ]
