@@ -67,7 +67,7 @@ SETTINGS: dict[str, Setting] = {
     "line.pattern.strength": Setting("texture", 0, 1, 2.0, 0.1),
     "line.pattern.period": Setting("period", 2, 16),
     "line.grain.deviation": Setting("texture", 0, 0.5),
-    "line.grain.period": Setting("period", 2, 16),
+    "line.grain.period": Setting("period", 3, 16),  # finer grain cannot be told from noise
     "line.levels.paper": Setting("paper", 96, 255),
     "line.levels.ink": Setting("ink", 0, 0.75),
     "line.blur.sigma": Setting("edge", 0.0, 3, 0.5, -0.5),
