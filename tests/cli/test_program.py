@@ -155,7 +155,7 @@ def test_build(built_of_few, config, work):
         for split in ("train", "test")
     }
     lines = result.stdout.splitlines()
-    assert lines[0].split() == ["split", "images", "shards", "bytes"]
+    assert lines[0].split() == ["split", "images", "shards", "size", "of", "shards"]
     for line, (split, *counts) in zip(
         lines[1:3], (("train", "12", "3"), ("test", "5", "1")), strict=True
     ):

@@ -33,6 +33,7 @@ from digit_sequence.learn.evaluation import compute_loss, load_batches, read_spl
 from digit_sequence.learn.network import (  # noqa: E402
     NETWORKS,
     brighten_ink,
+    count_all_steps,
     count_steps,
     make_recognizer,
 )
@@ -319,8 +320,12 @@ def test_loss_is_that_of_each_sample(dataset):
     model = make_recognizer().eval()
     examples = NumberDataset(dataset["val"]).__getitems__([0, 1, 2])
     with torch.inference_mode():
-        together = compute_loss(model(collate(examples).images), collate(examples))
-        alone = [compute_loss(model(collate([e]).images), collate([e])) for e in examples]
+        together, *alone = (
+            compute_loss(
+                model(batch.images), count_all_steps(batch.images, batch.input_widths), batch
+            )
+            for batch in map(collate, [examples, *([example] for example in examples)])
+        )
     torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-4)
 
 

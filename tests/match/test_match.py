@@ -121,7 +121,12 @@ def test_command_writes_config_and_sheet(tmp_path, monkeypatch, scans):
     assert "\ntouching " not in done.stdout  # of which only boxes tell
     config = load_config("c.yaml")
     assert config.canvas.height == 40
-    assert set(config.splits["train"].numbers.kind.settings.lengths) == {3, 4, 5}
+    numbers = config.splits["train"].numbers.kind
+    drawn = numbers.open(config.seed, "train").take(np.arange(1000))
+    assert {*map(len, drawn)} == {3, 4, 5}
+    real = [path.name.partition("_")[0] for path in scans.iterdir()]
+    of_real, of_drawn = (np.mean([it[0] == "0" for it in some]) for some in (real, drawn))
+    assert of_real == pytest.approx(of_drawn, abs=0.002)
     with Image.open("c.png") as sheet:
         assert sheet.width == 1900
     Path("c.yaml").write_text("old")
@@ -246,8 +251,9 @@ def test_bad_folders_are_refused(tmp_path, kind, scans):
         ("file,number\nother.png,12\n", "expected a row for each image"),
         ("file,number\n{all},9\n{first},9\n", "expected one row for"),
         ("file,number\n{all},9\nother.png,12\n", "expected the name of an image in"),
-        ("file,number\n{all},9\nx.png,12a\n", "number: expected digits, maybe with . , - /"),
-        ("file,number\n{all},9\nx.png,-.\n", "A-Z and space, got '-.'"),
+        ("file,number\n{all},9\nx.png,12a\n", "number: expected a string of digits 0-9 and . ,"),
+        ("file,number\n{all},9\nx.png,-.\n", "number: expected a digit or a letter, got '-.'"),
+        ("file,number\n{all},9\nx.png,1  2\n", "number: expected spaces one by one"),
         ("file,number\n{all},9\nx.png,1,2\n", "expected no more values than columns"),
         ("file,number,boxes\n{all},9,1 2 3 4;5 6 7 8\n", "for each character of 9"),
         ("file,number,boxes\n{all},9,1 2 3\n", "left top width height"),

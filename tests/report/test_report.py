@@ -198,12 +198,19 @@ def test_parameters_are_those_of_the_labels(text, folder):
 
 
 def test_reuse_is_counted(page, folder):
-    """Different glyphs and numbers of each split, and those that are used most."""
+    """Glyphs of the source, allographs and numbers of each split, and those that are used most."""
     rows = {tuple(row[:2]): row[2:] for row in page.find_table("what", "split")}
     for name, split in open_dataset(folder).items():
-        glyphs = Counter(np.concatenate(split.labels()["glyph_ids"].to_numpy()).tolist())
-        numbers = Counter(split.labels()["number"].to_pylist())
-        for what, counts in (("glyphs", glyphs), ("numbers", numbers)):
+        labels = split.labels()
+        shapes, glyphs = (
+            np.concatenate(labels[it].to_numpy()) for it in ("allograph", "glyph_ids")
+        )
+        words = {
+            "glyphs": glyphs[shapes == ""].tolist(),
+            "allographs": glyphs[shapes != ""].tolist(),
+            "numbers": labels["number"].to_pylist(),
+        }
+        for what, counts in ((what, Counter(some)) for what, some in words.items() if some):
             different, once, _, most = rows[what, name]
             assert (different, most) == (str(len(counts)), str(max(counts.values())))
             assert once == str(sum(count == 1 for count in counts.values()))

@@ -58,11 +58,16 @@ def test_faint_ink_does_not_meet(engine: str) -> None:
 
 
 def make_shapes() -> GlyphBank:
-    """Make a bank: 0 is a column, 8 four, 1 an L, 7 one upside down, 2 its foot, 3 its head."""
+    """Make a bank: 0 is a column, 8 four, 1 an L, 7 one upside down, 2 its foot, 3 its head.
+
+    4 and 9 are as 1 and 7, half as wide.
+    """
     images = np.zeros((10, 28, 28), np.uint8)
     images[:, 4:24, 12:16] = 255
     images[1, 20:24, 12:24] = 255
     images[7, 4:8, 4:16] = 255
+    images[4, 20:24, 12:18] = 255
+    images[9, 4:8, 10:16] = 255
     images[8, 4:24, 4:20] = 255
     images[2, 4:20] = 0
     images[3, 8:24] = 0
@@ -91,15 +96,19 @@ def test_columns_meet(tiny_config: MakeConfig) -> None:
 
 def test_digits_slide_into_each_other(tiny_config: MakeConfig) -> None:
     """An L and one upside down meet at foot and stem, so that their boxes overlap by a foot."""
-    rendered = lay(tiny_config, "17", pixels=[1, 1])
-    assert rendered.boxes[:, 1::2].tolist() == [[0, 12], [3, 15]]
-    assert rendered.recipes.drawn["gap_columns"].tolist() == [0, -9]
+    rendered = lay(tiny_config, "49", pixels=[1, 1])
+    assert rendered.boxes[:, 1::2].tolist() == [[0, 6], [3, 9]]
+    assert rendered.recipes.drawn["gap_columns"].tolist() == [0, -3]
     assert rendered.recipes.drawn["contact"].tolist() == [0, 2]
 
 
-def test_digits_that_share_no_row_stay(tiny_config: MakeConfig) -> None:
-    """A foot and a head never meet: they keep their spacing, and the label says so."""
-    drawn = lay(tiny_config, "23", pixels=[4, 4]).recipes.drawn
+@pytest.mark.parametrize("number", ["23", "17"])
+def test_digits_that_do_not_meet_stay(tiny_config: MakeConfig, number: str) -> None:
+    """A foot and a head share no row, and a long foot would be under the other digit.
+
+    They keep their spacing, and the label says so.
+    """
+    drawn = lay(tiny_config, number, pixels=[4, 4]).recipes.drawn
     assert drawn["touch"].tolist() == [0, 0]
     assert drawn["contact"].tolist() == [0, 0]
     assert drawn["gap_columns"].tolist() == [0, 9]

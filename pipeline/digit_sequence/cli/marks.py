@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import struct
-import zlib
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -21,9 +19,6 @@ from digit_sequence.base.files import is_remote
 _SEARCHED = 4096
 """Bytes of a file, at most, before the end of its mark."""
 _MARK = re.compile(rb'digit-sequence ([a-z]+) "([ -!#-~]*)"')
-_PNG = b"\x89PNG\r\n\x1a\n"
-_HEAD = len(_PNG) + 25
-"""Bytes of a PNG before its second chunk."""
 
 
 def make_mark(command: str, origin: str, output: Path) -> str:
@@ -39,9 +34,9 @@ def make_mark(command: str, origin: str, output: Path) -> str:
 
 def mark_png(png: bytes, mark: str) -> bytes:
     """Return a PNG with a mark."""
-    chunk = b"tEXtSoftware\0" + mark.encode()
-    size, check = struct.pack(">I", len(chunk) - 4), struct.pack(">I", zlib.crc32(chunk))
-    return png[:_HEAD] + size + chunk + check + png[_HEAD:]
+    from digit_sequence.codec.encoding import add_text
+
+    return add_text(png, "Software", mark)
 
 
 def mark_page(page: str, mark: str) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # for types alone: the build command starts a process before 
 def echo_result(result: BuildResult, uri: str) -> None:
     """Print what a build has made, and what to do next."""
     splits = result.manifest["splits"]
-    rows = [("split", "images", "shards", "bytes", "")]
+    rows = [("split", "images", "shards", "size of shards", "")]
     for name, split in splits.items():
         counts = (f"{split['samples']:,}", f"{split['shards']:,}", describe_bytes(split["bytes"]))
         rows.append((name, *counts, ""))

@@ -22,7 +22,8 @@ from PIL import Image, ImageOps
 _FORMATS = ("PNG", "JPEG")
 PICTURE_FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 """What a scanner or a camera writes, as Pillow calls it."""
-PNG_BEGIN = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4s", 13, b"IHDR")
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_BEGIN = PNG_SIGNATURE + struct.pack(">I4s", 13, b"IHDR")
 """Of every PNG: its signature, the length of its header, and the header's name."""
 GREY_8_BIT = (8, 0, 0, 0, 0)
 """Bit depth, colour type, compression, filter method, interlace."""
@@ -117,7 +118,7 @@ def decode_plain(encoded: bytes) -> NDArray[np.uint8] | None:
 @lru_cache(256)  # the images of a dataset are of few sizes
 def _read_size(header: bytes) -> tuple[int, int] | None:
     """Return the height and width of a PNG of grey bytes; None for others, and too large ones."""
-    if not header.startswith(PNG_BEGIN):
+    if not header.startswith(_PNG_BEGIN):
         return None
     width, height, *kind, checksum = struct.unpack_from(">II5BI", header, 16)
     is_plain = tuple(kind) == GREY_8_BIT and checksum == zlib.crc32(header[12:29])
@@ -147,7 +148,7 @@ def _join_pixels(encoded: bytes) -> bytes:
 def _check_chunks(encoded: bytes) -> None:
     """Raise an OSError if a PNG's chunk is damaged: Pillow does not look at the sums of pixels."""
     place = 8
-    while encoded.startswith(PNG_BEGIN[:8]) and place + 12 <= len(encoded):
+    while encoded.startswith(PNG_SIGNATURE) and place + 12 <= len(encoded):
         size, name = struct.unpack_from(">I4s", encoded, place)
         end = place + 8 + size
         if encoded[end : end + 4] != zlib.crc32(encoded[place + 4 : end]).to_bytes(4):

@@ -14,16 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digit_sequence.base.engines import Engine
-from digit_sequence.codec.decoding import GREY_8_BIT, PNG_BEGIN, decode_image
+from digit_sequence.codec.decoding import GREY_8_BIT, PNG_SIGNATURE, decode_image
 from digit_sequence.codec.deflate import pack_each
 from digit_sequence.codec.jpeg import encode_jpegs
 
-__all__ = ["EXTENSIONS", "decode_image", "encode_image", "encode_images"]
+__all__ = ["EXTENSIONS", "add_text", "decode_image", "encode_image", "encode_images"]
 
 EXTENSIONS = {"png": ".png", "jpeg": ".jpg"}
 """File extension of each image format."""
-_CRC_OF_IDAT = zlib.crc32(b"IDAT")
-_PNG_END = b"\0\0\0\0IEND" + zlib.crc32(b"IEND").to_bytes(4)
 
 
 def encode_image(
@@ -71,19 +69,36 @@ def encode_images(
     ]
 
 
+def add_text(png: bytes, keyword: str, text: str) -> bytes:
+    """Return a PNG with a text of ASCII behind its header.
+
+    >>> import io
+    >>> from PIL import Image
+    >>> png = encode_image(np.zeros((1, 1), np.uint8), "png")
+    >>> Image.open(io.BytesIO(add_text(png, "Software", "mine"))).text
+    {'Software': 'mine'}
+    """
+    header = len(_make_header(1, 1))
+    chunk = _make_chunk(b"tEXt", f"{keyword}\0{text}".encode("ascii"))
+    return b"".join([png[:header], *chunk, png[header:]])
+
+
+def _make_chunk(name: bytes, content: bytes | memoryview) -> tuple[bytes | memoryview, ...]:
+    """Return the parts of a chunk: length, name, content, and the checksum of both."""
+    checksum = zlib.crc32(content, zlib.crc32(name))
+    return len(content).to_bytes(4), name, content, checksum.to_bytes(4)
+
+
+_PNG_END = b"".join(_make_chunk(b"IEND", b""))
+
+
 def _wrap_png(height: int, width: int, pixels: bytes | memoryview) -> bytes:
     """Return a PNG (ISO/IEC 15948) of grey bytes."""
-    return b"".join(
-        [
-            _make_header(height, width),
-            *(len(pixels).to_bytes(4), b"IDAT", pixels),
-            *(zlib.crc32(pixels, _CRC_OF_IDAT).to_bytes(4), _PNG_END),
-        ]
-    )
+    return b"".join([_make_header(height, width), *_make_chunk(b"IDAT", pixels), _PNG_END])
 
 
 @lru_cache(64)
 def _make_header(height: int, width: int) -> bytes:
     """Return what a PNG begins with, up to the chunk of its pixels."""
-    header = PNG_BEGIN + struct.pack(">II5B", width, height, *GREY_8_BIT)
-    return header + zlib.crc32(header[12:]).to_bytes(4)
+    size = struct.pack(">II5B", width, height, *GREY_8_BIT)
+    return b"".join([PNG_SIGNATURE, *_make_chunk(b"IHDR", size)])

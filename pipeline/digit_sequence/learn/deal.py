@@ -22,6 +22,23 @@ class Step(NamedTuple):
     stop: int
 
 
+class Place(NamedTuple):
+    """Where a worker is in the order of an epoch."""
+
+    done: int
+    """Samples before it, of all ranks."""
+    turn: int
+    """Steps from there to its own."""
+    begun: int = 0
+    """Samples that it has of its own."""
+
+    def advance(self, size: int, step: Step, n_workers: int) -> Place:
+        """Return its place after one more sample of its rank's part of a step, of some size."""
+        if self.begun + 1 < size:
+            return self._replace(begun=self.begun + 1)
+        return Place(step.stop, n_workers - 1)
+
+
 @dataclass(frozen=True)
 class Deal:
     """How the order of an epoch is dealt to ranks."""

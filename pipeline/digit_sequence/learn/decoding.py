@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -34,8 +34,17 @@ SURE = 0.9
 """A number as likely as this at the first look needs no other."""
 
 
-def read_images(model: Recognizer, images: Any, widths: Any) -> tuple[list[str], list[float], Any]:
-    """Return the number of each image, how likely it is (0 to 1), and the scores of the first look.
+class Look(NamedTuple):
+    """What a network sees in images."""
+
+    scores: Any
+    """Log probabilities, Tensor of float32, shape (B, T, classes)."""
+    n_steps: Any
+    """Steps of each image, Tensor of int64, shape (B,)."""
+
+
+def read_images(model: Recognizer, images: Any, widths: Any) -> tuple[list[str], list[float], Look]:
+    """Return the number of each image, how likely it is (0 to 1), and the first look.
 
     Parameters
     ----------
@@ -45,25 +54,25 @@ def read_images(model: Recognizer, images: Any, widths: Any) -> tuple[list[str],
     widths : Tensor of int64, shape (B,)
         Columns of each image.
     """
-    scores, n_steps = _look(model, images, widths)
-    numbers, confidences = decode_scores(scores, n_steps)
+    first = _look(model, images, widths)
+    numbers, confidences = decode_scores(*first)
     unsure = [row for row, confidence in enumerate(confidences) if confidence < SURE]
     if unsure:
         half = round(images.shape[2] / ROWS * STRIDE / 2)
         further = nn.functional.pad(images[unsure], (half, 0, 0, 0), mode="replicate")
-        others, n_others = _look(model, further, widths[unsure] + half)
-        for row, other, n in zip(unsure, others, n_others, strict=True):
-            looks = [scores[row, : n_steps[row]], other[:n]]
+        second = _look(model, further, widths[unsure] + half)
+        for row, other, n in zip(unsure, *second, strict=True):
+            looks = [first.scores[row, : first.n_steps[row]], other[:n]]
             numbers[row], confidences[row] = choose_number(looks)
-    return numbers, confidences, scores
+    return numbers, confidences, first
 
 
-def _look(model: Recognizer, images: Any, widths: Any) -> tuple[Any, Any]:
-    """Return scores (B, T, classes), and how many steps each image has."""
+def _look(model: Recognizer, images: Any, widths: Any) -> Look:
+    """Return what a network sees in images; on the CPU, wherever the network is."""
     device = find_device(model)
     with torch.inference_mode(), mixed_precision(device):
         scores = model(images.to(device), widths).cpu()
-    return scores, count_all_steps(images, widths)
+    return Look(scores, count_all_steps(images, widths))
 
 
 def choose_number(looks: Sequence[Any]) -> tuple[str, float]:

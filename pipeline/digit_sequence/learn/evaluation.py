@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from digit_sequence.learn.batches import BLANK, CtcBatch, collate
 from digit_sequence.learn.decoding import read_images
-from digit_sequence.learn.network import Recognizer, count_all_steps
+from digit_sequence.learn.network import Recognizer
 from digit_sequence.learn.report import Reading
 from digit_sequence.learn.streams import NumberDataset
 from digit_sequence.read.split import Split
@@ -20,18 +20,19 @@ from digit_sequence.read.split import Split
 EVALUATION_BATCH = 256
 
 
-def compute_loss(scores: Any, batch: CtcBatch) -> Any:
+def compute_loss(scores: Any, n_steps: Any, batch: CtcBatch) -> Any:
     """Return the CTC loss of each sample, float32 (B,).
 
     Parameters
     ----------
     scores : Tensor, shape (B, T, 11)
+    n_steps : Tensor of int64, shape (B,)
     batch : CtcBatch
     """
     return nn.functional.ctc_loss(
         scores.transpose(0, 1),
         batch.padded_targets.to(scores.device, non_blocking=True),
-        count_all_steps(batch.pixels, batch.input_widths),
+        n_steps,
         batch.target_lengths,
         blank=BLANK,
         reduction="none",
@@ -73,8 +74,8 @@ def read_split(
     reading, losses = Reading([], [], []), []
     model.eval()
     for batch in load_batches(split, batch_size=EVALUATION_BATCH):
-        numbers, confidences, scores = read_images(model, batch.images, batch.input_widths)
-        losses.append(compute_loss(scores, batch))
+        numbers, confidences, look = read_images(model, batch.images, batch.input_widths)
+        losses.append(compute_loss(*look, batch))
         reading.truths.extend(batch.numbers)
         reading.predictions.extend(numbers)
         reading.confidences.extend(confidences)

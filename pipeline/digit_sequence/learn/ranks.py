@@ -156,6 +156,12 @@ def _check_dispatcher() -> None:
             )
 
 
+def find_worker() -> tuple[int, int]:
+    """Return which worker of a DataLoader this is, and of how many."""
+    info = get_worker_info()
+    return (info.id, info.num_workers) if info else (0, 1)
+
+
 def find_batch_size(given: int | None) -> int:
     """Return how many samples in a row the loader that asks wants of an iterable dataset.
 

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.learn.deal import Place
 from digit_sequence.read.split import Split
 
 VERSION = 1
@@ -72,3 +73,13 @@ def check_state(state: Mapping[str, Any], identity: Mapping[str, Any], n_samples
                 f"state: {name}: expected 0 to {limit:,}, got {state.get(name)}; go on from the "
                 "beginning of an epoch"
             )
+
+
+def check_batch_size(state: Mapping[str, Any], place: Place, batch_size: int) -> None:
+    """Refuse to cut batches of another size where one worker or rank goes on by itself."""
+    saved = state.get("batch_size")
+    if saved not in (None, batch_size) and (place.turn or place.begun):
+        raise ConfigError(
+            f"state: expected that of batches of {batch_size:,} samples, as here, got {saved}; go "
+            "on with what it was saved with, or with what state_after returned"
+        )

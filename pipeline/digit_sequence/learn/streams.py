@@ -23,7 +23,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
@@ -39,7 +39,7 @@ from digit_sequence.learn.batches import (
 )
 from digit_sequence.learn.course import Course, SplitCourse
 from digit_sequence.learn.dataset import NumberDataset, Transform
-from digit_sequence.learn.deal import Deal, Step
+from digit_sequence.learn.deal import Deal, Place, Step
 from digit_sequence.learn.epochs import EpochClock
 from digit_sequence.learn.mix import Mix, MixCourse
 from digit_sequence.learn.ranks import (
@@ -49,9 +49,10 @@ from digit_sequence.learn.ranks import (
     describe_parent,
     find_batch_size,
     find_rank,
+    find_worker,
 )
 from digit_sequence.learn.sampler import ShardBatchSampler
-from digit_sequence.learn.states import VERSION, check_state
+from digit_sequence.learn.states import VERSION, check_batch_size, check_state
 from digit_sequence.read.split import Split
 
 __all__ = [
@@ -67,17 +68,6 @@ __all__ = [
     "decode_classes",
     "encode_numbers",
 ]
-
-
-class _Place(NamedTuple):
-    """Where a worker is in the order of an epoch."""
-
-    done: int
-    """Samples before it, of all ranks."""
-    turn: int
-    """Steps from there to its own."""
-    begun: int = 0
-    """Samples that it has of its own."""
 
 
 class NumberStream(IterableDataset):  # type: ignore[misc]
@@ -139,7 +129,7 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
         self._clock = EpochClock()
         self._running: int | None = None
         """Epoch of the iteration at hand, once it began."""
-        self._place = _Place(0, 0)
+        self._place = Place(0, 0)
         self._batch_size: int | None = None
         """That the loader of the iteration at hand asks for."""
         self._base: tuple[int, int] = (0, 0)
@@ -185,9 +175,9 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
     def __iter__(self) -> Iterator[Example]:
         """Return the examples of this worker of this rank that are not done."""
         state = self._take_state()
-        worker, n_workers = _find_worker()
+        worker, n_workers = find_worker()
         self._running, self._batch_size = None, None
-        self._place = _Place(0, worker)
+        self._place = Place(0, worker)
         if state is not None:
             self._place = self._find_place(state, worker)
             self._running = int(state["epoch"])
@@ -196,7 +186,7 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
                 self._clock.begin(self._running)
         return self._generate(n_workers, self._running, state)
 
-    def _find_place(self, state: Mapping[str, Any], worker: int) -> _Place:
+    def _find_place(self, state: Mapping[str, Any], worker: int) -> Place:
         """Return where this worker goes on: behind what all have done, or where it was itself."""
         turn, begun = state.get("turn", 0), state.get("begun", 0)
         is_own = self._is_worker_state()
@@ -206,7 +196,7 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
                 f"state: expected that of {here}, as here, got {there}; go on with what it was "
                 "saved with, or with what state_after returned"
             )
-        return _Place(state["samples"], turn if is_own else worker + turn, begun)
+        return Place(state["samples"], turn if is_own else worker + turn, begun)
 
     def _is_worker_state(self) -> bool:
         """Whether a worker itself was given its state."""
@@ -214,7 +204,7 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
 
     def _describe(self) -> str:
         """Say which of how many workers this is."""
-        worker, n_workers = _find_worker()
+        worker, n_workers = find_worker()
         rank = self._find_rank()
         return f"worker {worker}/{n_workers} of rank {rank.rank}/{rank.world_size}"
 
@@ -227,7 +217,7 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
             epoch = self._running = self._clock.begin(epoch)
         place, rank = self._place, self._find_rank()
         self._batch_size = find_batch_size(self._given_size)
-        _check_batch_size(state, place, self._batch_size)
+        check_batch_size(state or {}, place, self._batch_size)
         deal = self._deal(rank, self._batch_size, place.done)
         ahead: deque[tuple[int, Step]] = deque()
 
@@ -241,18 +231,10 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
                 begun = 0
 
         for example in self._course.examples(epoch, list_parts()):
-            self._advance(*ahead[0], n_workers)
+            self._place = self._place.advance(*ahead[0], n_workers)
             if not self._place.begun:
                 ahead.popleft()
             yield example
-
-    def _advance(self, size: int, step: Step, n_workers: int) -> None:
-        """Note that one more sample was given of this rank's part of a step."""
-        place = self._place
-        if place.begun + 1 == size:
-            self._place = _Place(step.stop, n_workers - 1)
-        else:
-            self._place = place._replace(begun=place.begun + 1)
 
     def state_dict(self) -> dict[str, Any]:
         """Return where this worker of this rank is."""
@@ -317,24 +299,7 @@ class NumberStream(IterableDataset):  # type: ignore[misc]
         an iteration has begun; what a worker loaded itself is its own.
         """
         state, self._resume = self._resume, None
-        is_own = get_worker_info() is not None and self._loader == os.getpid()
-        return state if is_own or not self._clock.has_begun() else None
+        return state if self._is_worker_state() or not self._clock.has_begun() else None
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_parent": describe_parent()}
-
-
-def _find_worker() -> tuple[int, int]:
-    """Return which DataLoader worker this is, and of how many."""
-    info = get_worker_info()
-    return (info.id, info.num_workers) if info else (0, 1)
-
-
-def _check_batch_size(state: Mapping[str, Any] | None, place: _Place, batch_size: int) -> None:
-    """Refuse to cut batches of another size where one worker or rank goes on by itself."""
-    saved = (state or {}).get("batch_size")
-    if saved not in (None, batch_size) and (place.turn or place.begun):
-        raise ConfigError(
-            f"state: expected that of batches of {batch_size:,} samples, as here, got {saved}; go "
-            "on with what it was saved with, or with what state_after returned"
-        )

@@ -51,7 +51,7 @@ from digit_sequence.learn.devices import (
     set_random_state,
 )
 from digit_sequence.learn.evaluation import compute_loss, load_batches, read_split
-from digit_sequence.learn.network import Recognizer, make_recognizer
+from digit_sequence.learn.network import Recognizer, count_all_steps, make_recognizer
 from digit_sequence.learn.optimizers import load_optimizer, make_optimizers
 from digit_sequence.learn.records import EpochRecord, Progress, TrainOptions
 from digit_sequence.learn.report import measure
@@ -214,7 +214,8 @@ class Run:
         with mixed_precision(self.device, self.options.bfloat16):
             sent = batch._replace(pixels=batch.pixels.to(self.device, non_blocking=True))
             scores = self.model(sent.images, batch.input_widths)
-        loss = compute_loss(scores, batch).mean()
+        n_steps = count_all_steps(batch.pixels, batch.input_widths)
+        loss = compute_loss(scores, n_steps, batch).mean()
         self.model.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), MAX_GRADIENT)

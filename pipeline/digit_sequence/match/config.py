@@ -7,6 +7,7 @@ from typing import Any
 
 from digit_sequence.base.blocks import shorten
 from digit_sequence.match.figures import FIGURES, Measured
+from digit_sequence.match.numbers import describe_numbers, has_signs
 from digit_sequence.match.ranges import (
     GRAIN,
     RULING,
@@ -17,7 +18,6 @@ from digit_sequence.match.ranges import (
     has_print,
     list_settings,
     list_widths,
-    weigh_lengths,
 )
 from digit_sequence.transforms.registry import TRANSFORMS
 
@@ -34,6 +34,8 @@ _GUESSED = {
     "line.gradient": "{probability: 0.4, change: [0, 0.15]}",
 }
 """What cannot be measured well, as on cheques: for printed paper."""
+_SIGNS = {"line.separators", "line.trailing", "line.leading"}
+"""Signs that labels do not have: none, where some labels have signs."""
 _PLAIN = {
     "glyph.ink_texture": _INK,
     "line.touch": "{probability: 0.04, pixels: [1, 3]}",
@@ -52,8 +54,7 @@ def write_config(
         if name in TRANSFORMS:
             sections[section][name] = value, comment
     low, high = list_widths(measured, height)
-    lengths = weigh_lengths(measured)
-    numbers = f"{{random: {{lengths: {_write(lengths)}}}}}"
+    numbers, left_out = describe_numbers(measured.labels, measured.lengths)
     how = "boxes of labels" if has_boxes else "parts of ink, for there are no boxes"
     lines = [
         f"# Images like the {len(measured.lengths)} crops of {shorten(where, 60)}.",
@@ -65,10 +66,12 @@ def write_config(
         "source: {name: mnist-5k, val_fraction: 0.1, test_fraction: 0.1}",
         "",
         "splits:",
-        *(
-            f"  {split}: {{samples: {samples}, numbers: {numbers}}}"
-            for split, samples in (("train", 24000), ("val", 3000), ("test", 3000))
-        ),
+        f"  # Numbers: {_say_numbers(measured, left_out)}.",
+        "  train:",
+        "    samples: 24000",
+        *write_numbers(numbers),
+        "  val: {samples: 3000, numbers: *numbers}",
+        "  test: {samples: 3000, numbers: *numbers}",
         "",
         f"canvas: {{height: {height}, width: [{low}, {high}]}}"
         f"  # width / height: {describe(measured.figures['aspect'])}",
@@ -80,6 +83,19 @@ def write_config(
             value, comment = blocks[name]
             lines += [*(f"  # {line}" for line in comment.splitlines()), f"  {name}: {value}"]
     return "\n".join(lines) + "\n"
+
+
+def write_numbers(numbers: Mapping[str, Any]) -> list[str]:
+    """Return the block `numbers` of the first split, a line for each part of a mixture."""
+    if "mixture" not in numbers:
+        return [f"    numbers: &numbers {_write(numbers)}"]
+    parts = numbers["mixture"]["parts"]
+    return [
+        "    numbers: &numbers",
+        "      mixture:",
+        "        parts:",
+        *(f"          {_write(name)}: {_write(part)}" for name, part in parts.items()),
+    ]
 
 
 def _list_blocks(measured: Measured, ranges: Ranges, height: int) -> dict[str, tuple[str, str]]:
@@ -127,16 +143,30 @@ def _list_blocks(measured: Measured, ranges: Ranges, height: int) -> dict[str, t
         for place, block in blocks.items()
     }
     guessed = _GUESSED if is_printed else _PLAIN
+    labelled = _SIGNS if has_signs(measured.labels) else set()
     return {
         place: (value, "not measured: a guess, as of " + ("cheques" if is_printed else "scans"))
         for place, value in guessed.items()
+        if place not in labelled
     } | written
+
+
+def _say_numbers(measured: Measured, left_out: str) -> str:
+    """Say what of the numbers was taken over."""
+    if not measured.labels:
+        return "as long as parts of ink say, for there are no labels; their digits are random"
+    taken = "lengths, signs, zeros in front and at the end as in the labels; others at random"
+    return taken + (f"; not taken over: {left_out}" if left_out else "")
 
 
 def _write(value: object) -> str:
     """Return a tree as YAML on one line."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {_write(it)}" for key, it in value.items()) + "}"
+        return "{" + ", ".join(f"{_write(key)}: {_write(it)}" for key, it in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_write, value)) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str) and not value.isidentifier():
+        return f"'{value}'"
     return f"{value:g}" if isinstance(value, float) else str(value)

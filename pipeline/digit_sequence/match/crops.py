@@ -13,16 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digit_sequence.base.blocks import shorten
-from digit_sequence.base.characters import (
-    OTHERS,
-    count_inked,
-    drop_signs,
-    find_unknown,
-    show_characters,
-)
+from digit_sequence.base.characters import count_inked, drop_signs
 from digit_sequence.base.documents import check_row, read_text
 from digit_sequence.base.errors import ConfigError, SourceError
 from digit_sequence.base.text import list_first
+from digit_sequence.numbers.number import check_number
 from digit_sequence.sources.image_files import is_image_file, read_grey
 
 MIN_CROPS = 8
@@ -200,6 +195,7 @@ def _parse_name(path: Path) -> Label:
             f"{path}: expected a name that begins with its number, like 4071_2.png; "
             "or give a file of labels"
         )
+    _check_number(str(path), match[1])
     return Label(str(path), match[1], None)
 
 
@@ -230,11 +226,7 @@ def _read_labels(path: Path) -> dict[str, Label]:
             name, number = (row["file"] or "").strip(), (row["number"] or "").strip()
             if name in rows:
                 raise ConfigError(f"{where}: expected one row for {shorten(name)}, got another")
-            if find_unknown(number) is not None or not drop_signs(number):
-                others = show_characters(OTHERS)
-                raise ConfigError(
-                    f"{where}: number: expected digits, maybe with {others}, got {shorten(number)}"
-                )
+            _check_number(where, number)
             rows[name] = Label(where, number, _parse_boxes(where, number, row.get("boxes") or ""))
     except csv.Error as error:
         raise ConfigError(
@@ -243,6 +235,16 @@ def _read_labels(path: Path) -> dict[str, Label]:
     if len({row.boxes is None for row in rows.values()}) > 1:
         raise ConfigError(f"{path}: boxes: expected them in all rows or in none")
     return rows
+
+
+def _check_number(where: str, number: str) -> None:
+    """Raise a `ConfigError` if a label is none that a build could have."""
+    try:
+        check_number(number)
+    except ValueError as error:
+        raise ConfigError(f"{where}: number: {error}") from None
+    if not drop_signs(number):
+        raise ConfigError(f"{where}: number: expected a digit or a letter, got {shorten(number)}")
 
 
 def _parse_boxes(where: str, number: str, text: str) -> NDArray[np.float64] | None:

@@ -64,6 +64,8 @@ class Measured:
     """Values by name, of all crops one after another."""
     lengths: list[int]
     """Digits of each crop: of its label, else parts of ink."""
+    labels: list[str]
+    """The number of each crop, where labels are given."""
     bright: float
     """Share of crops whose ink is bright."""
     ruled: float
@@ -76,6 +78,7 @@ def measure_crops(crops: Sequence[Crop]) -> Measured:
     """Measure crops one by one, and gather their figures."""
     gathered: dict[str, list[float]] = {name: [] for name in FIGURES}
     lengths: list[int] = []
+    labels: list[str] = []
     failed: list[str] = []
     n_bright = n_ruled = 0
     for crop in crops:
@@ -92,11 +95,12 @@ def measure_crops(crops: Sequence[Crop]) -> Measured:
         for name, values in figures.items():
             gathered[name] += values
         lengths.append(len(drop_signs(crop.number)) if crop.number else count_digits(boxes))
+        labels += [crop.number] if crop.number else []
         n_bright += is_bright
         n_ruled += is_ruled
     n_sound = max(1, len(lengths))
     arrays = {name: np.array(values, np.float64) for name, values in gathered.items()}
-    return Measured(arrays, lengths, n_bright / n_sound, n_ruled / n_sound, failed)
+    return Measured(arrays, lengths, labels, n_bright / n_sound, n_ruled / n_sound, failed)
 
 
 def _choose_digits(crop: Crop) -> NDArray[np.float64]:

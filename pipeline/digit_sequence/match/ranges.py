@@ -8,7 +8,6 @@ measured as the real ones were, and each end of a range is moved by what its fig
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -68,7 +67,7 @@ SETTINGS: dict[str, Setting] = {
     "line.pattern.strength": Setting("texture", 0, 1, 2.0, 0.1),
     "line.pattern.period": Setting("period", 2, 16),
     "line.grain.deviation": Setting("texture", 0, 0.5),
-    "line.grain.period": Setting("period", 2, 16),
+    "line.grain.period": Setting("period", 3, 16),  # finer grain cannot be told from noise
     "line.levels.paper": Setting("paper", 96, 255),
     "line.levels.ink": Setting("ink", 0, 0.75),
     "line.blur.sigma": Setting("edge", 0.0, 3, 0.5, -0.5),
@@ -158,13 +157,6 @@ def _limit(
     decimals = DECIMALS.get(place.split(".")[2], PLACES)
     low, high = (round(float(np.clip(end, least, most)), decimals) for end in (low, high))
     return low, high
-
-
-def weigh_lengths(measured: Measured) -> dict[int, float]:
-    """Return how often numbers have each length, as shares."""
-    counts = Counter(min(length, 64) for length in measured.lengths)
-    n = sum(counts.values())
-    return {length: round(counts[length] / n, PLACES) for length in sorted(counts)}
 
 
 def list_widths(measured: Measured, height: int) -> tuple[int, int]:

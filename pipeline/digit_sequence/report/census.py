@@ -1,4 +1,4 @@
-"""What occurs how often in which split: glyphs, writers, numbers and images."""
+"""What occurs how often in which split: glyphs, allographs, writers, numbers and images."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ class Census:
 
     def __init__(self) -> None:
         self.glyphs = WordCounts()
+        """Those of the source."""
+        self.allographs = WordCounts()
+        """Glyphs that were made for other shapes."""
         self.writers = WordCounts()
         """Those who are known."""
         self.numbers = WordCounts()
@@ -29,7 +32,12 @@ class Census:
     def observe(self, batch: Batch) -> None:
         """Count label rows."""
         self._splits.add(batch.split)
-        self.glyphs.add(batch.split, batch.values("glyph_ids"))
+        glyphs = batch.values("glyph_ids")
+        if batch.has("allograph"):
+            is_own = batch.values("allograph") == ""
+            self.allographs.add(batch.split, glyphs[~is_own])
+            glyphs = glyphs[is_own]
+        self.glyphs.add(batch.split, glyphs)
         self.images.add(batch.split, batch.values("pixel_hash"))
         self.numbers.add(batch.split, _hash_texts(batch.values("number")))
         if batch.has(WRITERS.name):
@@ -43,7 +51,7 @@ class Census:
 
     def list_counts(self) -> Iterator[tuple[str, WordCounts]]:
         """Yield what is counted, in the plural, and its counts, if there are any."""
-        for name in ("glyphs", "writers", "numbers", "images"):
+        for name in ("glyphs", "allographs", "writers", "numbers", "images"):
             words: WordCounts = getattr(self, name)
             if words.n_kept:
                 yield name, words

@@ -43,7 +43,13 @@ class Overview(Panel):
         ]
         if faults := scene.subject.faults:
             self._facts.append(Fact("not whole", count_things(len(faults), "fault"), "bad"))
-        head = ["split", "samples", "planned", "digits", *(["kB"] if self._bytes else [])]
+        head = [
+            "split",
+            "samples",
+            "planned",
+            "digits",
+            *(["kB of images alone"] if self._bytes else []),
+        ]
         rows: list[list[Cell]] = [
             [
                 split,

@@ -1,4 +1,4 @@
-"""How often glyphs, writers and numbers come again."""
+"""How often glyphs, allographs, writers and numbers come again."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from digit_sequence.report.scene import Scene
 
 _USES = {
     "glyphs": "digits drawn from one glyph",
+    "allographs": "digits drawn from one allograph",
     "writers": "digits of one writer",
     "numbers": "samples of one number",
 }
@@ -24,27 +25,31 @@ class Reuse(Panel):
     name = "reuse"
     title = "Use of glyphs, writers and numbers"
     lead = (
-        "How often the same glyph, writer or number comes again. A glyph is one handwritten digit, "
-        "the picture that a digit of a number is drawn from. The more different ones, the more a "
-        "network sees; a tail to the right is what it sees most."
+        "How often the same glyph, writer or number comes again. A glyph is one handwritten digit "
+        "of the source, the picture that a digit of a number is drawn from; an allograph is a "
+        "glyph that was made for a shape that the source lacks. The more different ones, the more "
+        "a network sees; a tail to the right is what it sees most."
     )
 
     def __init__(self) -> None:
         self._facts: list[Fact] = []
 
     def show(self, scene: Scene) -> Sequence[Element]:
-        """Return a table and a plot for each of the three."""
+        """Return a table, and a plot for each."""
         rows: list[list[Cell]] = []
         plots: list[Element] = []
         for name, words in scene.census.list_counts():
             if name not in _USES:
                 continue
-            what = "glyphs: handwritten digits" if name == "glyphs" else name
+            what = "glyphs of the source" if name == "glyphs" else name
             self._facts.append(Fact(f"{words.n_different:,}", f"different {what}"))
             _, counts = words.table()
-            uses = {split: Histogram(is_whole=True) for split in scene.census.splits}
-            for split, histogram in uses.items():
+            uses: dict[str, Histogram] = {}
+            for split in scene.census.splits:
                 own = counts[:, SPLITS.index(split)]
+                if not own.any():  # as allographs, of a few samples
+                    continue
+                histogram = uses[split] = Histogram(is_whole=True)
                 histogram.add(own[own > 0])
                 n_once = int((own == 1).sum())
                 rows.append(

@@ -8,7 +8,7 @@ from itertools import combinations
 from digit_sequence.report.panel import Cell, Element, Fact, Note, Panel, Table
 from digit_sequence.report.scene import Scene
 
-_STRICT = ("glyphs", "images")
+_STRICT = ("glyphs", "allographs", "images")
 """What no dataset has in two splits; writers and numbers are kept apart where a config asks."""
 
 
@@ -18,8 +18,9 @@ class Splits(Panel):
     name = "splits"
     title = "Splits apart"
     lead = (
-        "What two splits have in common, counted over all label rows. Glyphs and images must be 0, "
-        "else a test measures memory; writers and numbers are 0 where the config keeps them apart."
+        "What two splits have in common, counted over all label rows. Glyphs, allographs and "
+        "images must be 0, else a test measures memory; writers and numbers are 0 where the config "
+        "keeps them apart."
     )
 
     def __init__(self) -> None:

@@ -24,8 +24,9 @@ Pixels = Annotated[int, Field(ge=1, le=64)]
 class Touch(Placement):
     """Slide two digits along the line until their inks meet; all pairs are measured.
 
-    Digits that share no row never meet, and ink transforms change digits later. So the label says
-    what is on the image, of pairs that were slid and of all others, which may touch by chance.
+    Digits that share no row never meet, nor do those that would overlap by more than half of the
+    narrower one. Ink transforms change digits later. So the label says what is on the image, of
+    pairs that were slid and of all others, which may touch by chance.
     """
 
     name: ClassVar = "touch"
@@ -51,9 +52,9 @@ class Touch(Placement):
     def place(self, row: Row, drawn: Drawn) -> Drawn:
         """Set the gap of chosen pairs to what makes the nearest rows of their inks overlap.
 
-        A row is compared with that of the other digit and the two beside it. A digit begins and
-        ends behind the one before it, so that the order of digits is seen. Pairs with a separator
-        or a space between them stay apart, and signs from digits: a dot in a digit is not seen.
+        A row is compared with that of the other digit and the two beside it. Pairs that would meet
+        only where one hides the other stay apart, as do pairs with a separator or a space between
+        them, and signs from digits: a dot in a digit is not seen.
         """
         assert row.outlines
         touch = np.array(drawn["touch"], np.int64)
@@ -66,14 +67,14 @@ class Touch(Placement):
         end = np.pad(row.outlines.last[before], ((0, 0), (1, 1)), constant_values=-np.inf)
         end = np.maximum(np.maximum(end[:, :-2], end[:, 1:-1]), end[:, 2:])
         distance = row.widths[before] + (row.outlines.first[here] - end).min(axis=1)
-        meets = distance < np.inf
-        touch[here[~meets]] = 0
-        here, before, distance = here[meets], before[meets], distance[meets]
         narrower = np.minimum(row.widths[before], row.widths[here])
         deepest = np.maximum(1, DEPTH * narrower).astype(np.int64)
         touch[here] = np.minimum(touch[here], deepest)
-        gaps = -np.floor(distance + touch[here] + 0.5).astype(np.int64)
-        row.gaps[here] = np.maximum(gaps, 1 - narrower)
+        gaps = -np.floor(distance + touch[here] + 0.5)
+        is_slid = (distance < np.inf) & (gaps >= row.least_gaps[here])
+        touch[here[~is_slid]] = 0
+        here = here[is_slid]
+        row.gaps[here] = gaps[is_slid]
         applied = {"touch": touch, "spacing": row.gaps}
         if "gap" in drawn:
             gap = np.array(drawn["gap"])
