@@ -22,6 +22,14 @@ def check_free(path: Path, overwrite: bool, where: str) -> None:
         raise ConfigError(f"{where}: {path} is there already; name another{advice}")
 
 
+def check_suffix(path: Path, *suffixes: str, where: str = "--output") -> None:
+    """Raise a ConfigError if a file's name ends in none of the suffixes of what is written."""
+    if path.suffix.lower() not in suffixes:
+        raise ConfigError(
+            f"{where}: expected a name that ends in {' or '.join(suffixes)}, got {path}"
+        )
+
+
 def check_made(path: Path, kind: str, where: str = "--output") -> None:
     """Raise a ConfigError if what gets no mark would replace a file of another kind."""
     start, name = _KINDS[kind]
