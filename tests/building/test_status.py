@@ -179,21 +179,25 @@ def test_files_that_are_no_shards(tiny_config, folder):
 
 
 @pytest.mark.parametrize(
-    ("file", "end"),
+    ("file", "got"),
     [
-        ("", " yet; a build that has just begun writes there in some seconds; check the path"),
-        (".build/glyphs", " yet; a build that has just begun writes there"),
-        ("notes.txt", "; check the path, or build one: digit-sequence build CONFIG -o OUT"),
+        (
+            None,
+            "none yet; a build that has just begun writes there in some seconds; check the path",
+        ),
+        (".build/glyphs", "none yet; a build that has just begun writes there"),
+        ("", "an empty folder; check the path, or build one: digit-sequence build CONFIG -o OUT"),
+        ("notes.txt", "none; check the path, or build one: digit-sequence build CONFIG -o OUT"),
     ],
 )
-def test_no_build(forks, folder, file, end):
+def test_no_build(forks, folder, file, got):
     """A folder without a build is an error, which tells of a build that may have begun there."""
-    if file:
-        (folder / file).parent.mkdir(parents=True)
-        (folder / file).touch()
+    if file is not None:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).mkdir() if not file else (folder / file).touch()
     done = forks.run("status", folder)
     assert (done.returncode, done.stdout) == (2, "")
-    expected = f"error: {folder}: expected a dataset built by this program, got none{end}"
+    expected = f"error: {folder}: expected a dataset built by this program, got {got}"
     assert done.stderr.startswith(expected)
 
 

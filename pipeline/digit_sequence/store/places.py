@@ -28,13 +28,18 @@ def refuse_file(uri: str) -> None:
 
 def describe_none(storage: Storage) -> OutputError:
     """Return what to say of a folder without a plan: a build may have begun there just now."""
+    folder = Path(storage.locate(BUILD_FOLDER)).parent
     try:
-        is_foreign = any(not path.startswith(f"{BUILD_FOLDER}/") for path, _ in storage.walk())
+        if any(not path.startswith(f"{BUILD_FOLDER}/") for path, _ in storage.walk()):
+            got = "none"
+        elif storage.is_local and folder.is_dir() and not any(folder.iterdir()):
+            got = "an empty folder"
+        else:
+            got = "none yet; a build that has just begun writes there in some seconds"
     except OutputError:
-        is_foreign = True
-    begun = "" if is_foreign else " yet; a build that has just begun writes there in some seconds"
+        got = "none"
     return OutputError(
-        f"{storage.uri}: expected a dataset built by this program, got none{begun}; check "
+        f"{storage.uri}: expected a dataset built by this program, got {got}; check "
         "the path, or build one: digit-sequence build CONFIG -o OUT"
     )
 
