@@ -452,6 +452,22 @@ def test_images_without_a_number(taught, crops, tmp_path):
     assert json.loads((tmp_path / "out/report.json").read_text())["empty"] == 23
 
 
+def test_guesses_are_to_be_checked(taught, crops, tmp_path):
+    """A network that has learned nothing spells digits of no confidence: none of them was read."""
+    saved = torch.load(taught[0] / "best.pt", weights_only=True)
+    saved["model"]["classify.weight"].zero_()
+    saved["model"]["classify.bias"].zero_()[BLANK] = -1e4
+    torch.save(saved, tmp_path / "raw.pt")
+    shown = read(tmp_path / "raw.pt", crops)
+    rows = parse(shown.stdout)
+    assert {(bool(row["number"]), row["confidence"], row["status"]) for row in rows} == {
+        (True, "0.0000", "check")
+    }
+    assert f"note: {len(rows)} of {len(rows)} readings are guesses, of confidence 0.0000" in (
+        shown.stderr
+    )
+
+
 def test_weights_say_what_they_know(taught):
     """Beside the weights stand the size and the levels of the images they know."""
     reader = Reader(taught[0])
