@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.cli.help import help_option
 
 Command = Callable[..., Any]
 _KINDS = {"png": (b"\x89png", "PNG"), "html": (b"<!doctype html", "HTML page")}
@@ -52,7 +53,7 @@ def overwrite_option(command: Command) -> Command:
 
 
 def output_options(command: Command) -> Command:
-    """Add the options --quiet and --json, which each command has; `terminal.Manner` takes them."""
+    """Add --quiet and --json, which `terminal.Manner` takes, and --help: each command has them."""
     quiet = click.option(
         "--quiet",
         is_flag=True,
@@ -65,7 +66,7 @@ def output_options(command: Command) -> Command:
         expose_value=False,
         help="For programs: a line of JSON for each event, the last of which says how it ended.",
     )
-    return quiet(as_json(command))
+    return quiet(as_json(help_option(command)))
 
 
 def override_option(command: Command) -> Command:
