@@ -201,6 +201,13 @@ def test_no_build(forks, folder, file, got):
     assert done.stderr.startswith(expected)
 
 
+def test_a_dataset_that_was_meant(forks, tiny_config, folder):
+    """Of a folder that is not there, one that is called almost so is suggested."""
+    build(tiny_config(), folder / "tiny")
+    done = forks.run("status", folder / "tinny")
+    assert done.stderr.endswith(f" got none; did you mean {folder / 'tiny'}?\n")
+
+
 def test_run_is_on_record_before_workers_answer(tiny_config, folder, monkeypatch):
     """A build is seen to run while its workers start."""
     seen = []
