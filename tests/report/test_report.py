@@ -219,6 +219,7 @@ def test_splits_are_apart(page):
 def test_record_of_the_build(page, folder):
     """The run of the build stands there, and the versions that it depends on."""
     (run,) = page.find_table("began", "outcome")
+    assert run[0].endswith(" UTC")
     assert run[1] == "complete"
     assert run[7:] == ["0", "0", "0"]
     versions = dict(page.find_table("of", "version or value"))
