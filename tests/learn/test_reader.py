@@ -109,9 +109,9 @@ def test_reads_as_the_report_says(taught, tmp_path):
     expected = report["results"]["test"]
     assert expected["exact_match"] > 0.2
     assert {name: result[name] for name in expected} == expected
-    assert f"exact match {expected['exact_match']:.1%} (" in shown.stdout
+    assert f"exact match {expected['exact_match']:.2%} (" in shown.stdout
     for digits, row in expected["by_length"].items():
-        assert f"{digits}: {row['exact_match']:.1%} of {row['samples']}" in shown.stdout
+        assert f"{digits}: {row['exact_match']:.2%} of {row['samples']}" in shown.stdout
     n_edits = sum(confusion["count"] for confusion in result["confusions"])
     n_digits = sum(int(digits) * it["samples"] for digits, it in expected["by_length"].items())
     assert n_edits == round(expected["character_error_rate"] * n_digits)
@@ -328,7 +328,7 @@ def test_broken_images_count_as_wrong(taught, crops, tmp_path):
     shown = read(
         taught[0], crops, "--labels", crops / "labels.csv", "-o", tmp_path / "out", status=2
     )
-    assert "exact match 0.0% (" in shown.stdout
+    assert "exact match 0.00% (" in shown.stdout
     files = "readings.csv, report.json, mistakes.png"
     assert shown.stdout.endswith(f"in {tmp_path / 'out'}: {files}\n")
     assert "23 of 23 images cannot be read" in shown.stderr

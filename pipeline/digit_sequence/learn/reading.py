@@ -220,7 +220,7 @@ def _measure(
     digits, is_doubtful = doubtful
     remark = digits.describe("images", int(is_doubtful.sum()))
     for without in [*measure_both("images", compared, is_doubtful).values()][1:]:
-        remark += f"; exact match of the others {without['exact_match']:.1%}"
+        remark += f"; exact match of the others {without['exact_match']:.2%}"
         result |= {"without_doubtful": without}
     return result, [remark]
 
@@ -250,14 +250,14 @@ def _summarize(
     bounds = result["bounds"]
     exact, errors = bounds["exact_match"], bounds["character_error_rate"]
     lines = [
-        f"{result['samples']:,} images   exact match {result['exact_match']:.1%} "
-        f"({exact[0]:.1%} to {exact[1]:.1%})   character error rate "
+        f"{result['samples']:,} images   exact match {result['exact_match']:.2%} "
+        f"({exact[0]:.2%} to {exact[1]:.2%})   character error rate "
         f"{result['character_error_rate']:.2%} ({errors[0]:.2%} to {errors[1]:.2%})",
-        f"exact match of the surest half {result['surest']['50%']:.1%}, of the surest nine tenths "
-        f"{result['surest']['90%']:.1%}",
+        f"exact match of the surest half {result['surest']['50%']:.2%}, of the surest nine tenths "
+        f"{result['surest']['90%']:.2%}",
         "exact match by number of characters: "
         + ", ".join(
-            f"{digits}: {row['exact_match']:.1%} of {row['samples']:,}"
+            f"{digits}: {row['exact_match']:.2%} of {row['samples']:,}"
             for digits, row in result["by_length"].items()
         ),
     ]
@@ -268,7 +268,7 @@ def _summarize(
     if min_confidence:
         triples = zip(compared.truths, compared.predictions, compared.confidences, strict=True)
         sure = [truth == number for truth, number, is_sure in triples if is_sure >= min_confidence]
-        right = f", {sum(sure) / len(sure):.1%} of them right" if sure else ""
+        right = f", {sum(sure) / len(sure):.2%} of them right" if sure else ""
         lines.append(f"{len(sure):,} are as sure as {min_confidence:g}{right}")
     return lines
 
