@@ -49,6 +49,7 @@ class Record(Panel):
             [str(name), str(version)] for name, version in take_versions(published).items()
         ]
         rows: list[list[Cell]] = [
+            ["dataset", storage.uri],
             ["fingerprint", published["fingerprint"]],
             ["digest of the digits", published["source_digest"]],
             ["container", published["container"]],
