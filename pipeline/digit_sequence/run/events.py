@@ -121,7 +121,7 @@ def describe_end(event: Mapping[str, Any]) -> str:
     >>> describe_end({"outcome": "OutputError", "message": "out: no room; make some"})
     'failed: out: no room; make some'
     """
-    outcome = event.get("outcome", "unknown")
+    outcome = str(event.get("outcome", "unknown"))
     if outcome in ("complete", "unknown"):
         return outcome
     if outcome in ("BuildStopped", "KeyboardInterrupt"):
