@@ -126,8 +126,8 @@ def describe_end(event: Mapping[str, Any]) -> str:
         return outcome
     if outcome in ("BuildStopped", "KeyboardInterrupt"):
         return "stopped"
-    told = re.split(r"[.:]?(?:\n|\. )", str(event.get("message") or outcome), maxsplit=1)[0]
-    return f"failed: {told}"
+    sentence = re.split(r"[.:]?(?:\n|\. )", str(event.get("message") or ""), maxsplit=1)[0]
+    return f"failed: {sentence or outcome}"
 
 
 def _parse_lines(content: bytes) -> Iterator[dict[str, Any]]:
