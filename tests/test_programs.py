@@ -140,7 +140,7 @@ def test_defaults_are_those_of_the_function(name):
             assert option.default == default, option
 
 
-HOW_TO_PRINT = {"quiet", "json"}
+HOW_TO_PRINT = {"quiet", "json", "help"}
 ONLY_ON_THE_COMMAND_LINE = {
     "build": {"dry_run"},  # plan_build
     "match": {"output", "overwrite"},

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from builds import start_python
-from digit_sequence.base.files import is_remote, open_new, remove_orphans
+from digit_sequence.base.files import is_remote, open_new, remove_orphans, suggest_path
 
 WRITE_SLOWLY = """
 import sys, time
@@ -108,3 +108,33 @@ def test_writer_survives_those_who_clean(tmp_path):
     finally:
         cleaner.kill()
         cleaner.wait()
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("configs/defualt.yaml", "configs/default.yaml"),
+        ("confgs/default.yaml", "configs/default.yaml"),
+        ("configs/Default.yaml", "configs/default.yaml"),
+        ("data/tinny", "data/tiny"),
+        ("configs/default", "configs/default.yaml"),
+        ("configs/fax.yaml", ""),  # real.yaml has its end alone
+        ("configs/defualt.png", ""),
+        ("confgs/defualt.yaml", ""),
+        ("configs/default.yaml", ""),
+        ("none/at/all", ""),
+        ("", ""),
+        ("x" * 5000, ""),
+        ("a\0b", ""),
+    ],
+)
+def test_paths_that_were_meant(tmp_path, monkeypatch, given, meant):
+    """Of a path with one wrong name the right one is suggested, if it is there."""
+    monkeypatch.chdir(tmp_path)
+    for path in ("configs/default.yaml", "configs/real.yaml", "configs/photo.jpg", "data/tiny/x"):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).touch()
+    assert suggest_path(Path(given)) == (f"; did you mean {Path(meant)}?" if meant else "")
+    if given and not Path(given).is_absolute():
+        found = suggest_path(tmp_path / given)
+        assert found == (f"; did you mean {tmp_path / meant}?" if meant else "")

@@ -87,7 +87,7 @@ def test_status_after_the_end(forks, tiny_config, folder):
     lines = forks.run("status", folder).stdout.splitlines()
     assert lines[0].split() == ["split", "shards", "done", "missing"]
     assert read_table("\n".join(lines)) == {"train": (3, 3, 0), "test": (1, 1, 0)}
-    assert re.fullmatch(r"last run ended 20\S+(?<!:)", lines[-2])  # "complete" is said once
+    assert re.fullmatch(r"last run ended 20\S+ \S+ UTC", lines[-2])  # "complete" is said once
     assert lines[-1] == "complete"
 
 
@@ -98,11 +98,24 @@ def test_status_after_a_failure(forks, tiny_config, folder, tmp_path):
     assert forks.run("build", config, "-o", folder, *LOCAL).returncode == 2
     text = find_status(Storage(str(folder))).describe()
     assert "failed in the last run: train-00001\n" in text
-    assert re.search(r"last run ended 20\S+: BuildError", text)
+    assert re.search(r"last run ended 20\S+ \S+ UTC: failed: 1 of 4 shards failed; .* kept\n", text)
     assert read_table(text)["train"] == (3, 2, 1)
     (folder / "images/train/train-00001.tar").rmdir()
     build(tiny_config(), folder)
     assert "failed" not in find_status(Storage(str(folder))).describe()
+
+
+@pytest.mark.parametrize("end", ["BuildStopped", "KeyboardInterrupt"])
+def test_status_after_a_stop(tiny_config, folder, end):
+    """A run that was stopped is told so in words; programs get the name too."""
+    build(tiny_config(), folder)
+    (folder / "labels/train/train-00001.parquet").unlink()
+    log = RunLog(Storage(str(folder)))
+    log.write("start")
+    log.write("end", outcome=end, message="stopped: 2 of 4 shards are done")
+    found = find_status(Storage(str(folder)))
+    assert re.search(r"last run ended 20\S+ \S+ UTC: stopped\n", found.describe())
+    assert (found.run.outcome, found.run.end) == (end, "stopped")
 
 
 def test_rate_and_time_left(tiny_config, folder):
@@ -116,7 +129,9 @@ def test_rate_and_time_left(tiny_config, folder):
     log.write("start")
     log.write("progress", done=2, images_per_second=0.1)
     text = find_status(storage).describe()
-    assert re.search(r"running since 20\S+, 0 images/s, about 0:01:10 left", text)  # 7 samples
+    assert re.search(
+        r"running since 20\S+ \S+ UTC, 0 images/s, about 0:01:10 left", text
+    )  # 7 samples
 
 
 def test_silent_run(tiny_config, folder, monkeypatch):
@@ -127,7 +142,7 @@ def test_silent_run(tiny_config, folder, monkeypatch):
     assert "running since" in find_status(storage).describe()
     monkeypatch.setattr("digit_sequence.building.status._SILENT_SECONDS", -1)
     assert re.search(
-        r"last run began 20\S+ and is silent since 20", find_status(storage).describe()
+        r"last run began 20\S+ \S+ UTC and is silent since 20", find_status(storage).describe()
     )
 
 
@@ -179,22 +194,33 @@ def test_files_that_are_no_shards(tiny_config, folder):
 
 
 @pytest.mark.parametrize(
-    ("file", "end"),
+    ("file", "got"),
     [
-        ("", " yet; a build that has just begun writes there in some seconds; check the path"),
-        (".build/glyphs", " yet; a build that has just begun writes there"),
-        ("notes.txt", "; check the path, or build one: digit-sequence build CONFIG -o OUT"),
+        (
+            None,
+            "none yet; a build that has just begun writes there in some seconds; check the path",
+        ),
+        (".build/glyphs", "none yet; a build that has just begun writes there"),
+        ("", "an empty folder; check the path, or build one: digit-sequence build CONFIG -o OUT"),
+        ("notes.txt", "none; check the path, or build one: digit-sequence build CONFIG -o OUT"),
     ],
 )
-def test_no_build(forks, folder, file, end):
+def test_no_build(forks, folder, file, got):
     """A folder without a build is an error, which tells of a build that may have begun there."""
-    if file:
-        (folder / file).parent.mkdir(parents=True)
-        (folder / file).touch()
+    if file is not None:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).mkdir() if not file else (folder / file).touch()
     done = forks.run("status", folder)
     assert (done.returncode, done.stdout) == (2, "")
-    expected = f"error: {folder}: expected a dataset built by this program, got none{end}"
+    expected = f"error: {folder}: expected a dataset built by this program, got {got}"
     assert done.stderr.startswith(expected)
+
+
+def test_a_dataset_that_was_meant(forks, tiny_config, folder):
+    """Of a folder that is not there, one that is called almost so is suggested."""
+    build(tiny_config(), folder / "tiny")
+    done = forks.run("status", folder / "tinny")
+    assert done.stderr.endswith(f" got none; did you mean {folder / 'tiny'}?\n")
 
 
 def test_run_is_on_record_before_workers_answer(tiny_config, folder, monkeypatch):
@@ -243,7 +269,9 @@ def test_killed_run_is_told_at_once(many, folder):
     gone = subprocess.Popen(["true"])
     gone.wait()
     RunLog(storage).write("start", host=platform.node(), pid=gone.pid)
-    assert re.search(r"last run began 20\S+ and was killed", find_status(storage).describe())
+    assert re.search(
+        r"last run began 20\S+ \S+ UTC and was killed", find_status(storage).describe()
+    )
 
 
 def test_any_version_has_a_status(many, folder, monkeypatch):

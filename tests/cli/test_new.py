@@ -320,7 +320,7 @@ ERRORS = {
         "CONFIG: there.yaml is there already; name another, or give",
     ),
     "sheet": (["sheet.yaml", "--yes"], "CONFIG: sheet.png is there already; name another, or give"),
-    "name": (["mine", "--yes"], "CONFIG: expected a name that ends in .yaml, got mine"),
+    "name": (["mine", "--yes"], "CONFIG: expected a name that ends in .yaml or .yml, got mine"),
     "folder": (["folder.yaml", "--yes", "--overwrite"], "CONFIG: folder.yaml is there already"),
 }
 

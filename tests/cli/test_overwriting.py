@@ -13,11 +13,14 @@ from builds import write_config
 from digit_sequence.cli.marks import check_own, make_mark, mark_page
 from digit_sequence.cli.program import main
 
-MAKERS = {"preview": ["preview", "none", "-o"], "report": ["report", "none", "-o"]}
-"""Commands that write a picture or a page with a mark."""
+MAKERS = {
+    "preview": (["preview", "none", "-o"], "mine.png"),
+    "report": (["report", "none", "-o"], "mine.html"),
+}
+"""Commands that write a picture or a page with a mark, and a name for it."""
 OTHERS = {
-    "sample": (["sample", "train-000000001", "--from", "none", "-o"], "PNG"),
-    "build": (["build", "none.yaml", "--performance-report"], "HTML page"),
+    "sample": (["sample", "train-000000001", "--from", "none", "-o"], "mine.png", "PNG"),
+    "build": (["build", "none.yaml", "--performance-report"], "mine.HTM", "HTML page"),
 }
 """Commands that write one without, and what it is called."""
 PICTURE = io.BytesIO()
@@ -47,26 +50,47 @@ def two(tiny_config, tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("command", MAKERS.values(), ids=MAKERS)
+@pytest.mark.parametrize(("command", "name"), MAKERS.values(), ids=MAKERS)
 @pytest.mark.parametrize("content", CONTENTS)
-def test_other_files_are_not_replaced(command, content, tmp_path):
+def test_other_files_are_not_replaced(command, name, content, tmp_path):
     """A picture or a page does not replace what was not: a config, by a slip of the hand."""
-    path = tmp_path / "mine"
+    path = tmp_path / name
     path.write_bytes(content)
     told = run(*command, path, status=2)
     assert f"--output: {path} is there already, not by this command; name another file, or" in told
     assert path.read_bytes() == content
 
 
-@pytest.mark.parametrize(("command", "kind"), OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize(("command", "name", "kind"), OTHERS.values(), ids=OTHERS)
 @pytest.mark.parametrize("content", CONTENTS[:3])
-def test_files_of_other_kinds_are_not_replaced(command, kind, content, tmp_path):
+def test_files_of_other_kinds_are_not_replaced(command, name, kind, content, tmp_path):
     """Where there is no mark, a picture or a page does not replace what is none."""
-    path = tmp_path / "mine"
+    path = tmp_path / name
     path.write_bytes(content)
     told = run(*command, path, status=2)
     assert f"{path} is there already and is no {kind}; name another file" in told
     assert path.read_bytes() == content
+
+
+PICTURES, PAGES, CONFIGS = ".png", ".html or .htm", ".yaml or .yml"
+NAMES = {
+    "preview": (["preview", "none", "-o"], "--output", PICTURES),
+    "sample": (["sample", "train-1", "--from", "none", "-o"], "--output", PICTURES),
+    "report": (["report", "none", "-o"], "--output", PAGES),
+    "build": (["build", "none.yaml", "--performance-report"], "--performance-report", PAGES),
+    "match": (["match", "none", "-o"], "--output", CONFIGS),
+    "new": (["new", "--yes"], "CONFIG", CONFIGS),
+}
+"""Commands that write a file by its name, where it stands, and how the name may end."""
+
+
+@pytest.mark.parametrize(("command", "where", "endings"), NAMES.values(), ids=NAMES)
+@pytest.mark.parametrize("name", ["sheet.txt", "sheet", "sheet.jpg"])
+def test_names_say_what_is_written(command, where, endings, name, work):
+    """A picture is not written into a .txt: its name is refused before anything is done."""
+    told = run(*command, name, status=2)
+    assert told == f"error: {where}: expected a name that ends in {endings}, got {name}\n"
+    assert not [*work.iterdir()]
 
 
 def test_results_are_replaced(two):

@@ -70,21 +70,61 @@ def test_rate_of_late():
     assert meter.rate == 50
 
 
+def work(meter, clock, count, seconds, made=10):
+    """Have tasks done, each after so many seconds; return the times left that were told."""
+    told = []
+    for _ in range(count):
+        clock.now += seconds
+        meter.advance(made, True)
+        told.append(meter.seconds_left)
+    return told
+
+
+def test_time_left_is_told_when_it_is_known():
+    """A start that takes long is no part of the rate; too little work tells of no time."""
+    meter, clock = make_meter(10_000, tally=Tally(threads=2))
+    clock.now += 60  # workers start
+    meter.advance(10, True)
+    assert work(meter, clock, 3, 1) == [None] * 3
+    assert work(meter, clock, 2, 1) == [995, 994]
+    meter, clock = make_meter(100)
+    clock.now += 1.5
+    meter.advance(90, True)
+    assert meter.seconds_left is None
+    meter, clock = make_meter(4)  # four tasks, each longer than any start
+    assert work(meter, clock, 4, 100, 1) == [300, 200, 100, 0]
+
+
+def test_halt():
+    """In a halt, as of a process that is stopped, no time left is told; then that of late."""
+    meter, clock = make_meter(10_000, tally=Tally(threads=2))
+    assert work(meter, clock, 10, 1)[-1] == 990
+    clock.now += 6
+    assert meter.seconds_left is not None
+    clock.now += 3600
+    assert meter.seconds_left is None
+    assert meter.list_words() == ["100/10,000 images", "2 workers"]
+    meter.advance(10, True)
+    assert meter.seconds_left is None
+    assert work(meter, clock, 3, 1) == [None, 987, 986]
+    assert meter.list_words() == ["140/10,000 images", "16:26 left", "10/s", "2 workers"]
+
+
 def test_words():
     """Failures and retries are told if there are any; workers while they work."""
     meter, clock = make_meter(tally=Tally(retries=3, failures=4, threads=7))
-    clock.now += 1
-    meter.advance(10, True)
+    clock.now += 2
+    meter.advance(50, True)
     assert meter.list_words() == [
-        *("10/100 images", "0:09 left", "4 failed", "10/s", "3 retried", "7 workers")
+        *("50/100 images", "0:02 left", "4 failed", "25/s", "3 retried", "7 workers")
     ]
     assert meter.make_record() == {
-        "done": 10,
+        "done": 50,
         "total": 100,
         "unit": "images",
-        "per_second": 10,
-        "seconds": 1,
-        "seconds_left": 9,
+        "per_second": 25,
+        "seconds": 2,
+        "seconds_left": 2,
         "workers": 7,
         "retries": 3,
         "failures": 4,

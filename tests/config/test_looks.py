@@ -214,7 +214,7 @@ REFUSED = [
     ("{clean: -1}", "c.yaml: look.clean.weight: expected greater than or equal to 0, got -1"),
     ("{clean: .inf}", "c.yaml: look.clean.weight: expected a finite number, got inf"),
     ("{clean: often}", "c.yaml: look.clean.weight: expected a number, got 'often'"),
-    ("{clean: }", "c.yaml: look.clean.weight: expected a number, got None"),
+    ("{clean: }", "c.yaml: look.clean.weight: expected a number, got nothing"),
     ("{3: {}}", "c.yaml: look.3: expected text, got 3"),
     ("{clean: {weight: 2}}", "c.yaml: look.clean: expected a weight, or all of a look of one's"),
     ("{scan: {glyph: {pen: }}}", "what is to be different from scan belongs in the config's own g"),
@@ -245,11 +245,11 @@ def test_bad_looks(load: Load, look: str, message: str) -> None:
     ("text", "message"),
     [
         ("glyph: {shear: {degrees: [3, 2]}}", "glyph.shear.degrees: expected [low, high] with low"),
-        ("line: {spacing: }", "line.spacing: expected a list, got None"),
+        ("line: {spacing: }", "line.spacing: expected a list, got nothing"),
         ("line: {blr: {}}", "line.blr: unknown key; expected one of "),
         ("canvas: {height: 30}", "canvas: unknown key; expected one of glyph, line"),
         ("glyph: 3", "glyph: expected a block with the keys "),
-        ("", "expected the keys glyph and line, got None"),
+        ("", "expected the keys glyph and line, got nothing: the file is empty"),
         ("glyph: {", "line 1, column 9: not readable as YAML"),
     ],
 )

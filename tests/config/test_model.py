@@ -194,7 +194,7 @@ REFUSED = [
     ("glyph: {salt: {pixels: [1, 2], x: 1}}", "glyph.salt.x: unknown key; expected one of probab"),
     ("1: 2", "1: expected a key that is text, got 1"),
     # blocks
-    ("canvas: ", "canvas: expected a block with the keys height, width, align, got None"),
+    ("canvas: ", "canvas: expected a block with the keys height, width, align, got nothing"),
     ("glyph: {crop: true}", "glyph.crop: expected a block with the keys margin, got True"),
 ]
 
@@ -226,7 +226,7 @@ REFUSED_NUMBERS = [
     ("{values: ['']}", "values.0: expected a string of digits 0-9, got ''"),
     ("{values: ['1\t']}", r"and space, got '\t' (U+0009) in '1\t'"),
     ("{values: ['\u0663']}", "and space, got '\u0663' (U+0663) in '\u0663'"),
-    ("{values: [null]}", "values.0: expected a string of digits 0-9, got None"),
+    ("{values: [null]}", "values.0: expected a string of digits 0-9, got nothing"),
     (f"{{values: ['{'1' * 65}']}}", "values.0: expected at most 64 characters, got 65"),
     ("{range: {first: 5, last: 2}}", "numbers.range: expected first <= last, got 5 and 2"),
     ("{range: {first: 5}}", "numbers.range.last: expected a value, got none"),
@@ -375,6 +375,8 @@ def test_range_of_integers_too_long_to_print(load: Load) -> None:
 def test_file_without_keys(load: Load, text: str) -> None:
     """A file that holds no keys is refused as such, also if values are set in it."""
     expected = "c.yaml: expected keys and values, got "
+    if text in ("", "# nothing\n"):
+        expected += "nothing: the file is empty; digit-sequence new writes a config"
     assert message_of(load, text).startswith(expected)
     assert message_of(load, text, "seed=3").startswith(expected)
 
@@ -382,6 +384,19 @@ def test_file_without_keys(load: Load, text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("seed: 1\ncanvas\n  width: 8\n", "line 2, column 1: not readable as YAML: could not find"),
+        ("seed: 1\nname:x\na: b\n", "expected ':' at line 3, column 1"),
+        (
+            "a: {b: c\nd: 3\n",
+            "line 1, column 4: not readable as YAML: expected ',' or '}', but got",
+        ),
+        ("a: 'b\nc: 3\n", "line 1, column 4: not readable as YAML: found unexpected end of stream"),
+        (
+            "a:\n  b 2\n\n  d: 3\n",
+            "line 2: not readable as YAML: mapping values are not allowed",
+        ),
+        ("a:\n  b 2\n\n  d: 3\n", " here at line 4, column 4; is there a colon too few?"),
+        ("a:\n  b: 1\n c: 2\n", "line 3, column 2: not readable as YAML: expected <block end>"),
         (
             MINIMAL + "seed: 1\nseed: 2\n",
             'line 4, column 1: not readable as YAML: found duplicate key "',

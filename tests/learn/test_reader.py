@@ -109,9 +109,9 @@ def test_reads_as_the_report_says(taught, tmp_path):
     expected = report["results"]["test"]
     assert expected["exact_match"] > 0.2
     assert {name: result[name] for name in expected} == expected
-    assert f"exact match {expected['exact_match']:.1%} (" in shown.stdout
+    assert f"exact match {expected['exact_match']:.2%} (" in shown.stdout
     for digits, row in expected["by_length"].items():
-        assert f"{digits}: {row['exact_match']:.1%} of {row['samples']}" in shown.stdout
+        assert f"{digits}: {row['exact_match']:.2%} of {row['samples']}" in shown.stdout
     n_edits = sum(confusion["count"] for confusion in result["confusions"])
     n_digits = sum(int(digits) * it["samples"] for digits, it in expected["by_length"].items())
     assert n_edits == round(expected["character_error_rate"] * n_digits)
@@ -328,7 +328,7 @@ def test_broken_images_count_as_wrong(taught, crops, tmp_path):
     shown = read(
         taught[0], crops, "--labels", crops / "labels.csv", "-o", tmp_path / "out", status=2
     )
-    assert "exact match 0.0% (" in shown.stdout
+    assert "exact match 0.00% (" in shown.stdout
     files = "readings.csv, report.json, mistakes.png"
     assert shown.stdout.endswith(f"in {tmp_path / 'out'}: {files}\n")
     assert "23 of 23 images cannot be read" in shown.stderr
@@ -450,6 +450,22 @@ def test_images_without_a_number(taught, crops, tmp_path):
     }
     assert "note: no number was found in 23 of 24 images" in shown.stderr
     assert json.loads((tmp_path / "out/report.json").read_text())["empty"] == 23
+
+
+def test_guesses_are_to_be_checked(taught, crops, tmp_path):
+    """A network that has learned nothing spells digits of no confidence: none of them was read."""
+    saved = torch.load(taught[0] / "best.pt", weights_only=True)
+    saved["model"]["classify.weight"].zero_()
+    saved["model"]["classify.bias"].zero_()[BLANK] = -1e4
+    torch.save(saved, tmp_path / "raw.pt")
+    shown = read(tmp_path / "raw.pt", crops)
+    rows = parse(shown.stdout)
+    assert {(bool(row["number"]), row["confidence"], row["status"]) for row in rows} == {
+        (True, "0.0000", "check")
+    }
+    assert f"note: {len(rows)} of {len(rows)} readings are guesses, of confidence 0.0000" in (
+        shown.stderr
+    )
 
 
 def test_weights_say_what_they_know(taught):

@@ -536,7 +536,8 @@ def test_report_says_what_was_measured(finished, dataset):
         entry["val_exact_match"] for entry in report["history"]
     )
     text = (finished.folder / "report.md").read_text()
-    assert f"| test | all | 11 | {report['results']['test']['exact_match']:.2%} |" in text
+    test = report["results"]["test"]
+    assert f"| all | 11 | {test['exact_match']:.2%} | {test['character_error_rate']:.2%} |" in text
     assert [row[0] for row in list_results(report)] == ["read", *report["results"]]
     for name in ("curve.png", "mistakes.png"):
         with Image.open(finished.folder / name) as picture:

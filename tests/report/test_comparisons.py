@@ -117,5 +117,5 @@ def test_what_a_network_cannot_read(folder, tmp_path):
     assert note.text.startswith("Of 36 images, evenly spread, ")
     assert len(gallery.tiles) == min(24, sum(wrong.values()))
     assert all(tile.caption.startswith("read as ") for tile in gallery.tiles)
-    told = f"{sum(wrong.values()) / 36:.1%}"
+    told = f"{sum(wrong.values()) / 36:.2%}"
     assert panel.list_facts()[0].value == told

@@ -97,6 +97,13 @@ def test_page_is_well_formed(text):
     html5lib.HTMLParser(strict=True).parse(text)
 
 
+def test_page_is_called_as_its_dataset(text, folder):
+    """The title is the name of the dataset; where it lies stands among the details alone."""
+    assert f"<title>Report of {folder.name}</title>" in text
+    assert f"<h1>{folder.name}</h1>" in text
+    assert text.count(str(folder.parent)) == 1
+
+
 def test_page_needs_no_network(text, page):
     """Nothing in the page names another place, and its policy forbids to load any."""
     for _, attrs in page.tags:
@@ -226,9 +233,11 @@ def test_splits_are_apart(page):
 def test_record_of_the_build(page, folder):
     """The run of the build stands there, and the versions that it depends on."""
     (run,) = page.find_table("began", "outcome")
+    assert run[0].endswith(" UTC")
     assert run[1] == "complete"
     assert run[7:] == ["0", "0", "0"]
     versions = dict(page.find_table("of", "version or value"))
+    assert versions["dataset"] == str(folder)
     plan = json.loads((folder / ".build/plan.json").read_text())
     assert versions["numpy"] == np.__version__
     assert versions["fingerprint"] == plan["fingerprint"]

@@ -237,5 +237,7 @@ def test_plan_of_other_versions(copy, folder, storage):
 
 def test_no_plan(tmp_path):
     """A folder that no build has claimed is an error that says so."""
-    with pytest.raises(OutputError, match="expected a dataset built by this program, got none"):
+    with pytest.raises(
+        OutputError, match="expected a dataset built by this program, got an empty folder"
+    ):
         load_plan(Storage(str(tmp_path)))

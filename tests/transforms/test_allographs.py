@@ -138,7 +138,7 @@ def test_wrong_files(tiny_config, tmp_path, content, message):
         ({"a": 1}, "share.a: expected a digit, 0 to 9, got 'a'"),
         ({"٣": 1}, "share.٣: expected a digit, 0 to 9, got '٣'"),
         ({7: 2}, "share.7: expected less than or equal to 1, got 2"),
-        ({7: None}, "share.7: expected a number, got None"),
+        ({7: None}, "share.7: expected a number, got nothing"),
         ({True: 1}, "share.1: expected text, got True"),
     ],
 )

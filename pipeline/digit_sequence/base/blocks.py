@@ -77,7 +77,9 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 def shorten(value: object, width: int = 80) -> str:
-    """Return ``repr(value)``, cut in its middle to `width` characters."""
+    """Return ``repr(value)``, cut in its middle to `width` characters; of None: nothing."""
+    if value is None:
+        return "nothing"
     try:
         text = repr(value)
     except ValueError:  # Python prints no integer of more than 4,300 digits

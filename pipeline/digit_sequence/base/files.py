@@ -16,11 +16,13 @@ import sys
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
 from digit_sequence.base.errors import OutputError
 from digit_sequence.base.folders import Folder, open_folder
+from digit_sequence.base.text import find_near
 
 if sys.platform == "win32":
     fcntl = None
@@ -30,6 +32,8 @@ else:
     except ImportError:  # a Python without it
         fcntl = None  # type: ignore[assignment]
 
+_SEARCHED = 1000
+"""Names of a folder that are looked at, at most, for one that was meant."""
 _FOLDED_SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
@@ -154,6 +158,22 @@ def hold_folder(folder: Path) -> Iterator[bool]:
             except OSError:
                 pass
         yield is_free
+
+
+def suggest_path(path: Path) -> str:
+    """Return the end of a message about a path that is not there: which was meant, perhaps.
+
+    It is one that is there and has one name, a folder's or the last, written a little differently.
+    """
+    try:
+        missing = next(it for it in (*reversed(path.parents), path) if not it.exists())
+        names = [it.name for it in islice(missing.parent.iterdir(), _SEARCHED)]
+        end = missing.suffix
+        near = find_near(missing.stem, (it.removesuffix(end) for it in names if it.endswith(end)))
+        meant = missing.with_name(f"{near}{end}") / path.relative_to(missing)
+        return f"; did you mean {meant}?" if meant.exists() else ""
+    except (OSError, ValueError, StopIteration):
+        return ""
 
 
 def write_file(path: Path, content: bytes) -> None:

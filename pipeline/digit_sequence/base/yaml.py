@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from functools import lru_cache
 from typing import Any
@@ -37,12 +38,34 @@ def parse_yaml(text: str, where: str) -> Any:
     except RecursionError as error:
         raise ConfigError(f"{where}: nested too deeply to read") from error
     except Exception as error:  # a YAMLError, or anything at all for scalars such as `!!bool x`
-        mark = getattr(error, "problem_mark", None)
-        line = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         problem = getattr(error, "problem", None) or f"{type(error).__name__}: {error}"
         if len(problem) > _MAX_PROBLEM:
             problem = f"{problem[:_MAX_PROBLEM]} ..."
-        raise ConfigError(f"{where}: {line}not readable as YAML: {problem}") from error
+        begun, met = _find_places(error, text)
+        line = f"{begun}: " if begun else ""
+        raise ConfigError(f"{where}: {line}not readable as YAML: {problem}{met}") from error
+
+
+def _find_places(error: Exception, text: str) -> tuple[str, str]:
+    """Return where a mistake seems to be, and if the parser met it further down, where.
+
+    A key without its colon, a bracket or a quote that is not closed are met where they do not go
+    on: what the parser was at began with the mistake. Of a key without its colon above a key it
+    says no more than that there is a colon too many.
+    """
+    mark, context = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
+    if mark is None:
+        return "", ""
+    met = f"line {mark.line + 1}, column {mark.column + 1}"
+    if context and re.search("scanning|flow", getattr(error, "context", None) or ""):
+        if context.line < mark.line:
+            return f"line {context.line + 1}, column {context.column + 1}", f" at {met}"
+    elif getattr(error, "problem", None) == "mapping values are not allowed here":
+        *above, last = text.split("\n")[: mark.line + 1]
+        lines = [row for row, line in enumerate(above) if line.strip()]
+        if lines and ": " not in last[: mark.column]:
+            return f"line {lines[-1] + 1}", f" at {met}; is there a colon too few?"
+    return met, ""
 
 
 @lru_cache(maxsize=32)

@@ -14,7 +14,7 @@ from digit_sequence.base.names import MANIFEST_PATH, SplitName
 from digit_sequence.base.tables import fold_table
 from digit_sequence.base.text import escape_line
 from digit_sequence.plan.plan import Shard
-from digit_sequence.run.events import PROGRESS_SECONDS, read_last_run
+from digit_sequence.run.events import PROGRESS_SECONDS, describe_end, describe_time, read_last_run
 from digit_sequence.store.done import check_shard
 from digit_sequence.store.ledger import FileSizes, list_labelled, map_shards
 from digit_sequence.store.plan_file import load_outline
@@ -43,7 +43,9 @@ class LastRun:
     latest: str | None = None
     """When it said something last. Times are of ISO 8601."""
     outcome: str | None = None
-    """How it ended."""
+    """How it ended: complete, or the name of an error."""
+    end: str | None = None
+    """The same in words."""
     images_per_second: float | None = None
     """Of one that is running."""
     seconds_left: float | None = None
@@ -141,7 +143,7 @@ def _judge_run(events: list[dict[str, Any]], samples_left: int, mended: set[str]
     failed = tuple(map(_show, sorted(_list_failed(events) - mended)))
     if last["event"] == "end":
         outcome = _show(last.get("outcome", "unknown"))
-        return LastRun("ended", began, latest, outcome, failed=failed)
+        return LastRun("ended", began, latest, outcome, _show(describe_end(last)), failed=failed)
     if begin.get("host") == platform.node() and not _is_alive(begin.get("pid")):
         return LastRun("killed", began, latest, failed=failed)
     age = datetime.now(UTC) - datetime.fromisoformat(latest)
@@ -149,27 +151,28 @@ def _judge_run(events: list[dict[str, Any]], samples_left: int, mended: set[str]
     if age > timedelta(seconds=_SILENT_SECONDS):
         return LastRun("silent", began, latest, failed=failed)
     left = min(samples_left / rate, _LONGEST_SECONDS) if rate else None
-    return LastRun("running", began, latest, None, rate or None, left, failed)
+    return LastRun("running", began, latest, None, None, rate or None, left, failed)
 
 
 def _describe_run(run: LastRun) -> list[str]:
     lines = []
     if run.failed:
         lines.append(f"failed in the last run: {', '.join(run.failed[:10])}")
+    began, latest = (describe_time(it) if it else "" for it in (run.began, run.latest))
     if run.state == "running" and run.seconds_left is not None:
         left = timedelta(seconds=round(run.seconds_left))
         lines.append(
-            f"running since {run.began}, {run.images_per_second:,.0f} images/s, about {left} left"
+            f"running since {began}, {run.images_per_second:,.0f} images/s, about {left} left"
         )
         return lines
     return [
         *lines,
         {
             "none": "no run is on record",
-            "ended": f"last run ended {run.latest}: {run.outcome}",
-            "killed": f"last run began {run.began} and was killed",
-            "silent": f"last run began {run.began} and is silent since {run.latest}",
-            "running": f"running since {run.began}",
+            "ended": f"last run ended {latest}: {run.end}",
+            "killed": f"last run began {began} and was killed",
+            "silent": f"last run began {began} and is silent since {latest}",
+            "running": f"running since {began}",
         }[run.state],
     ]
 

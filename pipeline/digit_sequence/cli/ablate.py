@@ -95,7 +95,7 @@ def ablate(config: Path, without: tuple[str, ...], output: Path, **options: Any)
     def tell_training(outcome: Outcome, count: int, total: int) -> None:
         matches = ablating.find_matches(outcome)
         left_out = "" if outcome.variant == BASE else "without "
-        told = ", ".join(f"{test} {match:.1%}" for test, match in matches.items())
+        told = ", ".join(f"{test} {match:.2%}" for test, match in matches.items())
         echo(
             f"{count} of {total}: {left_out}{outcome.variant}, seed {outcome.seed}: exact match of "
             f"{told}",

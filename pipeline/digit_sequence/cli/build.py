@@ -13,6 +13,7 @@ from digit_sequence.base.current_folder import make_absolute
 from digit_sequence.base.text import count_things, describe_bytes
 from digit_sequence.cli.options import (
     check_made,
+    check_suffix,
     config_options,
     memory_option,
     output_options,
@@ -68,6 +69,7 @@ def build(
     report = None
     if performance_report is not None:
         report = make_absolute(performance_report)
+        check_suffix(Path(performance_report), ".html", ".htm", where="--performance-report")
         check_made(report, "html", "--performance-report")
     if SchedulerOptions(**scheduler).name == "processes" and not dry_run:
         start_fork_server(["digit_sequence.building.preload"])

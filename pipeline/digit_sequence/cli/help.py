@@ -1,4 +1,4 @@
-"""Help as wide as the terminal that shows it."""
+"""Help as wide as the terminal that shows it, and the options that print it and the version."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from shutil import get_terminal_size
 from typing import Any
 
 import click
+
+from digit_sequence.base.version import __version__
+from digit_sequence.cli.terminal import echo_whole
 
 
 class Formatter(click.HelpFormatter):
@@ -27,3 +30,26 @@ class Context(click.Context):
     """What a command runs in."""
 
     formatter_class = Formatter
+
+
+def _show_help(context: click.Context, _parameter: click.Parameter, is_wished: bool) -> None:
+    if is_wished and not context.resilient_parsing:
+        echo_whole(context.get_help())
+        context.exit()
+
+
+def _show_version(context: click.Context, _parameter: click.Parameter, is_wished: bool) -> None:
+    if is_wished and not context.resilient_parsing:
+        echo_whole(f"digit-sequence, version {__version__}")
+        context.exit()
+
+
+help_option = click.help_option("-h", "--help", callback=_show_help)
+version_option = click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
+)

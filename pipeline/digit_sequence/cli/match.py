@@ -6,9 +6,8 @@ from pathlib import Path
 
 import click
 
-from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.files import write_file
-from digit_sequence.cli.options import check_free, output_options
+from digit_sequence.cli.options import check_free, check_suffix, output_options
 from digit_sequence.cli.progress import show_progress
 from digit_sequence.cli.tables import echo_table
 from digit_sequence.cli.terminal import echo, note, tell_result
@@ -48,8 +47,7 @@ def match(
     from digit_sequence.match.match import N_ROUNDS, compare, match_folder
     from digit_sequence.match.sheet import draw_match
 
-    if output.suffix == ".png":
-        raise ConfigError(f"--output: expected a config, whose sheet is a PNG, got {output}")
+    check_suffix(output, ".yaml", ".yml")
     sheet = output.with_suffix(".png")
     for path in (output, sheet):
         check_free(path, overwrite, "--output")

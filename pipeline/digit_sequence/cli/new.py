@@ -16,7 +16,7 @@ from digit_sequence.base.home import expand_home
 from digit_sequence.base.installation import how_to_install
 from digit_sequence.base.text import escape_line
 from digit_sequence.cli.help import Formatter
-from digit_sequence.cli.options import check_free, output_options
+from digit_sequence.cli.options import check_free, check_suffix, output_options
 from digit_sequence.cli.terminal import echo, echo_lines, find_manner, has_screen, tell_result
 
 if TYPE_CHECKING:
@@ -325,8 +325,7 @@ def _check(name: str, text: str, where: str | None = None) -> Any:
 def _check_path(text: str | Path, overwrite: bool) -> Path:
     """Return the path of a config that can be written, with its sheet."""
     path = Path(text)
-    if path.suffix not in (".yaml", ".yml"):
-        raise ConfigError(f"CONFIG: expected a name that ends in .yaml, got {path}")
+    check_suffix(path, ".yaml", ".yml", where="CONFIG")
     for each in (path, path.with_suffix(".png")):
         check_free(each, overwrite, "CONFIG")
     return path

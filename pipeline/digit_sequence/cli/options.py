@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.cli.help import help_option
 
 Command = Callable[..., Any]
 _KINDS = {"png": (b"\x89png", "PNG"), "html": (b"<!doctype html", "HTML page")}
@@ -20,6 +21,14 @@ def check_free(path: Path, overwrite: bool, where: str) -> None:
     if path.exists() and not (overwrite and path.is_file()):
         advice = ", or give --overwrite to replace it" if path.is_file() else ": it is no file"
         raise ConfigError(f"{where}: {path} is there already; name another{advice}")
+
+
+def check_suffix(path: Path, *suffixes: str, where: str = "--output") -> None:
+    """Raise a ConfigError if a file's name ends in none of the suffixes of what is written."""
+    if path.suffix.lower() not in suffixes:
+        raise ConfigError(
+            f"{where}: expected a name that ends in {' or '.join(suffixes)}, got {path}"
+        )
 
 
 def check_made(path: Path, kind: str, where: str = "--output") -> None:
@@ -44,7 +53,7 @@ def overwrite_option(command: Command) -> Command:
 
 
 def output_options(command: Command) -> Command:
-    """Add the options --quiet and --json, which each command has; `terminal.Manner` takes them."""
+    """Add --quiet and --json, which `terminal.Manner` takes, and --help: each command has them."""
     quiet = click.option(
         "--quiet",
         is_flag=True,
@@ -57,7 +66,7 @@ def output_options(command: Command) -> Command:
         expose_value=False,
         help="For programs: a line of JSON for each event, the last of which says how it ended.",
     )
-    return quiet(as_json(command))
+    return quiet(as_json(help_option(command)))
 
 
 def override_option(command: Command) -> Command:

@@ -8,7 +8,12 @@ import click
 
 from digit_sequence.base.files import write_file
 from digit_sequence.cli.marks import check_own, make_mark, mark_png
-from digit_sequence.cli.options import output_options, override_option, overwrite_option
+from digit_sequence.cli.options import (
+    check_suffix,
+    output_options,
+    override_option,
+    overwrite_option,
+)
 from digit_sequence.cli.terminal import echo, tell_result
 
 
@@ -49,6 +54,7 @@ def preview(
     """
     from digit_sequence.look.preview import draw_preview
 
+    check_suffix(output, ".png")
     mark = make_mark("preview", origin, output)
     check_own(output, mark, overwrite)
     sheet = draw_preview(origin, count=count, boxes=boxes, overrides=overrides)

@@ -30,8 +30,7 @@ from digit_sequence.base.errors import (
 from digit_sequence.base.home import expand_home
 from digit_sequence.base.stops import STOPPED
 from digit_sequence.base.text import find_near
-from digit_sequence.base.version import __version__
-from digit_sequence.cli.help import Context
+from digit_sequence.cli.help import Context, help_option, version_option
 from digit_sequence.cli.signals import ignore_signals, stop_on_signal
 from digit_sequence.cli.terminal import (
     Manner,
@@ -41,8 +40,6 @@ from digit_sequence.cli.terminal import (
     find_manner,
     note,
 )
-
-_HELP = {"help_option_names": ["-h", "--help"]}
 
 
 class Commands(Mapping[str, click.Command]):
@@ -56,7 +53,6 @@ class Commands(Mapping[str, click.Command]):
             raise KeyError(name)
         command: click.Command = getattr(import_module(f"{__package__}.{name}"), name)
         command.context_class = Context
-        command.context_settings.update(_HELP)  # called without `main` too
         return command
 
     def __iter__(self) -> Iterator[str]:
@@ -105,7 +101,7 @@ class Program(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Import a command and run it; Ctrl-C at any time is a way to stop it."""
-        with stop_on_signal():  # of which click would say "Aborted!"
+        with stop_on_signal(), _telling_pipes():  # of which click would say "Aborted!", or nothing
             return super().invoke(ctx)
 
     def resolve_command(
@@ -175,14 +171,21 @@ def _end(manner: Manner, error: Exception | None, exit_code: int) -> NoReturn:
         elif error and exit_code != 1:
             start = "" if exit_code == STOPPED else "error: "
             echo_anyway(f"{start}{describe_error(error)}", err=True)
-    except BrokenPipeError:
-        sys.exit(1)
     except OutputError as unsent:
         echo_anyway(f"error: {unsent}", err=True)
         sys.exit(2)
-    if error and exit_code == 1 and not isinstance(error, BrokenPipeError):
+    if error and exit_code == 1:
         raise error
     sys.exit(exit_code)
+
+
+@contextmanager
+def _telling_pipes() -> Iterator[None]:
+    """Tell of a pipe that is closed, which is not stdout."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise RuntimeError("a pipe of this program was closed") from error
 
 
 @contextmanager
@@ -257,9 +260,9 @@ class LazyProgram(Program):
 @click.group(
     cls=LazyProgram,
     commands=cast("dict[str, click.Command]", COMMANDS),
-    context_settings=_HELP,
 )
-@click.version_option(__version__, prog_name="digit-sequence")
+@version_option
+@help_option
 def main() -> None:
     """Build labelled image datasets of handwritten numbers from MNIST digits.
 

@@ -35,6 +35,11 @@ WINDOW_SECONDS = 60.0
 """That a rate is an average of."""
 REFRESHES = 4
 """Of the live line, a second."""
+MIN_SECONDS = 2.0
+"""Of work that a time left is told from."""
+STALL_SECONDS, STALL_TASKS = 5.0, 10
+"""Nothing was done for so long, and for so many times what a task takes: it stands still, or the
+process did."""
 MIN_RATE = 0.1
 """A second, to be told."""
 MIN_BAR, MAX_BAR = 8, 40
@@ -54,6 +59,9 @@ class Meter:
     clock: Callable[[], float] = time.monotonic
     _began: float = 0.0
     _marks: deque[tuple[float, int]] = field(default_factory=deque)
+    """When something was done, and how much was made by then; first what the rate counts from."""
+    _is_cold: bool = True
+    """Whether that is the beginning, after which workers start, and not something done."""
 
     def __post_init__(self) -> None:
         self._began = self.clock()
@@ -62,14 +70,21 @@ class Meter:
     def advance(self, count: int, is_new: bool) -> None:
         """Note what is done, and whether this run has done it."""
         self.done += count
-        if is_new:
-            self.made += count
-            now = self.clock()
-            if len(self._marks) > 1 and now - self._marks[-2][0] < 1 / REFRESHES:
-                self._marks.pop()
-            self._marks.append((now, self.made))
-            while len(self._marks) > 2 and self._marks[1][0] < now - WINDOW_SECONDS:
-                self._marks.popleft()
+        if not is_new:
+            return
+        self.made += count
+        now = self.clock()
+        if self._is_stalled:
+            self._marks.clear()
+            self._is_cold = False
+        elif len(self._marks) > 1 and now - self._marks[-2][0] < 1 / REFRESHES:
+            self._marks.pop()
+        self._marks.append((now, self.made))
+        if self._is_cold and len(self._marks) > 2 * self._n_workers + 1:
+            self._marks.popleft()
+            self._is_cold = False
+        while len(self._marks) > 2 and self._marks[1][0] < now - WINDOW_SECONDS:
+            self._marks.popleft()
 
     @property
     def seconds(self) -> float:
@@ -84,17 +99,36 @@ class Meter:
 
     @property
     def seconds_left(self) -> float | None:
-        """Until all is done at that rate; None if there is none."""
-        if not self.rate:
+        """Until all is done at that rate; None if there is none, or too little to tell.
+
+        That is two tasks of each worker, one after a halt, or a quarter of what there is to do.
+        """
+        now, (first, made) = self.clock(), self._marks[0]
+        counted, left = self.made - made, self.total - self.done
+        is_early = self._is_cold or len(self._marks) <= self._n_workers
+        is_told = 4 * counted >= counted + left or not is_early
+        if not (is_told and self.rate) or now - first < MIN_SECONDS or self._is_stalled:
             return None
-        since = self.clock() - self._find_end()
-        return max(0.0, (self.total - self.done) / self.rate - since)
+        return max(0.0, left / self.rate - (now - self._find_end()))
+
+    @property
+    def _n_workers(self) -> int:
+        return max(1, self.tally.threads if self.tally else 1)
+
+    @property
+    def _is_stalled(self) -> bool:
+        """Whether nothing was done for far longer than usual."""
+        silent, tasks = self.clock() - self._marks[-1][0], STALL_TASKS * self._n_workers
+        return len(self._marks) > 3 and silent > max(STALL_SECONDS, tasks * self._find_usual())
+
+    def _find_usual(self) -> float:
+        """Return the seconds between two marks, on average."""
+        return (self._marks[-1][0] - self._marks[0][0]) / max(len(self._marks) - 1, 1)
 
     def _find_end(self) -> float:
         """Return when something was done last; or now, if nothing was for an unusual time."""
-        first, last, now = self._marks[0][0], self._marks[-1][0], self.clock()
-        usual = (last - first) / max(len(self._marks) - 1, 1)
-        return last if now - last <= 2 * usual else now
+        last, now = self._marks[-1][0], self.clock()
+        return last if now - last <= 2 * self._find_usual() else now
 
     def make_record(self) -> dict[str, Any]:
         """Return all of it for programs."""

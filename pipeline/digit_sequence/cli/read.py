@@ -58,9 +58,9 @@ def read(weights: Path, images: tuple[Path, ...], output: Path | None, **options
     """Read the numbers in IMAGES by what a run of train has learned.
 
     IMAGES are files and folders, one number in each image; WEIGHTS is the run's folder or its
-    best.pt. The readings are CSV: file, number, confidence (0 to 1) and status: read, check (see
-    --min-confidence), empty (no number was found) or why the file cannot be read. Needs the extra
-    torch.
+    best.pt. The readings are CSV: file, number, confidence (0 to 1) and status: read, check (a
+    guess, of confidence 0.0000; see --min-confidence), empty (no number was found) or why the file
+    cannot be read. Needs the extra torch.
     """
     with importing_torch("reading"):
         from digit_sequence.learn.reading import COLUMNS, read_crops

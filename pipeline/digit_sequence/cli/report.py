@@ -12,6 +12,7 @@ from digit_sequence.base.installation import how_to_install
 from digit_sequence.base.text import describe_bytes
 from digit_sequence.cli.marks import check_own, make_mark, mark_page
 from digit_sequence.cli.options import (
+    check_suffix,
     drawn_option,
     output_options,
     override_option,
@@ -69,6 +70,7 @@ def report(
     config, samples are drawn for it. A dataset of 30,000 images takes some 30 seconds on two busy
     cores. Needs the extra report.
     """
+    check_suffix(output, ".html", ".htm")
     mark = make_mark("report", origin, output)
     check_own(output, mark, overwrite)
     if labels is not None and against is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from digit_sequence.base.files import write_file
-from digit_sequence.cli.options import check_made, output_options
+from digit_sequence.cli.options import check_made, check_suffix, output_options
 from digit_sequence.cli.terminal import echo, tell_result
 
 
@@ -37,6 +37,7 @@ def sample(key: str, origin: str, output: Path) -> None:
     from digit_sequence.codec.encoding import encode_image
     from digit_sequence.live.dataset import draw_sample
 
+    check_suffix(output, ".png")
     check_made(output, "png")
     drawn = draw_sample(origin, key)
     write_file(output, encode_image(drawn.image, "png"))

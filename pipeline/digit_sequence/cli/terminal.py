@@ -119,6 +119,11 @@ def echo_lines(text: object) -> None:
         _print(escape(text), sys.stdout)
 
 
+def echo_whole(text: str) -> None:
+    """Print lines as they are, however the command tells what it does: help and the version."""
+    _print(text, sys.stdout)
+
+
 def echo_anyway(text: object, err: bool = False) -> None:
     """Print it however the command tells what it does."""
     stream = sys.stderr if err else sys.stdout
@@ -154,14 +159,18 @@ def _write(line: str, stream: TextIO) -> None:
     try:
         stream.write(f"{line}\n")
         stream.flush()
-    except BrokenPipeError:  # a way to say: enough
-        with suppress(OSError):  # what is left is flushed when Python ends
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        raise
+    except BrokenPipeError:  # a way to say: enough; the command goes on
+        silence(stream)
     except OSError as error:
         if stream is sys.stderr:
             return  # of a terminal that was closed; what is done goes on
         raise OutputError(f"stdout: cannot be written to: {error.strerror or error}") from error
+
+
+def silence(stream: TextIO) -> None:
+    """Give what is printed from now on to nobody: who read it has gone, as ``head -1`` does."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def describe_error(error: BaseException) -> str:

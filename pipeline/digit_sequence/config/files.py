@@ -5,10 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from digit_sequence.base.blocks import shorten
 from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.files import suggest_path
 from digit_sequence.base.yaml import parse_yaml
 
 MAX_CONFIG_BYTES = 16_000_000
+
+
+def describe_tree(tree: object) -> str:
+    """Return what a YAML file holds in place of keys."""
+    return "nothing: the file is empty" if tree is None else shorten(tree)
 
 
 def read_yaml(path: Path) -> Any:
@@ -29,7 +36,8 @@ def read_yaml(path: Path) -> Any:
             )
         text = raw.decode()
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+        near = suggest_path(path)
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}{near}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: expected UTF-8 text, got byte {error.start}") from error
     except ValueError as error:  # a path with a zero byte

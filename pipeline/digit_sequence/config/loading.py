@@ -14,7 +14,7 @@ from digit_sequence.base.blocks import shorten
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.home import expand_home
 from digit_sequence.base.yaml import parse_yaml
-from digit_sequence.config.files import read_yaml
+from digit_sequence.config.files import describe_tree, read_yaml
 from digit_sequence.config.looks import write_out_looks
 from digit_sequence.config.messages import describe_problems
 from digit_sequence.config.model import Config
@@ -62,7 +62,8 @@ def parse_config(tree: object, where: str, folder: Path | None = None) -> Config
         What paths of inputs in it are relative to; without it they are left as they are.
     """
     if not isinstance(tree, dict):
-        raise ConfigError(f"{where}: expected keys and values, got {shorten(tree)}")
+        advice = "; digit-sequence new writes a config" if tree is None else ""
+        raise ConfigError(f"{where}: expected keys and values, got {describe_tree(tree)}{advice}")
     try:
         return Config.model_validate(tree, context=folder)
     except ValidationError as error:

@@ -17,7 +17,7 @@ from digit_sequence.base.blocks import shorten
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.home import expand_home
 from digit_sequence.base.text import suggest
-from digit_sequence.config.files import read_yaml
+from digit_sequence.config.files import describe_tree, read_yaml
 from digit_sequence.config.messages import describe_problems
 from digit_sequence.config.sections import LOOK_NAME, Look
 
@@ -122,7 +122,7 @@ def _load_look(path: Path) -> dict[str, Any]:
     tree = read_yaml(path)
     if not isinstance(tree, dict):
         raise ConfigError(
-            f"{path}: expected the keys {' and '.join(SECTIONS)}, got {shorten(tree)}"
+            f"{path}: expected the keys {' and '.join(SECTIONS)}, got {describe_tree(tree)}"
         )
     try:
         look = Look.model_validate(tree, context=path.parent.absolute())

@@ -255,7 +255,7 @@ def draw_changes(rows: Sequence[Row]) -> bytes:
                 color="tab:blue" if change.is_apart else "tab:gray",
             )
         axes.axvline(0, color="black", linewidth=0.8)
-        axes.set_title(f"{test}: {base.exact_match.mean:.1%} with everything", fontsize=10)
+        axes.set_title(f"{test}: {base.exact_match.mean:.2%} with everything", fontsize=10)
         axes.set_xlabel("change of exact match, points")
         axes.grid(axis="x", alpha=0.3)
     panels[0].set_yticks(range(len(names)), [f"without {name}" for name in names])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ FILES = ("readings.csv", "report.json", "mistakes.png")
 COLUMNS = ("file", "number", "confidence", "status")
 EMPTY = "empty"
 """The status of an image in which no number was found."""
+GUESS = 5e-5
+"""A reading less sure than this, which is written as 0.0000, is a guess."""
 SHOWN = 12
 """Confusions of digits that are told; the report has them all."""
 
@@ -104,13 +106,13 @@ def read_crops(
     careful : bool
         Read in all of these ways, and weigh the readings.
     min_confidence : float
-        Readings less sure than this, 0 to 1, have the status ``check``.
+        Readings less sure than this, 0 to 1, or than `GUESS`, have the status ``check``.
     output : str or Path, optional
         Folder to write `FILES` to.
     overwrite : bool
         Replace those that it holds.
     on_note : callable
-        Called with what is left out, and how many images have no number.
+        Called with what is left out, and how many images have no number or a guess.
     on_reading : callable
         Called with the values of `COLUMNS` of each image as it is read.
     show_progress : callable
@@ -148,8 +150,8 @@ def read_crops(
             on_reading(rows[-1])
             on_progress(1, True)
     n_empty = sum(row[-1] == EMPTY for row in rows)
-    if n_empty:
-        on_note(f"no number was found in {n_empty:,} of {len(rows):,} images")
+    for remark in _list_remarks(readings.values(), n_empty):
+        on_note(remark)
     report: dict[str, Any] | None = None
     summary: tuple[str, ...] = ()
     if truths is not None and label_path is not None:
@@ -190,7 +192,17 @@ def _find_status(found: CropReading, min_confidence: float) -> str:
     """Return the word about a reading, or why there is none."""
     if found.problem or not found.number:
         return found.problem or EMPTY
-    return "read" if found.confidence >= min_confidence else "check"
+    return "read" if found.confidence >= max(min_confidence, GUESS) else "check"
+
+
+def _list_remarks(readings: Collection[CropReading], n_empty: int) -> list[str]:
+    """Return what there is to say of images in which nothing was read."""
+    n_guesses = sum(bool(it.number) and it.confidence < GUESS for it in readings)
+    remarks = {
+        f"no number was found in {n_empty:,} of {len(readings):,} images": n_empty,
+        f"{n_guesses:,} of {len(readings):,} readings are guesses, of confidence 0.0000": n_guesses,
+    }
+    return [remark for remark, count in remarks.items() if count]
 
 
 def _measure(
@@ -208,7 +220,7 @@ def _measure(
     digits, is_doubtful = doubtful
     remark = digits.describe("images", int(is_doubtful.sum()))
     for without in [*measure_both("images", compared, is_doubtful).values()][1:]:
-        remark += f"; exact match of the others {without['exact_match']:.1%}"
+        remark += f"; exact match of the others {without['exact_match']:.2%}"
         result |= {"without_doubtful": without}
     return result, [remark]
 
@@ -238,14 +250,14 @@ def _summarize(
     bounds = result["bounds"]
     exact, errors = bounds["exact_match"], bounds["character_error_rate"]
     lines = [
-        f"{result['samples']:,} images   exact match {result['exact_match']:.1%} "
-        f"({exact[0]:.1%} to {exact[1]:.1%})   character error rate "
+        f"{result['samples']:,} images   exact match {result['exact_match']:.2%} "
+        f"({exact[0]:.2%} to {exact[1]:.2%})   character error rate "
         f"{result['character_error_rate']:.2%} ({errors[0]:.2%} to {errors[1]:.2%})",
-        f"exact match of the surest half {result['surest']['50%']:.1%}, of the surest nine tenths "
-        f"{result['surest']['90%']:.1%}",
+        f"exact match of the surest half {result['surest']['50%']:.2%}, of the surest nine tenths "
+        f"{result['surest']['90%']:.2%}",
         "exact match by number of characters: "
         + ", ".join(
-            f"{digits}: {row['exact_match']:.1%} of {row['samples']:,}"
+            f"{digits}: {row['exact_match']:.2%} of {row['samples']:,}"
             for digits, row in result["by_length"].items()
         ),
     ]
@@ -256,7 +268,7 @@ def _summarize(
     if min_confidence:
         triples = zip(compared.truths, compared.predictions, compared.confidences, strict=True)
         sure = [truth == number for truth, number, is_sure in triples if is_sure >= min_confidence]
-        right = f", {sum(sure) / len(sure):.1%} of them right" if sure else ""
+        right = f", {sum(sure) / len(sure):.2%} of them right" if sure else ""
         lines.append(f"{len(sure):,} are as sure as {min_confidence:g}{right}")
     return lines
 

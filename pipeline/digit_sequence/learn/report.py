@@ -247,7 +247,7 @@ def write_markdown(report: Mapping[str, Any]) -> str:
         rows = {"all": result} | result["by_length"]
         lines += [
             f"| {name if digits == 'all' else ''} | {digits} | {row['samples']:,} "
-            f"| {row['exact_match']:.2%} | {row['character_error_rate']:.3%} |"
+            f"| {row['exact_match']:.2%} | {row['character_error_rate']:.2%} |"
             for digits, row in rows.items()
         ]
     for remark in report["doubtful"]:

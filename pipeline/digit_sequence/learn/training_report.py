@@ -90,6 +90,6 @@ def list_results(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Return what was read, and how well, as a table without remarks."""
     rows: list[tuple[str, ...]] = [("read", "samples", "exact match", "character error rate", "")]
     for name, result in report["results"].items():
-        rates = (f"{result['exact_match']:.2%}", f"{result['character_error_rate']:.3%}")
+        rates = (f"{result['exact_match']:.2%}", f"{result['character_error_rate']:.2%}")
         rows.append((name, f"{result['samples']:,}", *rates, ""))
     return rows

@@ -37,7 +37,7 @@ def write_page(name: str, facts: Sequence[Fact], sections: Sequence[Section]) ->
     Parameters
     ----------
     name : str
-        Of the dataset or config.
+        Of the dataset or config, without its folders.
     facts : sequence of Fact
         The head of the page.
     sections : sequence of Section

@@ -59,4 +59,4 @@ def make_report(
         if elements:
             sections.append(Section(panel.name, panel.title, panel.lead, elements))
     facts = [fact for panel in panels for fact in panel.list_facts()]
-    return write_page(subject.name, facts, sections[::-1])
+    return write_page(Path(subject.name).name or subject.name, facts, sections[::-1])

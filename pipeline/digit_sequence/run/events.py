@@ -16,9 +16,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -101,6 +102,32 @@ def read_last_run(storage: Storage) -> list[dict[str, Any]]:
     """
     runs = read_runs(storage, 1)
     return runs[0] if runs else []
+
+
+def describe_time(time: str) -> str:
+    """Return the time of an event, for people.
+
+    >>> describe_time("2026-01-31T09:05:07.123+00:00")
+    '2026-01-31 09:05:07 UTC'
+    """
+    return f"{datetime.fromisoformat(time):%Y-%m-%d %H:%M:%S %Z}"
+
+
+def describe_end(event: Mapping[str, Any]) -> str:
+    """Return how a run ended, for people: complete, stopped, or the first sentence of its error.
+
+    >>> describe_end({"outcome": "BuildStopped", "message": "stopped: 3 of 9 shards are done"})
+    'stopped'
+    >>> describe_end({"outcome": "OutputError", "message": "out: no room; make some"})
+    'failed: out: no room; make some'
+    """
+    outcome = str(event.get("outcome", "unknown"))
+    if outcome in ("complete", "unknown"):
+        return outcome
+    if outcome in ("BuildStopped", "KeyboardInterrupt"):
+        return "stopped"
+    sentence = re.split(r"[.:]?(?:\n|\. )", str(event.get("message") or ""), maxsplit=1)[0]
+    return f"failed: {sentence or outcome}"
 
 
 def _parse_lines(content: bytes) -> Iterator[dict[str, Any]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from digit_sequence.base.errors import ConfigError, OutputError
-from digit_sequence.base.files import is_remote
+from digit_sequence.base.files import is_remote, suggest_path
 from digit_sequence.base.names import BUILD_FOLDER
 
 if TYPE_CHECKING:
@@ -28,14 +28,21 @@ def refuse_file(uri: str) -> None:
 
 def describe_none(storage: Storage) -> OutputError:
     """Return what to say of a folder without a plan: a build may have begun there just now."""
+    folder = Path(storage.locate(BUILD_FOLDER)).parent
+    advice = "; check the path, or build one: digit-sequence build CONFIG -o OUT"
     try:
-        is_foreign = any(not path.startswith(f"{BUILD_FOLDER}/") for path, _ in storage.walk())
+        if any(not path.startswith(f"{BUILD_FOLDER}/") for path, _ in storage.walk()):
+            got = "none"
+        elif storage.is_local and folder.is_dir() and not any(folder.iterdir()):
+            got = "an empty folder"
+        elif near := suggest_path(folder) if storage.is_local else "":
+            got, advice = "none", near
+        else:
+            got = "none yet; a build that has just begun writes there in some seconds"
     except OutputError:
-        is_foreign = True
-    begun = "" if is_foreign else " yet; a build that has just begun writes there in some seconds"
+        got = "none"
     return OutputError(
-        f"{storage.uri}: expected a dataset built by this program, got none{begun}; check "
-        "the path, or build one: digit-sequence build CONFIG -o OUT"
+        f"{storage.uri}: expected a dataset built by this program, got {got}{advice}"
     )
 
 

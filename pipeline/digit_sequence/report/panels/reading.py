@@ -50,10 +50,10 @@ class Readings(Panel):
         wrong = find_mistakes(reading)
         unread = len(wrong) / len(pictures)
         low, high = measure_bounds(reading)["exact_match"]
-        self._facts = [Fact(f"{unread:.1%}", "read wrong by the network")]
+        self._facts = [Fact(f"{unread:.2%}", "read wrong by the network")]
         summary = (
-            f"Of {len(pictures):,} images, evenly spread, {unread:.1%} were read wrong "
-            f"({1 - high:.1%} to {1 - low:.1%} with 95 % confidence); "
+            f"Of {len(pictures):,} images, evenly spread, {unread:.2%} were read wrong "
+            f"({1 - high:.2%} to {1 - low:.2%} with 95 % confidence); "
             f"{measure(reading)['character_error_rate']:.2%} of the digits."
         )
         tiles = [_make_tile(pictures[place], reading, place) for place in wrong[:WORST]]
@@ -83,6 +83,6 @@ def _count(pictures: Sequence[Picture], wrong: set[int]) -> list[list[Cell]]:
             totals[kind] += 1
             mistakes[kind] += place in wrong
     return [
-        [kind, count, mistakes[kind], f"{mistakes[kind] / count:.1%}"]
+        [kind, count, mistakes[kind], f"{mistakes[kind] / count:.2%}"]
         for kind, count in sorted(totals.items())
     ]

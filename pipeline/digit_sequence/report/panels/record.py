@@ -9,7 +9,7 @@ from digit_sequence.base.errors import OutputError
 from digit_sequence.report.panel import Cell, Element, Note, Panel, Table
 from digit_sequence.report.scene import Scene
 from digit_sequence.report.subject import BuiltSubject
-from digit_sequence.run.events import read_runs
+from digit_sequence.run.events import describe_end, describe_time, read_runs
 from digit_sequence.store.plan_file import read_published
 from digit_sequence.store.records import take_versions
 
@@ -49,6 +49,7 @@ class Record(Panel):
             [str(name), str(version)] for name, version in take_versions(published).items()
         ]
         rows: list[list[Cell]] = [
+            ["dataset", storage.uri],
             ["fingerprint", published["fingerprint"]],
             ["digest of the digits", published["source_digest"]],
             ["container", published["container"]],
@@ -63,10 +64,9 @@ def _describe_run(events: list[dict[str, Any]]) -> list[Cell]:
     begin, last = events[0], events[-1]
     kinds = [event["event"] for event in events]
     lost = [it.get("shards") for it in events if it["event"] == "lost"]
-    outcome = last.get("outcome", "") if last["event"] == "end" else "no end on record"
     return [
-        str(begin["time"])[:19].replace("T", " "),
-        _shorten(outcome),
+        describe_time(begin["time"]),
+        _shorten(describe_end(last) if last["event"] == "end" else "no end on record"),
         _shorten(begin.get("host", "")),
         _shorten(begin.get("scheduler", "")),
         _shorten(begin.get("threads", "")),
