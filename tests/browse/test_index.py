@@ -15,6 +15,8 @@ from digit_sequence.base.errors import ConfigError
 from digit_sequence.browse import index as index_module
 from digit_sequence.browse.index import Index, UnreadableError, is_statement
 
+ENDLESS = "SELECT count(*) FROM range(1000000000000) a, range(1000000) b"
+
 
 @pytest.fixture
 def index():
@@ -131,7 +133,7 @@ def test_errors_are_told(index, query, told):
 @pytest.mark.parametrize(
     "query",
     [
-        "SELECT count(*) FROM range(1000000000000) a, range(1000000) b",
+        ENDLESS,
         "WITH RECURSIVE t AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM t) SELECT count(*) FROM t",
     ],
 )
@@ -148,16 +150,55 @@ def test_endless_queries_end(index, query, monkeypatch):
 
 def test_cancelled_queries_end(index):
     """A query that is cancelled ends soon, and says so; the next one is answered."""
-    query = "SELECT count(*) FROM range(1000000000000) a, range(1000000) b"
     index.cancel()  # nothing runs
     timer = threading.Timer(0.2, index.cancel)
     timer.start()
     began = time.monotonic()
     with pytest.raises(ConfigError, match="the query was cancelled"):
-        index.ask(query, 9)
+        index.ask(ENDLESS, 9)
     timer.join()
     assert time.monotonic() - began < 10
     assert index.ask("SELECT count(*) FROM labels", 9).rows == [(5,)]
+
+
+@pytest.mark.parametrize("end", [Index.cancel, Index.stop])
+def test_queries_end_before_they_run(index, end):
+    """A query is cancelled also while its rows are opened, or while it waits for another."""
+    is_opening, is_ended = threading.Event(), threading.Event()
+
+    def open_slowly():
+        is_opening.set()
+        assert is_ended.wait(20)
+        return pa.table({"key": ["a"]})
+
+    def ask():
+        with pytest.raises(ConfigError, match="the query was cancelled"):
+            slow.ask(ENDLESS, 9, 0)
+        told.append(True)
+
+    slow, told = Index(open_slowly), []
+    asking = [threading.Thread(target=ask) for _ in range(2)]
+    asking[0].start()
+    assert is_opening.wait(20)
+    asking[1].start()
+    ending = threading.Thread(target=end, args=[slow])
+    ending.start()
+    while not slow.n_cancels:
+        time.sleep(0.01)
+    is_ended.set()
+    for thread in (*asking, ending):
+        thread.join(20)
+    assert told == [True, True]
+    assert slow.ask("SELECT count(*) FROM labels", 9).rows == [(1,)]
+
+
+def test_later_queries_of_a_cancelled_question_end(index):
+    """A question asks more than one: a cancel between them is not lost."""
+    began = index.n_cancels
+    index.ask("SELECT key FROM labels", 9, began)
+    index.cancel()
+    with pytest.raises(ConfigError, match="the query was cancelled"):
+        index.ask("SELECT key FROM labels", 9, began)
 
 
 def test_one_that_does_not_stop_is_left(index, monkeypatch):

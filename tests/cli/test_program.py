@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -298,6 +299,20 @@ def test_interrupt(tiny_config, tmp_path, work, forks):
         process.read("err"),
     )
     assert not (work / "out/dataset.json").exists()
+
+
+def test_interrupt_of_a_wait(tiny_config, tmp_path, work, forks):
+    """Ctrl-C while a cluster is waited for ends a build at once: nothing has begun."""
+    path = write_config(tmp_path / "config.yaml", tiny_config())
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        process = forks.start("build", path, "-o", "out", "--scheduler", address, folder=work)
+        peer, _ = silent.accept()
+        process.send_signal(signal.SIGINT)
+        found = process.wait(), process.read("out"), process.read("err")
+        peer.close()
+    assert found == (130, "", "stopped\n")
 
 
 STOPS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]

@@ -345,8 +345,19 @@ def test_readings_are_not_replaced(taught, crops, tmp_path):
     assert "holds readings.csv already; choose another --output, or --overwrite" in shown.stderr
     assert (place / "readings.csv").read_text() == "checked by hand"
     assert "holds report.json already" in read(taught[0], crops, "-o", taught[0], status=2).stderr
-    read(taught[0], crops, "-o", place, "--overwrite")
+    (place / "report.json").write_text("of others")
+    shown = read(taught[0], crops, "-o", place, "--overwrite")
     assert len(parse((place / "readings.csv").read_text())) == 23
+    told = f"{place}: not of these readings, which have no labels: report.json\n"
+    assert told in shown.stderr
+
+
+def test_output_is_made_first(taught, crops, tmp_path):
+    """What can be no folder is refused before an image is read."""
+    (tmp_path / "out").write_text("mine")
+    shown = read(taught[0], crops, "-o", tmp_path / "out", status=2)
+    assert shown.stderr.endswith("out: expected a folder to write to: File exists\n")
+    assert "no number was found" not in shown.stderr
 
 
 def test_places_without_images_are_refused(taught, tmp_path):

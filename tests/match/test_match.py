@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from shutil import copytree
@@ -17,9 +18,11 @@ from digit_sequence.building.sampler import open_sampler
 from digit_sequence.cli.program import main
 from digit_sequence.config.loading import load_config, parse_config
 from digit_sequence.config.looks import write_out_looks
+from digit_sequence.match.config import write_config
 from digit_sequence.match.crops import Crop, read_crops
 from digit_sequence.match.figures import count_digits, find_parts, measure_crops
 from digit_sequence.match.match import build_crops, match_folder
+from digit_sequence.match.ranges import start_ranges
 
 BOUNDS = {
     "line.levels.paper": 12,
@@ -133,6 +136,17 @@ def test_command_writes_config_and_sheet(tmp_path, monkeypatch, scans):
     words = ["match", str(scans), "-o", "c.yaml", "--labels", "names", "--overwrite"]
     assert CliRunner().invoke(main, words).exit_code == 0
     assert load_config("c.yaml") == config
+
+
+def test_outliers_make_no_bad_config(scans):
+    """One crop of a far longer number, or strokes of less than a row: the config builds images."""
+    crops, _ = read_crops(scans)
+    numbers = [*(crop.name.partition("_")[0] for crop in crops[1:]), "1 " * 20 + "1"]
+    labelled = [replace(crop, number=it) for crop, it in zip(crops, numbers, strict=True)]
+    measured = measure_crops(labelled)
+    ranges = start_ranges(measured, 4.0) | {"glyph.pen.width": (0.02, 0.02)}
+    text = write_config(measured, ranges, 40, "scans", has_boxes=False)
+    assert len(build_crops(text, has_boxes=False, count=8)) == 8
 
 
 def test_label_file_is_pointed_at(tmp_path, scans):

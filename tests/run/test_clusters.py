@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from pathlib import Path
@@ -149,7 +150,7 @@ def silent_address():
     "place", ["refused", "silent", "tls", "no file", "empty file", "other file"]
 )
 def test_no_scheduler_there(tiny_config, cluster, tmp_path, monkeypatch, capsys, place):
-    """A scheduler that does not answer is one clear error in bounded time."""
+    """A scheduler that does not answer is one clear error in bounded time; no thread stays."""
     monkeypatch.setattr("digit_sequence.run.cluster.CONNECT_SECONDS", 2.0)
     server, silent = silent_address()
     (tmp_path / "empty.json").write_text("")
@@ -163,9 +164,13 @@ def test_no_scheduler_there(tiny_config, cluster, tmp_path, monkeypatch, capsys,
         "other file": ("--scheduler-file", tmp_path / "other.json"),
     }
     path = write_config(tmp_path / "config.yaml", tiny_config())
+    threads = {*threading.enumerate()}
     begin = time.monotonic()
     with server:
         error = expect_error(capsys, "build", path, "-o", tmp_path / "out", *options[place])
+        for thread in {*threading.enumerate()} - threads:
+            thread.join(20)
+            assert not thread.is_alive(), thread
     assert time.monotonic() - begin < 40
     assert f"{options[place][1]}: no Dask scheduler answers: " in error
     assert not (tmp_path / "out").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextvars import ContextVar
 
 TYPE_CHECKING = False  # as that of typing, whose import takes longer than this one
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ STOPS = {*FROM_TERMINALS, signal.SIGTERM}
 """These, and what batch systems send."""
 STOPPED = 130
 """The exit code of what was stopped, by whatever signal."""
+
+IS_WAITING: ContextVar[bool] = ContextVar("IS_WAITING", default=False)
+"""Whether this program waits for a cluster: nothing has begun that would have to be finished."""
 
 
 def take_stops(take: Callable[..., object]) -> dict[int, Any]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pydantic import Field, ValidationError
@@ -26,7 +27,7 @@ from digit_sequence.browse.documents import (
     take_sections,
     write_fragment,
 )
-from digit_sequence.browse.index import Index, UnreadableError
+from digit_sequence.browse.index import Answer, Index, UnreadableError
 from digit_sequence.browse.question import Question
 from digit_sequence.browse.redraw import Change, find_config, redraw
 from digit_sequence.config.messages import describe_problems
@@ -41,6 +42,8 @@ _MOST_ROWS = 1000
 """Of a table that a query gives."""
 _KEPT = 4
 """Questions whose answers are kept."""
+Read = Callable[[str, int], Answer]
+"""Asks a query of a question: some rows, at most."""
 
 
 class PageRequest(Block):
@@ -172,27 +175,28 @@ class Explorer:
         name = question.model_dump_json()
         if kept := self._found.get(name):
             return kept
-        found = self._ask(question) if question.is_query else self._search(question)
+        read = partial(self._read, self._index.n_cancels)
+        found = self._ask(question, read) if question.is_query else self._search(question, read)
         if isinstance(found, Found):
             with self._lock:
                 kept_last = list(self._found.items())[1 - _KEPT :]
                 self._found = dict([*kept_last, (name, found)])
         return found
 
-    def _search(self, question: Question) -> Found:
+    def _search(self, question: Question, read: Read) -> Found:
         """Find the samples of a condition."""
         schema = self._collection.schema
-        rows = self._read(question.write_query(schema), MOST_FOUND).rows
+        rows = read(question.write_query(schema), MOST_FOUND).rows
         total = len(rows)
         if total == MOST_FOUND:
             condition = question.write_condition(schema)
-            ((total,),) = self._read(f"SELECT count(*) FROM labels WHERE {condition}", 1).rows
+            ((total,),) = read(f"SELECT count(*) FROM labels WHERE {condition}", 1).rows
         keys = [self._collection.name_sample(split, ordinal) for split, ordinal, _ in rows]
         return Found(total, keys, [value for _, _, value in rows])
 
-    def _ask(self, question: Question) -> Found | Document:
+    def _ask(self, question: Question, read: Read) -> Found | Document:
         """Ask a query: it gives keys, or a table to be shown."""
-        answer = self._read(question.where, MOST_FOUND)
+        answer = read(question.where, MOST_FOUND)
         if "key" in answer.head:
             place = answer.head.index("key")
             keys = [str(row[place]) for row in answer.rows]
@@ -200,15 +204,15 @@ class Explorer:
         rows = [list(map(show, row)) for row in answer.rows[:_MOST_ROWS]]
         return {"head": list(map(escape_line, answer.head)), "rows": rows}
 
-    def _read(self, query: str, most: int) -> Any:
+    def _read(self, n_cancels: int, query: str, most: int) -> Answer:
         """Ask the index; where a label file cannot be read, once more without it."""
         try:
-            return self._index.ask(query, most)
+            return self._index.ask(query, most, n_cancels)
         except UnreadableError:
             self._open_rows(is_thorough=True)
             self._index.close()
         try:
-            return self._index.ask(query, most)
+            return self._index.ask(query, most, n_cancels)
         except UnreadableError as error:
             raise ConfigError(f"label rows cannot be read: {error}") from error
 

@@ -36,6 +36,7 @@ _SETTINGS = {
     "python_enable_replacements": False,
     "lock_configuration": True,
 }
+_CANCELLED = "the query was cancelled"
 _STATEMENT = re.compile(r"\s*(select|with|from|values|summarize|describe)\b", re.IGNORECASE)
 
 _UNREADABLE = re.compile("stream registered as 'labels'|arrow_scan|ArrowArrayStream|get_next")
@@ -57,7 +58,6 @@ class _Query:
     thread: threading.Thread
     is_over: threading.Event = field(default_factory=threading.Event)
     """Whether to wait no more."""
-    is_cancelled: threading.Event = field(default_factory=threading.Event)
 
 
 class UnreadableError(Exception):
@@ -71,6 +71,11 @@ class Index:
     ----------
     open_rows : callable
         Returns the rows, a table or a dataset of Arrow; called before the first query.
+
+    Attributes
+    ----------
+    n_cancels : int
+        How often queries were cancelled.
     """
 
     def __init__(self, open_rows: Callable[[], Any]) -> None:
@@ -78,8 +83,9 @@ class Index:
         self._lock = threading.Lock()
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._running: dict[duckdb.DuckDBPyConnection, _Query] = {}
+        self.n_cancels = 0
 
-    def ask(self, query: str, most: int) -> Answer:
+    def ask(self, query: str, most: int, n_cancels: int | None = None) -> Answer:
         """Return the first rows of a query.
 
         Parameters
@@ -88,19 +94,25 @@ class Index:
             One SELECT.
         most : int
             Rows, at most.
+        n_cancels : int, optional
+            What it was when the question began that the query belongs to; by default, now.
 
         Raises
         ------
         ConfigError
-            If it is no SELECT, or DuckDB refuses it, or it takes too much time or memory.
+            If it is no SELECT, or DuckDB refuses it, or it takes too much time or memory, or it is
+            cancelled, be it before it runs.
         UnreadableError
             If label rows cannot be read.
         """
+        began = self.n_cancels if n_cancels is None else n_cancels
         with self._lock:
-            if self._connection is None:
+            if self._connection is None and self.n_cancels == began:
                 self._connection = _connect(self._open_rows())
+            if self._connection is None or self.n_cancels != began:
+                raise ConfigError(_CANCELLED)
             _check_select(self._connection, query)
-            return self._run(self._connection, query, most)
+            return self._run(self._connection, query, most, began)
 
     def close(self) -> None:
         """Forget the rows: they are opened anew for the next query."""
@@ -108,19 +120,22 @@ class Index:
             self._connection = None
 
     def stop(self) -> None:
-        """End the queries that run, at the end of the program, which threads must not outlive."""
+        """End all queries, at the end of the program, which threads must not outlive."""
+        self.cancel()
         for connection, query in list(self._running.items()):
             connection.interrupt()
             query.thread.join(_STOP_SECONDS)
         self.close()
 
     def cancel(self) -> None:
-        """End the queries that run: who waits for one gets an error that says so."""
+        """End all queries, also those that do not run yet: who waits for one is told so."""
+        self.n_cancels += 1
         for query in list(self._running.values()):
-            query.is_cancelled.set()
             query.is_over.set()
 
-    def _run(self, connection: duckdb.DuckDBPyConnection, query: str, most: int) -> Answer:
+    def _run(
+        self, connection: duckdb.DuckDBPyConnection, query: str, most: int, began: int
+    ) -> Answer:
         """Run a query in a thread of its own: some cannot be interrupted, and are left behind."""
         found: list[Answer | Exception] = []
 
@@ -137,14 +152,15 @@ class Index:
         running = _Query(threading.Thread(target=run, daemon=True))
         self._running[connection] = running
         running.thread.start()
-        running.is_over.wait(SECONDS)
+        if self.n_cancels == began:  # later ones find it running
+            running.is_over.wait(SECONDS)
         if not found:
             connection.interrupt()
             running.thread.join(_GRACE_SECONDS)
             if running.thread.is_alive():
                 self._connection = None
-            if running.is_cancelled.is_set():
-                raise ConfigError("the query was cancelled")
+            if self.n_cancels != began:
+                raise ConfigError(_CANCELLED)
             raise ConfigError(
                 f"the query took more than {SECONDS:g} seconds and was stopped; ask for less"
             )

@@ -6,8 +6,9 @@ second Ctrl-C                       it ends at once; what is finished is kept
 at any other time                   it ends at once
 ==================================  ==============================================
 
-Tasks run in ablate, build, verify and export. SIGTERM, which batch systems send, and SIGHUP, when a
-terminal is closed, do the same as a first Ctrl-C. The exit code is 130 in any case.
+Tasks run in ablate, build, verify and export; not yet while a cluster is waited for. SIGTERM, which
+batch systems send, and SIGHUP, when a terminal is closed, do the same as a first Ctrl-C. The exit
+code is 130 in any case.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from digit_sequence.base.errors import BuildStopped
-from digit_sequence.base.stops import take_stops
+from digit_sequence.base.stops import IS_WAITING, take_stops
 from digit_sequence.cli.terminal import echo
 
 
@@ -48,6 +49,8 @@ def drain_on_signal(
 
     def stop(number: int, _frame: Any) -> None:
         nonlocal is_stopping
+        if IS_WAITING.get():
+            raise KeyboardInterrupt
         if is_stopping:
             if number == signal.SIGINT:
                 raise KeyboardInterrupt("stopped at once; what is finished is kept")

@@ -112,7 +112,8 @@ def read_crops(
     overwrite : bool
         Replace those that it holds.
     on_note : callable
-        Called with what is left out, and how many images have no number or a guess.
+        Called with what is left out, how many images have no number or a guess, and what of an
+        earlier reading stays.
     on_reading : callable
         Called with the values of `COLUMNS` of each image as it is read.
     show_progress : callable
@@ -141,6 +142,8 @@ def read_crops(
         on_note(f"left out, no images by their names ({len(others):,}): {show(others)}")
     truths = None if label_path is None else read_labels(label_path, crops)
     reader = Reader(Path(weights), tuple(WAYS) if careful else (way,))
+    if folder is not None:
+        _make(folder)
     readings, rows = {}, []
     with show_progress(len(crops)) as on_progress:
         for name, path in crops.items():
@@ -166,17 +169,26 @@ def read_crops(
     result = CropReadings(readings, rows, report, summary)
     if folder is None:
         return result
-    files = {FILES[0]: (result.table + "\n").encode("utf-8", "surrogateescape")}
-    if report is not None:
-        files[FILES[1]] = (json.dumps(report, indent=1) + "\n").encode()
-        picture = _draw_mistakes(reader, crops, readings, compared)
+    picture = None if report is None else _draw_mistakes(reader, crops, readings, compared)
+    return replace(result, files=_write(folder, result, picture, on_note))
+
+
+def _write(
+    folder: Path, result: CropReadings, picture: bytes | None, on_note: Callable[[str], None]
+) -> tuple[str, ...]:
+    """Write what was read to a folder; return the names of the files."""
+    contents = {FILES[0]: (result.table + "\n").encode("utf-8", "surrogateescape")}
+    if result.report is not None:
+        contents[FILES[1]] = (json.dumps(result.report, indent=1) + "\n").encode()
         if picture is None:
             (folder / FILES[2]).unlink(missing_ok=True)  # of an earlier reading
         else:
-            files[FILES[2]] = picture
-    for name, content in files.items():
+            contents[FILES[2]] = picture
+    elif earlier := [name for name in FILES[1:] if (folder / name).exists()]:
+        on_note(f"{folder}: not of these readings, which have no labels: {', '.join(earlier)}")
+    for name, content in contents.items():
         write_file(folder / name, content)
-    return replace(result, files=tuple(files))
+    return tuple(contents)
 
 
 def _check_free(folder: Path) -> None:
@@ -186,6 +198,14 @@ def _check_free(folder: Path) -> None:
             f"{folder}: holds {found[0]} already; choose another --output, or --overwrite to "
             "replace it"
         )
+
+
+def _make(folder: Path) -> None:
+    """Make a folder before hours are spent on what it is for, or raise an OutputError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: expected a folder to write to: {error.strerror}") from error
 
 
 def _find_status(found: CropReading, min_confidence: float) -> str:

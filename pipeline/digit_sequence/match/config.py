@@ -14,6 +14,7 @@ from digit_sequence.match.ranges import (
     TOUCH,
     Ranges,
     describe,
+    find_pens,
     find_sizes,
     has_print,
     list_settings,
@@ -115,6 +116,7 @@ def _list_blocks(measured: Measured, ranges: Ranges, height: int) -> dict[str, t
         blocks["line.pattern"] = {"probability": 0.95} | blocks["line.pattern"]
         comments["line.pattern"].append("the kinds of patterns are not measured: all of them")
     if "glyph.pen" in blocks:
+        blocks["glyph.pen"]["width"] = list(find_pens(ranges, height))
         blocks["glyph.pen"] |= {"jitter": [0, 0.08], "softness": [0, 0.6], "rim": [0, 0.1]}
         comments["glyph.pen"].append("all but its width is a guess")
     blocks["glyph.crop"] = {}

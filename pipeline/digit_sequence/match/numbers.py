@@ -65,8 +65,11 @@ def has_signs(labels: Sequence[str]) -> bool:
 
 
 def _is_plain(number: str) -> bool:
-    """Tell whether a number has digits alone, without zeros in front or two at the end."""
-    return number.isdigit() and (len(number) == 1 or find_shape(number) == "9" * len(number))
+    """Tell whether a number has digits alone, without zeros in front or two at the end.
+
+    A digit alone is not: by `random` it would be 0 as often as any other.
+    """
+    return len(number) > 1 and find_shape(number) == "9" * len(number)
 
 
 def find_shape(number: str) -> str:

@@ -16,6 +16,8 @@ import numpy as np
 
 from digit_sequence.config.canvas import MIN_INK_ROWS
 from digit_sequence.match.figures import Figures, Measured
+from digit_sequence.numbers.number import MAX_DIGITS
+from digit_sequence.transforms.ink.pen import HAIRLINE
 from digit_sequence.transforms.registry import TRANSFORMS
 
 QUANTILES = (5, 95)
@@ -160,9 +162,14 @@ def _limit(
 
 
 def list_widths(measured: Measured, height: int) -> tuple[int, int]:
-    """Return the least and the largest width of the canvas, in pixels."""
+    """Return the least and the largest width of the canvas, in pixels.
+
+    The longest number finds room, be its crop among the widest ones that are left out.
+    """
     low, high = np.percentile(measured.figures["aspect"], [1, 99]) * height
-    return max(8, int(low)), max(16, int(np.ceil(high)))
+    longest = min(MAX_DIGITS, max([*measured.lengths, *map(len, measured.labels)]))
+    needed = longest * max(it.least_columns for it in TRANSFORMS.values())
+    return max(8, int(low)), max(16, needed, int(np.ceil(high)))
 
 
 def find_sizes(measured: Measured, ranges: Ranges, height: int) -> tuple[float, float]:
@@ -173,6 +180,12 @@ def find_sizes(measured: Measured, ranges: Ranges, height: int) -> tuple[float, 
     low, _ = find_range(measured.figures, "size")
     least = MIN_INK_ROWS / (height * ranges.get("line.height.share", (1.0, 1.0))[0])
     return math.ceil(min(max(low, least, 0.2), 1.0) * 1000) / 1000, 1.0
+
+
+def find_pens(ranges: Ranges, height: int) -> tuple[float, float]:
+    """Return the width of pens, of which the widest is no hairline on `height` rows."""
+    low, high = ranges["glyph.pen.width"]
+    return low, max(high, math.ceil(HAIRLINE / height * 1000) / 1000)
 
 
 def describe(values: Any) -> str:

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
+from functools import partial
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
@@ -26,6 +27,7 @@ from digit_sequence.run.dask_internals import (
     list_memory_limits,
     set_apart,
     silence_losses,
+    stop_loop,
     submit,
     take_back,
 )
@@ -49,8 +51,7 @@ def open_client(address: str | None, scheduler_file: str | None) -> Any:
     try:
         if address is None and scheduler_file is not None:  # Client would wait for it for ever
             address = json.loads(Path(scheduler_file).read_text())["address"]
-        # Its own timeout does not cover a peer that takes the connection and says nothing.
-        return call_within(2 * CONNECT_SECONDS, lambda: connect(address, timeout=CONNECT_SECONDS))
+        return connect(address, timeout=CONNECT_SECONDS)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ConfigError(
             f"--scheduler: {place}: no Dask scheduler answers: {type(error).__name__}: {error}; "
@@ -64,18 +65,22 @@ def connect(place: Any, **options: Any) -> Any:
     from distributed.versions import VersionMismatchWarning  # noqa: PLC0415
 
     class OwnClient(Client):  # type: ignore[misc]  # Dask has no types
-        """One that is closed at once if it cannot connect.
+        """One that is closed at once, with its thread, if it cannot connect.
 
-        Dask closes it when it is found as garbage. If that is in the thread of the next client,
-        which has just begun, the two wait for each other, and the next one fails after 10 s.
+        Dask closes it when it is found as garbage, and lets its thread run. If that is in the
+        thread of the next client, which has just begun, the two wait for each other, and the next
+        one fails after 10 s.
         """
 
-        def start(self, **options: Any) -> None:
+        def start(self, timeout: float, **options: Any) -> None:
+            start = partial(super().start, timeout=timeout, **options)
             try:
-                super().start(**options)
+                # Its own timeout does not cover a peer that takes the connection and says nothing.
+                call_within(2 * timeout, start)
             except Exception:
                 with suppress(Exception):  # it never began
                     self.close()
+                stop_loop(self)
                 raise
 
     silence_losses()  # what is lost is this program's to tell

@@ -40,6 +40,7 @@ def list_missing() -> list[str]:
         },
         "distributed.Client.scheduler.address": "scheduler" in Client.__init__.__code__.co_names,
         "distributed.Client.status": "status" in Client.__init__.__code__.co_names,
+        "distributed.Client._loop_runner": "_loop_runner" in Client.__init__.__code__.co_names,
     }
     for option in ("sync", "fifo_timeout"):
         needed[f"distributed.Client.get(..., {option}=)"] = option in options
@@ -71,6 +72,11 @@ def dask_setup(_worker: Any) -> None:
 def is_running(client: Any) -> bool:
     """Tell whether a client has its scheduler, as far as it knows."""
     return bool(client.status == "running")
+
+
+def stop_loop(client: Any) -> None:
+    """End the thread of a client that is closed: Dask leaves it to one that never connected."""
+    client._loop_runner.stop()
 
 
 def is_closed(client: Any) -> bool:

@@ -17,11 +17,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from digit_sequence.base.current_folder import leave_current_folder_out
 from digit_sequence.base.progress import TALLY
+from digit_sequence.base.stops import IS_WAITING
 from digit_sequence.run.cluster import connect, make_cluster_run, open_client
 from digit_sequence.run.dask_internals import ANSWER_SECONDS, find_address
 from digit_sequence.run.factories import load_factory, open_factory
@@ -59,7 +60,12 @@ def open_scheduler(options: SchedulerOptions = _DEFAULTS) -> Iterator[Run]:
     ConfigError
         If there is no such scheduler, or it does not answer.
     """
-    with _open_scheduler(options) as run:
+    with ExitStack() as stack:
+        waiting = IS_WAITING.set(options.name not in LOCAL_SCHEDULERS)
+        try:
+            run = stack.enter_context(_open_scheduler(options))
+        finally:
+            IS_WAITING.reset(waiting)
         run.tally.threads = run.threads
         token = TALLY.set(run.tally)
         try:
