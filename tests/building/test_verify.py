@@ -478,7 +478,7 @@ def test_no_dataset(tmp_path):
     """A folder without a dataset is an error, not a problem."""
     result = run("verify", tmp_path)
     assert result.exit_code == 2
-    assert "expected a dataset built by this program, got none" in result.stderr
+    assert "expected a dataset built by this program, got an empty folder" in result.stderr
 
 
 def test_stopped_verification(built):
