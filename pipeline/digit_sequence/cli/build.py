@@ -69,7 +69,7 @@ def build(
     report = None
     if performance_report is not None:
         report = make_absolute(performance_report)
-        check_suffix(Path(performance_report), ".html", ".htm", where="--performance-report")
+        check_suffix(Path(performance_report), "html", "--performance-report")
         check_made(report, "html", "--performance-report")
     if SchedulerOptions(**scheduler).name == "processes" and not dry_run:
         start_fork_server(["digit_sequence.building.preload"])

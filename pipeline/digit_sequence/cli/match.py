@@ -47,7 +47,7 @@ def match(
     from digit_sequence.match.match import N_ROUNDS, compare, match_folder
     from digit_sequence.match.sheet import draw_match
 
-    check_suffix(output, ".yaml", ".yml")
+    check_suffix(output, "yaml")
     sheet = output.with_suffix(".png")
     for path in (output, sheet):
         check_free(path, overwrite, "--output")

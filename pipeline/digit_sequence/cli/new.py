@@ -325,7 +325,7 @@ def _check(name: str, text: str, where: str | None = None) -> Any:
 def _check_path(text: str | Path, overwrite: bool) -> Path:
     """Return the path of a config that can be written, with its sheet."""
     path = Path(text)
-    check_suffix(path, ".yaml", ".yml", where="CONFIG")
+    check_suffix(path, "yaml", "CONFIG")
     for each in (path, path.with_suffix(".png")):
         check_free(each, overwrite, "CONFIG")
     return path

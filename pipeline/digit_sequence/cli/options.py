@@ -14,6 +14,8 @@ from digit_sequence.cli.help import help_option
 Command = Callable[..., Any]
 _KINDS = {"png": (b"\x89png", "PNG"), "html": (b"<!doctype html", "HTML page")}
 """How a kind of file begins, in small letters, and what it is called."""
+_SUFFIXES = {"png": (".png",), "html": (".html", ".htm"), "yaml": (".yaml", ".yml")}
+"""How the names of a kind of file end."""
 
 
 def check_free(path: Path, overwrite: bool, where: str) -> None:
@@ -23,12 +25,11 @@ def check_free(path: Path, overwrite: bool, where: str) -> None:
         raise ConfigError(f"{where}: {path} is there already; name another{advice}")
 
 
-def check_suffix(path: Path, *suffixes: str, where: str = "--output") -> None:
-    """Raise a ConfigError if a file's name ends in none of the suffixes of what is written."""
-    if path.suffix.lower() not in suffixes:
-        raise ConfigError(
-            f"{where}: expected a name that ends in {' or '.join(suffixes)}, got {path}"
-        )
+def check_suffix(path: Path, kind: str, where: str = "--output") -> None:
+    """Raise a ConfigError if a file's name says that it is of another kind than what is written."""
+    if path.suffix.lower() not in _SUFFIXES[kind]:
+        ends = " or ".join(_SUFFIXES[kind])
+        raise ConfigError(f"{where}: expected a name that ends in {ends}, got {path}")
 
 
 def check_made(path: Path, kind: str, where: str = "--output") -> None:

@@ -54,7 +54,7 @@ def preview(
     """
     from digit_sequence.look.preview import draw_preview
 
-    check_suffix(output, ".png")
+    check_suffix(output, "png")
     mark = make_mark("preview", origin, output)
     check_own(output, mark, overwrite)
     sheet = draw_preview(origin, count=count, boxes=boxes, overrides=overrides)

@@ -70,7 +70,7 @@ def report(
     config, samples are drawn for it. A dataset of 30,000 images takes some 30 seconds on two busy
     cores. Needs the extra report.
     """
-    check_suffix(output, ".html", ".htm")
+    check_suffix(output, "html")
     mark = make_mark("report", origin, output)
     check_own(output, mark, overwrite)
     if labels is not None and against is None:

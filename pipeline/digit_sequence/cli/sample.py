@@ -37,7 +37,7 @@ def sample(key: str, origin: str, output: Path) -> None:
     from digit_sequence.codec.encoding import encode_image
     from digit_sequence.live.dataset import draw_sample
 
-    check_suffix(output, ".png")
+    check_suffix(output, "png")
     check_made(output, "png")
     drawn = draw_sample(origin, key)
     write_file(output, encode_image(drawn.image, "png"))

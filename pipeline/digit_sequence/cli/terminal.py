@@ -159,18 +159,13 @@ def _write(line: str, stream: TextIO) -> None:
     try:
         stream.write(f"{line}\n")
         stream.flush()
-    except BrokenPipeError:  # a way to say: enough; the command goes on
-        silence(stream)
+    except BrokenPipeError:  # as of `| head -1`: enough; the command goes on, and tells nobody
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     except OSError as error:
         if stream is sys.stderr:
             return  # of a terminal that was closed; what is done goes on
         raise OutputError(f"stdout: cannot be written to: {error.strerror or error}") from error
-
-
-def silence(stream: TextIO) -> None:
-    """Give what is printed from now on to nobody: who read it has gone, as ``head -1`` does."""
-    with suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def describe_error(error: BaseException) -> str:
