@@ -34,7 +34,7 @@ class Visitor:
         """Return some of the samples of a question."""
         asked = {"question": question, "start": start, "count": count, "with_masks": with_masks}
         request = parse_request(PageRequest, json.dumps(asked).encode())
-        return self.explorer.show_page(request)
+        return self.explorer.show_page(request, threading.Event())
 
     def keys(self, **question):
         """Return the keys of the first samples of a question."""
@@ -42,12 +42,13 @@ class Visitor:
 
     def sample(self, key):
         """Return all that is known of a sample."""
-        return self.explorer.show_sample(SampleRequest(key=key))
+        return self.explorer.show_sample(SampleRequest(key=key), threading.Event())
 
     def draw(self, key, **change):
         """Return a sample drawn anew."""
         asked = {"key": key, **change}
-        return self.explorer.draw(parse_request(DrawRequest, json.dumps(asked).encode()))
+        request = parse_request(DrawRequest, json.dumps(asked).encode())
+        return self.explorer.draw(request, threading.Event())
 
 
 def visit(folder):

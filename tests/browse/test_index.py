@@ -13,7 +13,7 @@ pytest.importorskip("duckdb", reason="needs the extra browse")
 
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.browse import index as index_module
-from digit_sequence.browse.index import Index, UnreadableError, is_statement
+from digit_sequence.browse.index import CancelledError, Index, UnreadableError, is_statement
 
 ENDLESS = "SELECT count(*) FROM range(1000000000000) a, range(1000000) b"
 
@@ -148,57 +148,55 @@ def test_endless_queries_end(index, query, monkeypatch):
     assert index.ask("SELECT count(*) FROM labels", 9).rows == [(5,)]
 
 
-def test_cancelled_queries_end(index):
-    """A query that is cancelled ends soon, and says so; the next one is answered."""
-    index.cancel()  # nothing runs
-    timer = threading.Timer(0.2, index.cancel)
+def test_queries_nobody_waits_for_end(index):
+    """A query ends soon after who asked has gone; the next one is answered."""
+    has_gone = threading.Event()
+    timer = threading.Timer(0.2, has_gone.set)
     timer.start()
     began = time.monotonic()
-    with pytest.raises(ConfigError, match="the query was cancelled"):
-        index.ask(ENDLESS, 9)
+    with pytest.raises(CancelledError, match="the query was cancelled"):
+        index.ask(ENDLESS, 9, has_gone)
     timer.join()
     assert time.monotonic() - began < 10
+    with pytest.raises(CancelledError):  # a question asks more than one
+        index.ask("SELECT key FROM labels", 9, has_gone)
     assert index.ask("SELECT count(*) FROM labels", 9).rows == [(5,)]
 
 
-@pytest.mark.parametrize("end", [Index.cancel, Index.stop])
-def test_queries_end_before_they_run(index, end):
-    """A query is cancelled also while its rows are opened, or while it waits for another."""
-    is_opening, is_ended = threading.Event(), threading.Event()
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_queries_end_before_they_run(is_stopped):
+    """A query ends also while its rows are opened, or while it waits for another."""
+    is_opening, can_open, has_gone = (threading.Event() for _ in range(3))
 
     def open_slowly():
         is_opening.set()
-        assert is_ended.wait(20)
+        assert can_open.wait(20)
         return pa.table({"key": ["a"]})
 
     def ask():
-        with pytest.raises(ConfigError, match="the query was cancelled"):
-            slow.ask(ENDLESS, 9, 0)
+        with pytest.raises(CancelledError, match="the query was cancelled"):
+            slow.ask(ENDLESS, 9, has_gone)
         told.append(True)
 
     slow, told = Index(open_slowly), []
-    asking = [threading.Thread(target=ask) for _ in range(2)]
-    asking[0].start()
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    threads[0].start()
     assert is_opening.wait(20)
-    asking[1].start()
-    ending = threading.Thread(target=end, args=[slow])
-    ending.start()
-    while not slow.n_cancels:
-        time.sleep(0.01)
-    is_ended.set()
-    for thread in (*asking, ending):
+    threads[1].start()
+    if is_stopped:
+        threads.append(threading.Thread(target=slow.stop))
+        threads[2].start()
+    else:
+        has_gone.set()
+    can_open.set()
+    for thread in threads:
         thread.join(20)
     assert told == [True, True]
-    assert slow.ask("SELECT count(*) FROM labels", 9).rows == [(1,)]
-
-
-def test_later_queries_of_a_cancelled_question_end(index):
-    """A question asks more than one: a cancel between them is not lost."""
-    began = index.n_cancels
-    index.ask("SELECT key FROM labels", 9, began)
-    index.cancel()
-    with pytest.raises(ConfigError, match="the query was cancelled"):
-        index.ask("SELECT key FROM labels", 9, began)
+    if is_stopped:
+        with pytest.raises(CancelledError):
+            slow.ask("SELECT count(*) FROM labels", 9)
+    else:
+        assert slow.ask("SELECT count(*) FROM labels", 9).rows == [(1,)]
 
 
 def test_one_that_does_not_stop_is_left(index, monkeypatch):

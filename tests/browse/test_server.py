@@ -8,6 +8,8 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
+from http.client import HTTPConnection
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -123,6 +125,23 @@ def test_answers(address, visitor):
         direct = getattr(visitor, call)(**body)
         assert json.loads(text) == json.loads(json.dumps(direct))
     assert json.loads(fetch(address + "describe")[2])[0]["samples"] == {"train": 12, "test": 5}
+
+
+def test_requests_that_are_closed_end(address):
+    """A question whose request is closed holds nobody up, be it under way or not."""
+    query = "SELECT count(*) FROM range(1000000000000) a, range(1000000) b"
+    content = json.dumps({"question": {"where": query}})
+    host, _, path = address.removeprefix("http://").partition("/")
+    connections = [HTTPConnection(host, timeout=60) for _ in range(3)]
+    for connection in connections:
+        connection.request("POST", f"/{path}0/page", content)
+    began = time.monotonic()
+    for connection in connections:
+        connection.close()
+    status, _, text = fetch(address + "0/page", {"question": {"where": "n_digits > 0"}})
+    assert status == 200
+    assert json.loads(text)["total"] == 17
+    assert time.monotonic() - began < 20
 
 
 def test_tokens_are_random():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,7 +28,7 @@ from digit_sequence.browse.documents import (
     take_sections,
     write_fragment,
 )
-from digit_sequence.browse.index import Answer, Index, UnreadableError
+from digit_sequence.browse.index import Answer, Index, UnreadableError, check_wanted
 from digit_sequence.browse.question import Question
 from digit_sequence.browse.redraw import Change, find_config, redraw
 from digit_sequence.config.messages import describe_problems
@@ -55,10 +56,6 @@ class PageRequest(Block):
     with_masks: bool = False
 
 
-class CancelRequest(Block):
-    """Nothing: what runs is to end."""
-
-
 class SampleRequest(Block):
     """One sample."""
 
@@ -84,6 +81,9 @@ class Found:
 class Explorer:
     """Answers what the page asks of one collection.
 
+    Who asks may go before the answer is there: each request comes with an event that is set then,
+    and raises `CancelledError` where the answer would cost more.
+
     Parameters
     ----------
     collection : Collection
@@ -97,6 +97,12 @@ class Explorer:
         """Of all that reads or draws, which keeps caches."""
         self._index = Index(self._open_rows)
         self._found: dict[str, Found] = {}
+
+    @contextmanager
+    def _hold(self, has_gone: threading.Event) -> Iterator[None]:
+        with self._lock:
+            check_wanted(has_gone)
+            yield
 
     def _open_rows(self, is_thorough: bool = False) -> Any:
         with self._lock:
@@ -126,18 +132,13 @@ class Explorer:
     def _list_faults(self) -> list[str]:
         return [escape_line(fault)[:2000] for fault in self._collection.faults[:20]]
 
-    def cancel(self, _request: CancelRequest) -> Document:
-        """End the question that is being answered, if there is one."""
-        self._index.cancel()
-        return {}
-
     def stop(self) -> None:
         """End what runs, at the end of the program."""
         self._index.stop()
 
     # -- pages ------------------------------------------------------------------------------------
 
-    def show_page(self, request: PageRequest) -> Document:
+    def show_page(self, request: PageRequest, has_gone: threading.Event) -> Document:
         """Return some of the samples of a question, or the table of a query without keys."""
         question = request.question
         if question.split not in self._collection.samples:
@@ -148,16 +149,18 @@ class Explorer:
             counts = self._collection.samples
             total = counts[question.split] if question.split else sum(counts.values())
             keys = self._collection.list_keys(question.split, request.start, stop)
-            return self._show(Found(total, keys, [None] * len(keys)), total, request)
-        found = self._find(question)
+            return self._show(Found(total, keys, [None] * len(keys)), total, request, has_gone)
+        found = self._find(question, has_gone)
         if not isinstance(found, Found):
             return found | {"faults": self._list_faults()}
         part = slice(request.start, stop)
         shown = Found(found.total, found.keys[part], found.values[part])
-        return self._show(shown, len(found.keys), request)
+        return self._show(shown, len(found.keys), request, has_gone)
 
-    def _show(self, found: Found, n_reachable: int, request: PageRequest) -> Document:
-        with self._lock:
+    def _show(
+        self, found: Found, n_reachable: int, request: PageRequest, has_gone: threading.Event
+    ) -> Document:
+        with self._hold(has_gone):
             pictures = self._collection.load(found.keys, request.with_masks)
         samples = [
             show_picture(key, picture) | {"value": show(value)}
@@ -170,12 +173,12 @@ class Explorer:
             "faults": self._list_faults(),
         }
 
-    def _find(self, question: Question) -> Found | Document:
+    def _find(self, question: Question, has_gone: threading.Event) -> Found | Document:
         """Return what a question finds; of the last ones it is kept."""
         name = question.model_dump_json()
         if kept := self._found.get(name):
             return kept
-        read = partial(self._read, self._index.n_cancels)
+        read = partial(self._read, has_gone)
         found = self._ask(question, read) if question.is_query else self._search(question, read)
         if isinstance(found, Found):
             with self._lock:
@@ -204,24 +207,24 @@ class Explorer:
         rows = [list(map(show, row)) for row in answer.rows[:_MOST_ROWS]]
         return {"head": list(map(escape_line, answer.head)), "rows": rows}
 
-    def _read(self, n_cancels: int, query: str, most: int) -> Answer:
+    def _read(self, has_gone: threading.Event, query: str, most: int) -> Answer:
         """Ask the index; where a label file cannot be read, once more without it."""
         try:
-            return self._index.ask(query, most, n_cancels)
+            return self._index.ask(query, most, has_gone)
         except UnreadableError:
             self._open_rows(is_thorough=True)
             self._index.close()
         try:
-            return self._index.ask(query, most, n_cancels)
+            return self._index.ask(query, most, has_gone)
         except UnreadableError as error:
             raise ConfigError(f"label rows cannot be read: {error}") from error
 
     # -- one sample -------------------------------------------------------------------------------
 
-    def show_sample(self, request: SampleRequest) -> Document:
+    def show_sample(self, request: SampleRequest, has_gone: threading.Event) -> Document:
         """Return all that is known of a sample, and what of it can be changed."""
         key, collection = request.key, self._collection
-        with self._lock:
+        with self._hold(has_gone):
             split, ordinal = collection.find_key(key)
             row = collection.read_row(key)
             (picture,) = collection.load([key], with_masks=True)
@@ -251,10 +254,10 @@ class Explorer:
             | show_recipe(drawn.config, drawn.row)
         )
 
-    def draw(self, request: DrawRequest) -> Document:
+    def draw(self, request: DrawRequest, has_gone: threading.Event) -> Document:
         """Return a sample that is drawn anew."""
         collection = self._collection
-        with self._lock:
+        with self._hold(has_gone):
             split, ordinal = collection.find_key(request.key)
             config = find_config(collection.sampler, collection.read_row(request.key))
             drawn = redraw(collection.sampler, split, ordinal, config, request)

@@ -3,7 +3,7 @@
 =====================  ===========================================================
 table                  ``labels``, which DuckDB reads from Arrow as it goes
 statements             one SELECT; no files, other databases, extensions, settings
-at most                `SECONDS`, or until it is cancelled; `MEMORY`, nothing on a disk
+at most                `SECONDS`, or until who asked has gone; `MEMORY`, nothing on a disk
 =====================  ===========================================================
 """
 
@@ -11,17 +11,20 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import duckdb
 
-from digit_sequence.base.errors import ConfigError
+from digit_sequence.base.errors import ConfigError, PipelineError
 
 SECONDS = 30.0
 """That a query may take."""
 MEMORY = "1GB"
+_LOOK_SECONDS = 0.05
+"""How often it is seen whether who asked has gone."""
 _GRACE_SECONDS = 3.0
 """For a query to end when it is told to."""
 _STOP_SECONDS = 20.0
@@ -36,7 +39,7 @@ _SETTINGS = {
     "python_enable_replacements": False,
     "lock_configuration": True,
 }
-_CANCELLED = "the query was cancelled"
+_NEVER = threading.Event()
 _STATEMENT = re.compile(r"\s*(select|with|from|values|summarize|describe)\b", re.IGNORECASE)
 
 _UNREADABLE = re.compile("stream registered as 'labels'|arrow_scan|ArrowArrayStream|get_next")
@@ -51,13 +54,8 @@ class Answer:
     rows: list[tuple[Any, ...]]
 
 
-@dataclass(frozen=True)
-class _Query:
-    """A query that runs."""
-
-    thread: threading.Thread
-    is_over: threading.Event = field(default_factory=threading.Event)
-    """Whether to wait no more."""
+class CancelledError(PipelineError):
+    """Nobody waits for the answer any more."""
 
 
 class UnreadableError(Exception):
@@ -71,21 +69,16 @@ class Index:
     ----------
     open_rows : callable
         Returns the rows, a table or a dataset of Arrow; called before the first query.
-
-    Attributes
-    ----------
-    n_cancels : int
-        How often queries were cancelled.
     """
 
     def __init__(self, open_rows: Callable[[], Any]) -> None:
         self._open_rows = open_rows
         self._lock = threading.Lock()
         self._connection: duckdb.DuckDBPyConnection | None = None
-        self._running: dict[duckdb.DuckDBPyConnection, _Query] = {}
-        self.n_cancels = 0
+        self._running: dict[duckdb.DuckDBPyConnection, threading.Thread] = {}
+        self._is_stopped = threading.Event()
 
-    def ask(self, query: str, most: int, n_cancels: int | None = None) -> Answer:
+    def ask(self, query: str, most: int, has_gone: threading.Event = _NEVER) -> Answer:
         """Return the first rows of a query.
 
         Parameters
@@ -94,25 +87,25 @@ class Index:
             One SELECT.
         most : int
             Rows, at most.
-        n_cancels : int, optional
-            What it was when the question began that the query belongs to; by default, now.
+        has_gone : threading.Event, optional
+            Set as soon as nobody waits for the answer.
 
         Raises
         ------
+        CancelledError
+            If nobody waits for it, be it before it runs, or the index is stopped.
         ConfigError
-            If it is no SELECT, or DuckDB refuses it, or it takes too much time or memory, or it is
-            cancelled, be it before it runs.
+            If it is no SELECT, or DuckDB refuses it, or it takes too much time or memory.
         UnreadableError
             If label rows cannot be read.
         """
-        began = self.n_cancels if n_cancels is None else n_cancels
         with self._lock:
-            if self._connection is None and self.n_cancels == began:
+            check_wanted(has_gone, self._is_stopped)
+            if self._connection is None:
                 self._connection = _connect(self._open_rows())
-            if self._connection is None or self.n_cancels != began:
-                raise ConfigError(_CANCELLED)
+                check_wanted(has_gone, self._is_stopped)
             _check_select(self._connection, query)
-            return self._run(self._connection, query, most, began)
+            return self._run(self._connection, query, most, has_gone)
 
     def close(self) -> None:
         """Forget the rows: they are opened anew for the next query."""
@@ -121,23 +114,22 @@ class Index:
 
     def stop(self) -> None:
         """End all queries, at the end of the program, which threads must not outlive."""
-        self.cancel()
-        for connection, query in list(self._running.items()):
+        self._is_stopped.set()
+        for connection, thread in list(self._running.items()):
             connection.interrupt()
-            query.thread.join(_STOP_SECONDS)
+            thread.join(_STOP_SECONDS)
         self.close()
 
-    def cancel(self) -> None:
-        """End all queries, also those that do not run yet: who waits for one is told so."""
-        self.n_cancels += 1
-        for query in list(self._running.values()):
-            query.is_over.set()
-
     def _run(
-        self, connection: duckdb.DuckDBPyConnection, query: str, most: int, began: int
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        query: str,
+        most: int,
+        has_gone: threading.Event,
     ) -> Answer:
         """Run a query in a thread of its own: some cannot be interrupted, and are left behind."""
         found: list[Answer | Exception] = []
+        is_over = threading.Event()
 
         def run() -> None:
             try:
@@ -147,20 +139,21 @@ class Index:
             except Exception as error:
                 found.append(error)
             del self._running[connection]
-            running.is_over.set()
+            is_over.set()
 
-        running = _Query(threading.Thread(target=run, daemon=True))
-        self._running[connection] = running
-        running.thread.start()
-        if self.n_cancels == began:  # later ones find it running
-            running.is_over.wait(SECONDS)
-        if not found:
+        thread = threading.Thread(target=run, daemon=True)
+        self._running[connection] = thread
+        thread.start()
+        end = time.monotonic() + SECONDS
+        while not is_over.wait(_LOOK_SECONDS):
+            is_wanted = not (has_gone.is_set() or self._is_stopped.is_set())
+            if is_wanted and time.monotonic() < end:
+                continue
             connection.interrupt()
-            running.thread.join(_GRACE_SECONDS)
-            if running.thread.is_alive():
+            thread.join(_GRACE_SECONDS)
+            if thread.is_alive():
                 self._connection = None
-            if self.n_cancels != began:
-                raise ConfigError(_CANCELLED)
+            check_wanted(has_gone, self._is_stopped)
             raise ConfigError(
                 f"the query took more than {SECONDS:g} seconds and was stopped; ask for less"
             )
@@ -168,6 +161,18 @@ class Index:
         if isinstance(answer, Answer):
             return answer
         raise _explain(answer) from answer
+
+
+def check_wanted(*reasons: threading.Event) -> None:
+    """Refuse to go on if there is a reason to end.
+
+    Raises
+    ------
+    CancelledError
+        If one of the events is set.
+    """
+    if any(reason.is_set() for reason in reasons):
+        raise CancelledError("the query was cancelled")
 
 
 def is_statement(text: str) -> bool:

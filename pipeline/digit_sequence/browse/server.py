@@ -6,15 +6,18 @@ address             has a random token, compared in constant time; without it th
 Host, Origin        must be this server's: no other page asks, and no name that was bound anew
 policy              the page loads and runs its own files, and asks no other server
 texts               are JSON, and become text nodes of the page, never markup
+questions           end when their request does: the page aborts it, or is closed
 ==================  ===========================================================================
 """
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import secrets
 import socket
 import sys
+import threading
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib.resources import files
@@ -32,7 +35,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from digit_sequence.base.errors import ConfigError, OutputError, PipelineError
 from digit_sequence.base.text import escape
 from digit_sequence.browse.explorer import (
-    CancelRequest,
     DrawRequest,
     Explorer,
     PageRequest,
@@ -57,11 +59,10 @@ _HEADERS = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
-_CALLS: Mapping[str, tuple[type[Any], Callable[[Explorer, Any], Any]]] = {
+_CALLS: Mapping[str, tuple[type[Any], Callable[[Explorer, Any, threading.Event], Any]]] = {
     "page": (PageRequest, Explorer.show_page),
     "sample": (SampleRequest, Explorer.show_sample),
     "draw": (DrawRequest, Explorer.draw),
-    "cancel": (CancelRequest, Explorer.cancel),
 }
 
 
@@ -125,6 +126,12 @@ def _call(ask: Callable[..., Any], *arguments: Any) -> Response:
         return JSONResponse({"error": told}, 500)
 
 
+async def _watch(request: Request, has_gone: threading.Event) -> None:
+    """Wait until who asked has gone: behind the body of a request nothing else comes."""
+    await request.receive()
+    has_gone.set()
+
+
 def make_app(explorers: Sequence[Explorer], token: str) -> ASGIApp:
     """Return the application of one explorer, or of two that are compared."""
 
@@ -139,14 +146,19 @@ def make_app(explorers: Sequence[Explorer], token: str) -> ASGIApp:
     def answer(call: str) -> Callable[[Request], Awaitable[Response]]:
         kind, ask = _CALLS[call]
 
-        def answer_call(place: int, content: bytes) -> Any:
+        def answer_call(place: int, content: bytes, has_gone: threading.Event) -> Any:
             if place >= len(explorers):
                 raise ConfigError(f"expected a dataset below {len(explorers)}, got {place}")
-            return ask(explorers[place], parse_request(kind, content))
+            return ask(explorers[place], parse_request(kind, content), has_gone)
 
         async def answer_request(request: Request) -> Response:
-            place = request.path_params["place"]
-            return await run_in_threadpool(_call, answer_call, place, await request.body())
+            place, content = request.path_params["place"], await request.body()
+            has_gone = threading.Event()
+            watching = asyncio.create_task(_watch(request, has_gone))
+            try:
+                return await run_in_threadpool(_call, answer_call, place, content, has_gone)
+            finally:
+                watching.cancel()
 
         return answer_request
 

@@ -64,17 +64,18 @@ function fillSelect(select, options) {
 
 const describeCount = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 
-async function ask(path, body) {
+async function ask(path, body, signal) {
+  // A request that is aborted ends what the program does for it.
   const options = body === undefined ? {} : {
-    method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body),
+    method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body), signal,
   };
-  let response;
+  let response, text;
   try {
     response = await fetch(path, options);
+    text = await response.text();
   } catch {
-    throw new Error("the program has ended; start digit-sequence browse again");
+    throw signal?.aborted ? signal.reason : new Error("the program has ended; start digit-sequence browse again");
   }
-  const text = await response.text();
   if (response.ok) return JSON.parse(text);
   let told = text;
   try { told = JSON.parse(text).error; } catch { /* plain text */ }
@@ -217,7 +218,7 @@ function clearForm() {
 
 function makePanes() {
   panes = collections.map((collection, place) => {
-    const pane = { place, collection, samples: [], reachable: 0, turn: 0 };
+    const pane = { place, collection, samples: [], reachable: 0 };
     pane.count = make("p", { class: "count", role: "status" });
     pane.error = make("p", { class: "error", role: "alert" });
     pane.body = make("div");
@@ -245,17 +246,9 @@ async function refresh() {
 
 const isBusy = (pane) => pane.element.classList.contains("busy");
 
-/** End what a pane waits for: the program answers one question of a dataset at a time. */
-function cancel(pane) {
-  const told = ask(`${pane.place}/cancel`, {}).catch(() => {}); // the question tells why
-  pane.cancelled = Promise.all([pane.cancelled, told]).then(() => {});
-}
-
 async function fillPane(pane) {
-  const turn = ++pane.turn;
-  if (isBusy(pane)) cancel(pane);
-  await pane.cancelled; // all that are under way: a late one would end this question
-  if (turn !== pane.turn) return;
+  pane.asked?.abort();
+  const asked = pane.asked = new AbortController();
   pane.element.classList.add("busy");
   setTimeout(() => { if (isBusy(pane)) byId("cancel").hidden = false; }, 500);
   const withMasks = byId("masks").checked || byId("polygons").checked;
@@ -263,11 +256,11 @@ async function fillPane(pane) {
   let told = "";
   try {
     found = await ask(`${pane.place}/page`, {
-      question: state.question, start: state.start, count: state.count, with_masks: withMasks });
+      question: state.question, start: state.start, count: state.count, with_masks: withMasks }, asked.signal);
   } catch (error) {
     told = error.message;
   }
-  if (turn !== pane.turn) return; // another question was asked meanwhile
+  if (asked !== pane.asked) return; // another question was asked meanwhile
   pane.element.classList.remove("busy");
   byId("cancel").hidden = !panes.some(isBusy);
   const isFirst = pane.place === 0;
@@ -379,7 +372,8 @@ let open = null; // the sample that the dialog shows
 async function openSample(pane, place) {
   const sample = pane.samples[place];
   const dialog = byId("sample");
-  open = { pane, place, key: sample.key, change: null, document: null };
+  open?.asked.abort();
+  open = { pane, place, key: sample.key, change: null, document: null, asked: new AbortController() };
   const own = open;
   byId("sample-title").textContent = sample.key;
   byId("draw-error").textContent = "";
@@ -388,7 +382,7 @@ async function openSample(pane, place) {
   byId("after").disabled = state.start + place + 1 >= pane.reachable;
   let found;
   try {
-    found = await ask(`${pane.place}/sample`, { key: sample.key });
+    found = await ask(`${pane.place}/sample`, { key: sample.key }, own.asked.signal);
   } catch (error) {
     if (own === open) byId("draw-error").textContent = error.message;
     if (own === open) byId("stage").replaceChildren();
@@ -717,7 +711,9 @@ function listen() {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) submit();
   });
   byId("clear").addEventListener("click", clearForm);
-  byId("cancel").addEventListener("click", () => panes.filter(isBusy).forEach(cancel));
+  byId("cancel").addEventListener("click", () => {
+    for (const pane of panes.filter(isBusy)) pane.asked.abort(new Error("the query was cancelled"));
+  });
   byId("add-condition").addEventListener("click", () => addCondition().focus());
   byId("sort").addEventListener("change", submit);
   byId("direction").addEventListener("click", () => {
