@@ -112,7 +112,11 @@ def test_times() -> None:
         ({"time": {"format": "HHSS"}}, "expected MM between HH and SS, got 'HHSS'"),
         ({"time": {"format": "HHhMM"}}, "expected HH, MM, SS in some order"),
         ({"time": {"last": "24:00"}}, 'expected a time of day in quotes, such as "08:30"'),
-        ({"time": {"last": 510}}, "expected a time of day in quotes"),
+        *(
+            ({"time": {"last": last}}, "expected a time of day in quotes")
+            for last in (510, "T08:30", "0830", "8:30", "08:30+02:00", "08:30:00.5", "08:60")
+        ),
+        ({"time": {"last": datetime.time(8, 30, tzinfo=datetime.UTC)}}, "expected a time of day"),
         (
             {"time": {"first": "22:00", "last": "06:00"}},
             "expected first <= last within one day, got 22:00:00 and 06:00:00",

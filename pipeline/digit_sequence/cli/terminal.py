@@ -159,13 +159,14 @@ def _write(line: str, stream: TextIO) -> None:
     try:
         stream.write(f"{line}\n")
         stream.flush()
-    except BrokenPipeError:  # as of `| head -1`: enough; the command goes on, and tells nobody
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     except OSError as error:
-        if stream is sys.stderr:
+        is_enough = isinstance(error, BrokenPipeError)  # as of `| head -1`; the command goes on
+        if stream is sys.stderr and not is_enough:
             return  # of a terminal that was closed; what is done goes on
-        raise OutputError(f"stdout: cannot be written to: {error.strerror or error}") from error
+        with suppress(OSError):  # what its buffer holds goes nowhere, not at the end either
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        if not is_enough:
+            raise OutputError(f"stdout: cannot be written to: {error.strerror or error}") from error
 
 
 def describe_error(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Annotated, ClassVar, Self
@@ -16,18 +17,17 @@ from digit_sequence.numbers.moments import Moments, check_format, split_format
 _SECONDS = {"HH": 3600, "MM": 60, "SS": 1}
 """Seconds of each part of a format."""
 _DAY = 24 * 3600
+_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
 
 
 def _to_time(value: object) -> object:
-    """Take the text of a time of day."""
-    if isinstance(value, datetime.time):
-        return value
-    try:
-        return datetime.time.fromisoformat(value if isinstance(value, str) else "")
-    except ValueError as error:
+    """Take a time of day of whole seconds, or its text; Pythons differ in what else they take."""
+    text = value.isoformat() if isinstance(value, datetime.time) else value
+    if not isinstance(text, str) or not _TIME.fullmatch(text):
         raise ValueError(
             f'expected a time of day in quotes, such as "08:30", got {shorten(value)}'
-        ) from error
+        )
+    return datetime.time.fromisoformat(text)
 
 
 def _check_format(text: str) -> str:
