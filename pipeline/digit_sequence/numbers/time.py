@@ -24,9 +24,7 @@ def _to_time(value: object) -> object:
     """Take a time of day of whole seconds, or its text; Pythons differ in what else they take."""
     text = value.isoformat() if isinstance(value, datetime.time) else value
     if not isinstance(text, str) or not _TIME.fullmatch(text):
-        raise ValueError(
-            f'expected a time of day in quotes, such as "08:30", got {shorten(value)}'
-        )
+        raise ValueError(f'expected a time of day in quotes, such as "08:30", got {shorten(value)}')
     return datetime.time.fromisoformat(text)
 
 
