@@ -188,6 +188,10 @@ def test_no_scheduler_there(tiny_config, cluster, tmp_path, monkeypatch, capsys,
         ("raises.py:make_cluster", "ZeroDivisionError"),
         ("factories.py:none", "expected a Dask cluster from factories.py:none, got None"),
         ("factories.py:address", "expected a Dask cluster .*, got 'tcp://127.0.0.1:1'"),
+        ("factories.py:kind", "expected a Dask cluster from .*, got <class"),
+        ("factories.py:ended", r"factories\.py:\d+: SystemExit: no queue"),
+        ("factories.py:closed", r"expected a Dask cluster that runs, got LocalCluster.*: Runt"),
+        ("factories.py:other", "r: expected a Dask cluster that runs, got <.*: TypeError: "),
         (
             "factories.py:lacking",
             "No module named 'no_such_package'; .*pip install no-such-package",
@@ -200,6 +204,10 @@ def test_no_factory_there(tiny_config, tmp_path, monkeypatch, capsys, name, prob
     Path("factories.py").write_text(
         "number = 1\ndef lacking():\n    import no_such_package.deeper\n"
         "def none(): return None\ndef address(): return 'tcp://127.0.0.1:1'\n"
+        "def ended(): raise SystemExit('no queue')\n"
+        "from distributed import LocalCluster\ndef kind(): return LocalCluster\n"
+        "def closed():\n    with LocalCluster(0, dashboard_address=None) as it: return it\n"
+        "def other():\n    class Other: scheduler_address = ''\n    return Other()\n"
     )
     Path("raises.py").write_text("1 / 0\n")
     Path("broken.py").write_text("def make_cluster(:\n")

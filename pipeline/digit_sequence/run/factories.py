@@ -4,25 +4,54 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
+from digit_sequence.base.blocks import shorten
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.base.installation import find_pip
+from digit_sequence.run.cluster import connect
 
 
-def open_factory(name: str, factory: Callable[[], Any]) -> Any:
-    """Call the function that ``module:factory`` names, and return the cluster."""
+@contextmanager
+def open_factory(name: str, factory: Callable[[], Any]) -> Iterator[Any]:
+    """Have the cluster that a function makes; give a client of it.
+
+    Parameters
+    ----------
+    name : str
+        ``module:factory``.
+    factory : callable
+        What it names.
+
+    Raises
+    ------
+    ConfigError
+        If it makes none, or one that does not run.
+    """
+    cluster = _call_factory(name, factory)
+    with ExitStack() as stack:
+        try:
+            client = stack.enter_context(connect(stack.enter_context(cluster)))
+        except Exception as error:  # whatever a cluster's package raises
+            raise ConfigError(
+                f"--cluster: {name}: expected a Dask cluster that runs, got {shorten(cluster)}: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        yield client
+
+
+def _call_factory(name: str, factory: Callable[[], Any]) -> Any:
     try:
         cluster = factory()
-        if not hasattr(cluster, "scheduler_address"):
+        if isinstance(cluster, type) or not hasattr(cluster, "scheduler_address"):
             raise TypeError(f"expected a Dask cluster from {name}, got {cluster!r}")
         return cluster
-    except Exception as error:  # whatever a cluster's package raises
+    except (Exception, SystemExit) as error:  # whatever a cluster's package raises
         _, *frames = traceback.extract_tb(error.__traceback__)
         place = f"{frames[0].filename}:{frames[0].lineno}" if frames else name
         told = f"--cluster: {place}: {type(error).__name__}: {error}"
@@ -58,7 +87,7 @@ def load_factory(name: str) -> Callable[[], Any]:
         factory: Callable[[], Any] = getattr(module, factory_name)
         if not callable(factory):
             raise ValueError(f"{factory_name} is not a function")
-    except Exception as error:  # whatever the module raises
+    except (Exception, SystemExit) as error:  # whatever the module raises
         raise ConfigError(
             f"--cluster: expected module:factory or path.py:factory, got {name!r}: "
             f"{type(error).__name__}: {error}"

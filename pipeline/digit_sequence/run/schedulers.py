@@ -89,8 +89,7 @@ def _open_scheduler(options: SchedulerOptions) -> Iterator[Run]:
         factory = load_factory(options.cluster)
         with (
             leave_current_folder_out(),
-            open_factory(options.cluster, factory) as cluster,
-            connect(cluster) as client,
+            open_factory(options.cluster, factory) as client,
         ):
             yield make_cluster_run(options.cluster, client, options)
     else:
