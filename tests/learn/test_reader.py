@@ -337,14 +337,16 @@ def test_broken_images_count_as_wrong(taught, crops, tmp_path):
 
 
 def test_readings_are_not_replaced(taught, crops, tmp_path):
-    """Readings that are there, or a run, are left alone, but with --overwrite."""
+    """Readings that are there are left alone without --overwrite, and a run always."""
     place = tmp_path / "out"
     place.mkdir()
     (place / "readings.csv").write_text("checked by hand")
     shown = read(taught[0], crops, "-o", place, status=2)
     assert "holds readings.csv already; choose another --output, or --overwrite" in shown.stderr
     assert (place / "readings.csv").read_text() == "checked by hand"
-    assert "holds report.json already" in read(taught[0], crops, "-o", taught[0], status=2).stderr
+    for more in ((), ("--overwrite",)):
+        shown = read(taught[0], crops, "-o", taught[0], *more, status=2)
+        assert "holds a run, whose report a reading would replace" in shown.stderr
     (place / "report.json").write_text("of others")
     shown = read(taught[0], crops, "-o", place, "--overwrite")
     assert len(parse((place / "readings.csv").read_text())) == 23

@@ -129,11 +129,11 @@ def read_crops(
     ConfigError
         If there are no images, or labels do not fit them.
     OutputError
-        If there are no weights, or the folder cannot be written or holds readings.
+        If there are no weights, or the folder cannot be written, or holds readings or a run.
     """
     folder = None if output is None else Path(output)
-    if folder is not None and not overwrite:
-        _check_free(folder)
+    if folder is not None:
+        _check_free(folder, overwrite)
     label_path = None if labels is None else Path(labels)
     places = [images] if isinstance(images, (str, Path)) else images
     crops, others = list_crops([Path(place) for place in places])
@@ -191,9 +191,13 @@ def _write(
     return tuple(contents)
 
 
-def _check_free(folder: Path) -> None:
-    """Raise an OutputError if a folder has readings, which a person may have checked, or a run."""
-    if found := [name for name in FILES if (folder / name).exists()]:
+def _check_free(folder: Path, overwrite: bool) -> None:
+    """Raise an OutputError if a folder has a run, or readings, which a person may have checked."""
+    if any((folder / name).exists() for name in ("last.pt", "best.pt")):
+        raise OutputError(
+            f"{folder}: holds a run, whose report a reading would replace; choose another --output"
+        )
+    if not overwrite and (found := [name for name in FILES if (folder / name).exists()]):
         raise OutputError(
             f"{folder}: holds {found[0]} already; choose another --output, or --overwrite to "
             "replace it"
