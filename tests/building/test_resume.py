@@ -86,7 +86,7 @@ def run(forks, *command):
 
 def kill_builds(forks, command, folder, tree, n_kills, longest):
     """Build again and again, each time killed at a random moment; check what each has left."""
-    n_killed = n_datasets = 0
+    n_killed = 0
     while n_killed < n_kills:
         finished = list_finished(folder)
         child = forks.start(*command)
@@ -100,11 +100,10 @@ def kill_builds(forks, command, folder, tree, n_kills, longest):
         if code == 0:
             assert read_tree(folder) == tree
             shutil.rmtree(folder)
-            n_datasets += 1
+            longest *= 0.8  # the machine was busy when it was measured
     run(forks, *command)
     assert read_tree(folder) == tree
     assert list((folder / ".build/tmp").iterdir()) == []
-    return n_datasets + 1
 
 
 @pytest.mark.slow
@@ -248,7 +247,7 @@ def start_on_terminal(forks, *arguments):
         os.close(terminal)
 
 
-N_STOPPED = 150
+N_STOPPED = 500
 """Shards of a build that is stopped after some."""
 STOPPED = (
     rf"stopped: (\d+) of {N_STOPPED} shards are done and kept; "

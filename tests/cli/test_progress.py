@@ -264,10 +264,10 @@ def test_no_thread_is_left(monkeypatch):
 
 def test_stopping_on_a_terminal(tiny_config, tmp_path, forks):
     """Ctrl-C is answered above the line, the shards under way end, and the exit code tells it."""
-    splits = {"train": {"numbers": {"random": {"lengths": [1, 5]}}, "samples": 30_000}}
+    splits = {"train": {"numbers": {"random": {"lengths": [1, 5]}}, "samples": 300_000}}
     path = write_config(tmp_path / "long.yaml", tiny_config(splits=splits))
     with open_session(forks, "build", path, "-o", "out", "--scheduler", "threads") as person:
-        person.wait_for("[1-9][0-9,]*/30,000 images")
+        person.wait_for("[1-9][0-9,]*/300,000 images")
         person.type("\x03")
         person.wait_for("stopping when the shards that have begun are done; Ctrl-C again: now")
         person.wait_for("stopped: [0-9,]+ of [0-9,]+ shards are done and kept")
