@@ -1,7 +1,8 @@
-"""Read an export with the loader it is made for, and print what it gives, as JSON.
+"""Read exports with the loader they are made for, and print what it gives, as JSON.
 
-``python read_export.py doctr|mds FOLDER SPLIT`` prints [[number, SHA-256 of the pixels], ...] in
-the order of the loader. Runs in ``.venv-loaders``, which `make test-all` makes.
+``python read_export.py doctr|litdata|mds SPLIT FOLDER ...`` prints [[number, SHA-256 of the
+pixels], ...] of each folder, in the order of the loader. Runs in ``.venv-loaders``, which
+`make test-all` makes.
 """
 
 from __future__ import annotations
@@ -67,8 +68,13 @@ def read_litdata(folder: str, split: str) -> Iterator[tuple[str, np.ndarray]]:
 
 READERS = {"doctr": read_doctr, "litdata": read_litdata, "mds": read_mds}
 
+
+def hash_samples(samples: Iterator[tuple[str, np.ndarray]]) -> list[tuple[str, str]]:
+    """Return number and SHA-256 of the pixels of each sample."""
+    return [(number, hashlib.sha256(pixels.tobytes()).hexdigest()) for number, pixels in samples]
+
+
 if __name__ == "__main__":
-    kind, folder, split = sys.argv[1:]
+    kind, split, *folders = sys.argv[1:]
     declare_operators()
-    found = READERS[kind](folder, split)
-    print(json.dumps([[n, hashlib.sha256(p.tobytes()).hexdigest()] for n, p in found]))
+    print(json.dumps([hash_samples(READERS[kind](folder, split)) for folder in folders]))

@@ -733,7 +733,8 @@ function listen() {
   byId("help-button").addEventListener("click", () => byId("help").showModal());
   byId("close").addEventListener("click", () => byId("sample").close());
   byId("sample").addEventListener("close", () => {
-    const { pane, place } = open;
+    const { pane, place, asked } = open;
+    asked.abort();
     open = null;
     pane.body.querySelector(`[data-place="${place}"]`)?.focus();
   });
