@@ -23,7 +23,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pyte
 PLATFORMS := linux win32 darwin
 BUILD := $(BIN)/digit-sequence build $(CONFIG) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(if $(WORKERS),--workers $(WORKERS))
 
-.PHONY: help install install-dev dataset dry-run preview report browse kernels test test-extras test-all train train-real bench engine-equality reference gallery screenshots lint packages matrix format types $(PLATFORMS:%=types-%) clean
+.PHONY: help install install-dev install-all dataset dry-run preview report browse kernels test test-extras test-all train train-real bench engine-equality reference gallery screenshots lint packages matrix format types $(PLATFORMS:%=types-%) clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -33,6 +33,8 @@ help: ## Show this list
 install: $(RUN_STAMP) ## Install the program into .venv
 
 install-dev: $(DEV_STAMP) ## Install what tests and checks need as well
+
+install-all: $(LOADERS_STAMP) ## Install all extras, and what reads exports, as well
 
 $(VENV)/bin/python:
 	@echo 'Making the environment $(VENV) ...'
