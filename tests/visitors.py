@@ -22,6 +22,8 @@ from digit_sequence.browse.server import ADDRESS, bind, make_app
 from digit_sequence.store.storage import Storage
 
 TOKEN = "token-of-a-test"
+ENDLESS = "SELECT count(*) FROM range(1000000000000) a, range(1000000) b"
+"""A query."""
 
 
 class Visitor:

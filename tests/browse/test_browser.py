@@ -13,7 +13,7 @@ import pytest
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra dev")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe, likewise")
 
-from visitors import running, visit  # noqa: E402 - it needs these
+from visitors import ENDLESS, running, visit  # noqa: E402 - it needs these
 
 pytestmark = pytest.mark.slow
 expect = playwright.expect
@@ -161,9 +161,6 @@ def test_sliders(browser, address):
         page.fill("#draw-number", "90")
         page.keyboard.press("Enter")
         page.wait_for_selector("svg[aria-label^='Drawn anew: 90']")
-
-
-ENDLESS = "SELECT count(*) FROM range(1000000000000) a, range(1000000) b"
 
 
 def test_cancel(browser, address):

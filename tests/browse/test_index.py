@@ -14,8 +14,7 @@ pytest.importorskip("duckdb", reason="needs the extra browse")
 from digit_sequence.base.errors import ConfigError
 from digit_sequence.browse import index as index_module
 from digit_sequence.browse.index import CancelledError, Index, UnreadableError, is_statement
-
-ENDLESS = "SELECT count(*) FROM range(1000000000000) a, range(1000000) b"
+from visitors import ENDLESS
 
 
 @pytest.fixture

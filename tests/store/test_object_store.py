@@ -198,7 +198,6 @@ def test_killed_drivers(many, object_store, folder, uri, start_build):
     """A build killed again and again at random moments ends with the bytes of one that is not."""
     config, tree = many
     complete: set[str] = set()
-    n_killed = 0
     for round_ in range(8):
         scheduler = "processes" if round_ % 6 == 0 else "threads"
         more = object_store.count(f"{folder}/images") + random.randint(0, 5)
@@ -210,17 +209,14 @@ def test_killed_drivers(many, object_store, folder, uri, start_build):
         )
         time.sleep(random.uniform(0, 0.05))
         driver.kill()
-        code, log = driver.wait()
-        assert code in (0, -signal.SIGKILL), log  # a busy machine may kill it too late
-        n_killed += code != 0
+        assert driver.wait()[0] == -signal.SIGKILL
         partial = drop_records(object_store.read_tree(folder))
         assert all(tree[name] == content for name, content in partial.items())
         labels = {name for name in partial if name.startswith("labels/")}
         assert complete <= labels
         complete = labels
     result = build(config, uri, "threads")
-    assert n_killed > 3
-    assert result.built_samples == 360 - 3 * len(complete) < 360
+    assert 0 < result.built_samples == 360 - 3 * len(complete) < 360
     assert drop_records(object_store.read_tree(folder)) == tree
 
 

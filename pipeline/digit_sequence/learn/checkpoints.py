@@ -24,6 +24,8 @@ from digit_sequence.base.text import list_first
 from digit_sequence.learn.crops import Taught
 from digit_sequence.learn.network import NETWORKS, Recognizer, make_recognizer
 
+CHECKPOINTS = ("last.pt", "best.pt")
+"""Of a run: to go on from, and its best weights."""
 MAX_CHECKPOINT_BYTES = 1 << 26
 """Weights, two moments and the history take 3 MB."""
 

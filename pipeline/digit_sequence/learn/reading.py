@@ -18,6 +18,7 @@ from digit_sequence.base.errors import OutputError, SourceError
 from digit_sequence.base.files import write_file
 from digit_sequence.base.progress import ShowProgress, hide_progress
 from digit_sequence.base.text import list_first
+from digit_sequence.learn.checkpoints import CHECKPOINTS
 from digit_sequence.learn.crop_files import list_crops, load_crop, show
 from digit_sequence.learn.crops import WAYS
 from digit_sequence.learn.doubtful import find_doubtful, measure_both
@@ -193,7 +194,7 @@ def _write(
 
 def _check_free(folder: Path, overwrite: bool) -> None:
     """Raise an OutputError if a folder has a run, or readings, which a person may have checked."""
-    if any((folder / name).exists() for name in ("last.pt", "best.pt")):
+    if any((folder / name).exists() for name in CHECKPOINTS):
         raise OutputError(
             f"{folder}: holds a run, whose report a reading would replace; choose another --output"
         )

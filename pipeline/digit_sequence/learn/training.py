@@ -32,6 +32,7 @@ from torch import nn
 from digit_sequence.base.errors import OutputError
 from digit_sequence.learn.batches import CtcBatch
 from digit_sequence.learn.checkpoints import (
+    CHECKPOINTS,
     adopt_weights,
     check_identity,
     check_like,
@@ -61,8 +62,9 @@ from digit_sequence.read.splits import Splits
 CHECKPOINT_SECONDS = 60.0
 """A checkpoint is written at the end of an epoch, and when the last one is this old."""
 MAX_GRADIENT = 5.0
-RUN_FILES = ("last.pt", "best.pt", "report.md", "report.json", "curve.png", "mistakes.png")
-"""What a run writes."""
+REPORT_FILES = ("report.md", "report.json", "curve.png", "mistakes.png")
+"""What a run writes at its end."""
+RUN_FILES = (*CHECKPOINTS, *REPORT_FILES)
 CURVE_POINTS = 20
 """Points of the learning curve for each epoch."""
 
@@ -264,7 +266,7 @@ class Run:
     def _load(self) -> None:
         path = self.folder / "last.pt"
         if not path.exists():
-            if found := [name for name in RUN_FILES[2:] if (self.folder / name).exists()]:
+            if found := [name for name in REPORT_FILES if (self.folder / name).exists()]:
                 raise OutputError(
                     f"{self.folder}: holds {found[0]} but no last.pt of a run; choose another "
                     "--output, or --overwrite to replace it"
